@@ -1,0 +1,43 @@
+"""The one error for what a user can mend, and the exit codes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+"""A trial failed, or a regression was found."""
+EXIT_USER = 2
+"""Something the user can mend, or somebody else holds the lock."""
+EXIT_LIMIT = 3
+"""A time limit or a budget ended it."""
+EXIT_INTERRUPTED = 130
+
+
+class HarnessError(Exception):
+    """What went wrong, where, and what mends it. The command line prints it without a traceback.
+
+    Args:
+        what: One sentence on what is wrong.
+        where: File (with line where known) and field, e.g. ``experiments/a.yaml:7, recipe.lr``.
+        remedy: What the user can do about it.
+    """
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(what, where, remedy)
+        self.what, self.where, self.remedy = what, where, remedy
+
+    def __str__(self) -> str:
+        where = f"{self.where}: " if self.where else ""
+        remedy = f" {self.remedy}" if self.remedy else ""
+        return f"{where}{self.what}{remedy}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``Did you mean 'x'?`` for the known word closest to ``word``, else the known words."""
+    known = sorted(known)
+    match = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if match:
+        return f"Did you mean '{match[0]}'?"
+    return f"Known: {', '.join(known)}." if known else ""

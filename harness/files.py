@@ -1,0 +1,87 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+from harness.errors import HarnessError
+
+CHECKSUMS = "sha256.json"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write ``content`` beside ``path``, flush it to disk, then rename: readers see old or new, never half.
+
+    Raises:
+        HarnessError: The directory or the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write: {error.strerror or error}",
+            where=str(path),
+            remedy="Choose a directory that you may write to, with space left on its disk.",
+        ) from error
+
+
+def require_writable(directory: Path) -> None:
+    """Refuse early a directory that could not be written to later; creates nothing.
+
+    Raises:
+        HarnessError: ``directory``, or the nearest parent that exists, is no directory one may write to.
+    """
+    existing = directory.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        kind = "is not a directory" if not existing.is_dir() else "is not writable"
+        raise HarnessError(
+            f"{existing} {kind}",
+            where=str(directory),
+            remedy="Choose another directory, or change its permissions.",
+        )
+
+
+def pack(members: dict[str, bytes]) -> bytes:
+    """An uncompressed zip archive of ``members`` with a checksum for each."""
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in {**members, CHECKSUMS: json.dumps(sums).encode()}.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def unpack(path: Path, member: str) -> bytes:
+    """One member of an archive that :func:`pack` made, its checksum verified.
+
+    Raises:
+        HarnessError: The file is truncated or altered.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = archive.read(member)
+            expected = json.loads(archive.read(CHECKSUMS))[member]
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise HarnessError(f"not a readable archive ({error})", where=str(path)) from error
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise HarnessError(f"the checksum of {member} does not match", where=str(path))
+    return content

@@ -1,0 +1,225 @@
+"""An experiment: variants x data x recipe x seeds, with the contrasts that it declares beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.errors import HarnessError, nearest
+from harness.specs.identity import Spec, canonical
+from harness.specs.recipe import DataSpec, Execution, Positive, Recipe, Resources
+from harness.specs.trial import Seed, Trial
+from harness.specs.variant import Variant
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+Depth = Annotated[int, Field(gt=0)]
+
+
+class Choice(Spec):
+    """Which variants: one by name, or every combination of a family's depths and shortcuts."""
+
+    name: str | None = Field(None, description="A member or twin, such as resnet18 or cifar-plain56.")
+    family: str | None = Field(None, description="A family of variants/, crossed with depth and shortcut.")
+    depth: tuple[Depth, ...] = ()
+    shortcut: tuple[str, ...] = ()
+    block: Literal["basic", "bottleneck"] | None = None
+    label: str | None = Field(None, description="What reports call it, for a variant changed by `set`.")
+    set: dict[str, Any] = Field({}, description="Fields of the variant to change, such as widths.")
+
+    @field_validator("depth", "shortcut", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return value if isinstance(value, list | tuple) else (value,)
+
+    @model_validator(mode="after")
+    def _name_or_family(self) -> Choice:
+        if (self.name is None) == (self.family is None):
+            raise ValueError("give either name (one variant) or family (with depth)")
+        if self.family is not None and not self.depth:
+            raise ValueError("a family needs depth: one, or a list of them")
+        if self.name is not None and (self.depth or self.shortcut or self.block):
+            raise ValueError("depth, shortcut and block go with family; change a named variant with set")
+        if self.label is not None and self.name is None:
+            raise ValueError("label goes with name")
+        for field, values in (("depth", self.depth), ("shortcut", self.shortcut)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{field} names the same value twice")
+        return self
+
+
+class Degradation(Spec):
+    """Is the deeper plain net worse in training, while the deeper residual one is not? (He et al. 2015, fig. 1)
+
+    Three contrasts on both training errors, one difference per seed; see docs/statistics.md.
+    """
+
+    kind: Literal["degradation"] = "degradation"
+    shallow: Depth
+    deep: Depth
+    margin: Positive = Field(description="Percentage points by which a deeper residual net may be worse.")
+    smallest_effect: Positive | None = Field(None, description="Smallest effect of interest (default: margin).")
+    family: str | None = Field(None, description="Needed where two families share the depths.")
+    shortcut: str | None = Field(None, description="The residual side, where there are several.")
+
+    @model_validator(mode="after")
+    def _two_depths(self) -> Degradation:
+        if self.shallow >= self.deep:
+            raise ValueError(f"shallow ({self.shallow}) must be less than deep ({self.deep})")
+        return self
+
+    def cells(self, variants: Sequence[Variant]) -> dict[str, str]:
+        """Names of the four variants it compares: plain_shallow, plain_deep, residual_shallow, residual_deep.
+
+        Raises:
+            HarnessError: One of them is not in the experiment, or several are.
+        """
+        found = {}
+        for kind, plain in (("plain", True), ("residual", False)):
+            for role, depth in (("shallow", self.shallow), ("deep", self.deep)):
+                names = [
+                    v.name
+                    for v in variants
+                    if v.depth == depth
+                    and v.plain == plain
+                    and self.family in (None, v.family)
+                    and (plain or self.shortcut in (None, v.shortcut))
+                ]
+                if len(names) != 1:
+                    problem = f"several {kind} variants ({', '.join(names)})" if names else f"no {kind} variant"
+                    raise HarnessError(
+                        f"the degradation contrast finds {problem} of depth {depth}",
+                        where="contrasts",
+                        remedy="Name family and shortcut in the contrast." if names else "Add it to variants.",
+                    )
+                found[f"{kind}_{role}"] = names[0]
+        blocks = {v.block for v in variants if v.name in found.values()}
+        if len(blocks) > 1:
+            raise HarnessError(
+                "the degradation contrast mixes basic and bottleneck blocks",
+                where="contrasts",
+                remedy="Depths are compared within one block type: choose other depths, or set block.",
+            )
+        return found
+
+
+class Difference(Spec):
+    """Is variant ``a`` better than variant ``b`` in one metric, by paired seeds? The side is declared."""
+
+    kind: Literal["difference"] = "difference"
+    a: str
+    b: str
+    metric: Literal["test/error", "train/error", "train/error_clean"] = "test/error"
+    side: Literal["less", "greater", "two-sided"] = Field("less", description="Of a compared with b.")
+    smallest_effect: Positive = Field(0.5, description="Smallest effect of interest, percentage points.")
+
+    @model_validator(mode="after")
+    def _two_variants(self) -> Difference:
+        if self.a == self.b:
+            raise ValueError(f"a and b are both {self.a}")
+        return self
+
+    def cells(self, variants: Sequence[Variant]) -> dict[str, str]:
+        """Names of the two variants it compares.
+
+        Raises:
+            HarnessError: One of them is not in the experiment.
+        """
+        names = [v.name for v in variants]
+        for role in (self.a, self.b):
+            if role not in names:
+                raise HarnessError(
+                    f"the difference contrast names '{role}', which this experiment does not hold",
+                    where="contrasts",
+                    remedy=nearest(role, names),
+                )
+        return {"a": self.a, "b": self.b}
+
+
+Contrast = Annotated[Degradation | Difference, Field(discriminator="kind")]
+
+
+class Experiment(Spec):
+    """A question, and everything that is run to answer it."""
+
+    name: Name
+    question: Annotated[str, Field(min_length=1, max_length=500)]
+    variants: Annotated[tuple[Choice, ...], Field(min_length=1)]
+    data: DataSpec
+    recipe: Recipe
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    contrasts: tuple[Contrast, ...] = ()
+    level: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="Of each verdict, corrected by Holm.")
+    resources: Resources = Resources()
+    execution: Execution = Execution()
+    notes: str = ""
+
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _choices(cls, value: Any) -> Any:
+        """A lone choice needs no list, and a bare word is a variant's name."""
+        choices = value if isinstance(value, list | tuple) else [value]
+        return [{"name": choice} if isinstance(choice, str) else choice for choice in choices]
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct_seeds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        twice = sorted({seed for seed in value if value.count(seed) > 1})
+        if twice:
+            raise ValueError(f"seed {twice[0]} stands there twice")
+        return value
+
+    @field_validator("contrasts")
+    @classmethod
+    def _distinct_contrasts(cls, value: tuple[Contrast, ...]) -> tuple[Contrast, ...]:
+        seen: set[str] = set()
+        for contrast in value:
+            key = canonical(contrast.model_dump(mode="json", exclude={"margin", "smallest_effect"}))
+            if key in seen:
+                raise ValueError(f"the same {contrast.kind} contrast is declared twice: remove one of them")
+            seen.add(key)
+        return value
+
+
+class DataInfo(Spec):
+    """What a data set turned out to hold."""
+
+    name: str
+    fingerprint: str
+    channels: int
+    classes: int
+    size: tuple[int, int]
+    train: int
+    val: int
+    test: int
+    source: str = ""
+
+    @property
+    def chance_error(self) -> float:
+        """Error in percent of guessing; what a diverged trial scores."""
+        return 100.0 * (1 - 1 / self.classes)
+
+
+class Study(Spec):
+    """An experiment resolved against its catalogue and its data: all that is needed to run and to report it."""
+
+    experiment: Experiment
+    variants: tuple[Variant, ...]
+    data: DataInfo
+
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every (variant, seed), variants in their declared order."""
+        data = self.experiment.data.model_copy(update={"fingerprint": self.data.fingerprint})
+        return tuple(
+            Trial(variant=variant, data=data, recipe=self.experiment.recipe, seed=seed)
+            for variant in self.variants
+            for seed in self.experiment.seeds
+        )
+
+    @cached_property
+    def cells(self) -> tuple[dict[str, str], ...]:
+        """For each declared contrast, the names of the variants it compares."""
+        return tuple(contrast.cells(self.variants) for contrast in self.experiment.contrasts)

@@ -1,0 +1,117 @@
+"""The layers of the plan: what each computes, and what that costs. No torch here.
+
+Shapes are (channels, height, width) of one image. One MAC is one multiply-accumulate; FLOPs are twice that.
+Only convolutions and linear layers count MACs, as in fvcore's and torch's counters (conv + linear).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TypeAlias
+
+Shape: TypeAlias = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: its parameter-name prefix and the shape it receives."""
+
+    name: str
+    input: Shape
+
+    @property
+    def output(self) -> Shape:
+        """Shape of what it returns."""
+        return self.input
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters."""
+        return 0
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image."""
+        return 0
+
+    @property
+    def activations(self) -> int:
+        """Output elements of convolutions and linear layers for one image (Radosavovic et al. 2020)."""
+        return prod(self.output) if self.macs else 0
+
+
+@dataclass(frozen=True)
+class Conv(Layer):
+    """A square convolution without bias, padded by half its kernel."""
+
+    channels: int
+    kernel: int
+    stride: int = 1
+
+    @property
+    def output(self) -> Shape:
+        return self.channels, *_strided(self.input, self.kernel, self.stride)
+
+    @property
+    def params(self) -> int:
+        return self.channels * self.input[0] * self.kernel**2
+
+    @property
+    def macs(self) -> int:
+        return self.params * self.output[1] * self.output[2]
+
+
+@dataclass(frozen=True)
+class Norm(Layer):
+    """A normalisation with scale and shift per channel."""
+
+    @property
+    def params(self) -> int:
+        return 2 * self.input[0]
+
+
+@dataclass(frozen=True)
+class MaxPool(Layer):
+    """3x3 max pooling with stride 2."""
+
+    @property
+    def output(self) -> Shape:
+        return self.input[0], *_strided(self.input, 3, 2)
+
+
+@dataclass(frozen=True)
+class Pad(Layer):
+    """Spatial subsampling by a stride and zero channels behind the existing ones."""
+
+    channels: int
+    stride: int
+
+    @property
+    def output(self) -> Shape:
+        return self.channels, *_strided(self.input, 1, self.stride)
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """The classifier on globally averaged channels, with bias."""
+
+    classes: int
+
+    @property
+    def output(self) -> Shape:
+        return self.classes, 1, 1
+
+    @property
+    def params(self) -> int:
+        return self.classes * (self.input[0] + 1)
+
+    @property
+    def macs(self) -> int:
+        return self.classes * self.input[0]
+
+
+def _strided(shape: Shape, kernel: int, stride: int) -> tuple[int, int]:
+    """Height and width after a window of odd size ``kernel`` padded by half of it."""
+    height, width = ((side + 2 * (kernel // 2) - kernel) // stride + 1 for side in shape[1:])
+    return height, width

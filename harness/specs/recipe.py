@@ -1,0 +1,103 @@
+"""How a network is trained, on what, and with which resources."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from harness.specs.identity import Spec
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Recipe(Spec):
+    """Everything about training that changes results. All variants of an experiment share it."""
+
+    epochs: Annotated[int, Field(gt=0)] = Field(description="The budget, fixed beforehand.")
+    batch: Annotated[int, Field(gt=1)] = Field(description="Images in a step; BatchNorm sees exactly these.")
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    lr: Positive = Field(description="Peak learning rate.")
+    momentum: Fraction = Field(0.9, description="For sgd.")
+    nesterov: bool = Field(False, description="For sgd.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(1e-4, description="On all parameters, as in He et al.")
+    schedule: Literal["constant", "step", "cosine", "one-cycle"] = "cosine"
+    milestones: tuple[Fraction, ...] = Field((0.5, 0.75), description="For step: shares of the budget.")
+    decay: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="For step: factor at each milestone.")
+    warmup_epochs: Annotated[float, Field(ge=0)] = Field(0.0, description="Linear from zero to lr.")
+    label_smoothing: Fraction = 0.0
+    clip_grad_norm: Positive | None = Field(None, description="Largest norm of the whole gradient.")
+    precision: Literal["fp32", "tf32", "bf16", "fp16"] = Field(
+        "fp32", description="Declared, never guessed. tf32, bf16 (autocast) and fp16 (with loss scaling) need a device."
+    )
+    augment: Literal["none", "crop", "crop-flip", "resized-crop-flip"] = Field(
+        "none",
+        description="crop: pad, then crop at random. flip: left-right. resized-crop-flip: for image folders.",
+    )
+    crop_padding: Annotated[int, Field(gt=0)] = Field(4, description="Pixels on each side, for crop.")
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Recipe:
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) must be less than epochs ({self.epochs})")
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError("milestones must rise")
+        if self.nesterov and (self.optimiser != "sgd" or self.momentum == 0):
+            raise ValueError("nesterov needs optimiser sgd with a momentum above 0")
+        if self.schedule == "one-cycle" and self.warmup_epochs:
+            raise ValueError("one-cycle brings a warm-up of its own: leave warmup_epochs out")
+        return self
+
+
+class DataSpec(Spec):
+    """A data set and its splits. The split has its own seed, never the trial's."""
+
+    labels: ClassVar[frozenset[str]] = frozenset({"root"})
+
+    name: str = Field(description="digits, fashion-mnist, cifar10, cifar100, or imagefolder.")
+    root: str | None = Field(None, description="Where its files are; not part of the identity.")
+    split_seed: Annotated[int, Field(ge=0)] = 0
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="Held out for testing, where the data set has no test split of its own."
+    )
+    val_fraction: Fraction = Field(0.0, description="Held out of training for selection.")
+    train_images: Annotated[int, Field(gt=1)] | None = Field(
+        None, description="Train on a stratified subset of this size (smoke runs, small budgets)."
+    )
+    image_size: Annotated[int, Field(ge=4, le=4096)] | None = Field(
+        None, description="imagefolder: side in pixels after resizing and centre cropping (default 64)."
+    )
+    fingerprint: str | None = Field(
+        None, description="Content hash, where the data is only on the workers; each of them verifies it."
+    )
+
+
+class Resources(Spec):
+    """What one trial gets. Not part of any identity."""
+
+    cpus: Annotated[int, Field(gt=0)] = Field(1, description="Cores, and threads, of a trial.")
+    gpus: Annotated[float, Field(ge=0)] = Field(0.0, description="GPUs of a trial; fractions share one.")
+    max_concurrent: Annotated[int, Field(gt=0)] | None = Field(None, description="Most trials at once.")
+
+    @model_validator(mode="after")
+    def _whole_gpus(self) -> Resources:
+        if self.gpus > 1:
+            raise ValueError(f"gpus is {self.gpus:g}: a trial runs on one GPU, or a fraction of one")
+        return self
+
+
+class Execution(Spec):
+    """Settings that change rounding or the grain of the record, never the question. Recorded as provenance."""
+
+    memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
+        "auto", description="auto: channels_last on GPUs, contiguous on CPUs."
+    )
+    deterministic: bool = Field(True, description="Deterministic kernels; false lets cuDNN choose by timing.")
+    compile: bool = Field(False, description="torch.compile; pays on GPUs for long trials only.")
+    evaluate_every: Annotated[int, Field(gt=0)] = Field(
+        1, description="Epochs between evaluations; the last epoch is always evaluated."
+    )
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="Least time between checkpoints, which are written at the end of an epoch."
+    )

@@ -1,0 +1,43 @@
+"""A trial is what is recorded and counted: (variant, data, recipe, seed)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from harness.specs.identity import SEMANTICS, Spec, digest
+from harness.specs.recipe import DataSpec, Recipe
+from harness.specs.variant import Variant
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Trial(Spec):
+    """One training run. Its id is the hash of all that decides its result."""
+
+    variant: Variant
+    data: DataSpec
+    recipe: Recipe
+    seed: Seed
+
+    def identity(self) -> dict[str, Any]:
+        """The parts' identities, the seed, and the project's semantics version."""
+        return {
+            "semantics": SEMANTICS,
+            "variant": self.variant.identity(),
+            "data": self.data.identity(),
+            "recipe": self.recipe.identity(),
+            "seed": self.seed,
+        }
+
+    @cached_property
+    def id(self) -> str:
+        """First 12 hex digits of sha256 over the canonical JSON of the identity."""
+        return digest(self.identity())
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return f"{self.variant.name} seed {self.seed}"

@@ -1,0 +1,133 @@
+"""Histories into one tidy table, and the table to ``results.csv`` and back."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.errors import HarnessError
+from harness.files import write_whole
+from harness.specs import Study
+from harness.tracking.history import History
+from harness.tracking.metrics import COST_METRICS, EPOCH_METRICS, EVALUATED_ERRORS
+
+IDENTITY = ["trial", "variant", "family", "depth", "shortcut", "plain", "seed", "outcome", "epoch"]
+PROVENANCE = ["counter", "device", "precision", "memory_format", "threads", "shared", "software", "revision", "at"]
+STUDY = "study"
+"""Column that holds the resolved experiment as JSON in its first row, so that the file stands alone."""
+COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *PROVENANCE, STUDY]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What an experiment has recorded.
+
+    Attributes:
+        study: The resolved experiment, with its declared contrasts.
+        epochs: One row per (trial, epoch), columns :data:`COLUMNS` without ``study``, ordered by variant as
+            declared, seed, epoch. Metrics that were not measured are NaN.
+    """
+
+    study: Study
+    epochs: pd.DataFrame
+
+    @property
+    def final(self) -> pd.DataFrame:
+        """One row per trial, its last epoch; a diverged trial scores chance in every error.
+
+        The budget is fixed beforehand, so the last epoch is the result, never the best one.
+        """
+        last = self.epochs.groupby("trial", sort=False).tail(1).reset_index(drop=True)
+        diverged = last["outcome"] == "diverged"
+        errors = [key for key in EVALUATED_ERRORS if last[key].notna().any() or key != "val/error"]
+        last.loc[diverged, errors] = self.study.data.chance_error
+        last.loc[diverged, "test/accuracy"] = 100 - self.study.data.chance_error
+        return last
+
+    @property
+    def missing(self) -> list[tuple[str, int]]:
+        """(variant, seed) of the trials that the experiment declares and the record does not hold."""
+        recorded = set(self.epochs["trial"])
+        return [(t.variant.name, t.seed) for t in self.study.trials if t.id not in recorded]
+
+
+def tidy(study: Study, histories: Iterable[History]) -> Results:
+    """The table of those histories that belong to ``study`` and have come to their end."""
+    names = {trial.id: trial for trial in study.trials}
+    order = {trial.id: index for index, trial in enumerate(study.trials)}
+    rows: list[dict[str, Any]] = []
+    done = {history.id: history for history in histories if history.done and history.id in names}
+    for identity in sorted(done, key=order.__getitem__):
+        history, variant = done[identity], names[identity].variant
+        constant = {
+            "trial": identity,
+            "variant": variant.name,
+            "family": variant.family,
+            "depth": variant.depth,
+            "shortcut": variant.shortcut,
+            "plain": variant.plain,
+            "seed": history.trial.seed,
+            "outcome": history.outcome,
+            **history.costs,
+            **{key: history.provenance.get(key) for key in PROVENANCE if key not in ("counter", "at")},
+        }
+        for epoch in history.epochs:
+            at = datetime.fromtimestamp(epoch.at / 1000, UTC).isoformat(timespec="seconds")
+            rows.append(constant | {"epoch": epoch.epoch, "at": at} | epoch.metrics)
+    return Results(study, _typed(pd.DataFrame(rows, columns=COLUMNS[:-1])))
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Column types that do not depend on whether the table came from histories or from a file."""
+    for key in EPOCH_METRICS:
+        frame[key] = frame[key].astype("float64")
+    for key in ("depth", "seed", "epoch", "threads", *COST_METRICS):
+        frame[key] = frame[key].astype("int64")
+    for key in ("plain", "shared"):
+        frame[key] = frame[key].astype("bool")
+    for key in ("trial", "variant", "family", "shortcut", "outcome", "device", "software", "revision", "at"):
+        frame[key] = frame[key].fillna("").astype("str")
+    return frame
+
+
+def write_csv(results: Results, path: Path) -> None:
+    """Write ``results.csv``: numbers in their shortest exact spelling, the study in the first row's last field."""
+    frame = results.epochs.copy()
+    frame[STUDY] = ""
+    if len(frame):
+        frame.loc[frame.index[0], STUDY] = results.study.model_dump_json(exclude_defaults=True)
+    write_whole(path, frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL).encode())
+
+
+def read_csv(path: Path) -> Results:
+    """Read what :func:`write_csv` wrote.
+
+    Raises:
+        HarnessError: The file is missing, has other columns, or lacks its study.
+    """
+    try:
+        frame = pd.read_csv(path, keep_default_na=True, float_precision="round_trip", dtype={"trial": "str"})
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"cannot be read as a results table: {error}", where=str(path)) from error
+    missing = [column for column in COLUMNS if column not in frame.columns]
+    if missing:
+        raise HarnessError(
+            f"the column {missing[0]} is missing",
+            where=str(path),
+            remedy="Give a results.csv that `harness report` wrote.",
+        )
+    try:
+        study = Study.model_validate_json(frame[STUDY].iloc[0])
+        return Results(study, _typed(frame[COLUMNS[:-1]].copy()))
+    except (ValueError, TypeError, IndexError) as error:
+        raise HarnessError(
+            "its first row does not hold the experiment, or a column has values of another kind",
+            where=str(path),
+            remedy="Give a results.csv that `harness report` wrote, unchanged.",
+        ) from error
