@@ -1,1 +1,1 @@
-""""""
+"""Name to images on the device. ``info`` and ``sources`` need no torch, so that planning is quick."""

@@ -56,7 +56,7 @@ class Degradation(Spec):
     Three contrasts on both training errors, one difference per seed; see docs/statistics.md.
     """
 
-    kind: Literal["degradation"] = "degradation"
+    kind: Literal["degradation"]
     shallow: Depth
     deep: Depth
     margin: Positive = Field(description="Percentage points by which a deeper residual net may be worse.")
@@ -108,7 +108,7 @@ class Degradation(Spec):
 class Difference(Spec):
     """Is variant ``a`` better than variant ``b`` in one metric, by paired seeds? The side is declared."""
 
-    kind: Literal["difference"] = "difference"
+    kind: Literal["difference"]
     a: str
     b: str
     metric: Literal["test/error", "train/error", "train/error_clean"] = "test/error"

@@ -1,0 +1,206 @@
+"""A data set's splits as batches of normalised images on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.data.augment import Draws
+from harness.data.info import describe, split
+from harness.data.sources import DEFAULT_IMAGE_SIZE, locate, scan_tree, source
+from harness.data.streaming import ImageFiles, decode, stream
+from harness.errors import HarnessError
+from harness.specs import DataSpec, Recipe
+from harness.specs.streams import stream_seed
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEMORY_LIMIT = 2 * 2**30
+"""Bytes of decoded images up to which an image folder is kept in memory."""
+EVALUATION_BATCH = 512
+
+
+@dataclass(frozen=True)
+class Resident:
+    """Images that live in memory (or on the device): uint8 (N, C, H, W) and labels (N,)."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> Resident:
+        """The same images on ``device``."""
+        return Resident(self.images.to(device), self.labels.to(device))
+
+    def fetch(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """(images, labels, indices) of each batch of indices."""
+        for index in batches:
+            index = index.to(self.images.device, non_blocking=True)
+            yield self.images[index], self.labels[index], index
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Images that stay in their files and are decoded for every epoch."""
+
+    files: tuple[tuple[Path, int], ...]
+    size: int
+    workers: int = 0
+    device: torch.device = torch.device("cpu")
+    crop_seed: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def to(self, device: torch.device) -> Streamed:
+        """The same images, delivered to ``device``."""
+        return replace(self, device=device)
+
+    def fetch(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """(images, labels, indices) of each batch of indices."""
+        yield from stream(ImageFiles(self.files, self.size, self.crop_seed), batches, self.workers, self.device)
+
+
+Part = Resident | Streamed
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training, validation (may be empty) and test images, and the training split's mean and deviation."""
+
+    train: Part
+    val: Part
+    test: Part
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def to(self, device: torch.device) -> Splits:
+        """The same splits, delivered to ``device``."""
+        return replace(self, train=self.train.to(device), val=self.val.to(device), test=self.test.to(device))
+
+
+@lru_cache(maxsize=2)
+def load(spec: DataSpec, augment: str = "none", workers: int = 0) -> Splits:
+    """The splits of a data set; kept for the next trial of this process.
+
+    Raises:
+        HarnessError: It is not at hand, differs from the spec's fingerprint, or the augmentation needs files.
+    """
+    _, spec = describe(spec)
+    if spec.name == "imagefolder":
+        return _load_files(spec, augment, workers)
+    require_files(spec, augment)
+    _, files = locate(spec)
+    reader = source(spec.name).load
+    assert reader is not None
+    (images, labels), test = reader(files)
+    train_index, val_index, test_index = split(spec, labels, test is not None)
+    pixels, targets = torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels)
+    train, val = (Resident(pixels[index], targets[index]) for index in (train_index, val_index))
+    if test is None:
+        held_out = Resident(pixels[test_index], targets[test_index])
+    else:
+        held_out = Resident(torch.from_numpy(np.ascontiguousarray(test[0])), torch.from_numpy(test[1]))
+    mean, std = _moments(train.images)
+    return Splits(train, val, held_out, mean, std)
+
+
+def require_files(spec: DataSpec, augment: str) -> None:
+    """Refuse an augmentation that works on image files for a data set that has none.
+
+    Raises:
+        HarnessError: It does not fit.
+    """
+    if augment == "resized-crop-flip" and spec.name != "imagefolder":
+        raise HarnessError(
+            f"resized-crop-flip works on image files, which {spec.name} does not have",
+            where="recipe.augment",
+            remedy="Use crop or crop-flip.",
+        )
+
+
+def _load_files(spec: DataSpec, augment: str, workers: int) -> Splits:
+    assert spec.root is not None
+    size = spec.image_size or DEFAULT_IMAGE_SIZE
+    tree = scan_tree(Path(spec.root))
+    parts = split(spec, np.array([label for _, label in tree.train]), tree.test is not None)
+    files = [[tree.train[i] for i in indices] for indices in parts]
+    if tree.test is not None:
+        files[2] = tree.test
+    streamed = [Streamed(tuple(part), size, workers) for part in files]
+    if augment == "resized-crop-flip" or sum(map(len, streamed)) * 3 * size**2 > MEMORY_LIMIT:
+        return Splits(*streamed, IMAGENET_MEAN, IMAGENET_STD)
+    resident = [Resident(*decode(ImageFiles(part.files, size), workers)) if part.files else _none(size) for part in streamed]
+    return Splits(*resident, IMAGENET_MEAN, IMAGENET_STD)
+
+
+def _none(size: int) -> Resident:
+    return Resident(torch.empty(0, 3, size, size, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
+
+
+def _moments(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, of pixels scaled to [0, 1]; exact integer histograms."""
+    means, deviations = [], []
+    levels = np.arange(256) / 255
+    for channel in range(images.shape[1]):
+        share = np.bincount(images[:, channel].numpy().ravel(), minlength=256) / images[:, channel].numel()
+        mean = float(share @ levels)
+        means.append(mean)
+        deviations.append(max(float(share @ (levels - mean) ** 2) ** 0.5, 1e-6))
+    return tuple(means), tuple(deviations)
+
+
+class Batches:
+    """Normalised batches (float32 (B, C, H, W), int64 (B,)) of one split on its device."""
+
+    def __init__(self, part: Part, splits: Splits, memory_format: torch.memory_format, device: torch.device) -> None:
+        self.part, self.memory_format, self.device = part, memory_format, device
+        mean, std = (torch.tensor(value, device=device).view(1, -1, 1, 1) for value in (splits.mean, splits.std))
+        self.scale, self.shift = 1 / (255 * std), -mean / std
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """uint8 pixels to zero mean and unit deviation per channel of the training split."""
+        x = pixels.to(torch.float32, memory_format=self.memory_format)
+        return x.mul_(self.scale).add_(self.shift)
+
+    def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every image once, un-augmented, for evaluation."""
+        for pixels, labels, _ in self.part.fetch(torch.arange(len(self)).split(EVALUATION_BATCH)):
+            yield self.normalise(pixels), labels
+
+    def epoch(self, recipe: Recipe, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch of training batches in the order, and with the augmentation, of (seed, epoch)."""
+        generator = torch.Generator().manual_seed(stream_seed(seed, "order", epoch))
+        order = torch.randperm(len(self), generator=generator)
+        draws = Draws.of_epoch(recipe, len(self), seed, epoch, self.device)
+        part = self.part
+        if recipe.augment == "resized-crop-flip":
+            assert isinstance(part, Streamed)
+            part = replace(part, crop_seed=stream_seed(seed, "augmentation", epoch))
+        for pixels, labels, index in part.fetch(batched(order, recipe.batch)):
+            yield self.normalise(pixels if draws is None else draws.apply(pixels, index)), labels
+
+
+def batched(order: Tensor, batch: int) -> list[Tensor]:
+    """``order`` in batches; the last may be smaller, but a single left-over image is dropped.
+
+    BatchNorm has no variance to divide by where one value is left per channel.
+    """
+    parts = list(order.split(batch))
+    return parts[:-1] if len(parts) > 1 and len(parts[-1]) == 1 else parts
+
+
+def steps_per_epoch(images: int, batch: int) -> int:
+    """Number of training batches in an epoch."""
+    full, left = divmod(images, batch)
+    return full + (left > 1 or full == 0)

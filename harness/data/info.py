@@ -1,0 +1,156 @@
+"""What a data set holds: its fingerprint, shape and split sizes. Cached, so that planning needs no pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.data.sources import DEFAULT_IMAGE_SIZE, cache_dir, locate, scan_tree, source
+from harness.errors import HarnessError
+from harness.files import write_whole
+from harness.specs import DataInfo, DataSpec
+from harness.specs.identity import digest
+
+
+def describe(spec: DataSpec, download: bool = False) -> tuple[DataInfo, DataSpec]:
+    """The data set's description, and ``spec`` with its root and fingerprint filled in.
+
+    Raises:
+        HarnessError: It is not at hand, a file of it cannot be read, or its splits cannot be made.
+    """
+    root, files = locate(spec, download)
+    facts = _facts(spec, root, files)
+    if spec.fingerprint not in (None, facts["fingerprint"]):
+        raise HarnessError(
+            f"the data's fingerprint is {facts['fingerprint']}, the experiment declares {spec.fingerprint}",
+            where=f"{root}, data.fingerprint",
+            remedy="Use the data that the experiment was written for, or remove the declared fingerprint.",
+        )
+    labels = np.asarray(facts["labels"])
+    train, val, test = split(spec, labels, facts["test"] is not None)
+    if spec.name == "imagefolder":
+        side = spec.image_size or DEFAULT_IMAGE_SIZE
+        size = (side, side)
+    else:
+        size = (facts["shape"][1], facts["shape"][2])
+        if spec.image_size is not None:
+            raise HarnessError(
+                f"{spec.name} has a size of its own", where="data.image_size", remedy="Leave it out."
+            )
+    info = DataInfo(
+        name=spec.name,
+        fingerprint=facts["fingerprint"],
+        channels=facts["shape"][0],
+        classes=facts["classes"],
+        size=size,
+        train=len(train),
+        val=len(val),
+        test=len(test) if facts["test"] is None else facts["test"],
+        source=source(spec.name).origin,
+    )
+    return info, spec.model_copy(update={"root": str(root), "fingerprint": facts["fingerprint"]})
+
+
+def split(spec: DataSpec, labels: np.ndarray, has_test: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Stratified (train, validation, test) indices into the data set's training part, in rising order.
+
+    The test indices are empty where the data set has a test part of its own. scikit-learn draws them from the
+    legacy random stream, which NumPy keeps frozen.
+
+    Raises:
+        HarnessError: A class is too small to be split, or more images are asked for than there are.
+    """
+    from sklearn.model_selection import train_test_split
+
+    def part(indices: np.ndarray, held_out: float | int, field: str) -> tuple[np.ndarray, np.ndarray]:
+        try:
+            kept, held = train_test_split(
+                indices, test_size=held_out, stratify=labels[indices], random_state=spec.split_seed
+            )
+        except ValueError as error:
+            raise HarnessError(
+                f"the data cannot be split: {error}", where=f"data.{field}", remedy="Each class needs more images."
+            ) from error
+        return np.sort(kept), np.sort(held)
+
+    none = np.empty(0, np.int64)
+    train, test, val = np.arange(len(labels)), none, none
+    if not has_test:
+        train, test = part(train, spec.test_fraction, "test_fraction")
+    if spec.val_fraction:
+        train, val = part(train, spec.val_fraction, "val_fraction")
+    if spec.train_images is not None and spec.train_images != len(train):
+        if spec.train_images > len(train):
+            raise HarnessError(
+                f"{spec.train_images} training images are asked for and {len(train)} are there",
+                where="data.train_images",
+                remedy="Ask for fewer, or leave it out.",
+            )
+        _, train = part(train, spec.train_images, "train_images")
+    return train, val, test
+
+
+def _facts(spec: DataSpec, root: Path, files: Sequence[Path]) -> dict[str, Any]:
+    """Fingerprint, image shape, classes, training labels, number of test images (None: no test part)."""
+    stamps = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
+    cache = cache_dir() / "facts" / f"{digest([spec.name, stamps], 20)}.json"
+    with suppress(OSError, ValueError):
+        cached: dict[str, Any] = json.loads(cache.read_text())
+        return cached
+    facts = _tree_facts(root) if spec.name == "imagefolder" else _array_facts(spec, list(files))
+    # A read-only cache costs time at the next call, nothing else.
+    with suppress(HarnessError):
+        write_whole(cache, json.dumps(facts).encode())
+    return facts
+
+
+def _array_facts(spec: DataSpec, files: list[Path]) -> dict[str, Any]:
+    load = source(spec.name).load
+    assert load is not None
+    train, test = load(files)
+    content = hashlib.sha256()
+    for array in (*train, *(test or ())):
+        content.update(f"{array.dtype.str}{array.shape}".encode())
+        content.update(np.ascontiguousarray(array))
+    return {
+        "fingerprint": content.hexdigest()[:16],
+        "shape": list(train[0].shape[1:]),
+        "classes": int(train[1].max()) + 1,
+        "labels": train[1].tolist(),
+        "test": None if test is None else len(test[1]),
+    }
+
+
+def _tree_facts(root: Path) -> dict[str, Any]:
+    """Every file is read once: its bytes are hashed, and that it is an image is verified."""
+    from io import BytesIO
+
+    from PIL import Image
+    from rich.progress import track
+
+    tree = scan_tree(root)
+    content = hashlib.sha256()
+    images = [*tree.train, *(tree.test or [])]
+    for path, label in track(images, "Fingerprinting images", transient=True, disable=len(images) < 1000):
+        try:
+            data = path.read_bytes()
+            with Image.open(BytesIO(data)) as image:
+                image.verify()
+        except (OSError, SyntaxError, ValueError) as error:
+            raise HarnessError(
+                "this file is not a readable image", where=str(path), remedy="Repair it or remove it."
+            ) from error
+        content.update(f"{path.relative_to(root).as_posix()} {label} {hashlib.sha256(data).hexdigest()}\n".encode())
+    return {
+        "fingerprint": content.hexdigest()[:16],
+        "shape": [3, 0, 0],
+        "classes": len(tree.classes),
+        "labels": [label for _, label in tree.train],
+        "test": None if tree.test is None else len(tree.test),
+    }
