@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 
 CHECKSUMS = "sha256.json"
+CHECKPOINT = "checkpoint-{epoch:06d}.zip"
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -85,3 +86,8 @@ def unpack(path: Path, member: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != expected:
         raise HarnessError(f"the checksum of {member} does not match", where=str(path))
     return content
+
+
+def checkpoints(directory: Path) -> list[Path]:
+    """A trial's checkpoints, newest first."""
+    return sorted(directory.glob(CHECKPOINT.replace("{epoch:06d}", "*")), reverse=True)

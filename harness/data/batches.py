@@ -102,12 +102,12 @@ def load(spec: DataSpec, augment: str = "none", workers: int = 0) -> Splits:
     assert reader is not None
     (images, labels), test = reader(files)
     train_index, val_index, test_index = split(spec, labels, test is not None)
-    pixels, targets = torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels)
+    pixels, targets = torch.tensor(images), torch.tensor(labels)
     train, val = (Resident(pixels[index], targets[index]) for index in (train_index, val_index))
     if test is None:
         held_out = Resident(pixels[test_index], targets[test_index])
     else:
-        held_out = Resident(torch.from_numpy(np.ascontiguousarray(test[0])), torch.from_numpy(test[1]))
+        held_out = Resident(torch.tensor(test[0]), torch.tensor(test[1]))
     mean, std = _moments(train.images)
     return Splits(train, val, held_out, mean, std)
 

@@ -1,0 +1,94 @@
+"""The device of a trial, and every global setting that torch keeps: set afresh at the start of each trial."""
+
+from __future__ import annotations
+
+import os
+import platform
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.errors import HarnessError
+from harness.specs import Execution, Recipe, Resources
+
+
+def choose_device(resources: Resources, recipe: Recipe) -> torch.device:
+    """CUDA where the trial asks for a GPU, else the CPU.
+
+    Raises:
+        HarnessError: A GPU is asked for and none is there, or the CPU lacks the declared precision.
+    """
+    if resources.gpus > 0:
+        if not torch.cuda.is_available():
+            raise HarnessError(
+                f"a trial asks for {resources.gpus:g} GPU and this machine has none that torch can use",
+                where="resources.gpus",
+                remedy="Run it where there is one, or with --set resources.gpus=0 on the CPU.",
+            )
+        return torch.device("cuda", 0)
+    if recipe.precision in ("tf32", "fp16"):
+        raise HarnessError(
+            f"the CPU does not train in {recipe.precision}",
+            where="recipe.precision",
+            remedy="Use fp32 or bf16, or give trials a GPU with --set resources.gpus=1.",
+        )
+    return torch.device("cpu")
+
+
+def configure(device: torch.device, execution: Execution, recipe: Recipe, threads: int) -> torch.memory_format:
+    """Set threads, denormals, determinism and tf32; a worker may carry another trial's settings.
+
+    Returns:
+        The memory format for weights and images.
+    """
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    cuda = device.type == "cuda"
+    if cuda:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(execution.deterministic and cuda, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.deterministic = execution.deterministic
+    torch.backends.cudnn.benchmark = not execution.deterministic
+    torch.backends.cudnn.allow_tf32 = recipe.precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
+    wants_last = execution.memory_format == "channels_last" or (execution.memory_format == "auto" and cuda)
+    return torch.channels_last if wants_last else torch.contiguous_format
+
+
+def describe_device(device: torch.device, memory_format: torch.memory_format, threads: int) -> dict[str, Any]:
+    """Device, software and settings as the record keeps them."""
+    packages = {name: _version(name) for name in ("torch", "torchvision", "numpy", "ray", "mlflow", "fvcore")}
+    software = [f"{name} {number}" for name, number in packages.items() if name in ("torch", "torchvision")]
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        software.append(f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}")
+    else:
+        name = f"{cpu_name()}, {threads} thread{'s' * (threads != 1)}"
+    return {
+        "device": name,
+        "threads": threads,
+        "memory_format": str(memory_format).removeprefix("torch."),
+        "software": ", ".join([*software, f"Python {platform.python_version()}"]),
+        "packages": packages,
+        "platform": platform.platform(),
+        "cores": os.cpu_count() or 1,
+    }
+
+
+def cpu_name() -> str:
+    """Model name of the processor."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    with suppress(PackageNotFoundError):
+        return version(package)
+    return None
