@@ -1,1 +1,1 @@
-""""""
+"""Plan, jobs, and the two launchers: Ray Tune and inline."""

@@ -6,13 +6,14 @@ run, and what tables are made of: one format, so that each can be rebuilt from t
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from harness.errors import HarnessError
-from harness.files import unpack
+from harness.files import checkpoints, unpack
 from harness.specs.identity import Spec
 from harness.specs.trial import Trial
 
@@ -81,3 +82,13 @@ def read_journal(checkpoint: Path) -> History:
         HarnessError: The file is damaged, or of a newer format.
     """
     return parse(unpack(checkpoint, MEMBER), str(checkpoint))
+
+
+def newest_journal(directory: Path) -> tuple[History, Path] | None:
+    """The history in a trial's newest readable checkpoint, and that checkpoint; None where there is none."""
+    for checkpoint in checkpoints(directory):
+        try:
+            return read_journal(checkpoint), checkpoint
+        except HarnessError as error:
+            warnings.warn(f"{error}; falling back to the checkpoint before", stacklevel=2)
+    return None

@@ -1,0 +1,157 @@
+"""The driver's part of a run: create the runs, launch the jobs, publish what is left, average the variants."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from harness.launching.job import Job, Progress
+from harness.launching.plan import Plan, Planned
+from harness.specs import Study, Variant
+from harness.tracking import Record
+from harness.tracking.history import newest_journal
+from harness.tracking.journals import trial_directory
+from harness.tracking.store import Store
+
+Report = Callable[[Progress], None]
+
+
+class Launcher(Protocol):
+    """Runs jobs and reports their progress, in whatever order they end."""
+
+    def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report) -> None: ...
+
+
+@dataclass
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        trained: Trials that this run trained.
+        failed: Messages of the trials that failed, by label.
+        unpublished: Labels of trials that are trained and not yet in the store.
+        seconds: Wall time of the training of all.
+    """
+
+    trained: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    unpublished: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def execute(plan: Plan, record: Record, home: Path, launcher: Launcher, report: Report) -> Outcome:
+    """Bring everything in ``plan`` into the record. Trials fail alone; an interrupt leaves checkpoints."""
+    study = plan.study
+    record.prepare(study)
+    runs = {identity: run.run_id for identity, run in record.trials().items()}
+    todo = plan.to_run
+    waiting = [planned for planned in plan.trials if planned.state in ("unpublished", "elsewhere")]
+    for planned in [*todo, *waiting]:
+        if planned.trial.id not in runs:
+            runs[planned.trial.id] = record.create_trial(study, planned.trial)
+    _publish_waiting(waiting, record, home, runs)
+
+    jobs = _jobs(todo, plan, record, home, runs)
+    labels = {planned.trial.id: planned.trial.label for planned in plan.trials}
+    remaining = {variant.name: _left(todo, variant) for variant in study.variants}
+    outcome = Outcome()
+    started = time.monotonic()
+
+    def follow(progress: Progress) -> None:
+        report(progress)
+        if progress.outcome == "running":
+            return
+        if progress.outcome == "failed":
+            outcome.failed[labels[progress.trial]] = progress.message
+            record.fail(runs[progress.trial], progress.message, progress.trace)
+        else:
+            outcome.trained += 1
+        for name, left in remaining.items():
+            if progress.trial in left:
+                left.remove(progress.trial)
+                if not left:
+                    _summarise(record, study, [v for v in study.variants if v.name == name])
+
+    try:
+        if jobs:
+            launcher(jobs, plan.concurrency, follow)
+    finally:
+        outcome.seconds = time.monotonic() - started
+        record.refresh()
+    recorded = record.trials()
+    for planned in todo:
+        run = recorded.get(planned.trial.id)
+        if (run is None or not run.finished) and planned.trial.label not in outcome.failed:
+            outcome.unpublished.append(planned.trial.label)
+    _summarise(record, study, study.variants)
+    return outcome
+
+
+def _publish_waiting(waiting: Sequence[Planned], record: Record, home: Path, runs: dict[str, str]) -> None:
+    elsewhere = record.elsewhere([p.trial.id for p in waiting if p.state == "elsewhere"])
+    for planned in waiting:
+        identity = planned.trial.id
+        if planned.state == "elsewhere":
+            record.publish(runs[identity], elsewhere[identity]())
+        else:
+            journal = newest_journal(trial_directory(home, identity))
+            assert journal is not None
+            record.publish(runs[identity], journal[0])
+    record.refresh()
+
+
+def _left(todo: Sequence[Planned], variant: Variant) -> set[str]:
+    return {planned.trial.id for planned in todo if planned.trial.variant.name == variant.name}
+
+
+def _summarise(record: Record, study: Study, variants: Sequence[Variant]) -> None:
+    """Put means on the runs of those variants of which trials are recorded."""
+    record.refresh()
+    for variant in variants:
+        histories = record.histories([t.id for t in study.trials if t.variant.name == variant.name])
+        if histories:
+            record.summarise(study, variant, histories)
+
+
+def _jobs(todo: Sequence[Planned], plan: Plan, record: Record, home: Path, runs: dict[str, str]) -> list[Job]:
+    experiment = plan.study.experiment
+    return [
+        Job(
+            trial=planned.trial,
+            execution=experiment.execution,
+            resources=experiment.resources,
+            directory=trial_directory(home.absolute(), planned.trial.id),
+            uri=record.uri if isinstance(record, Store) else "",
+            run_id=runs[planned.trial.id],
+            shared=plan.concurrency > 1,
+            size=plan.study.data.size,
+            revision=revision(),
+        )
+        for planned in todo
+    ]
+
+
+def revision() -> str:
+    """The project's git revision, with ``+`` where files were changed since; empty outside a checkout."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return ""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603 (fixed words)
+            ["git", "-C", str(root), *arguments],  # noqa: S607 (the user's own git)
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip()
+
+    try:
+        dirty = git("status", "--porcelain", "--", "harness", "variants")
+        return git("rev-parse", "--short=12", "HEAD") + "+" * bool(dirty)
+    except OSError:
+        return ""

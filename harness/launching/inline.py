@@ -1,0 +1,15 @@
+"""The launcher without Ray: one trial after the other, in this process. For debugging, and where Ray is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.launching.driver import Report
+from harness.launching.job import Job, attempt
+
+
+def launch(jobs: Sequence[Job], concurrency: int, report: Report) -> None:
+    """Run the jobs in their order."""
+    for job in jobs:
+        for progress in attempt(job):
+            report(progress)

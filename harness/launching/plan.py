@@ -1,0 +1,134 @@
+"""What are the trials, which are recorded already, and what will the rest cost?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+from harness.data.batches import require_files, steps_per_epoch
+from harness.errors import HarnessError
+from harness.specs import Study, Trial
+from harness.tracking import Record
+from harness.tracking.history import History, newest_journal
+from harness.tracking.journals import trial_directory
+
+State = Literal["recorded", "unpublished", "elsewhere", "started", "new"]
+STATES: dict[State, str] = {
+    "recorded": "recorded",
+    "unpublished": "trained, to be published",
+    "elsewhere": "trained for another experiment, to be published here",
+    "started": "goes on from its checkpoint",
+    "new": "to run",
+}
+
+SECONDS_PER_LAYER = {"cpu": 4e-4, "gpu": 1.5e-4}
+MACS_PER_SECOND = {"cpu": 1.5e10, "gpu": 1e13}
+"""Rough rates of a training step, forward and backward: dispatch per layer, and arithmetic per core or GPU."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A trial, how far it is, and about how many seconds are left of it."""
+
+    trial: Trial
+    state: State
+    seconds: float
+    epochs_done: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All trials of a study, in its order."""
+
+    study: Study
+    trials: tuple[Planned, ...]
+    concurrency: int
+
+    @property
+    def to_run(self) -> list[Planned]:
+        """Trials to train, the longest first, so that none is left over at the end."""
+        todo = [planned for planned in self.trials if planned.state in ("started", "new")]
+        return sorted(todo, key=lambda planned: -planned.seconds)
+
+    @property
+    def seconds(self) -> float:
+        """About how long the rest takes at the plan's concurrency."""
+        todo = self.to_run
+        return max(sum(planned.seconds for planned in todo) / self.concurrency, *(p.seconds for p in todo), 0.0)
+
+    def count(self, state: State) -> int:
+        """Number of trials in a state."""
+        return Counter(planned.state for planned in self.trials)[state]
+
+
+def check(study: Study) -> None:
+    """Refuse what could not be trained, before anything is written.
+
+    Raises:
+        HarnessError: The batch is larger than the data, or the augmentation does not fit it.
+    """
+    recipe = study.experiment.recipe
+    if recipe.batch > study.data.train:
+        raise HarnessError(
+            f"a batch of {recipe.batch} is larger than the {study.data.train} training images of {study.data.name}",
+            where="recipe.batch",
+            remedy=f"Use at most {study.data.train}.",
+        )
+    if recipe.crop_padding >= min(study.data.size) and recipe.augment in ("crop", "crop-flip"):
+        raise HarnessError(
+            f"padding by {recipe.crop_padding} pixels would crop images of {study.data.size[0]} away",
+            where="recipe.crop_padding",
+            remedy="Use less than the image's side.",
+        )
+    require_files(study.experiment.data, recipe.augment)
+
+
+def make_plan(study: Study, record: Record, home: Path, concurrency: int, force: bool = False) -> Plan:
+    """Look every trial up: in the record, in its journal, in other experiments of the same store."""
+    recorded = record.trials()
+    finished = {identity for identity, run in recorded.items() if run.finished} if not force else set()
+    todo = [trial for trial in study.trials if trial.id not in finished]
+    journals: dict[str, History] = {}
+    if not force:
+        for trial in todo:
+            journal = newest_journal(trial_directory(home, trial.id))
+            if journal is not None:
+                journals[trial.id] = journal[0]
+    absent = [trial.id for trial in todo if trial.id not in journals]
+    elsewhere = record.elsewhere(absent) if absent and not force else {}
+
+    guess = {trial.id: estimate(trial, study) for trial in study.trials}
+    known = [recorded[identity].seconds / guess[identity] for identity in finished if identity in guess]
+    scale = median([ratio for ratio in known if ratio > 0] or [1.0])
+    planned = []
+    for trial in study.trials:
+        state: State = "new"
+        done = 0
+        if trial.id in finished:
+            state = "recorded"
+        elif trial.id in journals:
+            journal_done = journals[trial.id].done
+            state = "unpublished" if journal_done else "started"
+            done = journals[trial.id].epochs[-1].epoch
+        elif trial.id in elsewhere:
+            state = "elsewhere"
+        left = 0.0 if state not in ("new", "started") else 1 - done / trial.recipe.epochs
+        planned.append(Planned(trial, state, left * scale * guess[trial.id], done))
+    return Plan(study, tuple(planned), concurrency)
+
+
+def estimate(trial: Trial, study: Study) -> float:
+    """About how many seconds a trial takes, by rule; the record's own times correct it once there are some."""
+    resources, recipe = study.experiment.resources, trial.recipe
+    plan = trial.variant.plan(study.data.size)
+    device = "gpu" if resources.gpus else "cpu"
+    rate = MACS_PER_SECOND[device] * (min(resources.gpus, 1) if resources.gpus else resources.cpus)
+    dispatch = SECONDS_PER_LAYER[device] * plan.variant.depth
+    step = dispatch + 3 * recipe.batch * plan.macs / rate
+    steps = steps_per_epoch(study.data.train, recipe.batch)
+    evaluated = (study.data.train + study.data.val + study.data.test) / study.experiment.execution.evaluate_every
+    evaluation = evaluated * plan.macs / rate + dispatch
+    return recipe.epochs * (steps * step + evaluation)

@@ -1,0 +1,161 @@
+"""The outbox: a trial's history to its MLflow run, in the background, as often as it takes.
+
+It sends only what a checkpoint has committed, with the original timestamps. After a restart it sends the whole
+history again: MLflow stores one (key, value, timestamp, step) once. A run is FINISHED only after all of it is
+there.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from harness.specs.identity import Spec
+from harness.tracking.client import connect
+from harness.tracking.history import MEMBER, History
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param
+
+METRICS_PER_BATCH = 1000
+PARAMS_PER_BATCH = 100
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+
+
+def flat_params(spec: Spec, prefix: str = "") -> dict[str, str]:
+    """``recipe.lr: 0.05``-like parameters of a spec, the fields of specs inside it in their turn."""
+    params: dict[str, str] = {}
+    for field in type(spec).model_fields:
+        value = getattr(spec, field)
+        if isinstance(value, Spec):
+            params |= flat_params(value, f"{prefix}{field}.")
+        elif value is not None and field != "root":
+            shown = "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            params[f"{prefix}{field}"] = shown
+    return params
+
+
+class Publisher:
+    """Sends one history to one MLflow run; every call may be repeated."""
+
+    def __init__(self, client: MlflowClient, run_id: str) -> None:
+        self.client, self.run_id = client, run_id
+        self.sent_epochs = 0
+        self.introduced = False
+
+    def send(self, history: History) -> None:
+        """Parameters and data set once, then the epochs that were not sent yet."""
+        if not self.introduced:
+            self._introduce(history)
+        new = history.epochs[self.sent_epochs :]
+        metrics = [metric for epoch in new for metric in _metrics(epoch.epoch, epoch.at, epoch.metrics)]
+        for start in range(0, len(metrics), METRICS_PER_BATCH):
+            self.client.log_batch(self.run_id, metrics=metrics[start : start + METRICS_PER_BATCH])
+        self.sent_epochs = len(history.epochs)
+
+    def finish(self, history: History) -> None:
+        """Send what is left, put the history and its parts beside it as artifacts, and end the run."""
+        self.send(history)
+        self.client.log_text(self.run_id, history.model_dump_json(), MEMBER)
+        trial = history.trial.model_dump(mode="json")
+        self.client.log_text(self.run_id, json.dumps(trial, indent=2), "trial.json")
+        self.client.log_text(self.run_id, json.dumps(history.provenance, indent=2), "environment.json")
+        self.client.set_tag(self.run_id, "outcome", history.outcome)
+        self.client.set_terminated(self.run_id, "FINISHED")
+
+    def _introduce(self, history: History) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        self.client.update_run(self.run_id, status="RUNNING")
+        params = _params(flat_params(history.trial))
+        at = history.epochs[0].at if history.epochs else int(time.time() * 1000)
+        costs = {key: value for key, value in history.costs.items() if not isinstance(value, str)}
+        for start in range(0, len(params), PARAMS_PER_BATCH):
+            self.client.log_batch(
+                self.run_id,
+                params=params[start : start + PARAMS_PER_BATCH],
+                metrics=list(_metrics(0, at, costs)) if start == 0 else [],
+            )
+        data = history.trial.data
+        dataset = Dataset(data.name, data.fingerprint or "unknown", "local", json.dumps({"name": data.name}))
+        self.client.log_inputs(
+            self.run_id, datasets=[DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
+        )
+        self.introduced = True
+
+
+def _params(params: dict[str, str]) -> list[Param]:
+    from mlflow.entities import Param
+
+    return [Param(key, value[:6000]) for key, value in params.items()]
+
+
+def _metrics(step: int, at: int, metrics: dict[str, Any]) -> Iterator[Metric]:
+    from mlflow.entities import Metric
+
+    for key, value in metrics.items():
+        yield Metric(key, float("nan") if value is None else float(value), at, step)
+
+
+class Outbox:
+    """Publishes in a thread of its own, off the training clock; only the newest history is held.
+
+    Args:
+        uri: The tracking store.
+        run_id: The trial's run, which the driver has created.
+    """
+
+    def __init__(self, uri: str, run_id: str) -> None:
+        self.uri, self.run_id = uri, run_id
+        self._newest: History | None = None
+        self._wake = threading.Condition()
+        self._closing = False
+        self._finished = threading.Event()
+        self.last_error = ""
+        self._thread = threading.Thread(target=self._work, name=f"outbox {run_id}", daemon=True)
+        self._thread.start()
+
+    def publish(self, history: History) -> None:
+        """Hand over a committed history; returns at once."""
+        with self._wake:
+            self._newest = history
+            self._wake.notify()
+
+    def close(self, seconds: float) -> bool:
+        """Wait until all is sent and, where the trial is done, its run is ended.
+
+        Returns:
+            False where the store did not take it in time; the journal still holds it, and the next
+            ``harness run`` publishes it.
+        """
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        return self._finished.wait(seconds)
+
+    def _work(self) -> None:
+        publisher: Publisher | None = None
+        sent: History | None = None
+        wait = FIRST_WAIT
+        while True:
+            with self._wake:
+                while self._newest is sent and not self._closing:
+                    self._wake.wait()
+                history = self._newest
+                if history is sent:
+                    self._finished.set()
+                    return
+            assert history is not None
+            try:
+                publisher = publisher or Publisher(connect(self.uri), self.run_id)
+                publisher.finish(history) if history.done else publisher.send(history)
+                sent, wait = history, FIRST_WAIT
+            except Exception as error:
+                # Whatever the store's trouble is, the journal keeps the history; try again, more and more slowly.
+                self.last_error = str(error).partition("\n")[0]
+                time.sleep(wait)
+                wait = min(2 * wait, LONGEST_WAIT)

@@ -1,0 +1,288 @@
+"""The record in MLflow: an experiment, a run per variant, its trials nested under it, and a run for the report.
+
+Design.md of the project says why: the UI folds nested runs away, so its table and charts compare variants.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from harness.errors import HarnessError, nearest
+from harness.specs import Study, Trial, Variant
+from harness.specs.identity import digest
+from harness.tracking.client import open_store, sqlite_file, without_password
+from harness.tracking.history import MEMBER, History, parse
+from harness.tracking.means import mean_metrics
+from harness.tracking.outbox import Publisher, flat_params
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+KIND = "depthbench.kind"
+STUDY_FILE = "study.json"
+SUPERSEDED = "superseded"
+REPORT = "report"
+READERS = 8
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A trial's run in MLflow; ``seconds`` on its training and evaluation clocks."""
+
+    run_id: str
+    finished: bool
+    seconds: float = 0.0
+
+
+class Store:
+    """One experiment in one MLflow store.
+
+    Args:
+        uri: The tracking store.
+        name: The experiment's name.
+
+    Raises:
+        HarnessError: The store does not answer, or the experiment was deleted in it.
+    """
+
+    def __init__(self, uri: str, name: str) -> None:
+        self.uri, self.name = uri, name
+        self.client = open_store(uri)
+        found = self.client.get_experiment_by_name(name)
+        if found is not None and found.lifecycle_stage == "deleted":
+            raise HarnessError(
+                f"the experiment '{name}' was deleted in this store",
+                where=without_password(uri),
+                remedy=f"Restore it (mlflow experiments restore -x {found.experiment_id}), or choose another name.",
+            )
+        self.experiment_id = None if found is None else found.experiment_id
+        self._runs: list[Run] | None = None
+
+    @property
+    def place(self) -> str:
+        """The store's address as it may be shown."""
+        return without_password(self.uri)
+
+    def refresh(self) -> None:
+        """Read the runs anew: others have written to them."""
+        self._runs = None
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    def runs(self, kind: str) -> list[Run]:
+        """This experiment's runs of a kind (trial, variant, report), oldest first."""
+        if self.experiment_id is None:
+            return []
+        if self._runs is None:
+            self._runs = self._search([self.experiment_id])
+        return [run for run in self._runs if run.data.tags.get(KIND) == kind]
+
+    def _search(self, experiments: Sequence[str]) -> list[Run]:
+        """Every run of those experiments that is ours, oldest first."""
+        runs: list[Run] = []
+        token: str | None = None
+        while True:
+            page = self.client.search_runs(
+                list(experiments), "", max_results=1000, order_by=["attributes.start_time ASC"], page_token=token
+            )
+            runs += [run for run in page if KIND in run.data.tags]
+            token = page.token
+            if not token:
+                return runs
+
+    def trials(self) -> dict[str, Recorded]:
+        """The newest run of each trial by its id, a finished one before any other."""
+        found: dict[str, Recorded] = {}
+        for run in self.runs("trial"):
+            if SUPERSEDED in run.data.tags:
+                continue
+            finished = run.info.status == "FINISHED" and "outcome" in run.data.tags
+            known = found.get(run.data.tags["trial"])
+            if known is None or finished or not known.finished:
+                seconds = sum(run.data.metrics.get(f"time/{clock}_s", 0.0) for clock in ("train", "eval"))
+                found[run.data.tags["trial"]] = Recorded(run.info.run_id, finished, seconds)
+        return found
+
+    def histories(self, trials: Iterable[str]) -> list[History]:
+        """The histories of those trials that are recorded here."""
+        recorded = self.trials()
+        wanted = [recorded[trial].run_id for trial in trials if trial in recorded and recorded[trial].finished]
+        with ThreadPoolExecutor(READERS) as pool:
+            return list(pool.map(self._history, wanted))
+
+    def _history(self, run_id: str) -> History:
+        return parse(self._artifact(run_id, MEMBER), f"{MEMBER} of MLflow run {run_id}")
+
+    def _artifact(self, run_id: str, name: str) -> bytes:
+        location = urlsplit(f"{self.client.get_run(run_id).info.artifact_uri}/{name}")
+        if location.scheme == "file" and Path(unquote(location.path)).is_file():
+            return Path(unquote(location.path)).read_bytes()
+        with TemporaryDirectory() as folder:
+            try:
+                return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
+            except Exception as error:
+                raise HarnessError(
+                    f"the artifact {name} cannot be read: {str(error).partition(chr(10))[0]}",
+                    where=f"MLflow run {run_id}",
+                    remedy="Check that the store's artifacts are where they were; `harness run` records it anew.",
+                ) from error
+
+    def elsewhere(self, trials: Iterable[str]) -> dict[str, Callable[[], History]]:
+        """Those of ``trials`` that another experiment of this store has recorded, with how to read them."""
+        missing = set(trials)
+        others = [e.experiment_id for e in self.client.search_experiments() if e.experiment_id != self.experiment_id]
+        if not missing or not others:
+            return {}
+        found: dict[str, Callable[[], History]] = {}
+        for run in self._search(others):
+            trial = run.data.tags.get("trial")
+            if trial in missing and run.info.status == "FINISHED" and "outcome" in run.data.tags:
+                found[trial] = lambda run_id=run.info.run_id: self._history(run_id)  # type: ignore[misc]
+        return found
+
+    def study(self) -> Study:
+        """The experiment as it was last run.
+
+        Raises:
+            HarnessError: It never ran in this store.
+        """
+        reports = self.runs(REPORT)
+        if not reports:
+            ours = [
+                experiment.name
+                for experiment in self.client.search_experiments()
+                if KIND in experiment.tags and experiment.name != self.name
+            ]
+            raise HarnessError(
+                f"no experiment '{self.name}' is recorded",
+                where=self.place,
+                remedy=nearest(self.name, ours) if ours else f"Run it first: harness run {self.name}",
+            )
+        return Study.model_validate_json(self._artifact(reports[-1].info.run_id, STUDY_FILE))
+
+    # --- writing (the driver's part) ---------------------------------------------------------------------------
+
+    def prepare(self, study: Study) -> None:
+        """Create what is missing of the experiment, its report run and a run per variant; keep the study."""
+        if self.experiment_id is None:
+            file = sqlite_file(self.uri)
+            # A server places artifacts itself; beside SQLite they go into the home.
+            location = None if file is None else (file.parent.absolute() / "artifacts" / self.name).as_uri()
+            tags = {KIND: "experiment", "mlflow.note.content": f"**{study.experiment.question}** No verdict yet."}
+            self.experiment_id = self.client.create_experiment(self.name, location, tags)
+        reports = self.runs(REPORT)
+        run_id = reports[-1].info.run_id if reports else self._create(REPORT, REPORT, {})
+        self.client.log_text(run_id, study.model_dump_json(exclude_defaults=True), STUDY_FILE)
+        known = self._variant_runs()
+        for variant in study.variants:
+            if _identity(study, variant) not in known:
+                self._create_variant(study, variant)
+        self.refresh()
+
+    def _variant_runs(self) -> dict[str, Run]:
+        """By the variant's identity; the newest where there are several."""
+        return {run.data.tags["identity"]: run for run in self.runs("variant")}
+
+    def _create_variant(self, study: Study, variant: Variant) -> str:
+        from mlflow.entities import Param
+
+        tags = _variant_tags(variant) | {"dataset": study.data.name, "identity": _identity(study, variant)}
+        run_id = self._create("variant", variant.name, tags)
+        params = flat_params(variant) | flat_params(study.experiment.recipe, "recipe.")
+        self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
+        return run_id
+
+    def create_trial(self, study: Study, trial: Trial) -> str:
+        """A run for a trial, nested under its variant, waiting to be started."""
+        parent = self._variant_runs()[_identity(study, trial.variant)].info.run_id
+        tags = _variant_tags(trial.variant) | {
+            "trial": trial.id,
+            "seed": str(trial.seed),
+            "dataset": trial.data.name,
+            "mlflow.parentRunId": parent,
+        }
+        run_id = self._create("trial", trial.label, tags)
+        self.client.update_run(run_id, status="SCHEDULED")
+        return run_id
+
+    def _create(self, kind: str, name: str, tags: dict[str, str]) -> str:
+        assert self.experiment_id is not None
+        run = self.client.create_run(
+            self.experiment_id, int(time.time() * 1000), tags={KIND: kind, **tags}, run_name=name
+        )
+        if self._runs is not None:
+            self._runs.append(run)
+        return str(run.info.run_id)
+
+    def publish(self, run_id: str, history: History) -> None:
+        """Record a finished history that its own trial could not record."""
+        Publisher(self.client, run_id).finish(history)
+
+    def supersede(self, trial: str) -> None:
+        """Take a trial's runs out of the record by a tag; nothing is deleted."""
+        for run in self.runs("trial"):
+            if run.data.tags["trial"] == trial and SUPERSEDED not in run.data.tags:
+                self.client.set_tag(run.info.run_id, SUPERSEDED, "true")
+        self.refresh()
+
+    def fail(self, run_id: str, message: str, trace: str) -> None:
+        """Mark a trial's run as failed, with the traceback as an artifact."""
+        self.client.log_text(run_id, trace, "traceback.txt")
+        self.client.set_tag(run_id, "error", message[:500])
+        self.client.set_terminated(run_id, "FAILED")
+
+    def summarise(self, study: Study, variant: Variant, histories: Sequence[History]) -> None:
+        """Put the means over a variant's seeds on its run, which the UI compares.
+
+        MLflow never forgets a metric, so where seeds were added a fresh run takes the place of the old one.
+        """
+        from mlflow.entities import Metric
+
+        current = self._variant_runs()[_identity(study, variant)]
+        content = digest(sorted(history.id for history in histories))
+        if current.data.tags.get("trials") == content:
+            return
+        run_id = current.info.run_id
+        if "trials" in current.data.tags:
+            run_id = self._create_variant(study, variant)
+            for trial in self.runs("trial"):
+                if trial.data.tags.get("mlflow.parentRunId") == current.info.run_id:
+                    self.client.set_tag(trial.info.run_id, "mlflow.parentRunId", run_id)
+            self.client.delete_run(current.info.run_id)
+        metrics = [Metric(key, value, at, step) for key, value, at, step in mean_metrics(histories)]
+        for start in range(0, len(metrics), 1000):
+            self.client.log_batch(run_id, metrics=metrics[start : start + 1000])
+        self.client.set_tag(run_id, "trials", content)
+        self.client.set_tag(run_id, "seeds", " ".join(str(history.trial.seed) for history in histories))
+        complete = len(histories) == len(study.experiment.seeds)
+        self.client.set_terminated(run_id, "FINISHED" if complete else "KILLED")
+
+    def attach_report(self, directory: Path, headline: str) -> None:
+        """Put a report's files on the run ``report``, and its verdict on top of the experiment's page."""
+        assert self.experiment_id is not None
+        run_id = self.runs(REPORT)[-1].info.run_id
+        self.client.log_artifacts(run_id, str(directory))
+        self.client.set_terminated(run_id, "FINISHED")
+        self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", headline)
+
+
+def _identity(study: Study, variant: Variant) -> str:
+    """A variant under one data set and recipe: what its seeds share."""
+    trial = next(trial for trial in study.trials if trial.variant.name == variant.name)
+    return digest({key: value for key, value in trial.identity().items() if key != "seed"})
+
+
+def _variant_tags(variant: Variant) -> dict[str, str]:
+    return {
+        "variant": variant.name,
+        "family": variant.family,
+        "depth": str(variant.depth),
+        "shortcut": variant.shortcut,
+    }
