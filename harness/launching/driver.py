@@ -91,6 +91,16 @@ def execute(plan: Plan, record: Record, home: Path, launcher: Launcher, report: 
     return outcome
 
 
+def put_aside(plan: Plan, record: Record, home: Path) -> None:
+    """Supersede what is recorded of a plan's trials, for ``--force``: runs by a tag, journals by a new name."""
+    for planned in plan.trials:
+        record.supersede(planned.trial.id)
+        directory = trial_directory(home, planned.trial.id)
+        if directory.exists():
+            number = len(list(directory.parent.glob(f"{directory.name}.superseded-*"))) + 1
+            directory.rename(directory.with_name(f"{directory.name}.superseded-{number}"))
+
+
 def _publish_waiting(waiting: Sequence[Planned], record: Record, home: Path, runs: dict[str, str]) -> None:
     elsewhere = record.elsewhere([p.trial.id for p in waiting if p.state == "elsewhere"])
     for planned in waiting:

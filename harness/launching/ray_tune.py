@@ -128,12 +128,18 @@ def _follower(jobs: Sequence[Job], report: Report) -> Any:
     class Follower(tune.Callback):  # type: ignore[misc]
         """Hands what trials report to the driver."""
 
-        def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
-            report(Progress(**{name: result[name] for name in Progress.__dataclass_fields__}))
+        def __init__(self, jobs: Sequence[Job], report: Report) -> None:
+            self.jobs, self.report = jobs, report
 
-        def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-            job = jobs[trial.config["job"]]
+        def __getstate__(self) -> dict[str, Any]:
+            """Tune pickles its callbacks to restore them; we never do, and a live display cannot be pickled."""
+            return {}
+
+        def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **_: Any) -> None:
+            self.report(Progress(**{name: result[name] for name in Progress.__dataclass_fields__}))
+
+        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
             message = f"its worker died {RETRIES + 1} times; the machine may be short of memory"
-            report(Progress(job.trial.id, "failed", message=message, trace=message))
+            self.report(Progress(self.jobs[trial.config["job"]].trial.id, "failed", message=message, trace=message))
 
-    return Follower()
+    return Follower(jobs, report)

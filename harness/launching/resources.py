@@ -31,7 +31,7 @@ def require_local(resources: Resources, precision: str) -> None:
             where="resources.cpus",
             remedy=f"Use at most {cores()}: --set resources.cpus={cores()}.",
         )
-    from harness.specs import Recipe
-    from harness.training.device import choose_device
+    if resources.gpus or precision != "fp32":
+        from harness.training.device import choose_device
 
-    choose_device(resources, Recipe.model_construct(precision=precision))
+        choose_device(resources, precision)

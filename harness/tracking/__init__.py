@@ -11,14 +11,14 @@ from harness.tracking.store import Store
 Record = Store | Journals
 
 
-def open_record(option: str | None, home: Path, name: str) -> Record:
+def open_record(option: str | None, home: Path, name: str, create: bool = True) -> Record:
     """The record of an experiment: in the MLflow store that ``option`` or the environment names, else in the home's.
 
     Raises:
         HarnessError: The store does not answer.
     """
     uri = tracking_uri(option, home)
-    return Journals(home, name) if uri == NO_STORE else Store(uri, name)
+    return Journals(home, name) if uri == NO_STORE else Store(uri, name, create)
 
 
 __all__ = ["Record", "open_record"]

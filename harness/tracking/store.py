@@ -47,13 +47,19 @@ class Store:
     Args:
         uri: The tracking store.
         name: The experiment's name.
+        create: Whether to create a SQLite store that is not there yet; without, it reads as an empty one.
 
     Raises:
         HarnessError: The store does not answer, or the experiment was deleted in it.
     """
 
-    def __init__(self, uri: str, name: str) -> None:
+    def __init__(self, uri: str, name: str, create: bool = True) -> None:
         self.uri, self.name = uri, name
+        self.experiment_id: str | None = None
+        self._runs: list[Run] | None = None
+        file = sqlite_file(uri)
+        if not create and file is not None and not file.exists():
+            return
         self.client = open_store(uri)
         found = self.client.get_experiment_by_name(name)
         if found is not None and found.lifecycle_stage == "deleted":
@@ -62,8 +68,8 @@ class Store:
                 where=without_password(uri),
                 remedy=f"Restore it (mlflow experiments restore -x {found.experiment_id}), or choose another name.",
             )
-        self.experiment_id = None if found is None else found.experiment_id
-        self._runs: list[Run] | None = None
+        if found is not None:
+            self.experiment_id = found.experiment_id
 
     @property
     def place(self) -> str:
@@ -137,6 +143,8 @@ class Store:
     def elsewhere(self, trials: Iterable[str]) -> dict[str, Callable[[], History]]:
         """Those of ``trials`` that another experiment of this store has recorded, with how to read them."""
         missing = set(trials)
+        if not hasattr(self, "client"):
+            return {}
         others = [e.experiment_id for e in self.client.search_experiments() if e.experiment_id != self.experiment_id]
         if not missing or not others:
             return {}
@@ -155,11 +163,8 @@ class Store:
         """
         reports = self.runs(REPORT)
         if not reports:
-            ours = [
-                experiment.name
-                for experiment in self.client.search_experiments()
-                if KIND in experiment.tags and experiment.name != self.name
-            ]
+            all_of_them = self.client.search_experiments() if hasattr(self, "client") else []
+            ours = [experiment.name for experiment in all_of_them if KIND in experiment.tags]
             raise HarnessError(
                 f"no experiment '{self.name}' is recorded",
                 where=self.place,

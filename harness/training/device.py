@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 from harness.specs import Execution, Recipe, Resources
 
 
-def choose_device(resources: Resources, recipe: Recipe) -> torch.device:
+def choose_device(resources: Resources, precision: str) -> torch.device:
     """CUDA where the trial asks for a GPU, else the CPU.
 
     Raises:
@@ -29,9 +29,9 @@ def choose_device(resources: Resources, recipe: Recipe) -> torch.device:
                 remedy="Run it where there is one, or with --set resources.gpus=0 on the CPU.",
             )
         return torch.device("cuda", 0)
-    if recipe.precision in ("tf32", "fp16"):
+    if precision in ("tf32", "fp16"):
         raise HarnessError(
-            f"the CPU does not train in {recipe.precision}",
+            f"the CPU does not train in {precision}",
             where="recipe.precision",
             remedy="Use fp32 or bf16, or give trials a GPU with --set resources.gpus=1.",
         )

@@ -37,7 +37,7 @@ class Training:
 
     def __init__(self, trial: Trial, execution: Execution, resources: Resources) -> None:
         self.trial, self.recipe, self.execution = trial, trial.recipe, execution
-        self.device = choose_device(resources, trial.recipe)
+        self.device = choose_device(resources, trial.recipe.precision)
         self.memory_format = configure(self.device, execution, trial.recipe, resources.cpus)
         self.threads = resources.cpus
         self.clocks = Clocks(self.device)

@@ -1,0 +1,370 @@
+"""The commands, thin: each parses its options, calls a verb, and prints what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from harness import __version__
+from harness.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USER, HarnessError
+
+app = typer.Typer(
+    name="harness",
+    help="Does depth, or this change of architecture, help here, and what does it cost?\n\n"
+    "Start with: harness run quickstart. Then: harness ui.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+variants_app = typer.Typer(help="The catalogue of variants.", no_args_is_help=True)
+app.add_typer(variants_app, name="variants")
+WIDTH = None if sys.stdout.isatty() else 140
+"""Tables in a pipe or a log are not cut to the 80 columns that rich assumes there."""
+out = Console(highlight=False, width=WIDTH)
+err = Console(stderr=True, highlight=False, width=WIDTH)
+
+
+class Launcher(str, Enum):
+    """Where trials run."""
+
+    ray = "ray"
+    inline = "inline"
+
+
+Home = Annotated[
+    Path, typer.Option("--home", envvar="DEPTHBENCH_HOME", help="Store, artifacts and checkpoints.", show_default=True)
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        help="MLflow store. Default: MLFLOW_TRACKING_URI, else SQLite in --home. 'none': no MLflow.",
+    ),
+]
+Reports = Annotated[Path, typer.Option("--reports", help="Where reports go.")]
+Experiment = Annotated[str, typer.Argument(help="A YAML file, or the name of one in experiments/.", metavar="EXPERIMENT")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a field: recipe.lr=0.1, seeds=[1,2,3]. May be repeated.", metavar="KEY=VALUE"),
+]
+Seeds = Annotated[str | None, typer.Option("--seeds", help="In place of the experiment's: 10,11 or 10-17.")]
+DataRoot = Annotated[Path | None, typer.Option("--data-root", help="Where the data set is.")]
+Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is not at hand.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LauncherOption = Annotated[Launcher, typer.Option("--launcher", help="ray (Ray Tune), or inline (no Ray).")]
+HOME = Path(".depthbench")
+REPORTS = Path("reports")
+
+
+@app.command()
+def run(
+    experiment: Experiment,
+    overrides: Overrides = None,
+    seeds: Seeds = None,
+    launcher: LauncherOption = Launcher.ray,
+    address: Annotated[str | None, typer.Option("--address", help="A Ray cluster. Default: this machine.")] = None,
+    tracking_uri: TrackingUri = None,
+    home: Home = HOME,
+    reports: Reports = REPORTS,
+    data_root: DataRoot = None,
+    download: Download = False,
+    force: Annotated[bool, typer.Option("--force", help="Train recorded trials again; deletes nothing.")] = False,
+) -> None:
+    """Run what the record does not hold yet, then write the report.
+
+    Trials that are recorded are not run again; after an interruption the same command goes on.
+
+    Example: harness run quickstart --set recipe.epochs=20 --set name=longer
+    """
+    from harness import verbs
+
+    settings = verbs.Settings(home, tracking_uri, launcher.value, address, reports)
+    study = verbs.load_study(experiment, overrides or (), seeds, data_root, download)
+    name = study.experiment.name
+
+    def announce(plan: Any) -> None:
+        total, todo = len(plan.trials), len(plan.to_run)
+        if not todo:
+            waiting = total - plan.count("recorded")
+            out.print(f"{name}: nothing to train, all {total} trials are {'trained' if waiting else 'recorded'}.")
+            return
+        about = timedelta(seconds=round(plan.seconds))
+        out.print(
+            f"{name}: {todo} of {total} trials to run on {settings.launcher}, {plan.concurrency} at a time, "
+            f"about {about}. Ctrl-C stops; the same command goes on."
+        )
+
+    outcome = verbs.run(study, settings, out, force, announce)
+    if outcome.trained:
+        out.print(f"{outcome.trained} trials in {timedelta(seconds=round(outcome.seconds))}.")
+    if not outcome.failed or outcome.trained or len(outcome.failed) < len(study.trials):
+        try:
+            _write_report(name, settings)
+        except HarnessError:
+            if not outcome.failed:
+                raise
+    for label, message in outcome.failed.items():
+        err.print(f"[red]failed[/red]  {label}: {message}", soft_wrap=True)
+    if outcome.unpublished:
+        err.print(
+            f"{len(outcome.unpublished)} trials are trained but not in the store yet ({outcome.unpublished[0]}, ...): "
+            "run the same command again once it answers."
+        )
+    if outcome.failed or outcome.unpublished:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def plan(
+    experiment: Experiment,
+    overrides: Overrides = None,
+    seeds: Seeds = None,
+    launcher: LauncherOption = Launcher.ray,
+    tracking_uri: TrackingUri = None,
+    home: Home = HOME,
+    data_root: DataRoot = None,
+    download: Download = False,
+    as_json: Json = False,
+) -> None:
+    """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing."""
+    from harness import verbs
+    from harness.launching.plan import STATES
+
+    settings = verbs.Settings(home, tracking_uri, launcher.value)
+    study = verbs.load_study(experiment, overrides or (), seeds, data_root, download)
+    planned = verbs.plan(study, settings)
+    if as_json:
+        rows = [
+            {"trial": p.trial.id, "variant": p.trial.variant.name, "seed": p.trial.seed, "state": p.state, "seconds": p.seconds}
+            for p in planned.trials
+        ]
+        typer.echo(json.dumps({"experiment": study.experiment.name, "seconds": planned.seconds, "trials": rows}, indent=2))
+        return
+    data, exp = study.data, study.experiment
+    out.print(f"[bold]{exp.name}[/bold]: {exp.question}")
+    out.print(
+        f"{data.name} {data.size[0]}x{data.size[1]}, {data.train} training, {data.val} validation and {data.test} test "
+        f"images, fingerprint {data.fingerprint}; {exp.recipe.epochs} epochs of batch {exp.recipe.batch}."
+    )
+    table = Table("variant", "depth", "shortcut", box=None, header_style="bold")
+    for heading in ("parameters", "MACs", "trials", "to run", "about"):
+        table.add_column(heading, justify="right")
+    for variant in study.variants:
+        mine = [p for p in planned.trials if p.trial.variant.name == variant.name]
+        todo = [p for p in mine if p.state in ("new", "started")]
+        layers = variant.plan(data.size)
+        about = str(timedelta(seconds=round(sum(p.seconds for p in todo)))) if todo else "–"
+        table.add_row(
+            variant.name, str(variant.depth), variant.shortcut, f"{layers.params:,}", f"{layers.macs:,}",
+            str(len(mine)), str(len(todo)), about,
+        )  # fmt: skip
+    out.print(table)
+    states = ", ".join(f"{planned.count(state)} {text}" for state, text in STATES.items() if planned.count(state))
+    out.print(f"{len(planned.trials)} trials: {states}.")
+    if planned.to_run:
+        about = str(timedelta(seconds=round(planned.seconds)))
+        out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
+    if len(exp.seeds) < 8:
+        out.print(f"[yellow]{len(exp.seeds)} seeds give no verdict; 8 are needed for claims.[/yellow]")
+
+
+@app.command()
+def report(
+    experiment: Annotated[str, typer.Argument(help="An experiment's name, or a results.csv.", metavar="EXPERIMENT")],
+    tracking_uri: TrackingUri = None,
+    home: Home = HOME,
+    reports: Reports = REPORTS,
+) -> None:
+    """Write the Markdown report again from the record; trains nothing."""
+    from harness import verbs
+
+    _write_report(experiment, verbs.Settings(home, tracking_uri, reports=reports))
+
+
+def _write_report(name: str, settings: Any) -> None:
+    from harness import verbs
+    from harness.reporting.verdicts import summary_lines
+
+    with out.status("Writing the report ..."):
+        verdicts, path = verbs.report(name, settings)
+    for line in summary_lines(verdicts):
+        out.print(line, markup=False, soft_wrap=True)
+    out.print(f"Report: {path}", soft_wrap=True)
+
+
+@variants_app.command("list")
+def variants_list(as_json: Json = False) -> None:
+    """All named variants with their costs at the family's own input size."""
+    from harness.specs import Catalogue
+
+    catalogue = Catalogue.load()
+    rows = []
+    for variant in catalogue.members():
+        side = catalogue.family(variant.family).input_size
+        layers = variant.plan(side)
+        rows.append(
+            {
+                "name": variant.name,
+                "depth": variant.depth,
+                "block": variant.block,
+                "shortcut": variant.shortcut,
+                "input": f"{variant.in_channels}x{side}x{side}",
+                "parameters": layers.params,
+                "macs": layers.macs,
+            }
+        )
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for heading in rows[0]:
+        table.add_column(heading, justify="right" if heading in ("depth", "parameters", "macs") else "left")
+    for row in rows:
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
+    out.print(table)
+    rules = [f"{f.member_prefix}N with N = {rule} ({block})" for f in catalogue.families.values() for block, rule in f.depth.items()]
+    out.print(f"Also at any depth: {', '.join(rules)}. MACs per image, convolutions and linear layers only.")
+
+
+@variants_app.command("show")
+def variants_show(
+    name: Annotated[str, typer.Argument(help="Such as resnet18, cifar-plain56, cifar-resnet1202.")],
+    size: Annotated[int | None, typer.Option("--input", help="Side of the image in pixels.", min=1)] = None,
+    as_json: Json = False,
+) -> None:
+    """One variant: its spec, and its stages with shapes and costs."""
+    from harness.specs import Catalogue
+
+    catalogue = Catalogue.load()
+    variant = catalogue.get(name)
+    layers = variant.plan(size or catalogue.family(variant.family).input_size)
+    parts = [("stem", layers.stem)]
+    parts += [
+        (f"stage {n}: {len(stage)} {variant.block} blocks", tuple(layer for block in stage for layer in block.layers()))
+        for n, stage in enumerate(layers.stages, start=1)
+    ]
+    parts.append(("head", (layers.head,)))
+    ends = [layers.stem[-1].output, *(stage[-1].output for stage in layers.stages), layers.head.output]
+    rows = [
+        {"part": part, "output": "x".join(map(str, end)), "parameters": sum(layer.params for layer in inside),
+         "macs": sum(layer.macs for layer in inside)}
+        for (part, inside), end in zip(parts, ends, strict=True)
+    ]  # fmt: skip
+    if as_json:
+        spec = variant.model_dump(mode="json")
+        typer.echo(json.dumps({"spec": spec, "depth": variant.depth, "parts": rows, "parameters": layers.params, "macs": layers.macs}, indent=2))
+        return
+    out.print(f"[bold]{variant.name}[/bold], depth {variant.depth}: {json.dumps(variant.identity())}")
+    table = Table("part", "output", box=None, header_style="bold")
+    table.add_column("parameters", justify="right")
+    table.add_column("MACs", justify="right")
+    for row in rows:
+        table.add_row(str(row["part"]), str(row["output"]), f"{row['parameters']:,}", f"{row['macs']:,}")
+    table.add_row("all", "", f"{layers.params:,}", f"{layers.macs:,}", style="bold")
+    out.print(table)
+
+
+@app.command()
+def ui(
+    experiment: Annotated[str | None, typer.Argument(help="Open at this experiment.")] = None,
+    tracking_uri: TrackingUri = None,
+    home: Home = HOME,
+    port: Annotated[int, typer.Option("--port", help="On loopback only.", min=1, max=65535)] = 5000,
+) -> None:
+    """Serve the MLflow UI on the right store, on loopback, until Ctrl-C."""
+    from harness.tracking.serving import serve
+
+    raise typer.Exit(serve(tracking_uri, home, experiment, port, out))
+
+
+@app.command()
+def doctor(
+    tracking_uri: TrackingUri = None, home: Home = HOME, data_root: DataRoot = None, as_json: Json = False
+) -> None:
+    """What is installed, which devices, which store, which data sets are at hand. Exit 2 where something is broken."""
+    from harness.doctor import examine
+
+    findings = examine(tracking_uri, home, data_root)
+    if as_json:
+        typer.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))
+    else:
+        marks = {"ok": "[green]ok[/green]", "absent": "[yellow]absent[/yellow]", "broken": "[red]broken[/red]"}
+        table = Table("", "what", "found", box=None, header_style="bold")
+        for finding in findings:
+            table.add_row(marks[finding.state], finding.what, finding.found)
+        out.print(table)
+    if any(finding.state == "broken" for finding in findings):
+        raise typer.Exit(EXIT_USER)
+
+
+class SchemaKind(str, Enum):
+    """Kinds of YAML file."""
+
+    experiment = "experiment"
+    family = "family"
+
+
+@app.command()
+def schema(kind: Annotated[SchemaKind, typer.Argument(help="Of experiments/ or variants/.")] = SchemaKind.experiment) -> None:
+    """Print the JSON Schema of a YAML file, for editors to complete and check it.
+
+    Example: harness schema > experiment.schema.json, and in the YAML's first line
+    # yaml-language-server: $schema=experiment.schema.json
+    """
+    from harness.specs.catalogue import Family
+    from harness.specs.experiment import Experiment
+
+    model = Experiment if kind is SchemaKind.experiment else Family
+    typer.echo(json.dumps(model.model_json_schema(), indent=2))
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"depthbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+def _terminate(number: int, frame: Any) -> NoReturn:
+    raise KeyboardInterrupt(number)
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend are printed without a traceback."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app(standalone_mode=True)
+    except HarnessError as error:
+        err.print(f"[red bold]error[/red bold] {_escaped(error.where)}" if error.where else "[red bold]error[/red bold]", soft_wrap=True)
+        err.print(f"  {_escaped(error.what)}", soft_wrap=True)
+        if error.remedy:
+            err.print(f"  [green]→[/green] {_escaped(error.remedy)}", soft_wrap=True)
+        sys.exit(EXIT_USER)
+    except KeyboardInterrupt as interrupt:
+        number = interrupt.args[0] if interrupt.args else signal.SIGINT
+        err.print("\nStopped. What is recorded or in a checkpoint is kept; the same command goes on from there.")
+        # Threads of an outbox may still be waiting for a store.
+        sys.stdout.flush()
+        os._exit(128 + number if interrupt.args else EXIT_INTERRUPTED)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
