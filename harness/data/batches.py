@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from harness.data.augment import Draws
-from harness.data.info import describe, split
+from harness.data.info import describe, require_files, split
 from harness.data.sources import DEFAULT_IMAGE_SIZE, locate, scan_tree, source
 from harness.data.streaming import ImageFiles, decode, stream
-from harness.errors import HarnessError
 from harness.specs import DataSpec, Recipe
 from harness.specs.streams import stream_seed
 
@@ -112,20 +111,6 @@ def load(spec: DataSpec, augment: str = "none", workers: int = 0) -> Splits:
     return Splits(train, val, held_out, mean, std)
 
 
-def require_files(spec: DataSpec, augment: str) -> None:
-    """Refuse an augmentation that works on image files for a data set that has none.
-
-    Raises:
-        HarnessError: It does not fit.
-    """
-    if augment == "resized-crop-flip" and spec.name != "imagefolder":
-        raise HarnessError(
-            f"resized-crop-flip works on image files, which {spec.name} does not have",
-            where="recipe.augment",
-            remedy="Use crop or crop-flip.",
-        )
-
-
 def _load_files(spec: DataSpec, augment: str, workers: int) -> Splits:
     assert spec.root is not None
     size = spec.image_size or DEFAULT_IMAGE_SIZE
@@ -198,9 +183,3 @@ def batched(order: Tensor, batch: int) -> list[Tensor]:
     """
     parts = list(order.split(batch))
     return parts[:-1] if len(parts) > 1 and len(parts[-1]) == 1 else parts
-
-
-def steps_per_epoch(images: int, batch: int) -> int:
-    """Number of training batches in an epoch."""
-    full, left = divmod(images, batch)
-    return full + (left > 1 or full == 0)

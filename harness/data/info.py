@@ -96,6 +96,26 @@ def split(spec: DataSpec, labels: np.ndarray, has_test: bool) -> tuple[np.ndarra
     return train, val, test
 
 
+def require_files(spec: DataSpec, augment: str) -> None:
+    """Refuse an augmentation that works on image files for a data set that has none.
+
+    Raises:
+        HarnessError: It does not fit.
+    """
+    if augment == "resized-crop-flip" and spec.name != "imagefolder":
+        raise HarnessError(
+            f"resized-crop-flip works on image files, which {spec.name} does not have",
+            where="recipe.augment",
+            remedy="Use crop or crop-flip.",
+        )
+
+
+def steps_per_epoch(images: int, batch: int) -> int:
+    """Number of training batches in an epoch."""
+    full, left = divmod(images, batch)
+    return full + (left > 1 or full == 0)
+
+
 def _facts(spec: DataSpec, root: Path, files: Sequence[Path]) -> dict[str, Any]:
     """Fingerprint, image shape, classes, training labels, number of test images (None: no test part)."""
     stamps = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]

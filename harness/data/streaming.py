@@ -55,6 +55,8 @@ def stream(
         batch_sampler=[batch.tolist() for batch in batches],
         num_workers=workers,
         pin_memory=device.type == "cuda",
+        # It draws a seed for its workers, which nothing here uses: not from the global stream.
+        generator=torch.Generator(),
         # The process may hold threads of MLflow or gRPC, which a fork would break.
         multiprocessing_context="spawn" if workers else None,
     )

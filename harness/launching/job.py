@@ -8,13 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.costs import count
 from harness.errors import HarnessError
 from harness.specs import Execution, Resources, Trial
 from harness.tracking.history import Epoch, History, newest_journal
 from harness.tracking.outbox import Outbox
-from harness.training import Training
-from harness.training.checkpoint import load_state, save
 
 DRAIN_SECONDS = 120.0
 """How long a finished trial waits for the store; its journal keeps what did not get through."""
@@ -78,6 +75,11 @@ def run_job(job: Job) -> Iterator[History]:
 
     What is published was committed before, so a history never holds two versions of an epoch.
     """
+    # Only who trains pays for torch: planning, and finding that all is recorded, do without.
+    from harness.costs import count
+    from harness.training import Training
+    from harness.training.checkpoint import load_state, save
+
     training = Training(job.trial, job.execution, job.resources)
     history = History(
         id=job.trial.id,

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
-from harness.data.batches import require_files, steps_per_epoch
+from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
 from harness.specs import Study, Trial
 from harness.tracking import Record

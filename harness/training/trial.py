@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.data.batches import Batches, load, steps_per_epoch
+from harness.data.batches import Batches, load
+from harness.data.info import steps_per_epoch
 from harness.models import build
 from harness.specs import Execution, Resources, Trial
 from harness.training.clocks import Clocks

@@ -1,0 +1,58 @@
+# `make demo` and `make test` each work as the first command in a fresh clone.
+#
+#   make demo                 set up, run experiments/quickstart.yaml, write reports/quickstart/README.md
+#   make test                 set up, check style, types and the fast tests
+#   make test-slow            the tests marked slow, faults, cluster or browser
+#   make demo PYTHON=python3  use an interpreter that has the packages; install nothing
+
+VENV := .venv
+ifdef PYTHON
+PY := $(PYTHON)
+READY :=
+export PYTHONPATH := $(CURDIR)
+else
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check format packages packages-slow clean
+
+help:
+	@sed -n 's/^#  //p' $(MAKEFILE_LIST)
+
+setup: $(READY)
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (python3)."; exit 2; }
+	@echo "Setting up $(VENV): about four minutes and 6 GB the first time."
+	python3 -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	$(PY) -m harness run quickstart
+
+check: setup
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: setup
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+packages:
+	@.ci/system-packages dataset-fashion-mnist
+
+packages-slow:
+	@.ci/system-packages dataset-fashion-mnist chromium chromium-driver
+
+test: setup packages check
+	$(PY) -m pytest -m "not slow and not faults and not cluster and not browser"
+
+test-slow: setup packages-slow
+	$(PY) -m pytest -m "slow or faults or cluster or browser"
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,100 @@
+"""Fixtures that several rooms share: the catalogue, small studies, a home of one's own, images made on the spot."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+# Before anything imports it: no test may reach for a user's own store or cache.
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+QUICK = {
+    "name": "quick",
+    "question": "Does depth help here?",
+    "variants": {"family": "cifar-resnet", "depth": [8, 14], "shortcut": ["none", "identity"], "set": {"widths": [2, 4, 8]}},
+    "data": {"name": "digits", "train_images": 256},
+    "recipe": {"epochs": 2, "batch": 64, "lr": 0.05},
+    "seeds": [100, 101],
+    "contrasts": [{"kind": "degradation", "shallow": 8, "deep": 14, "margin": 1.0}],
+}
+"""An experiment of eight trials that takes a second or two."""
+
+
+@pytest.fixture(scope="session")
+def catalogue():
+    from harness.specs import Catalogue
+
+    return Catalogue.load()
+
+
+@pytest.fixture
+def experiment_file(tmp_path):
+    """Write an experiment's YAML: the quick one with fields replaced; returns its path."""
+
+    def write(file="quick.yaml", **changes):
+        content = {key: value for key, value in {**QUICK, **changes}.items() if value is not None}
+        path = tmp_path / file
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def quick_study(experiment_file):
+    """The quick experiment, resolved; keyword arguments replace its fields."""
+    from harness.verbs import load_study
+
+    def make(**changes):
+        return load_study(str(experiment_file(**changes)))
+
+    return make
+
+
+@pytest.fixture
+def harness(tmp_path):
+    """Run the command line in a process of its own, in an empty working directory, with a cache that is kept."""
+
+    def call(*arguments, env=None, cwd=None, timeout=280):
+        environment = {**os.environ, "NO_COLOR": "1", **(env or {})}
+        environment.setdefault("PYTHONPATH", str(REPOSITORY))
+        work = cwd or tmp_path / "work"
+        work.mkdir(exist_ok=True)
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *map(str, arguments)],
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """A directory tree of small PNG files from the real digits: ``classes`` folders of ``each`` images."""
+
+    def make(classes=3, each=24, name="images"):
+        from PIL import Image
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        root = tmp_path / name
+        for label in range(classes):
+            folder = root / f"digit-{label}"
+            folder.mkdir(parents=True)
+            for number, pixels in enumerate(digits.images[digits.target == label][:each]):
+                Image.fromarray((pixels * 15).astype(np.uint8)).resize((20, 16)).save(folder / f"{number:03d}.png")
+        return root
+
+    return make
