@@ -139,6 +139,7 @@ def plan(
     """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing."""
     from harness import verbs
     from harness.launching.plan import STATES
+    from harness.specs.experiment import SEEDS_FOR_CLAIMS
 
     settings = verbs.Settings(home, tracking_uri, launcher.value)
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download)
@@ -174,8 +175,8 @@ def plan(
     if planned.to_run:
         about = str(timedelta(seconds=round(planned.seconds)))
         out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
-    if len(exp.seeds) < 8:
-        out.print(f"[yellow]{len(exp.seeds)} seeds give no verdict; 8 are needed for claims.[/yellow]")
+    if exp.contrasts and len(exp.seeds) < SEEDS_FOR_CLAIMS:
+        out.print(f"[yellow]{len(exp.seeds)} seeds give no verdict; {SEEDS_FOR_CLAIMS} are needed for claims.[/yellow]")
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import Literal
 from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
 from harness.specs import Study, Trial
+from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.tracking import Record
 from harness.tracking.history import History, newest_journal
 from harness.tracking.journals import trial_directory
@@ -68,7 +69,8 @@ def check(study: Study) -> None:
     """Refuse what could not be trained, before anything is written.
 
     Raises:
-        HarnessError: The batch is larger than the data, or the augmentation does not fit it.
+        HarnessError: The batch is larger than the data, the augmentation does not fit it, or the declared
+            contrasts can never be decided with so few seeds.
     """
     recipe = study.experiment.recipe
     if recipe.batch > study.data.train:
@@ -84,6 +86,16 @@ def check(study: Study) -> None:
             remedy="Use less than the image's side.",
         )
     require_files(study.experiment.data, recipe.augment)
+    experiment = study.experiment
+    if experiment.contrasts and len(experiment.seeds) >= SEEDS_FOR_CLAIMS:
+        needed = seeds_to_reach(experiment.level, len(experiment.contrasts))
+        if len(experiment.seeds) < needed:
+            raise HarnessError(
+                f"{len(experiment.contrasts)} verdicts at level {experiment.level:g} can never be reached with "
+                f"{len(experiment.seeds)} seeds: the smallest p is 1/2^{len(experiment.seeds)}",
+                where="seeds",
+                remedy=f"Use at least {needed} seeds, or declare fewer contrasts.",
+            )
 
 
 def make_plan(study: Study, record: Record, home: Path, concurrency: int, force: bool = False) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from math import ceil, log2
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -181,6 +182,18 @@ class Experiment(Spec):
                 raise ValueError(f"the same {contrast.kind} contrast is declared twice: remove one of them")
             seen.add(key)
         return value
+
+
+SEEDS_FOR_CLAIMS = 8
+"""Fewer give no verdict: 1 is a smoke run, up to 4 a preview, up to 7 descriptive (docs/statistics.md)."""
+
+
+def seeds_to_reach(level: float, contrasts: int) -> int:
+    """Seeds that a family of ``contrasts`` verdicts needs for its strictest one to be able to reach ``level``.
+
+    The smallest one-sided sign-flip p at n pairs is 1/2^n; Holm compares the smallest with level/contrasts.
+    """
+    return max(ceil(log2(contrasts / level)), SEEDS_FOR_CLAIMS)
 
 
 class DataInfo(Spec):

@@ -1,0 +1,270 @@
+"""The record: histories into MLflow and back, for a real SQLite store, without training anything."""
+
+import json
+import threading
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.files import pack, write_whole
+from harness.tracking import open_record
+from harness.tracking.client import open_store, without_password
+from harness.tracking.history import MEMBER, Epoch, History, newest_journal, parse
+from harness.tracking.journals import Journals, trial_directory
+from harness.tracking.means import mean_metrics
+from harness.tracking.metrics import METRICS
+from harness.tracking.outbox import Outbox, flat_params
+from harness.tracking.store import Store
+from harness.tracking.table import COLUMNS, read_csv, tidy, write_csv
+
+COSTS = {"cost/params": 10, "cost/macs": 20, "cost/flops": 40, "cost/activations": 30, "counter": "fvcore"}
+PROVENANCE = {"device": "a CPU", "precision": "fp32", "memory_format": "contiguous", "threads": 1, "shared": True, "software": "torch 2", "revision": "abc"}
+
+
+def _history(trial, epochs=2, offset=0.0, outcome="finished"):
+    rows = tuple(
+        Epoch(
+            epoch=n,
+            at=1_760_000_000_000 + 1000 * n,
+            metrics={"train/error": 50 / n + offset, "train/error_clean": 1 / 3 / n + offset, "test/error": 9.0 + offset, "test/accuracy": 91.0 - offset, "time/train_s": 1.5},
+        )
+        for n in range(1, epochs + 1)
+    )
+    return History(id=trial.id, trial=trial, outcome=outcome, costs=COSTS, provenance=PROVENANCE, epochs=rows)
+
+
+@pytest.fixture
+def study(quick_study):
+    return quick_study()
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory):
+    """Making the tables of a SQLite store takes seconds: once, then copied."""
+    home = tmp_path_factory.mktemp("empty")
+    open_store(f"sqlite:///{home}/mlflow.db")
+    return (home / "mlflow.db").read_bytes()
+
+
+@pytest.fixture
+def store(study, tmp_path, empty_store):
+    (tmp_path / "mlflow.db").write_bytes(empty_store)
+    store = Store(f"sqlite:///{tmp_path}/mlflow.db", study.experiment.name)
+    store.prepare(study)
+    return store
+
+
+def _publish_all(store, study):
+    histories = [_history(trial, offset=trial.seed - 100) for trial in study.trials]
+    for history in histories:
+        store.publish(store.create_trial(study, history.trial), history)
+    store.refresh()
+    return histories
+
+
+def test_histories_come_back_exactly(store, study):
+    histories = _publish_all(store, study)
+    ids = [trial.id for trial in study.trials]
+    assert store.histories(ids) == histories
+    fresh = Store(store.uri, store.name)
+    assert fresh.study() == study
+    assert fresh.histories(ids) == histories
+    assert all(run.finished and run.seconds == 1.5 for run in fresh.trials().values())
+
+
+def test_a_run_per_variant_with_its_trials_under_it(store, study):
+    histories = _publish_all(store, study)
+    for variant in study.variants:
+        store.summarise(study, variant, [h for h in histories if h.trial.variant.name == variant.name])
+    store.refresh()
+    variants = {run.info.run_id: run for run in store.runs("variant")}
+    assert {run.data.tags["variant"] for run in variants.values()} == {v.name for v in study.variants}
+    for run in store.runs("trial"):
+        parent = variants[run.data.tags["mlflow.parentRunId"]]
+        assert parent.data.tags["variant"] == run.data.tags["variant"]
+        assert run.data.params["recipe.lr"] == "0.05"
+        assert run.data.params["variant.widths"] == "2-4-8"
+        assert run.inputs.dataset_inputs[0].dataset.name == "digits"
+    for run in variants.values():
+        curve = store.client.get_metric_history(run.info.run_id, "train/error")
+        assert [(m.step, m.value) for m in curve] == [(1, 50.5), (2, 25.5)]
+        assert run.data.metrics["seeds/n"] == 2
+        assert run.data.metrics["sd/test_error"] == pytest.approx(0.5**0.5)
+        assert run.data.metrics["cost/macs"] == 20
+        assert run.info.status == "FINISHED"
+
+
+def test_publishing_twice_stores_once(store, study):
+    history = _history(study.trials[0])
+    run_id = store.create_trial(study, study.trials[0])
+    store.publish(run_id, history)
+    store.publish(run_id, history)
+    rows = store.client.get_metric_history(run_id, "train/error")
+    assert [(row.step, row.value, row.timestamp) for row in rows] == [(1, 50.0, 1_760_000_001_000), (2, 25.0, 1_760_000_002_000)]
+
+
+def test_added_seeds_get_a_fresh_variant_run(store, study):
+    """MLflow never forgets a metric: a mean over more seeds must not be a second point beside the old one."""
+    histories = _publish_all(store, study)
+    variant = study.variants[0]
+    mine = [h for h in histories if h.trial.variant.name == variant.name]
+    store.summarise(study, variant, mine[:1])
+    store.refresh()
+    store.summarise(study, variant, mine)
+    store.refresh()
+    runs = [run for run in store.runs("variant") if run.data.tags["variant"] == variant.name]
+    assert len(runs) == 1
+    assert [m.value for m in store.client.get_metric_history(runs[0].info.run_id, "train/error")] == [50.5, 25.5]
+    children = [r for r in store.runs("trial") if r.data.tags["variant"] == variant.name]
+    assert {r.data.tags["mlflow.parentRunId"] for r in children} == {runs[0].info.run_id}
+    before = runs[0].info.run_id
+    store.summarise(study, variant, mine)
+    store.refresh()
+    assert before in {run.info.run_id for run in store.runs("variant")}
+
+
+def test_a_trial_of_another_experiment_is_found(store, study, quick_study):
+    histories = _publish_all(store, study)
+    other = quick_study(name="other")
+    second = Store(store.uri, "other")
+    second.prepare(other)
+    found = second.elsewhere([trial.id for trial in other.trials])
+    assert {identity: read() for identity, read in found.items()} == {h.id: h for h in histories}
+
+
+def test_superseded_trials_leave_the_record_and_stay_in_mlflow(store, study):
+    _publish_all(store, study)
+    store.supersede(study.trials[0].id)
+    assert study.trials[0].id not in store.trials()
+    assert len(store.runs("trial")) == 8
+
+
+def test_the_outbox_publishes_and_ends_the_run(store, study):
+    trial = study.trials[0]
+    outbox = Outbox(store.uri, store.create_trial(study, trial))
+    outbox.publish(_history(trial, epochs=1, outcome="running"))
+    outbox.publish(_history(trial))
+    assert outbox.close(30)
+    store.refresh()
+    assert store.histories([trial.id]) == [_history(trial)]
+
+
+def test_an_outbox_without_a_store_gives_up_in_time_and_says_why(study):
+    outbox = Outbox("http://127.0.0.1:9", "0" * 32)
+    outbox.publish(_history(study.trials[0]))
+    assert not outbox.close(2)
+    assert outbox.last_error
+    assert threading.active_count() < 50
+
+
+def test_a_failed_trial_keeps_its_traceback(store, study):
+    run_id = store.create_trial(study, study.trials[0])
+    store.fail(run_id, "ValueError: no", "Traceback ...")
+    run = store.client.get_run(run_id)
+    assert (run.info.status, run.data.tags["error"]) == ("FAILED", "ValueError: no")
+    store.refresh()
+    assert not store.trials()[study.trials[0].id].finished
+
+
+def test_a_deleted_experiment_is_named(store):
+    store.client.delete_experiment(store.experiment_id)
+    with pytest.raises(HarnessError, match="was deleted"):
+        Store(store.uri, store.name)
+
+
+def test_an_experiment_that_never_ran(store):
+    with pytest.raises(HarnessError, match=f"Did you mean '{store.name}'"):
+        Store(store.uri, store.name + "k").study()
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [("http://127.0.0.1:9", "cannot be reached"), ("ftp://x", "not a kind of tracking store"), ("sqlite:////proc/nowhere/x.db", "not")],
+)
+def test_stores_that_do_not_answer(tmp_path, uri, says):
+    with pytest.raises(HarnessError, match=says):
+        open_record(uri, tmp_path, "x")
+
+
+def test_reading_creates_no_store(tmp_path):
+    record = open_record(None, tmp_path / "home", "x", create=False)
+    assert record.trials() == {}
+    assert record.elsewhere(["a"]) == {}
+    assert not (tmp_path / "home").exists()
+
+
+def test_passwords_are_not_shown():
+    assert without_password("https://user:secret@host:5000/x") == "https://***@host:5000/x"
+    assert "secret" not in without_password("postgresql://u:secret@h/db")
+
+
+def test_journals_are_a_record_too(study, tmp_path):
+    record = Journals(tmp_path, study.experiment.name)
+    record.prepare(study)
+    histories = [_history(trial) for trial in study.trials]
+    for history in histories:
+        content = pack({MEMBER: history.model_dump_json().encode()})
+        write_whole(trial_directory(tmp_path, history.id) / "checkpoint-000002.zip", content)
+    assert Journals(tmp_path, study.experiment.name).study() == study
+    assert record.histories([t.id for t in study.trials]) == histories
+    assert len(record.trials()) == 8
+
+
+def test_a_damaged_newest_journal_falls_back_and_says_so(study, tmp_path):
+    for epoch in (1, 2):
+        history = _history(study.trials[0], epochs=epoch, outcome="running")
+        write_whole(tmp_path / f"checkpoint-{epoch:06d}.zip", pack({MEMBER: history.model_dump_json().encode()}))
+    newest = tmp_path / "checkpoint-000002.zip"
+    newest.write_bytes(newest.read_bytes()[:50])
+    with pytest.warns(UserWarning, match="falling back"):
+        history, path = newest_journal(tmp_path)
+    assert (len(history.epochs), path.name) == (1, "checkpoint-000001.zip")
+
+
+def test_a_newer_format_is_refused(study):
+    content = json.loads(_history(study.trials[0]).model_dump_json()) | {"format": 99}
+    with pytest.raises(HarnessError, match="Upgrade"):
+        parse(json.dumps(content), "x")
+
+
+def test_the_table_and_results_csv_are_one(study, tmp_path):
+    histories = [_history(trial, offset=trial.seed - 100) for trial in reversed(study.trials)]
+    results = tidy(study, histories)
+    write_csv(results, tmp_path / "results.csv")
+    back = read_csv(tmp_path / "results.csv")
+    assert back.study == study
+    assert back.epochs.equals(results.epochs)
+    write_csv(back, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
+    assert [*results.epochs.columns, "study"] == COLUMNS
+    assert results.missing == []
+
+
+def test_unfinished_trials_are_missing_and_diverged_ones_score_chance(study):
+    first, second, *rest = study.trials
+    histories = [_history(first, epochs=1, outcome="running"), _history(second, epochs=1, outcome="diverged")]
+    results = tidy(study, [*histories, *map(_history, rest)])
+    assert results.missing == [(first.variant.name, first.seed)]
+    diverged = results.final.set_index("trial").loc[second.id]
+    assert (diverged["train/error"], diverged["test/error"], diverged["test/accuracy"]) == (90, 90, 10)
+
+
+@pytest.mark.parametrize("damage", [lambda t: t.replace("train/error_clean", "x", 1), lambda t: t.partition("\n")[0] + "\n", lambda t: "a,b\n1,2\n"])
+def test_damaged_results_are_refused(study, tmp_path, damage):
+    write_csv(tidy(study, map(_history, study.trials)), tmp_path / "results.csv")
+    (tmp_path / "results.csv").write_text(damage((tmp_path / "results.csv").read_text()))
+    with pytest.raises(HarnessError):
+        read_csv(tmp_path / "results.csv")
+
+
+def test_means_count_an_epoch_only_where_all_seeds_have_it(study):
+    long, short = _history(study.trials[0], epochs=3), _history(study.trials[1], epochs=1, outcome="diverged")
+    rows = list(mean_metrics([long, short]))
+    assert {step for key, _, _, step in rows if key == "train/error"} == {1}
+    assert ("seeds/diverged", 1.0) in {(key, value) for key, value, _, _ in rows}
+
+
+def test_metric_names_are_one_table(study):
+    assert set(_history(study.trials[0]).epochs[0].metrics) <= set(METRICS)
+    assert flat_params(study.trials[0])["data.name"] == "digits"
+    assert "data.root" not in flat_params(study.trials[0])

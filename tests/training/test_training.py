@@ -1,0 +1,187 @@
+"""One trial: deterministic, paired across variants, resumable, and honest about divergence."""
+
+import math
+
+import pytest
+import torch
+
+from harness.errors import HarnessError
+from harness.files import checkpoints
+from harness.specs import Execution, Recipe, Resources, Trial
+from harness.training import Training
+from harness.training.checkpoint import load_state, save
+from harness.training.clocks import Clocks
+from harness.training.device import choose_device, configure
+from harness.training.optim import learning_rate
+
+UNTIMED = ("time/",)
+
+
+def _untimed(metrics):
+    return {key: value for key, value in metrics.items() if not key.startswith(UNTIMED)}
+
+
+def _run(trial, execution=Execution()):
+    return [(epoch, _untimed(metrics)) for epoch, metrics in Training(trial, execution, Resources()).run()]
+
+
+@pytest.fixture
+def trial(quick_study):
+    """A trial of the quick experiment, with fields of its recipe changed."""
+    trials = quick_study().trials
+
+    def make(index=4, **recipe):
+        chosen = trials[index]
+        fields = {**chosen.recipe.model_dump(), **recipe}
+        return chosen.model_copy(update={"recipe": Recipe(**fields)})
+
+    return make
+
+
+@pytest.mark.parametrize("recipe", [{}, {"augment": "crop-flip", "crop_padding": 1}, {"optimiser": "adamw", "lr": 0.01}, {"precision": "bf16"}])
+def test_the_same_trial_twice_is_bitwise_equal(trial, recipe):
+    chosen = trial(**recipe)
+    assert _run(chosen) == _run(chosen)
+
+
+def test_a_reused_process_keeps_nothing_of_the_trial_before(trial):
+    fresh = _run(trial())
+    torch.manual_seed(99)
+    torch.set_num_threads(2)
+    torch.set_flush_denormal(False)
+    _run(trial(index=0, precision="bf16"))
+    torch.rand(7)
+    assert _run(trial()) == fresh
+
+
+def test_epochs_and_metrics(trial):
+    rows = _run(trial())
+    assert [epoch for epoch, _ in rows] == [0, 1, 2]
+    assert set(rows[0][1]) == {"grad/first", "grad/middle", "grad/last"}
+    last = rows[-1][1]
+    assert {"train/error", "train/error_clean", "train/loss", "train/loss_clean", "test/error", "optim/lr"} <= set(last)
+    assert last["test/accuracy"] == 100 - last["test/error"]
+    assert all(math.isfinite(value) for value in last.values())
+
+
+def test_training_learns(trial):
+    """Against guessing, at 90 %: it trains for real."""
+    assert _run(trial(epochs=20))[-1][1]["train/error_clean"] < 50
+
+
+def test_validation_is_held_out_and_reported(quick_study):
+    study = quick_study(data={"name": "digits", "train_images": 256, "val_fraction": 0.25})
+    assert study.data.val > 0
+    assert "val/error" in _run(study.trials[0])[-1][1]
+
+
+def test_evaluation_changes_nothing_but_the_record(trial):
+    """Evaluated every epoch or at the end alone, the last epoch is the same."""
+    often, once = _run(trial()), _run(trial(), Execution(evaluate_every=2))
+    assert often[-1] == once[-1]
+    assert "test/error" in often[1][1]
+    assert "test/error" not in once[1][1]
+
+
+@pytest.mark.parametrize("recipe", [{}, {"augment": "crop-flip", "crop_padding": 1, "warmup_epochs": 1, "label_smoothing": 0.1}, {"optimiser": "adamw", "schedule": "step"}, {"schedule": "one-cycle", "clip_grad_norm": 0.5}])
+def test_resumed_is_bitwise_equal_to_uninterrupted(trial, recipe, tmp_path):
+    chosen = trial(epochs=4, **recipe)
+    whole = _run(chosen)
+    first = Training(chosen, Execution(), Resources())
+    steps = first.run()
+    begun = [(epoch, _untimed(metrics)) for epoch, metrics in (next(steps) for _ in range(3))]
+    save(tmp_path, 2, b"{}", first.state())
+    second = Training(chosen, Execution(), Resources())
+    second.resume(load_state(checkpoints(tmp_path)[0], second.device))
+    assert second.clocks.seconds == first.clocks.seconds
+    assert begun + [(epoch, _untimed(metrics)) for epoch, metrics in second.run()] == whole
+
+
+def test_a_diverged_trial_ends_early_as_a_result(trial):
+    training = Training(trial(lr=1e30, epochs=5), Execution(), Resources())
+    rows = list(training.run())
+    assert training.diverged
+    assert rows[-1][0] < 5
+    assert not math.isfinite(rows[-1][1]["train/loss"])
+
+
+def test_twins_see_the_same_batches(quick_study):
+    """At one seed, and different ones at another."""
+    trials = quick_study().trials
+    plain, residual = (next(t for t in trials if t.variant.shortcut == s and t.seed == 100) for s in ("none", "identity"))
+    other = next(t for t in trials if t.seed == 101)
+
+    def seen(trial):
+        training = Training(trial, Execution(), Resources())
+        return torch.cat([images.flatten() for images, _ in training.splits["train"].epoch(trial.recipe, trial.seed, 1)])
+
+    assert torch.equal(seen(plain), seen(residual))
+    assert not torch.equal(seen(plain), seen(other))
+
+
+def test_checkpoints_are_whole_checked_and_the_last_two_kept(tmp_path):
+    for epoch in (1, 2, 3):
+        save(tmp_path, epoch, b"{}", {"epoch": epoch, "weights": torch.ones(3)})
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-000003.zip", "checkpoint-000002.zip"]
+    newest = checkpoints(tmp_path)[0]
+    assert load_state(newest, torch.device("cpu"))["epoch"] == 3
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    newest.write_bytes(content)
+    with pytest.raises(HarnessError):
+        load_state(newest, torch.device("cpu"))
+    newest.write_bytes(content[:100])
+    with pytest.raises(HarnessError, match="not a readable archive"):
+        load_state(newest, torch.device("cpu"))
+
+
+def test_learning_rates():
+    """Against values worked out by hand; 10 steps an epoch."""
+    step = Recipe(epochs=4, batch=2, lr=1, schedule="step", milestones=(0.5, 0.75))
+    assert [learning_rate(step, s, 10) for s in (0, 19, 20, 29, 30)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+    cosine = Recipe(epochs=4, batch=2, lr=1, warmup_epochs=2)
+    assert [learning_rate(cosine, s, 10) for s in (0, 9, 19, 20, 30)] == pytest.approx([0.05, 0.5, 1, 1, 0.5])
+    cycle = Recipe(epochs=10, batch=2, lr=1, schedule="one-cycle")
+    assert [learning_rate(cycle, s, 10) for s in (0, 30, 65)] == pytest.approx([0.04, 1, 0.5])
+    assert learning_rate(Recipe(epochs=1, batch=2, lr=0.3, schedule="constant"), 9, 10) == 0.3
+
+
+def test_devices_are_refused_by_name():
+    if not torch.cuda.is_available():
+        with pytest.raises(HarnessError, match="none that torch can use"):
+            choose_device(Resources(gpus=1), "fp32")
+    with pytest.raises(HarnessError, match="does not train in fp16"):
+        choose_device(Resources(), "fp16")
+
+
+def test_threads_are_those_of_the_trial(trial):
+    recipe = trial().recipe
+    configure(torch.device("cpu"), Execution(), recipe, 2)
+    assert torch.get_num_threads() == 2
+    configure(torch.device("cpu"), Execution(), recipe, 1)
+    assert torch.get_num_threads() == 1
+
+
+def test_clocks_add_up_apart():
+    clocks = Clocks(torch.device("cpu"))
+    for name in ("train", "eval", "train"):
+        with clocks(name):
+            sum(range(1000))
+    assert clocks.seconds["train"] > 0 and clocks.seconds["eval"] > 0
+    assert clocks.seconds["record"] == 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
+def test_on_a_gpu(trial, precision):
+    chosen = trial(precision=precision, epochs=20)
+    rows = [(e, _untimed(m)) for e, m in Training(chosen, Execution(), Resources(gpus=1)).run()]
+    again = [(e, _untimed(m)) for e, m in Training(chosen, Execution(), Resources(gpus=1)).run()]
+    assert rows == again
+    assert rows[-1][1]["train/error_clean"] < 50
+
+
+def test_a_trial_is_frozen(trial):
+    with pytest.raises(ValueError, match="frozen"):
+        trial().seed = 1
+    assert isinstance(trial(), Trial)
