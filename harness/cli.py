@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from datetime import timedelta
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -34,7 +34,7 @@ out = Console(highlight=False, width=WIDTH)
 err = Console(stderr=True, highlight=False, width=WIDTH)
 
 
-class Launcher(str, Enum):
+class Launcher(StrEnum):
     """Where trials run."""
 
     ray = "ray"
@@ -52,7 +52,9 @@ TrackingUri = Annotated[
     ),
 ]
 Reports = Annotated[Path, typer.Option("--reports", help="Where reports go.")]
-Experiment = Annotated[str, typer.Argument(help="A YAML file, or the name of one in experiments/.", metavar="EXPERIMENT")]
+Experiment = Annotated[
+    str, typer.Argument(help="A YAML file, or the name of one in experiments/.", metavar="EXPERIMENT")
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a field: recipe.lr=0.1, seeds=[1,2,3]. May be repeated.", metavar="KEY=VALUE"),
@@ -146,10 +148,18 @@ def plan(
     planned = verbs.plan(study, settings)
     if as_json:
         rows = [
-            {"trial": p.trial.id, "variant": p.trial.variant.name, "seed": p.trial.seed, "state": p.state, "seconds": p.seconds}
+            {
+                "trial": p.trial.id,
+                "variant": p.trial.variant.name,
+                "seed": p.trial.seed,
+                "state": p.state,
+                "seconds": p.seconds,
+            }
             for p in planned.trials
         ]
-        typer.echo(json.dumps({"experiment": study.experiment.name, "seconds": planned.seconds, "trials": rows}, indent=2))
+        typer.echo(
+            json.dumps({"experiment": study.experiment.name, "seconds": planned.seconds, "trials": rows}, indent=2)
+        )
         return
     data, exp = study.data, study.experiment
     out.print(f"[bold]{exp.name}[/bold]: {exp.question}")
@@ -231,9 +241,13 @@ def variants_list(as_json: Json = False) -> None:
     for heading in rows[0]:
         table.add_column(heading, justify="right" if heading in ("depth", "parameters", "macs") else "left")
     for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
     out.print(table)
-    rules = [f"{f.member_prefix}N with N = {rule} ({block})" for f in catalogue.families.values() for block, rule in f.depth.items()]
+    rules = [
+        f"{f.member_prefix}N with N = {rule} ({block})"
+        for f in catalogue.families.values()
+        for block, rule in f.depth.items()
+    ]
     out.print(f"Also at any depth: {', '.join(rules)}. MACs per image, convolutions and linear layers only.")
 
 
@@ -263,7 +277,12 @@ def variants_show(
     ]  # fmt: skip
     if as_json:
         spec = variant.model_dump(mode="json")
-        typer.echo(json.dumps({"spec": spec, "depth": variant.depth, "parts": rows, "parameters": layers.params, "macs": layers.macs}, indent=2))
+        typer.echo(
+            json.dumps(
+                {"spec": spec, "depth": variant.depth, "parts": rows, "parameters": layers.params, "macs": layers.macs},
+                indent=2,
+            )
+        )
         return
     out.print(f"[bold]{variant.name}[/bold], depth {variant.depth}: {json.dumps(variant.identity())}")
     table = Table("part", "output", box=None, header_style="bold")
@@ -308,7 +327,7 @@ def doctor(
         raise typer.Exit(EXIT_USER)
 
 
-class SchemaKind(str, Enum):
+class SchemaKind(StrEnum):
     """Kinds of YAML file."""
 
     experiment = "experiment"
@@ -316,7 +335,9 @@ class SchemaKind(str, Enum):
 
 
 @app.command()
-def schema(kind: Annotated[SchemaKind, typer.Argument(help="Of experiments/ or variants/.")] = SchemaKind.experiment) -> None:
+def schema(
+    kind: Annotated[SchemaKind, typer.Argument(help="Of experiments/ or variants/.")] = SchemaKind.experiment,
+) -> None:
     """Print the JSON Schema of a YAML file, for editors to complete and check it.
 
     Example: harness schema > experiment.schema.json, and in the YAML's first line
@@ -337,7 +358,9 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -352,7 +375,10 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except HarnessError as error:
-        err.print(f"[red bold]error[/red bold] {_escaped(error.where)}" if error.where else "[red bold]error[/red bold]", soft_wrap=True)
+        err.print(
+            f"[red bold]error[/red bold] {_escaped(error.where)}" if error.where else "[red bold]error[/red bold]",
+            soft_wrap=True,
+        )
         err.print(f"  {_escaped(error.what)}", soft_wrap=True)
         if error.remedy:
             err.print(f"  [green]→[/green] {_escaped(error.remedy)}", soft_wrap=True)

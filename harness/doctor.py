@@ -51,7 +51,9 @@ def _packages() -> Iterator[Finding]:
         yield Finding("ok", "torchvision's compiled operators", "they load beside this torch")
     except (ImportError, RuntimeError, AttributeError) as error:
         reason = str(error).partition("\n")[0]
-        yield Finding("broken", "torchvision's compiled operators", f"{reason}; install a matching pair of torch and torchvision")
+        yield Finding(
+            "broken", "torchvision's compiled operators", f"{reason}; install a matching pair of torch and torchvision"
+        )
 
 
 def _devices() -> Iterator[Finding]:

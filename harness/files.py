@@ -52,13 +52,17 @@ def require_writable(directory: Path) -> None:
     existing = directory.absolute()
     while not existing.exists():
         existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        kind = "is not a directory" if not existing.is_dir() else "is not writable"
-        raise HarnessError(
-            f"{existing} {kind}",
-            where=str(directory),
-            remedy="Choose another directory, or change its permissions.",
-        )
+    try:
+        # Permission bits do not tell of read-only disks, nor do they bind root: try it, with a file of no name.
+        with tempfile.TemporaryFile(dir=existing):
+            return
+    except OSError as error:
+        reason = "is not a directory" if not existing.is_dir() else f"cannot be written to ({error.strerror})"
+    raise HarnessError(
+        f"{existing} {reason}",
+        where=str(directory),
+        remedy="Choose another directory, or change its permissions.",
+    )
 
 
 def pack(members: dict[str, bytes]) -> bytes:

@@ -18,7 +18,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 QUICK = {
     "name": "quick",
     "question": "Does depth help here?",
-    "variants": {"family": "cifar-resnet", "depth": [8, 14], "shortcut": ["none", "identity"], "set": {"widths": [2, 4, 8]}},
+    "variants": {
+        "family": "cifar-resnet",
+        "depth": [8, 14],
+        "shortcut": ["none", "identity"],
+        "set": {"widths": [2, 4, 8]},
+    },
     "data": {"name": "digits", "train_images": 256},
     "recipe": {"epochs": 2, "batch": 64, "lr": 0.05},
     "seeds": [100, 101],

@@ -22,6 +22,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MEMORY_LIMIT = 2 * 2**30
 """Bytes of decoded images up to which an image folder is kept in memory."""
 EVALUATION_BATCH = 512
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Streamed:
     files: tuple[tuple[Path, int], ...]
     size: int
     workers: int = 0
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     crop_seed: int | None = None
 
     def __len__(self) -> int:
@@ -115,19 +116,24 @@ def _load_files(spec: DataSpec, augment: str, workers: int) -> Splits:
     assert spec.root is not None
     size = spec.image_size or DEFAULT_IMAGE_SIZE
     tree = scan_tree(Path(spec.root))
-    parts = split(spec, np.array([label for _, label in tree.train]), tree.test is not None)
-    files = [[tree.train[i] for i in indices] for indices in parts]
+    labels = np.array([label for _, label in tree.train])
+    files = [[tree.train[i] for i in indices] for indices in split(spec, labels, tree.test is not None)]
     if tree.test is not None:
         files[2] = tree.test
     streamed = [Streamed(tuple(part), size, workers) for part in files]
-    if augment == "resized-crop-flip" or sum(map(len, streamed)) * 3 * size**2 > MEMORY_LIMIT:
-        return Splits(*streamed, IMAGENET_MEAN, IMAGENET_STD)
-    resident = [Resident(*decode(ImageFiles(part.files, size), workers)) if part.files else _none(size) for part in streamed]
-    return Splits(*resident, IMAGENET_MEAN, IMAGENET_STD)
+    moments = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    parts: Sequence[Part] = streamed
+    if augment != "resized-crop-flip" and sum(map(len, streamed)) * 3 * size**2 <= MEMORY_LIMIT:
+        parts = [_decoded(part) for part in streamed]
+    train, val, test = parts
+    return Splits(train=train, val=val, test=test, **moments)
 
 
-def _none(size: int) -> Resident:
-    return Resident(torch.empty(0, 3, size, size, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
+def _decoded(part: Streamed) -> Resident:
+    if not part.files:
+        empty = torch.empty(0, 3, part.size, part.size, dtype=torch.uint8)
+        return Resident(empty, torch.empty(0, dtype=torch.int64))
+    return Resident(*decode(ImageFiles(part.files, part.size), part.workers))
 
 
 def _moments(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

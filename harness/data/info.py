@@ -40,9 +40,7 @@ def describe(spec: DataSpec, download: bool = False) -> tuple[DataInfo, DataSpec
     else:
         size = (facts["shape"][1], facts["shape"][2])
         if spec.image_size is not None:
-            raise HarnessError(
-                f"{spec.name} has a size of its own", where="data.image_size", remedy="Leave it out."
-            )
+            raise HarnessError(f"{spec.name} has a size of its own", where="data.image_size", remedy="Leave it out.")
     info = DataInfo(
         name=spec.name,
         fingerprint=facts["fingerprint"],
@@ -137,7 +135,7 @@ def _array_facts(spec: DataSpec, files: list[Path]) -> dict[str, Any]:
     content = hashlib.sha256()
     for array in (*train, *(test or ())):
         content.update(f"{array.dtype.str}{array.shape}".encode())
-        content.update(np.ascontiguousarray(array))
+        content.update(np.ascontiguousarray(array).data)
     return {
         "fingerprint": content.hexdigest()[:16],
         "shape": list(train[0].shape[1:]),

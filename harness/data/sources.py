@@ -71,7 +71,7 @@ def _digits_files(root: Path) -> list[Path]:
 
 
 def _digits(files: list[Path]) -> tuple[Arrays, None]:
-    table = np.loadtxt(gzip.open(files[0], "rt"), delimiter=",", dtype=np.int64)
+    table = np.loadtxt(files[0], delimiter=",", dtype=np.int64)
     # 17 grey levels, 0 to 16, spread over a byte.
     images = np.rint(table[:, :64] * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
     return (images, table[:, 64]), None

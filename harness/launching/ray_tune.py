@@ -125,7 +125,7 @@ def _trainable(config: dict[str, Any], jobs: Sequence[Job]) -> None:
 def _follower(jobs: Sequence[Job], report: Report) -> Any:
     from ray import tune
 
-    class Follower(tune.Callback):  # type: ignore[misc]
+    class Follower(tune.Callback):
         """Hands what trials report to the driver."""
 
         def __init__(self, jobs: Sequence[Job], report: Report) -> None:

@@ -41,9 +41,7 @@ def module(layer: Layer, norm: str) -> nn.Module:
 
 @module.register
 def _conv(layer: Conv, norm: str) -> nn.Module:
-    return nn.Conv2d(
-        layer.input[0], layer.channels, layer.kernel, layer.stride, padding=layer.kernel // 2, bias=False
-    )
+    return nn.Conv2d(layer.input[0], layer.channels, layer.kernel, layer.stride, padding=layer.kernel // 2, bias=False)
 
 
 @module.register

@@ -44,7 +44,7 @@ class Family(Spec):
     base: dict[str, Any]
     input_size: int = Field(description="Side in pixels that costs are quoted at.")
     depth: dict[str, str] = Field({}, description="Depth rule per block type, such as basic: 6n+2.")
-    members: dict[str, dict[str, Any]] = {}
+    members: dict[str, dict[str, Any]] = Field({}, description="Named networks: what each changes in the base.")
     twin: Twin
 
     _document: Document = PrivateAttr()
@@ -143,7 +143,10 @@ class Catalogue:
             HarnessError: There is none; the nearest name is suggested.
         """
         for family in self.families.values():
-            for prefix, change in ((family.member_prefix, {}), (family.twin.prefix, {"shortcut": family.twin.shortcut})):
+            for prefix, change in (
+                (family.member_prefix, {}),
+                (family.twin.prefix, {"shortcut": family.twin.shortcut}),
+            ):
                 member = family.member_prefix + name.removeprefix(prefix)
                 if name.startswith(prefix) and member in family.members:
                     return family.variant({**family.members[member], **change}, name)
@@ -164,9 +167,7 @@ class Catalogue:
             HarnessError: There is none; the nearest name is suggested.
         """
         if name not in self.families:
-            raise HarnessError(
-                f"there is no family '{name}'", where="family", remedy=nearest(name, self.families)
-            )
+            raise HarnessError(f"there is no family '{name}'", where="family", remedy=nearest(name, self.families))
         return self.families[name]
 
     def choose(self, choice: Choice, info: DataInfo, document: Document, at: tuple[str | int, ...]) -> list[Variant]:
@@ -251,7 +252,7 @@ def find_experiment(name: str) -> Path:
         if path.is_file():
             return path
         name, wanted = path.stem, path.parent
-        if wanted not in (Path("experiments"), Path(".")):
+        if wanted not in (Path("experiments"), Path()):
             raise HarnessError("no such file", where=str(path), remedy="Give the path of an experiment's YAML.")
     found = {file.stem: file for shelf in reversed(shelves("experiments")) for file in shelf.glob("*.yaml")}
     if name not in found:
@@ -279,7 +280,8 @@ def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, in
         for other in variants[:number]:
             if variant.name == other.name or variant.identity() == other.identity():
                 raise HarnessError(
-                    f"{variant.name} stands there twice" + (f", also as {other.name}" if other.name != variant.name else ""),
+                    f"{variant.name} stands there twice"
+                    + (f", also as {other.name}" if other.name != variant.name else ""),
                     where=document.where(("variants",)),
                     remedy="Remove one, or give it a label.",
                 )

@@ -42,8 +42,8 @@ class History(Spec):
     id: str
     trial: Trial
     outcome: Literal["running", "finished", "diverged"] = "running"
-    costs: dict[str, int | str] = {}
-    provenance: dict[str, Any] = {}
+    costs: dict[str, int | str] = Field({})
+    provenance: dict[str, Any] = Field({})
     epochs: tuple[Epoch, ...] = ()
 
     @property

@@ -28,7 +28,9 @@ def serve(option: str | None, home: Path, experiment: str | None, port: int, con
     file = sqlite_file(uri)
     if uri == NO_STORE or (file is not None and not file.exists()):
         raise HarnessError(
-            "there is no store yet", where=without_password(uri), remedy="Run an experiment first: harness run quickstart"
+            "there is no store yet",
+            where=without_password(uri),
+            remedy="Run an experiment first: harness run quickstart",
         )
     found = open_store(uri).get_experiment_by_name(experiment) if experiment else None
     if experiment and found is None:
@@ -45,7 +47,13 @@ def serve(option: str | None, home: Path, experiment: str | None, port: int, con
     console.print(f"MLflow UI: http://{HOST}:{port}{page or '/'}   (Ctrl-C ends it)", soft_wrap=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     # The artifacts of SQLite's experiments are files of this machine, which the server reads in place.
-    command += ["--backend-store-uri", uri, "--serve-artifacts", "--artifacts-destination", str(home.absolute() / "artifacts")]
+    command += [
+        "--backend-store-uri",
+        uri,
+        "--serve-artifacts",
+        "--artifacts-destination",
+        str(home.absolute() / "artifacts"),
+    ]
     server = subprocess.Popen(command)  # noqa: S603 (our own words and a checked port)
     try:
         return server.wait()

@@ -33,7 +33,5 @@ def load_state(checkpoint: Path, device: torch.device) -> dict[str, Any]:
     Raises:
         HarnessError: The file is damaged.
     """
-    state: dict[str, Any] = torch.load(
-        BytesIO(unpack(checkpoint, "state.pt")), map_location=device, weights_only=True
-    )
+    state: dict[str, Any] = torch.load(BytesIO(unpack(checkpoint, "state.pt")), map_location=device, weights_only=True)
     return state

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.data.batches import Batches, load
 from harness.data.info import steps_per_epoch
@@ -52,7 +52,9 @@ class Training:
         self.steps = steps_per_epoch(len(splits.train), self.recipe.batch)
 
         self.network = build(trial.variant, trial.seed, self.device).to(memory_format=self.memory_format)
-        self.model = torch.compile(self.network) if execution.compile else self.network
+        self.model: nn.Module = self.network
+        if execution.compile:
+            self.model.compile()
         self.optimiser = optimiser(self.recipe, self.network.parameters())
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.recipe.precision == "fp16")
         self.gradients = GradientNorms(self.network)

@@ -20,7 +20,9 @@ def test_torchvision_s_weights_give_torchvision_s_logits(catalogue, name):
         assert (ours(images) - theirs(images)).abs().max().item() == 0
 
 
-@pytest.mark.parametrize("name", ["cifar-resnet1202", "cifar-plain1202", "resnet101", "plain101", "cifar-resnet29-bottleneck"])
+@pytest.mark.parametrize(
+    "name", ["cifar-resnet1202", "cifar-plain1202", "resnet101", "plain101", "cifar-resnet29-bottleneck"]
+)
 def test_the_network_has_the_plan_s_parameters(catalogue, name):
     """On the meta device: no memory, so depth 1202 too."""
     variant = catalogue.get(name)
@@ -32,7 +34,9 @@ def test_the_network_has_the_plan_s_parameters(catalogue, name):
 @pytest.mark.parametrize("block", ["basic", "bottleneck"])
 @pytest.mark.parametrize("shortcut", ["none", "identity", "projection"])
 def test_every_shortcut_trains(shortcut, block, norm):
-    variant = Variant(stem="conv3x3", block=block, blocks=[1, 2], widths=[4, 8], shortcut=shortcut, norm=norm, classes=5)
+    variant = Variant(
+        stem="conv3x3", block=block, blocks=[1, 2], widths=[4, 8], shortcut=shortcut, norm=norm, classes=5
+    )
     network = build(variant, seed=0)
     logits = network(torch.randn(3, 3, 9, 7))
     assert logits.shape == (3, 5)

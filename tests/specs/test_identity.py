@@ -20,7 +20,12 @@ def test_pinned_ids(catalogue):
     """Were one of these to change, every user's record would be trained again: raise SEMANTICS instead, knowingly."""
     assert _trial(catalogue).id == "803852b0e328"
     assert _trial(catalogue, seed=11).id == "0c8d8a06d730"
-    assert _trial(catalogue, variant=catalogue.get("plain50"), recipe=Recipe(epochs=90, batch=256, lr=0.1, schedule="step")).id == "e7081b62eba9"
+    assert (
+        _trial(
+            catalogue, variant=catalogue.get("plain50"), recipe=Recipe(epochs=90, batch=256, lr=0.1, schedule="step")
+        ).id
+        == "e7081b62eba9"
+    )
 
 
 def test_names_places_and_defaults_are_not_in_it(catalogue):
@@ -47,7 +52,9 @@ def test_what_decides_results_is_in_it(catalogue, changes):
 
 def test_depth_and_blocks_are_one_identity(catalogue):
     by_name = catalogue.get("cifar-resnet20")
-    spelt_out = type(by_name)(stem="conv3x3", block="basic", blocks=[3, 3, 3], widths=[16, 32, 64], shortcut="identity", classes=10)
+    spelt_out = type(by_name)(
+        stem="conv3x3", block="basic", blocks=[3, 3, 3], widths=[16, 32, 64], shortcut="identity", classes=10
+    )
     assert by_name.identity() == spelt_out.identity()
 
 

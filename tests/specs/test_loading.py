@@ -30,11 +30,23 @@ def _refused(path, *overrides):
         ({"variants": {"family": "cifar-resnet", "depth": 2}}, "variants.depth", "smallest is 8"),
         ({"variants": {"family": "resnet", "depth": 26}}, "variants.depth", "set: {blocks"),
         ({"variants": {"family": "cifar-resent", "depth": 20}}, "variants.family", "Did you mean 'cifar-resnet'"),
-        ({"variants": {"name": "resnet18", "set": {"widths": [8, 16, 32, -1]}}}, "variants.set.widths", "greater than 0"),
+        (
+            {"variants": {"name": "resnet18", "set": {"widths": [8, 16, 32, -1]}}},
+            "variants.set.widths",
+            "greater than 0",
+        ),
         ({"variants": {"name": "resnet18", "set": {"classes": 7}}}, "variants.set.classes", "comes from the data set"),
         ({"variants": ["cifar-resnet20", "cifar-resnet20"], "contrasts": None}, "variants", "stands there twice"),
-        ({"contrasts": [{"kind": "degradation", "shallow": 8, "deep": 14, "margin": m} for m in (1, 2)]}, "contrasts", "declared twice"),
-        ({"contrasts": [{"kind": "degradation", "shallow": 8, "deep": 20, "margin": 1}]}, "contrasts", "no plain variant of depth 20"),
+        (
+            {"contrasts": [{"kind": "degradation", "shallow": 8, "deep": 14, "margin": m} for m in (1, 2)]},
+            "contrasts",
+            "declared twice",
+        ),
+        (
+            {"contrasts": [{"kind": "degradation", "shallow": 8, "deep": 20, "margin": 1}]},
+            "contrasts",
+            "no plain variant of depth 20",
+        ),
         ({"contrasts": [{"kind": "magic"}]}, "contrasts", "magic"),
         ({"contrasts": [{"kind": "difference", "a": "cifar-plain8-w2", "b": "nobody"}]}, "contrasts", "names 'nobody'"),
         ({"name": "../../etc/passwd"}, "name", "pattern"),
@@ -88,7 +100,12 @@ def test_overrides(experiment_file):
 
 @pytest.mark.parametrize(
     ("assignment", "says"),
-    [("recipe.lr", "not an assignment"), ("recipe.lr=-1", "greater than 0"), ("recipe.rate=1", "no field 'rate'"), ("name.x=1", "no fields of its own")],
+    [
+        ("recipe.lr", "not an assignment"),
+        ("recipe.lr=-1", "greater than 0"),
+        ("recipe.rate=1", "no field 'rate'"),
+        ("name.x=1", "no fields of its own"),
+    ],
 )
 def test_bad_overrides_point_at_set(experiment_file, assignment, says):
     error = _refused(experiment_file(), assignment)
@@ -99,7 +116,12 @@ def test_bad_overrides_point_at_set(experiment_file, assignment, says):
 def test_names_in_factorials(catalogue, experiment_file):
     experiment, document = load_experiment(experiment_file())
     study = resolve(experiment, document, catalogue, DIGITS)
-    assert [v.name for v in study.variants] == ["cifar-plain8-w2", "cifar-plain14-w2", "cifar-resnet8-w2", "cifar-resnet14-w2"]
+    assert [v.name for v in study.variants] == [
+        "cifar-plain8-w2",
+        "cifar-plain14-w2",
+        "cifar-resnet8-w2",
+        "cifar-resnet14-w2",
+    ]
     assert study.cells[0] == {
         "plain_shallow": "cifar-plain8-w2",
         "plain_deep": "cifar-plain14-w2",

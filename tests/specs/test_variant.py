@@ -63,7 +63,10 @@ def test_option_b_adds_exactly_the_projections(catalogue):
     assert residual.macs - plain.macs == sum(layer.macs for layer in projections)
 
 
-@pytest.mark.parametrize(("name", "depth"), [("resnet18", 18), ("plain101", 101), ("cifar-resnet1202", 1202), ("cifar-resnet29-bottleneck", 29)])
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [("resnet18", 18), ("plain101", 101), ("cifar-resnet1202", 1202), ("cifar-resnet29-bottleneck", 29)],
+)
 def test_depth_counts_layers_with_weights(catalogue, name, depth):
     assert catalogue.get(name).depth == depth
 

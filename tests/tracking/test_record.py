@@ -18,7 +18,15 @@ from harness.tracking.store import Store
 from harness.tracking.table import COLUMNS, read_csv, tidy, write_csv
 
 COSTS = {"cost/params": 10, "cost/macs": 20, "cost/flops": 40, "cost/activations": 30, "counter": "fvcore"}
-PROVENANCE = {"device": "a CPU", "precision": "fp32", "memory_format": "contiguous", "threads": 1, "shared": True, "software": "torch 2", "revision": "abc"}
+PROVENANCE = {
+    "device": "a CPU",
+    "precision": "fp32",
+    "memory_format": "contiguous",
+    "threads": 1,
+    "shared": True,
+    "software": "torch 2",
+    "revision": "abc",
+}
 
 
 def _history(trial, epochs=2, offset=0.0, outcome="finished"):
@@ -26,7 +34,13 @@ def _history(trial, epochs=2, offset=0.0, outcome="finished"):
         Epoch(
             epoch=n,
             at=1_760_000_000_000 + 1000 * n,
-            metrics={"train/error": 50 / n + offset, "train/error_clean": 1 / 3 / n + offset, "test/error": 9.0 + offset, "test/accuracy": 91.0 - offset, "time/train_s": 1.5},
+            metrics={
+                "train/error": 50 / n + offset,
+                "train/error_clean": 1 / 3 / n + offset,
+                "test/error": 9.0 + offset,
+                "test/accuracy": 91.0 - offset,
+                "time/train_s": 1.5,
+            },
         )
         for n in range(1, epochs + 1)
     )
@@ -100,7 +114,10 @@ def test_publishing_twice_stores_once(store, study):
     store.publish(run_id, history)
     store.publish(run_id, history)
     rows = store.client.get_metric_history(run_id, "train/error")
-    assert [(row.step, row.value, row.timestamp) for row in rows] == [(1, 50.0, 1_760_000_001_000), (2, 25.0, 1_760_000_002_000)]
+    assert [(row.step, row.value, row.timestamp) for row in rows] == [
+        (1, 50.0, 1_760_000_001_000),
+        (2, 25.0, 1_760_000_002_000),
+    ]
 
 
 def test_added_seeds_get_a_fresh_variant_run(store, study):
@@ -179,7 +196,11 @@ def test_an_experiment_that_never_ran(store):
 
 @pytest.mark.parametrize(
     ("uri", "says"),
-    [("http://127.0.0.1:9", "cannot be reached"), ("ftp://x", "not a kind of tracking store"), ("sqlite:////proc/nowhere/x.db", "not")],
+    [
+        ("http://127.0.0.1:9", "cannot be reached"),
+        ("ftp://x", "not a kind of tracking store"),
+        ("sqlite:////proc/nowhere/x.db", "not"),
+    ],
 )
 def test_stores_that_do_not_answer(tmp_path, uri, says):
     with pytest.raises(HarnessError, match=says):
@@ -249,7 +270,10 @@ def test_unfinished_trials_are_missing_and_diverged_ones_score_chance(study):
     assert (diverged["train/error"], diverged["test/error"], diverged["test/accuracy"]) == (90, 90, 10)
 
 
-@pytest.mark.parametrize("damage", [lambda t: t.replace("train/error_clean", "x", 1), lambda t: t.partition("\n")[0] + "\n", lambda t: "a,b\n1,2\n"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda t: t.replace("train/error_clean", "x", 1), lambda t: t.partition("\n")[0] + "\n", lambda t: "a,b\n1,2\n"],
+)
 def test_damaged_results_are_refused(study, tmp_path, damage):
     write_csv(tidy(study, map(_history, study.trials)), tmp_path / "results.csv")
     (tmp_path / "results.csv").write_text(damage((tmp_path / "results.csv").read_text()))

@@ -15,13 +15,14 @@ from harness.training.device import choose_device, configure
 from harness.training.optim import learning_rate
 
 UNTIMED = ("time/",)
+PLAIN = Execution()
 
 
 def _untimed(metrics):
     return {key: value for key, value in metrics.items() if not key.startswith(UNTIMED)}
 
 
-def _run(trial, execution=Execution()):
+def _run(trial, execution=PLAIN):
     return [(epoch, _untimed(metrics)) for epoch, metrics in Training(trial, execution, Resources()).run()]
 
 
@@ -38,7 +39,10 @@ def trial(quick_study):
     return make
 
 
-@pytest.mark.parametrize("recipe", [{}, {"augment": "crop-flip", "crop_padding": 1}, {"optimiser": "adamw", "lr": 0.01}, {"precision": "bf16"}])
+@pytest.mark.parametrize(
+    "recipe",
+    [{}, {"augment": "crop-flip", "crop_padding": 1}, {"optimiser": "adamw", "lr": 0.01}, {"precision": "bf16"}],
+)
 def test_the_same_trial_twice_is_bitwise_equal(trial, recipe):
     chosen = trial(**recipe)
     assert _run(chosen) == _run(chosen)
@@ -83,7 +87,15 @@ def test_evaluation_changes_nothing_but_the_record(trial):
     assert "test/error" not in once[1][1]
 
 
-@pytest.mark.parametrize("recipe", [{}, {"augment": "crop-flip", "crop_padding": 1, "warmup_epochs": 1, "label_smoothing": 0.1}, {"optimiser": "adamw", "schedule": "step"}, {"schedule": "one-cycle", "clip_grad_norm": 0.5}])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {},
+        {"augment": "crop-flip", "crop_padding": 1, "warmup_epochs": 1, "label_smoothing": 0.1},
+        {"optimiser": "adamw", "schedule": "step"},
+        {"schedule": "one-cycle", "clip_grad_norm": 0.5},
+    ],
+)
 def test_resumed_is_bitwise_equal_to_uninterrupted(trial, recipe, tmp_path):
     chosen = trial(epochs=4, **recipe)
     whole = _run(chosen)
@@ -108,12 +120,16 @@ def test_a_diverged_trial_ends_early_as_a_result(trial):
 def test_twins_see_the_same_batches(quick_study):
     """At one seed, and different ones at another."""
     trials = quick_study().trials
-    plain, residual = (next(t for t in trials if t.variant.shortcut == s and t.seed == 100) for s in ("none", "identity"))
+    plain, residual = (
+        next(t for t in trials if t.variant.shortcut == s and t.seed == 100) for s in ("none", "identity")
+    )
     other = next(t for t in trials if t.seed == 101)
 
     def seen(trial):
         training = Training(trial, Execution(), Resources())
-        return torch.cat([images.flatten() for images, _ in training.splits["train"].epoch(trial.recipe, trial.seed, 1)])
+        return torch.cat(
+            [images.flatten() for images, _ in training.splits["train"].epoch(trial.recipe, trial.seed, 1)]
+        )
 
     assert torch.equal(seen(plain), seen(residual))
     assert not torch.equal(seen(plain), seen(other))
