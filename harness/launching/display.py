@@ -8,6 +8,7 @@ from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -59,7 +60,7 @@ class Display:
         count = f"[{len(self.ended):>{len(str(len(self.planned)))}}/{len(self.planned)}]".replace("[", r"\[")
         label = f"{self.planned[progress.trial].trial.label:<28}"
         if progress.outcome == "failed":
-            return f"{count} {label} [red]failed[/red]: {progress.message}"
+            return f"{count} {label} [red]failed[/red]: {escape(progress.message)}"
         note = "[yellow]diverged[/yellow]  " if progress.outcome == "diverged" else ""
         errors = f"train error {_percent(progress.error)}  test error {_percent(progress.test_error)}"
         return f"{count} {label} {note}{errors}  {progress.seconds:6.1f} s   about {self._left()} left"

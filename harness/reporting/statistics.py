@@ -104,7 +104,14 @@ def paired(a: ArrayLike, b: ArrayLike) -> Comparison:
     tied = mean_interval(x).agree or mean_interval(y).agree
     correlation = None if tied or x.size < 3 else float(np.corrcoef(x, y)[0, 1])
     return Comparison(
-        difference.n, difference.mean, difference.sd, difference.low, difference.high, probability, correlation, "paired"
+        difference.n,
+        difference.mean,
+        difference.sd,
+        difference.low,
+        difference.high,
+        probability,
+        correlation,
+        "paired",
     )
 
 

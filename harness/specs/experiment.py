@@ -123,20 +123,24 @@ class Difference(Spec):
         return self
 
     def cells(self, variants: Sequence[Variant]) -> dict[str, str]:
-        """Names of the two variants it compares.
+        """Names of the two variants it compares; a name without the suffix of ``set`` will do.
 
         Raises:
             HarnessError: One of them is not in the experiment.
         """
         names = [v.name for v in variants]
-        for role in (self.a, self.b):
-            if role not in names:
+        found = {}
+        for role, wanted in (("a", self.a), ("b", self.b)):
+            # A variant changed by `set` carries a suffix, which may come from the command line.
+            matches = [wanted] if wanted in names else [name for name in names if name.startswith(f"{wanted}-")]
+            if len(matches) != 1:
                 raise HarnessError(
-                    f"the difference contrast names '{role}', which this experiment does not hold",
+                    f"the difference contrast names '{wanted}', which this experiment does not hold",
                     where="contrasts",
-                    remedy=nearest(role, names),
+                    remedy=nearest(wanted, names),
                 )
-        return {"a": self.a, "b": self.b}
+            found[role] = matches[0]
+        return found
 
 
 Contrast = Annotated[Degradation | Difference, Field(discriminator="kind")]

@@ -15,7 +15,9 @@ Row = tuple[str, float, int, int]
 
 
 def mean_metrics(histories: Sequence[History]) -> Iterator[Row]:
-    """The mean over seeds of every metric at each epoch, the spread of the last epoch's errors, n and costs.
+    """The mean over seeds of every metric at each epoch; then single values: spread of the last errors, n, costs.
+
+    Single values stand at step 0, where the UI draws bars instead of lines.
 
     An epoch counts only where all seeds have it: a mean over the survivors of a divergence would flatter. A value
     that is not finite in one seed is left out as a mean, and seen in the trials.
@@ -37,9 +39,9 @@ def mean_metrics(histories: Sequence[History]) -> Iterator[Row]:
     for key in EVALUATED_ERRORS:
         finals = [value for value in at_epoch.get((last, key), []) if value is not None]
         if len(finals) == len(histories) > 1:
-            yield f"sd/{key.replace('/', '_')}", stdev(finals), measured[last], last
-    yield "seeds/n", float(len(histories)), measured[last], last
-    yield "seeds/diverged", float(sum(h.outcome == "diverged" for h in histories)), measured[last], last
+            yield f"sd/{key.replace('/', '_')}", stdev(finals), measured[last], 0
+    yield "seeds/n", float(len(histories)), measured[last], 0
+    yield "seeds/diverged", float(sum(h.outcome == "diverged" for h in histories)), measured[last], 0
     for key, cost in histories[0].costs.items():
         if not isinstance(cost, str):
-            yield key, float(cost), measured[last], last
+            yield key, float(cost), measured[last], 0

@@ -15,12 +15,14 @@ from harness.errors import HarnessError
 from harness.files import write_whole
 from harness.specs import Study
 from harness.tracking.history import History
-from harness.tracking.metrics import COST_METRICS, EPOCH_METRICS, EVALUATED_ERRORS
+from harness.tracking.metrics import COST_METRICS, EPOCH_METRICS, EVALUATED_ERRORS, TRAINING_ERRORS
 
 IDENTITY = ["trial", "variant", "family", "depth", "shortcut", "plain", "seed", "outcome", "epoch"]
 PROVENANCE = ["counter", "device", "precision", "memory_format", "threads", "shared", "software", "revision", "at"]
 STUDY = "study"
 """Column that holds the resolved experiment as JSON in its first row, so that the file stands alone."""
+REQUIRED = [*IDENTITY, *TRAINING_ERRORS, "test/error", *COST_METRICS, *PROVENANCE, STUDY]
+"""Without these a table is not a results table; other metrics may be missing from an older one."""
 COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *PROVENANCE, STUDY]
 
 
@@ -115,7 +117,7 @@ def read_csv(path: Path) -> Results:
         frame = pd.read_csv(path, keep_default_na=True, float_precision="round_trip", dtype={"trial": "str"})
     except (OSError, ValueError) as error:
         raise HarnessError(f"cannot be read as a results table: {error}", where=str(path)) from error
-    missing = [column for column in COLUMNS if column not in frame.columns]
+    missing = [column for column in REQUIRED if column not in frame.columns]
     if missing:
         raise HarnessError(
             f"the column {missing[0]} is missing",
@@ -124,7 +126,7 @@ def read_csv(path: Path) -> Results:
         )
     try:
         study = Study.model_validate_json(frame[STUDY].iloc[0])
-        return Results(study, _typed(frame[COLUMNS[:-1]].copy()))
+        return Results(study, _typed(frame.reindex(columns=COLUMNS[:-1])))
     except (ValueError, TypeError, IndexError) as error:
         raise HarnessError(
             "its first row does not hold the experiment, or a column has values of another kind",

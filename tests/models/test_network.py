@@ -8,6 +8,7 @@ from harness.models import build
 from harness.models.modules import PadShortcut
 from harness.models.network import initialise
 from harness.specs import Variant
+from harness.specs.shortcuts import SHORTCUTS
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101"])
@@ -32,7 +33,7 @@ def test_the_network_has_the_plan_s_parameters(catalogue, name):
 
 @pytest.mark.parametrize("norm", ["batch", "group"])
 @pytest.mark.parametrize("block", ["basic", "bottleneck"])
-@pytest.mark.parametrize("shortcut", ["none", "identity", "projection"])
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
 def test_every_shortcut_trains(shortcut, block, norm):
     variant = Variant(
         stem="conv3x3", block=block, blocks=[1, 2], widths=[4, 8], shortcut=shortcut, norm=norm, classes=5

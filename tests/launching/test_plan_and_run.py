@@ -1,0 +1,230 @@
+"""Plan and launchers, with real trials and a real store."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from harness.errors import HarnessError
+from harness.launching.display import Display
+from harness.launching.job import Progress
+from harness.launching.plan import check, make_plan
+from harness.specs import Resources
+from harness.tracking import open_record
+from harness.tracking.history import newest_journal
+from harness.tracking.journals import Journals, trial_directory
+from harness.verbs import Settings, collect, parse_seeds, run
+
+QUIET = Console(file=io.StringIO(), width=140)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    def make(launcher="inline", uri=None, home="home"):
+        return Settings(home=tmp_path / home, tracking_uri=uri, launcher=launcher, reports=tmp_path / "reports")
+
+    return make
+
+
+def _untimed(results):
+    """Everything but clocks and dates: what must be equal however trials were run."""
+    frame = results.epochs
+    volatile = [c for c in frame.columns if c.startswith("time/")] + ["at", "shared"]
+    return frame.drop(columns=volatile)
+
+
+def test_inline_run_records_everything_once(quick_study, settings):
+    study, here = quick_study(), settings()
+    outcome = run(study, here, QUIET)
+    assert (outcome.trained, outcome.failed, outcome.unpublished) == (8, {}, [])
+    results, record = collect("quick", here)
+    assert results.missing == []
+    assert set(results.epochs["epoch"]) == {0, 1, 2}
+    assert set(results.epochs["counter"]) == {"fvcore"}
+    assert {run.info.status for run in record.runs("variant")} == {"FINISHED"}
+    again = run(study, here, QUIET)
+    assert again.trained == 0
+    assert collect("quick", here)[0].epochs.equals(results.epochs)
+
+
+def test_ray_gives_bit_for_bit_what_inline_gives(quick_study, settings):
+    """Reused workers of Ray Tune against one process, equal execution settings."""
+    study = quick_study()
+    run(study, settings("ray", home="ray"), QUIET)
+    run(study, settings("inline", "none", home="inline"), QUIET)
+    by_ray, inline = collect("quick", settings(home="ray"))[0], collect("quick", settings(uri="none", home="inline"))[0]
+    assert _untimed(by_ray).equals(_untimed(inline))
+
+
+def test_added_seeds_run_only_what_is_missing(quick_study, settings):
+    here = settings(uri="none")
+    run(quick_study(), here, QUIET)
+    more = quick_study(seeds=[100, 101, 102])
+    plan = make_plan(more, open_record("none", here.home, "quick"), here.home, 1)
+    assert [p.trial.seed for p in plan.to_run] == [102] * 4
+    assert run(more, here, QUIET).trained == 4
+
+
+def test_two_experiments_share_a_trial(quick_study, settings):
+    here = settings()
+    run(quick_study(), here, QUIET)
+    other = quick_study(name="other", question="Another?")
+    plan = make_plan(other, open_record(None, here.home, "other"), here.home, 1)
+    assert {p.state for p in plan.trials} == {"unpublished"}
+    assert run(other, here, QUIET).trained == 0
+    first, second = collect("quick", here)[0], collect("other", here)[0]
+    assert first.epochs.equals(second.epochs)
+
+
+def test_a_trial_recorded_elsewhere_needs_no_journal(quick_study, settings, tmp_path):
+    here = settings()
+    run(quick_study(), here, QUIET)
+    (here.home / "trials").rename(tmp_path / "away")
+    other = quick_study(name="other")
+    plan = make_plan(other, open_record(None, here.home, "other"), here.home, 1)
+    assert {p.state for p in plan.trials} == {"elsewhere"}
+    assert run(other, here, QUIET).trained == 0
+    assert collect("other", here)[0].missing == []
+
+
+def test_force_trains_again_and_deletes_nothing(quick_study, settings):
+    here, study = settings(), quick_study(seeds=[100])
+    run(study, here, QUIET)
+    assert run(study, here, QUIET, force=True).trained == 4
+    _, record = collect("quick", here)
+    assert len(record.runs("trial")) == 8
+    assert len(list((here.home / "trials").glob("*.superseded-1"))) == 4
+
+
+def test_a_stopped_trial_goes_on_from_its_checkpoint(quick_study, settings):
+    study, here = quick_study(execution={"checkpoint_seconds": 0}, seeds=[100]), settings(uri="none")
+    from harness.launching import job as jobs
+
+    class Stop(BaseException):
+        """As an interrupt would."""
+
+    def stopping(progress):
+        if progress.outcome == "running" and progress.epoch == 1:
+            raise Stop
+
+    from harness.launching.driver import execute
+    from harness.launching.inline import launch
+
+    record = Journals(here.home, "quick")
+    plan = make_plan(study, record, here.home, 1)
+    with pytest.raises(Stop):
+        execute(plan, record, here.home, launch, stopping)
+    first = plan.to_run[0].trial
+    journal, _ = newest_journal(trial_directory(here.home, first.id))
+    assert journal.epochs[-1].epoch == 1
+    states = {p.trial.id: p.state for p in make_plan(study, record, here.home, 1).trials}
+    assert states[first.id] == "started"
+    stopped_at = journal.epochs[-1].at
+    run(study, here, QUIET)
+    whole, _ = newest_journal(trial_directory(here.home, first.id))
+    assert [e.epoch for e in whole.epochs] == [0, 1, 2]
+    assert whole.epochs[1].at == stopped_at
+    assert jobs.DRAIN_SECONDS > 0
+
+
+def test_a_failed_trial_fails_alone(quick_study, settings, monkeypatch):
+    from harness.training import trial as training
+
+    original = training.Training.run
+
+    def breaking(self):
+        if self.trial.variant.plain and self.trial.seed == 101:
+            raise RuntimeError("the weather")
+        return original(self)
+
+    monkeypatch.setattr(training.Training, "run", breaking)
+    here, study = settings(), quick_study()
+    outcome = run(study, here, QUIET)
+    assert outcome.trained == 6
+    assert set(outcome.failed.values()) == {"RuntimeError: the weather"}
+    results, record = collect("quick", here)
+    assert len(results.missing) == 2
+    failed = [r for r in record.runs("trial") if r.info.status == "FAILED"]
+    assert len(failed) == 2
+    assert "the weather" in record._artifact(failed[0].info.run_id, "traceback.txt").decode()
+    monkeypatch.undo()
+    assert run(study, here, QUIET).trained == 2
+    assert collect("quick", here)[0].missing == []
+
+
+def test_diverged_trials_are_results(quick_study, settings):
+    here = settings(uri="none")
+    study = quick_study(recipe={"epochs": 3, "batch": 64, "lr": 1e30}, seeds=[100])
+    outcome = run(study, here, QUIET)
+    assert outcome.trained == 4 and not outcome.failed
+    final = collect("quick", here)[0].final
+    assert set(final["outcome"]) == {"diverged"}
+    assert set(final["train/error"]) == {90.0}
+
+
+def test_the_longest_come_first_and_estimates_grow_with_depth(quick_study, tmp_path):
+    study = quick_study()
+    plan = make_plan(study, Journals(tmp_path, "quick"), tmp_path, 2)
+    assert [p.trial.variant.depth for p in plan.to_run] == [14] * 4 + [8] * 4
+    assert plan.seconds == pytest.approx(sum(p.seconds for p in plan.to_run) / 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"recipe": {"epochs": 1, "batch": 257, "lr": 0.1}}, "larger than the 256 training images"),
+        ({"recipe": {"epochs": 1, "batch": 8, "lr": 0.1, "augment": "resized-crop-flip"}}, "works on image files"),
+        (
+            {"recipe": {"epochs": 1, "batch": 8, "lr": 0.1, "augment": "crop", "crop_padding": 8}},
+            "crop images of 8 away",
+        ),
+        (
+            {
+                "seeds": list(range(8)),
+                "contrasts": [
+                    {"kind": "difference", "a": "cifar-plain8-w2", "b": "cifar-resnet8-w2", "metric": m, "side": s}
+                    for m in ("test/error", "train/error", "train/error_clean")
+                    for s in ("less", "greater", "two-sided")
+                ]
+                + [
+                    {"kind": "difference", "a": "cifar-plain14-w2", "b": "cifar-resnet8-w2", "metric": m, "side": s}
+                    for m in ("test/error", "train/error")
+                    for s in ("less", "greater")
+                ],
+            },
+            "Use at least 9 seeds",
+        ),
+    ],
+)
+def test_what_could_not_be_trained_or_decided_is_refused_in_the_plan(quick_study, changes, says):
+    with pytest.raises(HarnessError, match=says):
+        check(quick_study(**changes))
+
+
+def test_resources_that_are_not_there(quick_study, settings):
+    for resources, says in (({"cpus": 999}, "999 CPUs"), ({"gpus": 1}, "GPU")):
+        here = settings()
+        with pytest.raises(HarnessError, match=says):
+            run(quick_study(resources=resources), here, QUIET)
+        assert not here.home.exists()
+    assert Resources().gpus == 0
+
+
+def test_seeds_on_the_command_line():
+    assert parse_seeds("10-12,20") == [10, 11, 12, 20]
+    with pytest.raises(HarnessError, match="is no seed"):
+        parse_seeds("1-x")
+
+
+def test_plain_lines_when_not_on_a_terminal(quick_study, tmp_path):
+    plan = make_plan(quick_study(), Journals(tmp_path, "quick"), tmp_path, 2)
+    text = io.StringIO()
+    first, second = plan.to_run[0].trial, plan.to_run[1].trial
+    with Display(plan, Console(file=text, width=140)) as display:
+        display(Progress(first.id, "running", 1, 50.0))
+        display(Progress(first.id, "finished", 2, 20.9, 18.1, 7.2))
+        display(Progress(second.id, "failed", message="out of [bold]luck"))
+    lines = text.getvalue().splitlines()
+    assert lines[0].startswith("[1/8] " + first.label)
+    assert "20.90 %" in lines[0] and "left" in lines[0]
+    assert "failed: out of [bold]luck" in lines[1]
