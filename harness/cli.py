@@ -109,20 +109,19 @@ def run(
     outcome = verbs.run(study, settings, out, force, announce)
     if outcome.trained:
         out.print(f"{outcome.trained} trials in {timedelta(seconds=round(outcome.seconds))}.")
-    if not outcome.failed or outcome.trained or len(outcome.failed) < len(study.trials):
-        try:
-            _write_report(name, settings)
-        except HarnessError:
-            if not outcome.failed:
-                raise
     for label, message in outcome.failed.items():
-        err.print(f"[red]failed[/red]  {label}: {message}", soft_wrap=True)
+        err.print(f"[red]failed[/red]  {label}: {_escaped(message)}", soft_wrap=True)
     if outcome.unpublished:
         err.print(
-            f"{len(outcome.unpublished)} trials are trained but not in the store yet ({outcome.unpublished[0]}, ...): "
-            "run the same command again once it answers."
+            f"{len(outcome.unpublished)} trials are trained but not in the store yet: "
+            "run the same command again once it answers; nothing is trained twice.",
+            soft_wrap=True,
         )
-    if outcome.failed or outcome.unpublished:
+    if outcome.trouble:
+        err.print(_escaped(outcome.trouble), soft_wrap=True)
+    elif len(outcome.failed) < len(study.trials):
+        _write_report(name, settings)
+    if outcome.failed or outcome.unpublished or outcome.trouble:
         raise typer.Exit(EXIT_FAILED)
 
 

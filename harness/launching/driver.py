@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.errors import HarnessError
 from harness.launching.job import Job, Progress
 from harness.launching.plan import Plan, Planned
 from harness.specs import Study, Variant
@@ -34,13 +36,23 @@ class Outcome:
         trained: Trials that this run trained.
         failed: Messages of the trials that failed, by label.
         unpublished: Labels of trials that are trained and not yet in the store.
+        trouble: What the store answered when it did not take something; empty where all is well.
         seconds: Wall time of the training of all.
     """
 
     trained: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     unpublished: list[str] = field(default_factory=list)
+    trouble: str = ""
     seconds: float = 0.0
+
+    @contextmanager
+    def tolerating(self) -> Iterator[None]:
+        """Once trials run, the store's absence is survived: note it and go on."""
+        try:
+            yield
+        except HarnessError as error:
+            self.trouble = str(error)
 
 
 def execute(plan: Plan, record: Record, home: Path, launcher: Launcher, report: Report) -> Outcome:
@@ -67,28 +79,38 @@ def execute(plan: Plan, record: Record, home: Path, launcher: Launcher, report: 
             return
         if progress.outcome == "failed":
             outcome.failed[labels[progress.trial]] = progress.message
-            record.fail(runs[progress.trial], progress.message, progress.trace)
+            with outcome.tolerating():
+                record.fail(runs[progress.trial], progress.message, progress.trace)
         else:
             outcome.trained += 1
         for name, left in remaining.items():
             if progress.trial in left:
                 left.remove(progress.trial)
                 if not left:
-                    _summarise(record, study, [v for v in study.variants if v.name == name])
+                    with outcome.tolerating():
+                        _summarise(record, study, [v for v in study.variants if v.name == name])
 
     try:
         if jobs:
             launcher(jobs, plan.concurrency, follow)
     finally:
         outcome.seconds = time.monotonic() - started
+    trained = [planned for planned in todo if planned.trial.label not in outcome.failed]
+    outcome.unpublished = [planned.trial.label for planned in trained]
+    with outcome.tolerating():
         record.refresh()
-    recorded = record.trials()
-    for planned in todo:
-        run = recorded.get(planned.trial.id)
-        if (run is None or not run.finished) and planned.trial.label not in outcome.failed:
-            outcome.unpublished.append(planned.trial.label)
-    _summarise(record, study, study.variants)
+        left = [planned for planned in trained if not _finished(record, planned)]
+        outcome.unpublished = [planned.trial.label for planned in left]
+        for planned in left:
+            _publish_journal(planned.trial.id, record, home, runs)
+            outcome.unpublished.remove(planned.trial.label)
+        _summarise(record, study, study.variants)
     return outcome
+
+
+def _finished(record: Record, planned: Planned) -> bool:
+    run = record.trials().get(planned.trial.id)
+    return run is not None and run.finished
 
 
 def put_aside(plan: Plan, record: Record, home: Path) -> None:
@@ -108,10 +130,14 @@ def _publish_waiting(waiting: Sequence[Planned], record: Record, home: Path, run
         if planned.state == "elsewhere":
             record.publish(runs[identity], elsewhere[identity]())
         else:
-            journal = newest_journal(trial_directory(home, identity))
-            assert journal is not None
-            record.publish(runs[identity], journal[0])
+            _publish_journal(identity, record, home, runs)
     record.refresh()
+
+
+def _publish_journal(identity: str, record: Record, home: Path, runs: dict[str, str]) -> None:
+    journal = newest_journal(trial_directory(home, identity))
+    if journal is not None and journal[0].done:
+        record.publish(runs[identity], journal[0])
 
 
 def _left(todo: Sequence[Planned], variant: Variant) -> set[str]:

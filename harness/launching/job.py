@@ -13,9 +13,6 @@ from harness.specs import Execution, Resources, Trial
 from harness.tracking.history import Epoch, History, newest_journal
 from harness.tracking.outbox import Outbox
 
-DRAIN_SECONDS = 120.0
-"""How long a finished trial waits for the store; its journal keeps what did not get through."""
-
 
 @dataclass(frozen=True)
 class Job:
@@ -110,7 +107,7 @@ def run_job(job: Job) -> Iterator[History]:
     elif outbox is not None:
         outbox.publish(history)
     if outbox is not None:
-        outbox.close(DRAIN_SECONDS)
+        outbox.close(job.execution.drain_seconds)
     yield history
 
 

@@ -101,3 +101,6 @@ class Execution(Spec):
     checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(
         10.0, description="Least time between checkpoints, which are written at the end of an epoch."
     )
+    drain_seconds: Annotated[float, Field(ge=0)] = Field(
+        30.0, description="How long a finished trial waits for the store to take its history; its journal keeps it."
+    )

@@ -6,8 +6,10 @@ import logging
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from harness.errors import HarnessError
@@ -16,6 +18,8 @@ from harness.files import require_writable
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
 NO_STORE = "none"
 """As a tracking URI: no MLflow at all; the journals of the trials are the record."""
 PROBE_SECONDS = 5
@@ -102,6 +106,25 @@ def probe(uri: str) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise HarnessError(f"the tracking server cannot be reached: {reason}", where=where, remedy=remedy) from error
+
+
+def answering(method: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """Whatever a store's own library raises, as an error that says that the store did not answer."""
+
+    @wraps(method)
+    def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
+        try:
+            return method(*arguments, **named)
+        except HarnessError:
+            raise
+        except Exception as error:
+            raise HarnessError(
+                f"the tracking store does not answer: {_first_line(error)}",
+                where="--tracking-uri",
+                remedy="Run the same command again once it does; nothing that was trained is lost.",
+            ) from error
+
+    return call
 
 
 def _first_line(error: Exception) -> str:

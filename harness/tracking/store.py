@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from harness.errors import HarnessError, nearest
 from harness.specs import Study, Trial, Variant
 from harness.specs.identity import digest
-from harness.tracking.client import open_store, sqlite_file, without_password
+from harness.tracking.client import answering, open_store, sqlite_file, without_password
 from harness.tracking.history import MEMBER, History, parse
 from harness.tracking.means import mean_metrics
 from harness.tracking.outbox import Publisher, flat_params
@@ -82,6 +82,7 @@ class Store:
 
     # --- reading -----------------------------------------------------------------------------------------------
 
+    @answering
     def runs(self, kind: str) -> list[Run]:
         """This experiment's runs of a kind (trial, variant, report), oldest first."""
         if self.experiment_id is None:
@@ -103,6 +104,7 @@ class Store:
             if not token:
                 return runs
 
+    @answering
     def trials(self) -> dict[str, Recorded]:
         """The newest run of each trial by its id, a finished one before any other."""
         found: dict[str, Recorded] = {}
@@ -116,6 +118,7 @@ class Store:
                 found[run.data.tags["trial"]] = Recorded(run.info.run_id, finished, seconds)
         return found
 
+    @answering
     def histories(self, trials: Iterable[str]) -> list[History]:
         """The histories of those trials that are recorded here."""
         recorded = self.trials()
@@ -140,6 +143,7 @@ class Store:
                     remedy="Check that the store's artifacts are where they were; `harness run` records it anew.",
                 ) from error
 
+    @answering
     def elsewhere(self, trials: Iterable[str]) -> dict[str, Callable[[], History]]:
         """Those of ``trials`` that another experiment of this store has recorded, with how to read them."""
         missing = set(trials)
@@ -155,6 +159,7 @@ class Store:
                 found[trial] = lambda run_id=run.info.run_id: self._history(run_id)  # type: ignore[misc]
         return found
 
+    @answering
     def study(self) -> Study:
         """The experiment as it was last run.
 
@@ -174,6 +179,7 @@ class Store:
 
     # --- writing (the driver's part) ---------------------------------------------------------------------------
 
+    @answering
     def prepare(self, study: Study) -> None:
         """Create what is missing of the experiment, its report run and a run per variant; keep the study."""
         if self.experiment_id is None:
@@ -204,6 +210,7 @@ class Store:
         self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
         return run_id
 
+    @answering
     def create_trial(self, study: Study, trial: Trial) -> str:
         """A run for a trial, nested under its variant, waiting to be started."""
         parent = self._variant_runs()[_identity(study, trial.variant)].info.run_id
@@ -226,10 +233,12 @@ class Store:
             self._runs.append(run)
         return str(run.info.run_id)
 
+    @answering
     def publish(self, run_id: str, history: History) -> None:
         """Record a finished history that its own trial could not record."""
         Publisher(self.client, run_id).finish(history)
 
+    @answering
     def supersede(self, trial: str) -> None:
         """Take a trial's runs out of the record by a tag; nothing is deleted."""
         for run in self.runs("trial"):
@@ -237,12 +246,14 @@ class Store:
                 self.client.set_tag(run.info.run_id, SUPERSEDED, "true")
         self.refresh()
 
+    @answering
     def fail(self, run_id: str, message: str, trace: str) -> None:
         """Mark a trial's run as failed, with the traceback as an artifact."""
         self.client.log_text(run_id, trace, "traceback.txt")
         self.client.set_tag(run_id, "error", message[:500])
         self.client.set_terminated(run_id, "FAILED")
 
+    @answering
     def summarise(self, study: Study, variant: Variant, histories: Sequence[History]) -> None:
         """Put the means over a variant's seeds on its run, which the UI compares.
 
@@ -269,6 +280,7 @@ class Store:
         complete = len(histories) == len(study.experiment.seeds)
         self.client.set_terminated(run_id, "FINISHED" if complete else "KILLED")
 
+    @answering
     def attach_report(self, directory: Path, headline: str) -> None:
         """Put a report's files on the run ``report``, and its verdict on top of the experiment's page."""
         assert self.experiment_id is not None

@@ -98,7 +98,6 @@ def test_force_trains_again_and_deletes_nothing(quick_study, settings):
 
 def test_a_stopped_trial_goes_on_from_its_checkpoint(quick_study, settings):
     study, here = quick_study(execution={"checkpoint_seconds": 0}, seeds=[100]), settings(uri="none")
-    from harness.launching import job as jobs
 
     class Stop(BaseException):
         """As an interrupt would."""
@@ -124,7 +123,6 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(quick_study, settings):
     whole, _ = newest_journal(trial_directory(here.home, first.id))
     assert [e.epoch for e in whole.epochs] == [0, 1, 2]
     assert whole.epochs[1].at == stopped_at
-    assert jobs.DRAIN_SECONDS > 0
 
 
 def test_a_failed_trial_fails_alone(quick_study, settings, monkeypatch):

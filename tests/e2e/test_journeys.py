@@ -1,0 +1,168 @@
+"""Whole journeys through the command line, with real trials."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+EIGHT = list(range(100, 108))
+
+
+def _files(directory):
+    return {path.relative_to(directory): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}
+
+
+def test_run_report_rerun_and_from_csv_alone(harness, experiment_file, tmp_path):
+    """One run; then the same bytes from a second run, from the record, and from results.csv in an empty place."""
+    path = experiment_file(seeds=EIGHT)
+    first = harness("run", path, "--launcher", "inline")
+    assert first.returncode == 0, first.stderr
+    assert "32 of 32 trials to run" in first.stdout
+    assert "within this budget" in first.stdout
+    assert "Report: reports/quick/README.md" in first.stdout
+    reports = tmp_path / "work" / "reports"
+    once = _files(reports)
+    assert {"README.md", "results.csv", "depth.svg", "depth.png"} <= {path.name for path in once}
+
+    second = harness("run", path, "--launcher", "inline")
+    assert second.returncode == 0
+    assert "nothing to train, all 32 trials are recorded" in second.stdout
+    assert _files(reports) == once
+
+    elsewhere = tmp_path / "elsewhere"
+    done = harness("report", reports / "quick" / "results.csv", cwd=elsewhere)
+    assert done.returncode == 0, done.stderr
+    assert _files(elsewhere / "reports") == once
+    assert not (elsewhere / ".depthbench").exists()
+
+    _no_training_code(harness, tmp_path, once)
+
+
+def _no_training_code(harness, tmp_path, once):
+    """``harness report`` reads the record only: it works where torch, ray and the training code do not import."""
+    walls = tmp_path / "walls"
+    walls.mkdir()
+    (walls / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Wall:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('torch', 'ray', 'torchvision') or name.startswith(\n"
+        "            ('harness.training', 'harness.models', 'harness.launching', 'harness.data')):\n"
+        "            raise ImportError(f'{name} is behind a wall')\n"
+        "sys.meta_path.insert(0, Wall())\n"
+    )
+    repository = Path(__file__).resolve().parents[2]
+    env = {"PYTHONPATH": f"{walls}:{repository}"}
+    blocked = harness("run", "quickstart", "--set", "name=x", "--launcher", "inline", env=env)
+    assert blocked.returncode != 0, "the wall does not stand"
+    done = harness("report", "quick", env=env)
+    assert done.returncode == 0, done.stderr
+    assert _files(tmp_path / "work" / "reports") == once
+
+
+def test_your_own_images_need_no_code(harness, image_folder, tmp_path):
+    options = ["--data-root", image_folder(), "--set", "variants.set.widths=[2,4,8]", "--set", "recipe.epochs=2"]
+    options += ["--set", "recipe.batch=16", "--seeds", "1-2", "--launcher", "inline"]
+    done = harness("run", "own-images", *options)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "work" / "reports" / "own-images" / "README.md").read_text()
+    assert "cifar-resnet20-w2" in text
+    assert "imagefolder" in text
+    assert str(tmp_path) not in text
+
+
+def test_plan_starts_and_writes_nothing(harness, experiment_file, tmp_path):
+    path = experiment_file()
+    done = harness("plan", path)
+    assert done.returncode == 0, done.stderr
+    assert "8 to run" in done.stdout
+    assert "2 seeds give no verdict" in done.stdout
+    plan = json.loads(harness("plan", path, "--json").stdout)
+    assert len(plan["trials"]) == 8 and plan["seconds"] > 0
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_commands_that_only_look(harness):
+    listed = json.loads(harness("variants", "list", "--json").stdout)
+    costs = {row["name"]: (row["parameters"], row["macs"]) for row in listed}
+    assert costs["resnet50"] == (25557032, 4089184256)
+    assert costs["cifar-plain1202"] == costs["cifar-resnet1202"]
+    shown = json.loads(harness("variants", "show", "plain34", "--json").stdout)
+    assert (shown["depth"], shown["parameters"]) == (34, 21623848)
+    schema = json.loads(harness("schema").stdout)
+    assert {"variants", "recipe", "seeds"} <= set(schema["required"])
+    assert "members" in json.loads(harness("schema", "family").stdout)["properties"]
+    found = {row["what"]: row["state"] for row in json.loads(harness("doctor", "--json").stdout)}
+    assert found["torch"] == found["data: digits"] == found["torchvision's compiled operators"] == "ok"
+    assert "depthbench" in harness("--version").stdout
+    assert harness("run", "--help").returncode == 0
+
+
+@pytest.mark.slow
+def test_an_mlflow_server_that_dies_while_trials_run(harness, experiment_file, tmp_path):
+    """Once trials run, the server's absence is survived; the next run publishes what it missed, training nothing."""
+    import os
+    import signal
+    import socket
+    import subprocess
+    import sys
+    import time
+    import urllib.request
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}"
+
+    def serve():
+        command = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+        ]
+        command += [
+            "--backend-store-uri",
+            f"sqlite:///{tmp_path}/served.db",
+            "--artifacts-destination",
+            str(tmp_path / "a"),
+        ]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{uri}/health", timeout=2)
+                return server
+            except OSError:
+                time.sleep(0.5)
+        raise AssertionError("the server did not start")
+
+    path = experiment_file(recipe={"epochs": 40, "batch": 64, "lr": 0.05}, seeds=[100], execution={"drain_seconds": 2})
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    work = tmp_path / "work"
+    work.mkdir()
+    server = serve()
+    command = [sys.executable, "-m", "harness", "run", str(path), "--launcher", "inline", "--tracking-uri", uri]
+    running = subprocess.Popen(command, cwd=work, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    for line in running.stdout:
+        if line.startswith("[1/4]"):
+            os.killpg(server.pid, signal.SIGKILL)
+            break
+    output, errors = running.communicate(timeout=200)
+    assert "[4/4]" in output
+    assert running.returncode == 1
+    assert "run the same command again" in errors or "cannot be reached" in errors
+    server = serve()
+    try:
+        done = harness("run", path, "--launcher", "inline", "--tracking-uri", uri)
+        assert done.returncode == 0, done.stderr
+        assert "nothing to train" in done.stdout
+        assert "1 seed" in (work / "reports" / "quick" / "README.md").read_text()
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
