@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness import __version__
-from harness.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USER, HarnessError
+from harness.errors import EXIT_FAILED, EXIT_USER, HarnessError, Interrupted
 
 app = typer.Typer(
     name="harness",
@@ -364,30 +364,32 @@ def _options(
     pass
 
 
-def _terminate(number: int, frame: Any) -> NoReturn:
-    raise KeyboardInterrupt(number)
+def _interrupt(number: int, frame: Any) -> NoReturn:
+    # A second signal does not wait for what the first one began.
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, lambda again, _: os._exit(128 + again))
+    raise Interrupted(number)
 
 
 def main() -> None:
     """Run the command line; errors that a user can mend are printed without a traceback."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, _interrupt)
     try:
-        app(standalone_mode=True)
+        app()
     except HarnessError as error:
-        err.print(
-            f"[red bold]error[/red bold] {_escaped(error.where)}" if error.where else "[red bold]error[/red bold]",
-            soft_wrap=True,
-        )
+        where = f" {_escaped(error.where)}" if error.where else ""
+        err.print(f"[red bold]error[/red bold]{where}", soft_wrap=True)
         err.print(f"  {_escaped(error.what)}", soft_wrap=True)
         if error.remedy:
             err.print(f"  [green]→[/green] {_escaped(error.remedy)}", soft_wrap=True)
         sys.exit(EXIT_USER)
-    except KeyboardInterrupt as interrupt:
-        number = interrupt.args[0] if interrupt.args else signal.SIGINT
-        err.print("\nStopped. What is recorded or in a checkpoint is kept; the same command goes on from there.")
-        # Threads of an outbox may still be waiting for a store.
+    except Interrupted as interrupt:
+        err.print("Stopped. What is recorded or in a checkpoint is kept; the same command goes on from there.")
         sys.stdout.flush()
-        os._exit(128 + number if interrupt.args else EXIT_INTERRUPTED)
+        sys.stderr.flush()
+        # Threads of an outbox may still be waiting for a store.
+        os._exit(interrupt.exit_code)
 
 
 def _escaped(text: str) -> str:

@@ -12,7 +12,6 @@ EXIT_USER = 2
 """Something the user can mend, or somebody else holds the lock."""
 EXIT_LIMIT = 3
 """A time limit or a budget ended it."""
-EXIT_INTERRUPTED = 130
 
 
 class HarnessError(Exception):
@@ -32,6 +31,14 @@ class HarnessError(Exception):
         where = f"{self.where}: " if self.where else ""
         remedy = f" {self.remedy}" if self.remedy else ""
         return f"{where}{self.what}{remedy}"
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM. Not a KeyboardInterrupt, which libraries between us and the user answer themselves."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -46,6 +46,9 @@ class Display:
     def __call__(self, progress: Progress) -> None:
         if progress.trial in self.ended:
             return
+        if not self.running and not self.ended:
+            # The start of workers does not tell how long trials take.
+            self.started = time.monotonic() - progress.seconds
         if progress.outcome == "running":
             self.running[progress.trial] = progress
         else:

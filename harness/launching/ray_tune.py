@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -52,8 +53,12 @@ class RayLauncher:
         self.owns = not ray.is_initialized()
         if self.owns:
             local: dict[str, Any] = {} if address else {"num_cpus": cores(), "include_dashboard": False}
+            handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
             try:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+                # Ray puts handlers of its own in place, which end the process with a stack trace.
+                for kind, handler in handlers.items():
+                    signal.signal(kind, handler)
             except (ConnectionError, ValueError, RuntimeError) as error:
                 raise HarnessError(
                     f"no Ray cluster answers there: {str(error).partition(chr(10))[0]}",
@@ -84,7 +89,7 @@ class RayLauncher:
         """Run the jobs, started in their order.
 
         Raises:
-            KeyboardInterrupt: Passed on; the trials' checkpoints are there.
+            Interrupted: Passed on; the trials' checkpoints are there.
         """
         from ray import tune
 

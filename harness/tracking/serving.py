@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Interrupted
 from harness.tracking.client import NO_STORE, open_store, sqlite_file, tracking_uri, without_password
 
 HOST = "127.0.0.1"
@@ -57,7 +57,7 @@ def serve(option: str | None, home: Path, experiment: str | None, port: int, con
     server = subprocess.Popen(command)  # noqa: S603 (our own words and a checked port)
     try:
         return server.wait()
-    except KeyboardInterrupt:
+    except Interrupted:
         server.terminate()
         server.wait(10)
         return 0

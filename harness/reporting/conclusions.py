@@ -1,0 +1,146 @@
+"""One sentence per verdict, made to be quoted: its state, its budget, its numbers and its n."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.reporting.components import Component
+from harness.reporting.statistics import CLAIMS
+from harness.reporting.wording import count, interval, listed, number, p_value, percent, points
+from harness.specs import Contrast, Degradation, Difference, Study
+from harness.tracking.metrics import METRICS, TRAINING_ERRORS
+
+if TYPE_CHECKING:
+    from harness.reporting.verdicts import Verdict
+
+
+def title(contrast: Contrast) -> str:
+    """What a contrast claims, in a few words."""
+    if isinstance(contrast, Degradation):
+        parts = [part for part in (contrast.family, contrast.shortcut) if part]
+        return f"Depth degradation from depth {contrast.shallow} to {contrast.deep}" + (
+            f" ({', '.join(parts)})" if parts else ""
+        )
+    relation = {"less": "below", "greater": "above", "two-sided": "different from"}[contrast.side]
+    return f"{_metric(contrast.metric)} of {contrast.a} {relation} that of {contrast.b}"
+
+
+def budget(study: Study) -> str:
+    """The clause that no conclusion goes without."""
+    return f"within this budget ({count(study.experiment.recipe.epochs, 'epoch')})"
+
+
+def grade(n: int) -> str:
+    """What ``n`` seeds are good for, where it is not a claim; empty from 8 on."""
+    if n >= CLAIMS:
+        return ""
+    if n == 0:
+        return "a cell of the comparison holds no trial"
+    if n == 1:
+        return "a smoke run with n = 1 seed"
+    if n < 5:
+        return f"a preview with no inference, n = {n} seeds"
+    return f"descriptive with n = {n} seeds; {CLAIMS} seeds are needed for claims"
+
+
+def conclude(verdict: Verdict, contrast: Contrast, study: Study) -> str:
+    """The sentence; plain text."""
+    start = f"{verdict.state.capitalize()} {budget(study)}: "
+    if grade(verdict.n):
+        return start + f"{verdict.title} – {grade(verdict.n)}{_effects(verdict)}."
+    if verdict.without is not None and verdict.state == "undecided" and verdict.without.conclusion:
+        return start + (
+            f"{verdict.title} – the verdict is not the same with and without the seeds of diverged trials; "
+            f"n = {verdict.n} with them and {verdict.without.n} without."
+        )
+    if verdict.state == "undecided":
+        return start + _undecided(verdict, study)
+    if isinstance(contrast, Degradation):
+        say = _degraded if verdict.state == "supported" else _not_degraded
+        return start + say(verdict, contrast)
+    return start + _different(verdict, contrast)
+
+
+def _seeds(verdict: Verdict) -> str:
+    paired = all(m.comparison and m.comparison.method == "paired" for c in verdict.components for m in c.measures)
+    return f"n = {verdict.n} paired seeds" if paired else f"n = {verdict.n} seeds in the smallest group, not all paired"
+
+
+def _effects(verdict: Verdict) -> str:
+    """Bare effects, for when nothing may be inferred from them; none for a component without them."""
+    seen = [(c, c.deciding) for c in verdict.components if c.deciding.effect is not None]
+    if not seen:
+        return ""
+    shown = [f"{c.label} {points(m.effect)}" for c, m in seen]
+    return f" (seen, in points: {'; '.join(shown)})"
+
+
+def _with_interval(component: Component, opposite: bool = False) -> str:
+    m = component.opposing if opposite else component.deciding
+    p = m.p_opposite if opposite else m.p
+    bounds = interval(m.low, m.high, sign=True)
+    return f"95 % interval {bounds}, p = {p_value(p)}"
+
+
+def _degraded(verdict: Verdict, contrast: Degradation) -> str:
+    plain, residual, both = verdict.components
+    return (
+        f"from depth {contrast.shallow} to depth {contrast.deep} the training error of the plain nets rises by "
+        f"{number(plain.deciding.effect)} points ({_with_interval(plain)}), that of the residual nets changes by "
+        f"{points(residual.deciding.effect)} ({_with_interval(residual)} for less than the margin of "
+        f"{contrast.margin:g}), and the gap between these changes is {number(both.deciding.effect)} "
+        f"({_with_interval(both)}); {_seeds(verdict)}, in each case the training error, online or clean, "
+        "with the larger p."
+    )
+
+
+def _not_degraded(verdict: Verdict, contrast: Degradation) -> str:
+    worst = min(verdict.components, key=lambda c: 1.0 if c.p_opposite is None else c.p_opposite)
+    what = {
+        "plain": f"the training error of the plain nets does not rise by as much as the margin of {contrast.margin:g}",
+        "residual": f"the training error of the residual nets rises by more than the margin of {contrast.margin:g}",
+        "interaction": "the training error of the residual nets rises by more than that of the plain nets",
+    }[worst.name]
+    return (
+        f"from depth {contrast.shallow} to depth {contrast.deep} {what} ({worst.label} "
+        f"{points(worst.opposing.effect)} points, {_with_interval(worst, opposite=True)} against a level of "
+        f"{percent(verdict.level)} shared by {len(verdict.components)} ways to contradict); {_seeds(verdict)}, "
+        "on both training errors."
+    )
+
+
+def _different(verdict: Verdict, contrast: Difference) -> str:
+    (only,) = verdict.components
+    opposite = verdict.state == "contradicted"
+    effect = only.deciding.effect or 0.0
+    direction = "lower" if effect < 0 else "higher"
+    return (
+        f"the {_metric(contrast.metric).lower()} of {contrast.a} is {direction} than that of {contrast.b} by "
+        f"{number(abs(effect))} points ({_with_interval(only, opposite)} for the difference); {_seeds(verdict)}."
+    )
+
+
+def _undecided(verdict: Verdict, study: Study) -> str:
+    if verdict.notes:
+        return f"{verdict.title} – a rise is shown, but also that it is smaller than the margin; {_seeds(verdict)}."
+    open_ones = [c for c in verdict.components if c.p is None or c.p > verdict.level]
+    if open_ones:
+        missing = listed(
+            f"{c.label} {c.claim} ({points(c.deciding.effect)} points, {_with_interval(c)})" for c in open_ones
+        )
+        why = f"not established: {missing}"
+    else:
+        several = len(study.experiment.contrasts)
+        why = f"not established after Holm's correction for {several} verdicts (p = {p_value(verdict.p_adjusted)})"
+    smallest = min(c.smallest for c in (open_ones or verdict.components))
+    needed = (
+        f"; about {verdict.seeds:,} seeds would decide an effect of {smallest:g} points at the spread seen"
+        if verdict.seeds
+        else ""
+    )
+    return f"{verdict.title} – {why}; {_seeds(verdict)}{needed}."
+
+
+def _metric(key: str) -> str:
+    both = key in TRAINING_ERRORS
+    return METRICS[key].label.replace(", ", " (") + (")" if both else "")

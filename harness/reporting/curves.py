@@ -1,0 +1,121 @@
+"""What happens over the epochs: training and test error, and the gradient at three convolutions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from harness.reporting.canvas import error_axis
+from harness.reporting.components import images
+from harness.reporting.series import Series, shortened, series
+from harness.specs import Variant
+from harness.tracking.table import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+POSITIONS = {
+    "grad/first": ("first", "#D55E00", "-"),
+    "grad/middle": ("middle", "#009E73", "--"),
+    "grad/last": ("last", "#0072B2", ":"),
+}
+
+
+def training_key(results: Results) -> str:
+    """Clean training error where it was measured, else online."""
+    clean = results.epochs["train/error_clean"].notna().any()
+    return "train/error_clean" if clean else "train/error"
+
+
+def has_curves(results: Results) -> bool:
+    """Whether some trial measured a training or test error at two epochs."""
+    frame = results.epochs
+    return any(frame[frame[k].notna()].groupby("trial").size().gt(1).any() for k in (training_key(results), "test/error"))
+
+
+def by_epoch(results: Results, variant: Variant, key: str) -> pd.DataFrame:
+    """``key`` of one variant: epochs as rows, seeds as columns. A diverged trial goes on at chance error.
+
+    So a mean over seeds is over the same seeds at every epoch, and does not fall when a bad one drops out.
+    """
+    rows = results.epochs[results.epochs["variant"] == variant.name]
+    table = rows.pivot_table(index="epoch", columns="seed", values=key, aggfunc="last", dropna=False).sort_index()
+    table = table.dropna(how="all", axis=1)
+    if key.startswith("grad/"):
+        return table.dropna(how="all")
+    ends = rows[rows["outcome"] == "diverged"].groupby("seed")["epoch"].max()
+    epochs = sorted(results.epochs.loc[results.epochs[key].notna(), "epoch"].unique())
+    table = table.reindex(epochs)
+    for seed, end in ends.items():
+        if seed in table.columns:
+            table.loc[table.index >= end, seed] = results.study.data.chance_error
+    return table.dropna(how="all")
+
+
+def draw_curves(figure: Figure, results: Results) -> None:
+    """One panel per depth: training error in full lines, test error dashed, each seed a thin line."""
+    from matplotlib.lines import Line2D
+
+    lines = series(results.study)
+    depths = sorted({depth for line in lines for depth in line.depths})
+    columns = min(len(depths), 3)
+    rows = -(-len(depths) // columns)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    key, shown, used = training_key(results), [], []
+    for axes, depth in zip(grid, depths, strict=False):
+        axes.set_title(f"Depth {depth}")
+        for line in lines:
+            for variant in (v for v in line.variants if v.depth == depth):
+                used += [line] if line not in used else []
+                for metric, style in ((key, "-"), ("test/error", (0, (3, 1.5)))):
+                    table = by_epoch(results, variant, metric)
+                    if table.empty:
+                        continue
+                    shown += table.to_numpy()[np.isfinite(table.to_numpy())].tolist()
+                    axes.plot(table.index, table, color=line.colour, linewidth=0.5, alpha=0.25, linestyle=style)
+                    axes.plot(table.index, table.mean(axis=1), color=line.colour, linewidth=2, linestyle=style)
+    for axes in grid[len(depths) :]:
+        axes.set_visible(False)
+    error_axis(grid[0], shown, images(key, results.study.data))
+    for axes in grid[::columns]:
+        axes.set_ylabel("Error (%)")
+    for axes in grid[max(len(depths) - columns, 0) : len(depths)]:
+        axes.set_xlabel("Epoch")
+        axes.tick_params(labelbottom=True)
+    name = "training, clean" if key.endswith("clean") else "training, online"
+    handles = [Line2D([], [], color=line.colour, linewidth=2, label=line.label) for line in used]
+    styles = [("-", name), ((0, (3, 1.5)), "test")]
+    handles += [Line2D([], [], color="#57606a", linewidth=2, linestyle=s, label=text) for s, text in styles]
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4))
+
+
+def gradient_variants(results: Results) -> list[tuple[Series, Variant]]:
+    """The deepest variant of each of the first three lines that has a gradient norm on record."""
+    frame = results.epochs
+    measured = set(frame.loc[frame[list(POSITIONS)].gt(0).any(axis=1), "variant"])
+    lines = [(line, [v for v in line.variants if v.name in measured]) for line in series(results.study)]
+    return [(line, found[-1]) for line, found in lines if found][:3]
+
+
+def draw_gradients(figure: Figure, results: Results) -> None:
+    """Geometric mean over seeds of the gradient norm, with the range of all seeds; logarithmic."""
+    chosen = gradient_variants(results)
+    grid = figure.subplots(1, len(chosen), sharey=True, squeeze=False).ravel()
+    for axes, (line, variant) in zip(grid, chosen, strict=True):
+        for key, (position, colour, style) in POSITIONS.items():
+            table = by_epoch(results, variant, key)
+            logs = np.log10(table.where(table > 0))
+            logs = logs.dropna(how="all")
+            if logs.empty:
+                continue
+            x, mean = logs.index.to_numpy(), 10 ** logs.mean(axis=1)
+            axes.fill_between(x, 10 ** logs.min(axis=1), 10 ** logs.max(axis=1), color=colour, alpha=0.14, linewidth=0)
+            axes.plot(x, mean, color=colour, linestyle=style, linewidth=2, label=f"{position} convolution")
+        axes.set_yscale("log")
+        axes.set_title(f"{line.label}: {shortened(variant.name)}")
+        axes.set_xlabel("Epoch (0: before the first update)")
+    grid[0].set_ylabel("Gradient norm")
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)

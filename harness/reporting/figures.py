@@ -1,0 +1,118 @@
+"""The report's figures: every seed a point, means with t intervals, and nothing where there is no data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.reporting.canvas import INK, MARKERS, drawn, error_axis
+from harness.reporting.components import DESCRIPTIVE, images
+from harness.reporting.curves import draw_curves, draw_gradients, gradient_variants, has_curves
+from harness.reporting.series import Series, shortened, is_family, series, values
+from harness.reporting.statistics import mean_interval
+from harness.tracking.metrics import METRICS
+from harness.tracking.table import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PANELS = ("train/error_clean", "train/error", "test/error")
+FIGURES = ("depth", "variants", "curves", "gradients")
+"""All that may be drawn, in the order of the report."""
+
+
+def draw_figures(results: Results) -> dict[str, dict[str, bytes]]:
+    """Content of the figures by name and suffix (``svg``, ``png``); those without data are left out."""
+    final, study = results.final, results.study
+    keys = [key for key in PANELS if final[key].notna().any()]
+    made: dict[str, dict[str, bytes]] = {}
+    if keys and is_family(study):
+        made["depth"] = drawn(9.2, 5.0 if len(keys) > 2 else 4.2, lambda f: _depth(f, results, keys))
+    elif keys:
+        height = 1.5 + 0.42 * len(study.variants)
+        made["variants"] = drawn(9.2, min(height, 14), lambda f: _dots(f, results, keys))
+    if has_curves(results):
+        rows = -(-len({v.depth for v in study.variants}) // 3)
+        made["curves"] = drawn(9.2, 0.7 + 2.9 * rows, lambda f: draw_curves(f, results))
+    if gradient_variants(results):
+        made["gradients"] = drawn(9.2, 3.7, lambda f: draw_gradients(f, results))
+    return made
+
+
+def _depth(figure: Figure, results: Results, keys: list[str]) -> None:
+    grid = figure.add_gridspec(max(len(keys) - 1, 1), 2 if len(keys) > 1 else 1, width_ratios=[1.5, 1][: len(keys)])
+    places = [grid[:, 0], *(grid[row, 1] for row in range(len(keys) - 1))]
+    lines = series(results.study)
+    for number, (key, place) in enumerate(zip(keys, places, strict=True)):
+        axes = figure.add_subplot(place)
+        _depth_panel(axes, results, lines, key)
+        if number == 0:
+            axes.legend(loc="upper left")
+        if number in (0, len(keys) - 1):
+            axes.set_xlabel("Depth (layers with weights)")
+
+
+def _depth_panel(axes: Axes, results: Results, lines: list[Series], key: str) -> None:
+    depths = sorted({depth for line in lines for depth in line.depths})
+    # Depths at equal distances: on a scale of their own, 8 and 20 would sit on each other beside 110.
+    place = {depth: float(index) for index, depth in enumerate(depths)}
+    final, shown = results.final, []
+    for number, line in enumerate(lines):
+        shift = (number - (len(lines) - 1) / 2) * 0.2
+        xs, means, bars = [], [], []
+        for variant in line.variants:
+            y = values(final, variant, key)
+            if not y:
+                continue
+            x = place[variant.depth] + shift
+            estimate = mean_interval(y)
+            shown += y
+            axes.scatter(_spread(x, len(y)), y, s=15, color=line.colour, alpha=0.45, linewidths=0, zorder=2)
+            xs.append(x)
+            means.append(estimate.mean)
+            bars.append((x, estimate.low, estimate.high) if estimate.n >= DESCRIPTIVE else None)
+        for bar in filter(None, bars):
+            x, low, high = bar
+            axes.plot([x, x], [max(low or 0, 0), min(high or 0, 100)], color=line.colour, linewidth=2.2, zorder=3)
+        axes.plot(
+            xs, means, color=line.colour, marker=line.marker, markersize=7, linewidth=1.6,
+            markeredgecolor="white", markeredgewidth=0.9, label=line.label, zorder=4,
+        )  # fmt: skip
+    axes.set_xticks(list(place.values()), [str(depth) for depth in depths])
+    axes.set_xlim(-0.5, len(depths) - 0.5)
+    error_axis(axes, shown, images(key, results.study.data))
+    axes.set_title(METRICS[key].title)
+
+
+def _dots(figure: Figure, results: Results, keys: list[str]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    variants, final = results.study.variants, results.final
+    colours = {v.name: line for line in series(results.study) for v in line.variants}
+    for number, key in enumerate(keys):
+        axes = figure.add_subplot(1, len(keys), number + 1)
+        for row, variant in enumerate(variants):
+            y = values(final, variant, key)
+            if not y:
+                continue
+            estimate, colour = mean_interval(y), colours[variant.name].colour
+            if estimate.n >= DESCRIPTIVE:
+                bar = [max(estimate.low or 0, 0), min(estimate.high or 0, 100)]
+                axes.plot(bar, [row, row], color=colour, linewidth=2.2, zorder=3)
+            axes.scatter(y, _spread(row, len(y), 0.3), s=15, color=colour, alpha=0.45, linewidths=0, zorder=2)
+            axes.plot(
+                [estimate.mean], [row], marker=MARKERS[0], color=colour, markersize=7,
+                markeredgecolor="white", markeredgewidth=0.9, zorder=4,
+            )  # fmt: skip
+        names = [shortened(v.name) for v in variants] if number == 0 else [""] * len(variants)
+        axes.set_yticks(range(len(variants)), names, color=INK)
+        axes.set_ylim(len(variants) - 0.5, -0.5)
+        axes.grid(True, axis="x")
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.set_title(METRICS[key].title, fontsize=9.5)
+
+
+def _spread(centre: float, n: int, width: float = 0.14) -> list[float]:
+    """Places for ``n`` seeds beside ``centre``, in their order, so that none hides another."""
+    return [centre + width * ((index + 0.5) / n - 0.5) for index in range(n)]

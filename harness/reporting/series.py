@@ -1,0 +1,72 @@
+"""Which variants belong on one line: those that differ in depth only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harness.reporting.canvas import MARKERS, PLAIN, RESIDUALS
+from harness.reporting.wording import one_line
+from harness.specs import Study, Variant
+from harness.specs.identity import canonical
+
+
+@dataclass(frozen=True)
+class Series:
+    """Variants of one kind by rising depth, with how they are drawn."""
+
+    label: str
+    plain: bool
+    variants: tuple[Variant, ...]
+    colour: str
+    marker: str
+
+    @property
+    def depths(self) -> list[int]:
+        """Of its variants, rising."""
+        return [variant.depth for variant in self.variants]
+
+
+def series(study: Study) -> list[Series]:
+    """The study's variants in lines; two of one kind and depth (other blocks per stage) are not put on one."""
+    groups: dict[str, list[Variant]] = {}
+    for variant in study.variants:
+        kind = canonical({k: v for k, v in variant.identity().items() if k != "blocks"} | {"family": variant.family})
+        taken = {v.depth for v in groups.get(kind, [])}
+        groups.setdefault(f"{kind}/{variant.name}" if variant.depth in taken else kind, []).append(variant)
+    made: list[Series] = []
+    labels = [_label(members, study) for members in groups.values()]
+    for index, (members, label) in enumerate(zip(groups.values(), labels, strict=True)):
+        plain = members[0].plain
+        others = sum(line.plain == plain for line in made)
+        colour = PLAIN if plain and not others else RESIDUALS[(others - plain) % len(RESIDUALS)]
+        if labels.count(label) > 1:
+            label = f"{label}: {shortened(members[0].name)}" + (" ..." if len(members) > 1 else "")
+        ordered = tuple(sorted(members, key=lambda v: v.depth))
+        made.append(Series(label, plain, ordered, colour, MARKERS[index % len(MARKERS)]))
+    return made
+
+
+def _label(members: list[Variant], study: Study) -> str:
+    shortcuts = {v.shortcut for v in study.variants if not v.plain}
+    families = {(v.family, v.block) for v in study.variants}
+    name = "plain" if members[0].plain else "residual" if len(shortcuts) == 1 else f"residual, {members[0].shortcut}"
+    return name if len(families) == 1 else f"{shortened(members[0].family)} {members[0].block}, {name}"
+
+
+def shortened(name: str, limit: int = 28) -> str:
+    """For a legend; ``$`` would start mathematics in matplotlib."""
+    flat = one_line(name).replace("$", r"\$")
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def is_family(study: Study) -> bool:
+    """Whether some kind of variant comes in several depths."""
+    return any(len(line.variants) > 1 for line in series(study))
+
+
+def values(final: pd.DataFrame, variant: Variant, key: str) -> list[float]:
+    """Last-epoch values of one variant by rising seed, what was not measured left out."""
+    rows = final[(final["variant"] == variant.name) & final[key].notna()].sort_values("seed")
+    return [float(value) for value in rows[key]]

@@ -1,0 +1,253 @@
+"""A verdict for every declared contrast: supported, contradicted or undecided, always within the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pandas as pd
+
+from harness.errors import HarnessError
+from harness.reporting.components import Component, cell, measure
+from harness.reporting.conclusions import conclude, title
+from harness.reporting.statistics import CLAIMS, OPPOSITE, holm, seeds_needed, seeds_to_reach
+from harness.reporting.wording import count, escaped, listed, one_line, p_value
+from harness.specs import Contrast, Degradation, Difference, Study
+from harness.tracking.metrics import METRICS, TRAINING_ERRORS
+from harness.tracking.table import Results
+
+State = Literal["supported", "contradicted", "undecided"]
+WAYS = 3
+"""Ways to contradict a degradation: the opposite of one component is enough, at a third of the level."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the record says about one declared contrast. All text is plain, not Markdown.
+
+    Attributes:
+        title: What is claimed.
+        kind: ``degradation`` or ``difference``.
+        state: ``supported``, ``contradicted`` or ``undecided``.
+        conclusion: One sentence to quote, with the budget and n.
+        components: The contrasts it rests on.
+        n: Pairs of the component that has fewest (the smallest group where pairs are missing).
+        level: Of the verdict, shared with the experiment's others by Holm's method.
+        p: Of the claim: the largest of its components' p. None below 8 seeds.
+        p_adjusted: The same after Holm's correction over the experiment's verdicts.
+        p_opposite: Of the opposite, after both corrections (ways to contradict, then Holm).
+        seeds: How many would decide, where it is undecided with 8 or more.
+        notes: What a reader has to know about it.
+        diverged: Its trials that diverged.
+        missing: Its trials that are not recorded.
+        without: The same verdict without the seeds of diverged trials, where there are any.
+    """
+
+    title: str
+    kind: str
+    state: State
+    conclusion: str
+    components: tuple[Component, ...]
+    n: int
+    level: float
+    p: float | None
+    p_adjusted: float | None
+    p_opposite: float | None
+    seeds: int | None
+    notes: tuple[str, ...]
+    diverged: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    without: Verdict | None = None
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """One verdict per declared contrast, in their order."""
+    study = results.study
+    final = results.final if len(results.epochs) else results.epochs
+    bad = final[final["outcome"] == "diverged"]
+    nothing: list[frozenset[int]] = [frozenset() for _ in study.cells]
+    found = _judge(study, final, nothing)
+    dropped = [frozenset(bad[bad["variant"].isin(list(cells.values()))]["seed"].tolist()) for cells in study.cells]
+    if any(dropped):
+        cleaned = _judge(study, final, dropped)
+        pairs = zip(found, cleaned, dropped, study.experiment.contrasts, strict=True)
+        found = [_reconciled(a, b, contrast, study) if seeds else a for a, b, seeds, contrast in pairs]
+    return [_annotated(verdict, cells, results, bad) for verdict, cells in zip(found, study.cells, strict=True)]
+
+
+def degradation_components(
+    study: Study, contrast: Degradation, cells: dict[str, str], final: pd.DataFrame, without: frozenset[int]
+) -> tuple[Component, ...]:
+    """Plain deep - shallow > 0; residual deep - shallow < margin; their difference > 0."""
+    margin, smallest = contrast.margin, contrast.smallest_effect or contrast.margin
+    depths = f"depth {contrast.deep} − depth {contrast.shallow}"
+    e = {
+        error: {role: cell(final, name, error, without) for role, name in cells.items()} for error in TRAINING_ERRORS
+    }
+    plain = tuple(
+        measure(k, [c["plain_deep"]], [c["plain_shallow"]], "greater", 0.0, margin, study.data) for k, c in e.items()
+    )
+    residual = tuple(
+        measure(k, [c["residual_deep"]], [c["residual_shallow"]], "less", margin, margin, study.data)
+        for k, c in e.items()
+    )
+    both = tuple(
+        measure(
+            k,
+            [c["plain_deep"], c["plain_shallow"]],
+            [c["residual_deep"], c["residual_shallow"]],
+            "greater",
+            0.0,
+            0.0,
+            study.data,
+        )
+        for k, c in e.items()
+    )
+    return (
+        Component("plain", f"plain, {depths}", "greater", 0.0, margin, smallest, plain),
+        Component("residual", f"residual, {depths}", "less", margin, margin, margin, residual),
+        Component("interaction", "plain change − residual change", "greater", 0.0, 0.0, smallest, both),
+    )
+
+
+def difference_components(
+    study: Study, contrast: Difference, cells: dict[str, str], final: pd.DataFrame, without: frozenset[int]
+) -> tuple[Component, ...]:
+    """One component: the metric of a minus that of b."""
+    a, b = (cell(final, cells[role], contrast.metric, without) for role in ("a", "b"))
+    measured = measure(contrast.metric, [a], [b], contrast.side, 0.0, 0.0, study.data)
+    label = f"{cells['a']} − {cells['b']}"
+    smallest = contrast.smallest_effect
+    return (Component("difference", label, contrast.side, 0.0, 0.0, smallest, (measured,)),)
+
+
+def _judge(study: Study, final: pd.DataFrame, without: Sequence[frozenset[int]]) -> list[Verdict]:
+    experiment, found, level = study.experiment, [], study.experiment.level
+    for contrast, cells, seeds in zip(experiment.contrasts, study.cells, without, strict=True):
+        if isinstance(contrast, Degradation):
+            components = degradation_components(study, contrast, cells, final, seeds)
+        else:
+            components = difference_components(study, contrast, cells, final, seeds)
+        found.append((contrast, components, _largest(components), _opposite(components)))
+    # Contrasts that can not be tested stay in the family: it was declared beforehand.
+    adjusted = holm([1.0 if p is None else p for _, _, p, _ in found])
+    opposite = holm([1.0 if q is None else q for _, _, _, q in found])
+    judged = []
+    for (contrast, components, p, q), p_holm, q_holm in zip(found, adjusted, opposite, strict=True):
+        tested = p is not None
+        yes, no = tested and p_holm <= level, q is not None and q_holm <= level
+        state: State = "undecided" if yes == no else "supported" if yes else "contradicted"
+        verdict = Verdict(
+            title=title(contrast),
+            kind=contrast.kind,
+            state=state,
+            conclusion="",
+            components=components,
+            n=min(component.n for component in components),
+            level=level,
+            p=p,
+            p_adjusted=p_holm if tested else None,
+            p_opposite=q_holm if q is not None else None,
+            seeds=_seeds(components, level / len(found)) if tested and not yes and not no else None,
+            notes=(),
+        )
+        if yes and no:
+            verdict = replace(verdict, notes=("A rise is shown, and it is shown to be smaller than the margin.",))
+        judged.append(replace(verdict, conclusion=conclude(verdict, contrast, study)))
+    return judged
+
+
+def _largest(components: Sequence[Component]) -> float | None:
+    ps = [component.p for component in components]
+    return None if any(p is None for p in ps) else max(p for p in ps if p is not None)
+
+
+def _opposite(components: Sequence[Component]) -> float | None:
+    """Of any one of several opposites, corrected for their number."""
+    ps = [component.p_opposite for component in components]
+    if any(p is None for p in ps):
+        return None
+    return min(1.0, len(components) * min(p for p in ps if p is not None))
+
+
+def _seeds(components: Sequence[Component], level: float) -> int:
+    """Seeds for every component that is not established, at its spread in the measure that has more of it."""
+    needed = [
+        seeds_needed(m.comparison.sd, c.smallest, level, c.side == "two-sided")
+        for c in components
+        for m in c.measures
+        if (c.p is None or c.p > level) and m.comparison and m.comparison.sd is not None
+    ]
+    return max(needed, default=max(CLAIMS, seeds_to_reach(level, 1)))
+
+
+def _reconciled(whole: Verdict, without: Verdict, contrast: Contrast, study: Study) -> Verdict:
+    """A verdict stands only if it is the same with and without the diverged trials."""
+    note = (
+        f"With the diverged trials at chance error: {whole.state} (n = {whole.n}); "
+        f"without their seeds: {without.state} (n = {without.n})."
+    )
+    merged = replace(whole, without=without, notes=(*whole.notes, note))
+    if whole.state != without.state:
+        merged = replace(merged, state="undecided", seeds=None)
+        merged = replace(merged, conclusion=conclude(merged, contrast, study))
+    return merged
+
+
+def _annotated(verdict: Verdict, cells: dict[str, str], results: Results, bad: pd.DataFrame) -> Verdict:
+    """Name what diverged, what is missing and how it was compared."""
+    names, notes = set(cells.values()), list(verdict.notes)
+    rows = bad[bad["variant"].isin(list(names))]
+    diverged = tuple(f"{v} seed {s}" for v, s in zip(rows["variant"], rows["seed"], strict=True))
+    missing = tuple(f"{name} seed {seed}" for name, seed in results.missing if name in names)
+    if diverged:
+        notes.append(f"{count(len(diverged), 'trial')} diverged and stands at chance error: {listed(diverged)}.")
+    if missing:
+        notes.append(f"{count(len(missing), 'trial')} not recorded: {listed(missing)}.")
+    if any(m.comparison and m.comparison.method == "welch" for c in verdict.components for m in c.measures):
+        notes.append("Pairs are incomplete: Welch's test on independent groups stands in for the paired one.")
+    unmeasured = sorted({METRICS[m.error].label for c in verdict.components for m in c.measures if not m.comparison})
+    if unmeasured:
+        notes.append(f"No value in some cell: {listed(unmeasured)}.")
+    return replace(verdict, notes=tuple(notes), diverged=diverged, missing=missing)
+
+
+def require_reachable(study: Study) -> None:
+    """Refuse an experiment that has seeds for claims, yet whose smallest p could never pass Holm's threshold.
+
+    With fewer than 8 seeds it is a preview that claims nothing, and passes.
+
+    Raises:
+        HarnessError: Its number of seeds can not reach its level.
+    """
+    experiment = study.experiment
+    two_sided = any(isinstance(c, Difference) and c.side not in OPPOSITE for c in experiment.contrasts)
+    needed = seeds_to_reach(experiment.level, len(experiment.contrasts), two_sided)
+    if experiment.contrasts and CLAIMS <= len(experiment.seeds) < needed:
+        smallest = (2 if two_sided else 1) / 2 ** len(experiment.seeds)
+        raise HarnessError(
+            f"{len(experiment.seeds)} seeds can never reach the level: the smallest p is {p_value(smallest)}, and "
+            f"{count(len(experiment.contrasts), 'contrast')} at {experiment.level:g} need "
+            f"{p_value(experiment.level / len(experiment.contrasts))}",
+            where="seeds",
+            remedy=f"Give {needed} seeds, or declare fewer contrasts.",
+        )
+
+
+def headline(found: Sequence[Verdict]) -> str:
+    """The verdicts as Markdown for the top of the experiment's page."""
+    if not found:
+        return "No contrast is declared, so there is no verdict: everything shown is exploratory."
+    return "\n\n".join(
+        f"> **{v.state.capitalize()}** – {escaped(v.conclusion)}"
+        + "".join(f"\n>\n> {escaped(note)}" for note in v.notes)
+        for v in found
+    )
+
+
+def summary_lines(found: Sequence[Verdict]) -> list[str]:
+    """The verdicts as plain text for the terminal, one line each, notes indented below."""
+    if not found:
+        return ["No contrast is declared, so there is no verdict: everything shown is exploratory."]
+    return [line for v in found for line in (one_line(v.conclusion), *(f"  {one_line(note)}" for note in v.notes))]

@@ -1,0 +1,89 @@
+"""How numbers and names are written in a report; nothing is ever printed as nan, None or inf."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+ABSENT = "–"
+
+
+def known(value: float | None) -> bool:
+    """Whether there is a finite number."""
+    return value is not None and math.isfinite(value)
+
+
+def number(value: float | None, decimals: int = 2, sign: bool = False) -> str:
+    """A fixed number of decimals, thousands separated, a typographic minus, and no minus before zero."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    text = f"{value:,.{decimals}f}"
+    if not text.strip("-0.,"):
+        return text.lstrip("-")
+    if text.startswith("-"):
+        return "\N{MINUS SIGN}" + text[1:]
+    return f"+{text}" if sign else text
+
+
+def points(value: float | None) -> str:
+    """A difference of two errors in percentage points, with its sign."""
+    return number(value, 2, sign=True)
+
+
+def interval(low: float | None, high: float | None, sign: bool = False) -> str:
+    """``low to high``, or a dash where there is none."""
+    return f"{number(low, 2, sign)} to {number(high, 2, sign)}" if known(low) and known(high) else ABSENT
+
+
+def p_value(p: float | None) -> str:
+    """Three significant digits."""
+    if p is None or not math.isfinite(p):
+        return ABSENT
+    return f"{p:.3g}" if p >= 1e-4 else f"{p:.1e}"
+
+
+def percent(level: float) -> str:
+    """A level such as 0.05 in percent."""
+    return f"{100 * level:.4g} %"
+
+
+def big(value: float | None) -> str:
+    """A count: exact below a million, else three significant digits with M or G."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    for unit, size in (("G", 1e9), ("M", 1e6)):
+        if value >= size:
+            scaled = value / size
+            return f"{scaled:,.{max(0, 2 - int(math.log10(scaled)))}f} {unit}"
+    return f"{value:,.0f}"
+
+
+def count(n: int, thing: str, several: str = "") -> str:
+    """``1 seed``, ``2 seeds``."""
+    return f"{n:,} {thing if n == 1 else several or thing + 's'}"
+
+
+def listed(items: Iterable[object]) -> str:
+    """``a, b and c``."""
+    words = [str(item) for item in items]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def one_line(text: object) -> str:
+    """Text on a single line without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+
+
+def escaped(text: object) -> str:
+    """Text as Markdown that shows it literally, in a paragraph as well as in a cell of a table.
+
+    Entities for what HTML gives a meaning, backslashes for what Markdown does; marks that open a block only do so
+    at the start of a line. ``@`` is kept from calling anybody, and underscores inside words stay readable.
+    """
+    flat = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    flat = re.sub(r"([\\`*\[\]|#~$!])", r"\\\1", flat)
+    flat = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", flat)
+    flat = re.sub(r"^(\d{1,9})([.)])", r"\1\\\2", flat)
+    flat = re.sub(r"^([-+=])", r"\\\1", flat)
+    return re.sub(r"@(?=\w)", "&#64;", flat)
