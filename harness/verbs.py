@@ -203,6 +203,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     """
     from harness.reporting.render import write_report
     from harness.reporting.verdicts import headline
+    from harness.reporting.wording import escaped
     from harness.tracking.table import read_csv
 
     if name.endswith(".csv"):
@@ -213,5 +214,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     directory = settings.reports / results.study.experiment.name
     verdicts = write_report(results, directory)
     if record is not None:
-        record.attach_report(directory, headline(verdicts))
+        question = escaped(results.study.experiment.question)
+        # The UI folds the note to its first paragraph, which therefore holds the answer too.
+        record.attach_report(directory, f"**{question}** {headline(verdicts).removeprefix('> ')}")
     return verdicts, directory / "README.md"

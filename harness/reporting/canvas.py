@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +15,7 @@ RESIDUALS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """Okabe and Ito 2008: told apart with every common colour blindness. Markers repeat the distinction."""
 MARKERS = ("o", "s", "D", "^", "v", "P")
 INK, FAINT = "#24292f", "#d8dee4"
-STYLE = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",  # Ships with matplotlib, so that every machine draws the same glyphs.
     "font.size": 10.5,
     "axes.titlesize": 11,
@@ -53,12 +53,12 @@ def drawn(width: float, height: float, draw: Callable[[Figure], None]) -> dict[s
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.patches import FancyBboxPatch
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.07))
         FigureCanvasAgg(figure)
-        figure.get_layout_engine().set(w_pad=0.14, h_pad=0.12)  # type: ignore[union-attr]
         inset = 0.02
         card = FancyBboxPatch(
             (inset, inset),

@@ -13,6 +13,7 @@ from harness.reporting.statistics import (
     CONFIDENCE,
     OPPOSITE,
     Comparison,
+    Estimate,
     Side,
     binomial_interval,
     finite,
@@ -84,13 +85,20 @@ class Component:
 
     @property
     def deciding(self) -> Measured:
-        """The measure that speaks against the claim most: the larger p; fewer pairs come first."""
-        return max(self.measures, key=lambda m: (-m.n, m.p if m.p is not None else -1.0))
+        """The measure that speaks for the claim least: fewer pairs, then the larger p, then the weaker effect."""
+        return max(self.measures, key=lambda m: (-m.n, m.p if m.p is not None else -1.0, -self._strength(m)))
 
     @property
     def opposing(self) -> Measured:
-        """The measure with the larger p of the opposite."""
-        return max(self.measures, key=lambda m: (-m.n, m.p_opposite if m.p_opposite is not None else -1.0))
+        """The measure that speaks for the opposite least."""
+        return max(
+            self.measures, key=lambda m: (-m.n, m.p_opposite if m.p_opposite is not None else -1.0, self._strength(m))
+        )
+
+    def _strength(self, measured: Measured) -> float:
+        """Points by which the effect lies on the claimed side; exact p values tie often."""
+        effect = measured.effect or 0.0
+        return {"greater": effect, "less": -effect, "two-sided": abs(effect)}[self.side]
 
     @property
     def n(self) -> int:
@@ -177,3 +185,22 @@ def agreeing_interval(cells: Sequence[Cell], weights: Sequence[float], total: in
         bounds = [weight * x for x in binomial_interval(round(estimate.mean * total / 100), total, confidence)]
         low, high = low + min(bounds), high + max(bounds)
     return low, high
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A 95 % interval of one variant's error, within 0 to 100 percent; ``binomial`` where it is over images."""
+
+    low: float
+    high: float
+    binomial: bool
+
+
+def shown_interval(estimate: Estimate, error: str, data: DataInfo) -> Bounds | None:
+    """The interval that a report shows: none below 5 seeds, over images where all seeds agree, else Student's t."""
+    if estimate.n < DESCRIPTIVE or estimate.low is None or estimate.high is None:
+        return None
+    if estimate.agree:
+        total = images(error, data)
+        return Bounds(*binomial_interval(round(estimate.mean * total / 100), total), True)
+    return Bounds(max(estimate.low, 0.0), min(estimate.high, 100.0), False)

@@ -79,7 +79,7 @@ def _with_interval(component: Component, opposite: bool = False) -> str:
     m = component.opposing if opposite else component.deciding
     p = m.p_opposite if opposite else m.p
     bounds = interval(m.low, m.high, sign=True)
-    return f"95 % interval {bounds}, p = {p_value(p)}"
+    return f"95 % interval {'over images ' if m.binomial else ''}{bounds}, p = {p_value(p)}"
 
 
 def _degraded(verdict: Verdict, contrast: Degradation) -> str:
@@ -89,23 +89,26 @@ def _degraded(verdict: Verdict, contrast: Degradation) -> str:
         f"{number(plain.deciding.effect)} points ({_with_interval(plain)}), that of the residual nets changes by "
         f"{points(residual.deciding.effect)} ({_with_interval(residual)} for less than the margin of "
         f"{contrast.margin:g}), and the gap between these changes is {number(both.deciding.effect)} "
-        f"({_with_interval(both)}); {_seeds(verdict)}, in each case the training error, online or clean, "
-        "with the larger p."
+        f"({_with_interval(both)}); {_seeds(verdict)}, clean and online training error agree, the "
+        "weaker result is quoted."
     )
 
 
 def _not_degraded(verdict: Verdict, contrast: Degradation) -> str:
-    worst = min(verdict.components, key=lambda c: 1.0 if c.p_opposite is None else c.p_opposite)
     what = {
         "plain": f"the training error of the plain nets does not rise by as much as the margin of {contrast.margin:g}",
         "residual": f"the training error of the residual nets rises by more than the margin of {contrast.margin:g}",
         "interaction": "the training error of the residual nets rises by more than that of the plain nets",
-    }[worst.name]
+    }
+    ways = len(verdict.components)
+    shown = listed(
+        f"{what[c.name]} ({points(c.opposing.effect)} points, {_with_interval(c, opposite=True)})"
+        for c in verdict.components
+        if c.p_opposite is not None and c.p_opposite <= verdict.level / ways
+    )
     return (
-        f"from depth {contrast.shallow} to depth {contrast.deep} {what} ({worst.label} "
-        f"{points(worst.opposing.effect)} points, {_with_interval(worst, opposite=True)} against a level of "
-        f"{percent(verdict.level)} shared by {len(verdict.components)} ways to contradict); {_seeds(verdict)}, "
-        "on both training errors."
+        f"from depth {contrast.shallow} to depth {contrast.deep} {shown}; {_seeds(verdict)}, on both training errors, "
+        f"each of {ways} ways to contradict tested at {percent(verdict.level)} / {ways}."
     )
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from harness.reporting.canvas import error_axis
 from harness.reporting.components import images
-from harness.reporting.series import Series, shortened, series
+from harness.reporting.series import Series, series, shortened
 from harness.specs import Variant
 from harness.tracking.table import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+DASHED: Any = (0, (3, 1.5))
 POSITIONS = {
     "grad/first": ("first", "#D55E00", "-"),
     "grad/middle": ("middle", "#009E73", "--"),
@@ -32,7 +33,9 @@ def training_key(results: Results) -> str:
 def has_curves(results: Results) -> bool:
     """Whether some trial measured a training or test error at two epochs."""
     frame = results.epochs
-    return any(frame[frame[k].notna()].groupby("trial").size().gt(1).any() for k in (training_key(results), "test/error"))
+    return any(
+        frame[frame[k].notna()].groupby("trial").size().gt(1).any() for k in (training_key(results), "test/error")
+    )
 
 
 def by_epoch(results: Results, variant: Variant, key: str) -> pd.DataFrame:
@@ -69,7 +72,7 @@ def draw_curves(figure: Figure, results: Results) -> None:
         for line in lines:
             for variant in (v for v in line.variants if v.depth == depth):
                 used += [line] if line not in used else []
-                for metric, style in ((key, "-"), ("test/error", (0, (3, 1.5)))):
+                for metric, style in ((key, "-"), ("test/error", DASHED)):
                     table = by_epoch(results, variant, metric)
                     if table.empty:
                         continue
@@ -86,9 +89,9 @@ def draw_curves(figure: Figure, results: Results) -> None:
         axes.tick_params(labelbottom=True)
     name = "training, clean" if key.endswith("clean") else "training, online"
     handles = [Line2D([], [], color=line.colour, linewidth=2, label=line.label) for line in used]
-    styles = [("-", name), ((0, (3, 1.5)), "test")]
+    styles = [("-", name), (DASHED, "test")]
     handles += [Line2D([], [], color="#57606a", linewidth=2, linestyle=s, label=text) for s, text in styles]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4))
+    figure.legend(handles=handles, loc="outside upper center", borderaxespad=0.5, ncols=min(len(handles), 4))
 
 
 def gradient_variants(results: Results) -> list[tuple[Series, Variant]]:
@@ -118,4 +121,4 @@ def draw_gradients(figure: Figure, results: Results) -> None:
         axes.set_xlabel("Epoch (0: before the first update)")
     grid[0].set_ylabel("Gradient norm")
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    figure.legend(handles, labels, loc="outside upper center", borderaxespad=0.5, ncols=3)

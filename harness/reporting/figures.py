@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.reporting.canvas import INK, MARKERS, drawn, error_axis
-from harness.reporting.components import DESCRIPTIVE, images
+from harness.reporting.components import images, shown_interval
 from harness.reporting.curves import draw_curves, draw_gradients, gradient_variants, has_curves
-from harness.reporting.series import Series, shortened, is_family, series, values
+from harness.reporting.series import Series, is_family, series, shortened, values
 from harness.reporting.statistics import mean_interval
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
@@ -47,7 +47,7 @@ def _depth(figure: Figure, results: Results, keys: list[str]) -> None:
         axes = figure.add_subplot(place)
         _depth_panel(axes, results, lines, key)
         if number == 0:
-            axes.legend(loc="upper left")
+            axes.legend(loc="best")
         if number in (0, len(keys) - 1):
             axes.set_xlabel("Depth (layers with weights)")
 
@@ -70,10 +70,10 @@ def _depth_panel(axes: Axes, results: Results, lines: list[Series], key: str) ->
             axes.scatter(_spread(x, len(y)), y, s=15, color=line.colour, alpha=0.45, linewidths=0, zorder=2)
             xs.append(x)
             means.append(estimate.mean)
-            bars.append((x, estimate.low, estimate.high) if estimate.n >= DESCRIPTIVE else None)
-        for bar in filter(None, bars):
-            x, low, high = bar
-            axes.plot([x, x], [max(low or 0, 0), min(high or 0, 100)], color=line.colour, linewidth=2.2, zorder=3)
+            bars.append((x, shown_interval(estimate, key, results.study.data)))
+        for x, bounds in bars:
+            if bounds is not None:
+                axes.plot([x, x], [bounds.low, bounds.high], color=line.colour, linewidth=2.2, zorder=3)
         axes.plot(
             xs, means, color=line.colour, marker=line.marker, markersize=7, linewidth=1.6,
             markeredgecolor="white", markeredgewidth=0.9, label=line.label, zorder=4,
@@ -96,9 +96,9 @@ def _dots(figure: Figure, results: Results, keys: list[str]) -> None:
             if not y:
                 continue
             estimate, colour = mean_interval(y), colours[variant.name].colour
-            if estimate.n >= DESCRIPTIVE:
-                bar = [max(estimate.low or 0, 0), min(estimate.high or 0, 100)]
-                axes.plot(bar, [row, row], color=colour, linewidth=2.2, zorder=3)
+            bounds = shown_interval(estimate, key, results.study.data)
+            if bounds is not None:
+                axes.plot([bounds.low, bounds.high], [row, row], color=colour, linewidth=2.2, zorder=3)
             axes.scatter(y, _spread(row, len(y), 0.3), s=15, color=colour, alpha=0.45, linewidths=0, zorder=2)
             axes.plot(
                 [estimate.mean], [row], marker=MARKERS[0], color=colour, markersize=7,

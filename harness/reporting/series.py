@@ -37,14 +37,15 @@ def series(study: Study) -> list[Series]:
         groups.setdefault(f"{kind}/{variant.name}" if variant.depth in taken else kind, []).append(variant)
     made: list[Series] = []
     labels = [_label(members, study) for members in groups.values()]
-    for index, (members, label) in enumerate(zip(groups.values(), labels, strict=True)):
+    for members, label in zip(groups.values(), labels, strict=True):
         plain = members[0].plain
         others = sum(line.plain == plain for line in made)
         colour = PLAIN if plain and not others else RESIDUALS[(others - plain) % len(RESIDUALS)]
         if labels.count(label) > 1:
             label = f"{label}: {shortened(members[0].name)}" + (" ..." if len(members) > 1 else "")
+        marker = MARKERS[0] if colour == PLAIN else MARKERS[1 + (others - plain) % (len(MARKERS) - 1)]
         ordered = tuple(sorted(members, key=lambda v: v.depth))
-        made.append(Series(label, plain, ordered, colour, MARKERS[index % len(MARKERS)]))
+        made.append(Series(label, plain, ordered, colour, marker))
     return made
 
 

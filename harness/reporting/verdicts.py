@@ -9,12 +9,13 @@ from typing import Literal
 import pandas as pd
 
 from harness.errors import HarnessError
-from harness.reporting.components import Component, cell, measure
+from harness.reporting.components import Component
 from harness.reporting.conclusions import conclude, title
+from harness.reporting.contrasts import components_of
 from harness.reporting.statistics import CLAIMS, OPPOSITE, holm, seeds_needed, seeds_to_reach
 from harness.reporting.wording import count, escaped, listed, one_line, p_value
-from harness.specs import Contrast, Degradation, Difference, Study
-from harness.tracking.metrics import METRICS, TRAINING_ERRORS
+from harness.specs import Contrast, Difference, Study
+from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
 
 State = Literal["supported", "contradicted", "undecided"]
@@ -76,59 +77,10 @@ def verdicts(results: Results) -> list[Verdict]:
     return [_annotated(verdict, cells, results, bad) for verdict, cells in zip(found, study.cells, strict=True)]
 
 
-def degradation_components(
-    study: Study, contrast: Degradation, cells: dict[str, str], final: pd.DataFrame, without: frozenset[int]
-) -> tuple[Component, ...]:
-    """Plain deep - shallow > 0; residual deep - shallow < margin; their difference > 0."""
-    margin, smallest = contrast.margin, contrast.smallest_effect or contrast.margin
-    depths = f"depth {contrast.deep} − depth {contrast.shallow}"
-    e = {
-        error: {role: cell(final, name, error, without) for role, name in cells.items()} for error in TRAINING_ERRORS
-    }
-    plain = tuple(
-        measure(k, [c["plain_deep"]], [c["plain_shallow"]], "greater", 0.0, margin, study.data) for k, c in e.items()
-    )
-    residual = tuple(
-        measure(k, [c["residual_deep"]], [c["residual_shallow"]], "less", margin, margin, study.data)
-        for k, c in e.items()
-    )
-    both = tuple(
-        measure(
-            k,
-            [c["plain_deep"], c["plain_shallow"]],
-            [c["residual_deep"], c["residual_shallow"]],
-            "greater",
-            0.0,
-            0.0,
-            study.data,
-        )
-        for k, c in e.items()
-    )
-    return (
-        Component("plain", f"plain, {depths}", "greater", 0.0, margin, smallest, plain),
-        Component("residual", f"residual, {depths}", "less", margin, margin, margin, residual),
-        Component("interaction", "plain change − residual change", "greater", 0.0, 0.0, smallest, both),
-    )
-
-
-def difference_components(
-    study: Study, contrast: Difference, cells: dict[str, str], final: pd.DataFrame, without: frozenset[int]
-) -> tuple[Component, ...]:
-    """One component: the metric of a minus that of b."""
-    a, b = (cell(final, cells[role], contrast.metric, without) for role in ("a", "b"))
-    measured = measure(contrast.metric, [a], [b], contrast.side, 0.0, 0.0, study.data)
-    label = f"{cells['a']} − {cells['b']}"
-    smallest = contrast.smallest_effect
-    return (Component("difference", label, contrast.side, 0.0, 0.0, smallest, (measured,)),)
-
-
 def _judge(study: Study, final: pd.DataFrame, without: Sequence[frozenset[int]]) -> list[Verdict]:
     experiment, found, level = study.experiment, [], study.experiment.level
     for contrast, cells, seeds in zip(experiment.contrasts, study.cells, without, strict=True):
-        if isinstance(contrast, Degradation):
-            components = degradation_components(study, contrast, cells, final, seeds)
-        else:
-            components = difference_components(study, contrast, cells, final, seeds)
+        components = components_of(study, contrast, cells, final, seeds)
         found.append((contrast, components, _largest(components), _opposite(components)))
     # Contrasts that can not be tested stay in the family: it was declared beforehand.
     adjusted = holm([1.0 if p is None else p for _, _, p, _ in found])
@@ -239,11 +191,13 @@ def headline(found: Sequence[Verdict]) -> str:
     """The verdicts as Markdown for the top of the experiment's page."""
     if not found:
         return "No contrast is declared, so there is no verdict: everything shown is exploratory."
-    return "\n\n".join(
-        f"> **{v.state.capitalize()}** – {escaped(v.conclusion)}"
-        + "".join(f"\n>\n> {escaped(note)}" for note in v.notes)
-        for v in found
-    )
+    quotes = []
+    for v in found:
+        start, colon, rest = v.conclusion.partition(": ")
+        lines = [f"**{escaped(start + colon.strip())}** {escaped(rest)}", *map(escaped, v.notes)]
+        quotes.append("\n>\n".join(f"> {line}" for line in lines))
+    # A comment between them: GitHub would join blockquotes that only an empty line parts.
+    return "\n\n<!-- -->\n\n".join(quotes)
 
 
 def summary_lines(found: Sequence[Verdict]) -> list[str]:

@@ -84,6 +84,6 @@ def escaped(text: object) -> str:
     flat = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     flat = re.sub(r"([\\`*\[\]|#~$!])", r"\\\1", flat)
     flat = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", flat)
-    flat = re.sub(r"^(\d{1,9})([.)])", r"\1\\\2", flat)
+    flat = re.sub(r"^(\d{1,9})([.)])(?=\s|$)", r"\1\\\2", flat)
     flat = re.sub(r"^([-+=])", r"\\\1", flat)
     return re.sub(r"@(?=\w)", "&#64;", flat)

@@ -1,0 +1,56 @@
+"""What a report does not show, written from its own numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from harness.reporting.components import DESCRIPTIVE, shown_interval
+from harness.reporting.statistics import CLAIMS, mean_interval
+from harness.reporting.verdicts import Verdict
+from harness.reporting.wording import count, escaped, interval, number
+from harness.specs import Degradation, Study
+
+
+def limitations(study: Study, final: pd.DataFrame, found: Sequence[Verdict]) -> list[str]:
+    """What the report does not show, from its own numbers; Markdown."""
+    data, experiment = study.data, study.experiment
+    lines = [
+        f"One budget of {count(experiment.recipe.epochs, 'epoch')} and one recipe for all variants. A variant that is "
+        "behind here may only converge more slowly, or want another recipe; a longer budget would tell."
+    ]
+    n = len(experiment.seeds)
+    if n < CLAIMS:
+        lines.append(f"{count(n, 'seed')}: too few for any claim; {CLAIMS} are needed.")
+    else:
+        lines.append(
+            f"{n} seeds vary initialisation and the order of the data, not the split, the machine or the "
+            "recipe. If seeds were added after looking at results, the verdict is exploratory; the record can not tell."
+        )
+    lines.append(
+        f"One data set: {escaped(data.name)}, {data.train:,} training images of {data.size[0]} × {data.size[1]} "
+        "pixels. Other data, image sizes and widths may behave otherwise."
+    )
+    rows = final[final["test/error"].notna() & (final["outcome"] != "diverged")]
+    if data.test and len(rows):
+        means = rows.groupby("variant", sort=False)["test/error"].mean()
+        best = float(means.min())
+        bounds = shown_interval(mean_interval([best] * DESCRIPTIVE), "test/error", data)
+        assert bounds is not None
+        lines.append(
+            f"{data.test:,} test images: one image is {number(100 / data.test)} points, and the lowest mean, "
+            f"{number(best)} %, has an exact interval over images from {interval(bounds.low, bounds.high)} %. "
+            "Intervals over seeds are conditional on this split and leave that uncertainty out."
+        )
+    margins = {c.margin for c in experiment.contrasts if isinstance(c, Degradation)}
+    for margin in sorted(margins):
+        lines.append(
+            f"The margin of {margin:g} points is {number(margin * data.train / 100, 1)} training images: a declared "
+            "choice, not a finding."
+        )
+    if len(final) and final["shared"].any():
+        lines.append("Trials shared their device, so their times are no measurement to compare variants by.")
+    if any(v.diverged for v in found) or (final["outcome"] == "diverged").any():
+        lines.append("Diverged trials stand at chance error, which is a convention; see the verdict without them.")
+    return lines

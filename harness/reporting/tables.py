@@ -1,0 +1,161 @@
+"""The report's tables, as rows of finished Markdown cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from harness.reporting.components import DESCRIPTIVE, cell, shown_interval
+from harness.reporting.depths import onset_depth, slope_on_depth
+from harness.reporting.series import Series, series
+from harness.reporting.statistics import mean_interval
+from harness.reporting.verdicts import Verdict
+from harness.reporting.wording import ABSENT, big, escaped, interval, number, p_value, points
+from harness.specs import DataInfo, Recipe, Variant
+from harness.tracking.metrics import METRICS
+from harness.tracking.table import Results
+
+Rows = list[list[str]]
+CONDITIONS = ("device", "software", "precision", "memory_format", "threads")
+"""What has to be equal for times to be comparable, and for errors not to be flagged."""
+KEY_FIELDS = ("epochs", "batch", "optimiser", "lr", "schedule", "weight_decay", "precision", "augment")
+
+
+def error_keys(final: pd.DataFrame) -> list[str]:
+    """The errors that were measured, clean training error first."""
+    keys = ("train/error_clean", "train/error", "val/error", "test/error")
+    return [key for key in keys if final[key].notna().any()]
+
+
+def error_rows(results: Results, final: pd.DataFrame, keys: Sequence[str]) -> Rows:
+    """Variant, depth, shortcut, n, and each error's mean ± sd, interval and range."""
+    rows = []
+    for variant in results.study.variants:
+        n = int((final["variant"] == variant.name).sum())
+        cells = [error_cell(final, variant, key, results.study.data, n) for key in keys]
+        rows.append([escaped(variant.name), str(variant.depth), escaped(variant.shortcut), str(n), *cells])
+    return rows
+
+
+def error_cell(final: pd.DataFrame, variant: Variant, key: str, data: DataInfo, trials: int) -> str:
+    """Mean ± sd, then the 95 % interval and the range of the seeds on lines of their own; n where it is not all."""
+    values = list(cell(final, variant.name, key, frozenset()).values())
+    if not values:
+        return ABSENT
+    estimate = mean_interval(values)
+    lines = [number(estimate.mean) + (f" ± {number(estimate.sd)}" if estimate.sd is not None else "")]
+    bounds = shown_interval(estimate, key, data)
+    if bounds is not None:
+        lines.append(f"[{interval(bounds.low, bounds.high)}]{' ‡' if bounds.binomial else ''}")
+    if estimate.n > 1:
+        lines.append(f"{number(estimate.min)} – {number(estimate.max)}")
+    if estimate.n != trials:
+        lines.append(f"n = {estimate.n}")
+    return "<br>".join(lines)
+
+
+def cost_rows(results: Results, final: pd.DataFrame) -> Rows:
+    """Variant, parameters, MACs, activations, training seconds of a trial."""
+    rows = []
+    for variant in results.study.variants:
+        mine = final[final["variant"] == variant.name]
+        costs = [big(mine[key].iloc[0]) if len(mine) else ABSENT for key in ("cost/params", "cost/macs")]
+        rows.append([escaped(variant.name), *costs, _seconds(mine)])
+    return rows
+
+
+def _seconds(mine: pd.DataFrame) -> str:
+    """Times under unlike conditions are not averaged; diverged trials ended early and do not count."""
+    ended = mine[(mine["outcome"] == "finished") & mine["time/train_s"].notna()]
+    if ended.empty:
+        return ABSENT
+    if len(ended[list(CONDITIONS)].drop_duplicates()) > 1:
+        return "mixed conditions"
+    estimate = mean_interval(ended["time/train_s"].to_numpy())
+    spread = f" ± {number(estimate.sd, 1)}" if estimate.sd is not None else ""
+    return f"{number(estimate.mean, 1)}{spread}{' †' if ended['shared'].any() else ''}"
+
+
+def contrast_rows(verdict: Verdict) -> Rows:
+    """Component, claim, error, effect, interval, p, n, P(A < B), correlation; the deciding error in bold."""
+    rows = []
+    for component in verdict.components:
+        for m in component.measures:
+            label = METRICS[m.error].label
+            strong = m.p is not None and m is component.deciding and len(component.measures) > 1
+            c = m.comparison
+            rows.append(
+                [
+                    escaped(component.label),
+                    escaped(component.claim),
+                    f"**{label}**" if strong else label,
+                    points(m.effect),
+                    interval(m.low, m.high, sign=True) + (" ‡" if m.binomial else ""),
+                    p_value(m.p),
+                    str(m.n) + (" (Welch)" if c and c.method == "welch" else ""),
+                    number(c.probability if c else None),
+                    number(c.correlation if c else None),
+                ]
+            )
+    return rows
+
+
+def depth_rows(results: Results, final: pd.DataFrame) -> Rows:
+    """Line, error, n, slope per ten layers, its interval, and the first depth that is worse than a shallower one."""
+    rows = []
+    for line in series(results.study):
+        for key in ("train/error_clean", "train/error"):
+            found = _complete(line, final, key)
+            if found is None:
+                continue
+            depths, table = found
+            slope, onset = slope_on_depth(depths, 10 * table), onset_depth(depths, table)
+            text = f"{onset.depth} (against {onset.best})" if onset else "none"
+            rows.append(
+                [
+                    escaped(line.label),
+                    METRICS[key].label,
+                    str(table.shape[1]),
+                    points(slope.mean),
+                    interval(slope.low, slope.high, sign=True),
+                    text,
+                ]
+            )
+    return rows
+
+
+def _complete(line: Series, final: pd.DataFrame, key: str) -> tuple[list[int], np.ndarray] | None:
+    """Depths and errors (depths, seeds) over the seeds that every depth has; None below 5 of them."""
+    cells = [cell(final, variant.name, key, frozenset()) for variant in line.variants]
+    seeds = sorted(set.intersection(*(set(c) for c in cells)))
+    if len(cells) < 2 or len(seeds) < DESCRIPTIVE:
+        return None
+    return line.depths, np.array([[c[seed] for seed in seeds] for c in cells])
+
+
+def recipe_rows(recipe: Recipe) -> Rows:
+    """Field and value: what differs from its default, and the fields that everybody asks for."""
+    fields = recipe.model_dump(mode="json")
+    changed = recipe.model_dump(mode="json", exclude_defaults=True)
+    shown = [name for name in fields if name in KEY_FIELDS or name in changed]
+    if recipe.optimiser == "sgd" and "momentum" not in shown:
+        shown.insert(shown.index("lr") + 1, "momentum")
+    return [[name, escaped(_value(fields[name]))] for name in shown]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def trial_rows(results: Results, final: pd.DataFrame) -> Rows:
+    """Variant, and its seeds with the trial ids."""
+    rows = []
+    for variant in results.study.variants:
+        mine = final[final["variant"] == variant.name]
+        ids = [f"{seed}: `{trial}`" for seed, trial in zip(mine["seed"], mine["trial"], strict=True)]
+        rows.append([escaped(variant.name), ", ".join(ids) or ABSENT])
+    return rows
