@@ -163,7 +163,8 @@ def _jobs(todo: Sequence[Planned], plan: Plan, record: Record, home: Path, runs:
             directory=trial_directory(home.absolute(), planned.trial.id),
             uri=record.uri if isinstance(record, Store) else "",
             run_id=runs[planned.trial.id],
-            shared=plan.concurrency > 1,
+            # A whole GPU is a trial's own; cores of one machine share its memory and its clock.
+            shared=plan.concurrency > 1 and experiment.resources.gpus < 1,
             size=plan.study.data.size,
             revision=revision(),
         )

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 def title(contrast: Contrast) -> str:
     """What a contrast claims, in a few words."""
     if isinstance(contrast, Degradation):
-        parts = [part for part in (contrast.family, contrast.shortcut) if part]
-        return f"Depth degradation from depth {contrast.shallow} to {contrast.deep}" + (
-            f" ({', '.join(parts)})" if parts else ""
-        )
+        return f"Depth degradation from depth {contrast.shallow} to {contrast.deep}{_which(contrast)}"
     relation = {"less": "below", "greater": "above", "two-sided": "different from"}[contrast.side]
     return f"{_metric(contrast.metric)} of {contrast.a} {relation} that of {contrast.b}"
+
+
+def _which(contrast: Degradation) -> str:
+    """The family and shortcut, where the contrast had to name them."""
+    parts = [part for part in (contrast.family, contrast.shortcut) if part]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def budget(study: Study) -> str:
@@ -55,10 +58,17 @@ def conclude(verdict: Verdict, contrast: Contrast, study: Study) -> str:
         )
     if verdict.state == "undecided":
         return start + _undecided(verdict, study)
+    several = len(study.experiment.contrasts)
+    p = verdict.p_adjusted if verdict.state == "supported" else verdict.p_opposite
+    holm = f"; p = {p_value(p)} after Holm's correction for {several} verdicts" if several > 1 else ""
     if isinstance(contrast, Degradation):
         say = _degraded if verdict.state == "supported" else _not_degraded
-        return start + say(verdict, contrast)
-    return start + _different(verdict, contrast)
+        return f"{start}{say(verdict, contrast)}{holm}."
+    return f"{start}{_different(verdict, contrast)}{holm}."
+
+
+def _from_to(contrast: Degradation) -> str:
+    return f"from depth {contrast.shallow} to depth {contrast.deep}{_which(contrast)}"
 
 
 def _seeds(verdict: Verdict) -> str:
@@ -84,13 +94,13 @@ def _with_interval(component: Component, opposite: bool = False) -> str:
 
 def _degraded(verdict: Verdict, contrast: Degradation) -> str:
     plain, residual, both = verdict.components
+    rise, change, gap = (component.deciding.effect for component in verdict.components)
     return (
-        f"from depth {contrast.shallow} to depth {contrast.deep} the training error of the plain nets rises by "
-        f"{number(plain.deciding.effect)} points ({_with_interval(plain)}), that of the residual nets changes by "
-        f"{points(residual.deciding.effect)} ({_with_interval(residual)} for less than the margin of "
-        f"{contrast.margin:g}), and the gap between these changes is {number(both.deciding.effect)} "
-        f"({_with_interval(both)}); {_seeds(verdict)}, clean and online training error agree, the "
-        "weaker result is quoted."
+        f"{_from_to(contrast)} the training error of the plain nets rises by {number(rise)} points "
+        f"({_with_interval(plain)}), that of the residual nets changes by {points(change)} "
+        f"({_with_interval(residual)} for less than the margin of {contrast.margin:g}), and the gap between these "
+        f"changes is {number(gap)} ({_with_interval(both)}); {_seeds(verdict)}, clean and online training error "
+        "agree, the weaker result is quoted"
     )
 
 
@@ -107,8 +117,8 @@ def _not_degraded(verdict: Verdict, contrast: Degradation) -> str:
         if c.p_opposite is not None and c.p_opposite <= verdict.level / ways
     )
     return (
-        f"from depth {contrast.shallow} to depth {contrast.deep} {shown}; {_seeds(verdict)}, on both training errors, "
-        f"each of {ways} ways to contradict tested at {percent(verdict.level)} / {ways}."
+        f"{_from_to(contrast)} {shown}; {_seeds(verdict)}, on both training errors, "
+        f"each of {ways} ways to contradict tested at {percent(verdict.level)} / {ways}"
     )
 
 
@@ -119,7 +129,7 @@ def _different(verdict: Verdict, contrast: Difference) -> str:
     direction = "lower" if effect < 0 else "higher"
     return (
         f"the {_metric(contrast.metric).lower()} of {contrast.a} is {direction} than that of {contrast.b} by "
-        f"{number(abs(effect))} points ({_with_interval(only, opposite)} for the difference); {_seeds(verdict)}."
+        f"{number(abs(effect))} points ({_with_interval(only, opposite)} for the difference); {_seeds(verdict)}"
     )
 
 

@@ -85,7 +85,7 @@ def contrast_rows(verdict: Verdict) -> Rows:
         for m in component.measures:
             label = METRICS[m.error].label
             strong = m.p is not None and m is component.deciding and len(component.measures) > 1
-            c = m.comparison
+            c = m.comparison if m.n >= DESCRIPTIVE else None
             rows.append(
                 [
                     escaped(component.label),
@@ -94,7 +94,7 @@ def contrast_rows(verdict: Verdict) -> Rows:
                     points(m.effect),
                     interval(m.low, m.high, sign=True) + (" ‡" if m.binomial else ""),
                     p_value(m.p),
-                    str(m.n) + (" (Welch)" if c and c.method == "welch" else ""),
+                    str(m.n) + (" (Welch)" if m.comparison and m.comparison.method == "welch" else ""),
                     number(c.probability if c else None),
                     number(c.correlation if c else None),
                 ]

@@ -39,7 +39,7 @@ def mean_metrics(histories: Sequence[History]) -> Iterator[Row]:
     for key in EVALUATED_ERRORS:
         finals = [value for value in at_epoch.get((last, key), []) if value is not None]
         if len(finals) == len(histories) > 1:
-            yield f"sd/{key.replace('/', '_')}", stdev(finals), measured[last], 0
+            yield f"seeds/sd_{key.replace('/', '_')}", stdev(finals), measured[last], 0
     yield "seeds/n", float(len(histories)), measured[last], 0
     yield "seeds/diverged", float(sum(h.outcome == "diverged" for h in histories)), measured[last], 0
     for key, cost in histories[0].costs.items():

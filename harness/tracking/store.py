@@ -204,7 +204,11 @@ class Store:
     def _create_variant(self, study: Study, variant: Variant) -> str:
         from mlflow.entities import Param
 
-        tags = _variant_tags(variant) | {"dataset": study.data.name, "identity": _identity(study, variant)}
+        tags = _variant_tags(variant) | {
+            "dataset": study.data.name,
+            "identity": _identity(study, variant),
+            "mlflow.runColor": _colour(study, variant),
+        }
         run_id = self._create("variant", variant.name, tags)
         params = flat_params(variant) | flat_params(study.experiment.recipe, "recipe.")
         self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
@@ -294,6 +298,17 @@ def _identity(study: Study, variant: Variant) -> str:
     """A variant under one data set and recipe: what its seeds share."""
     trial = next(trial for trial in study.trials if trial.variant.name == variant.name)
     return digest({key: value for key, value in trial.identity().items() if key != "seed"})
+
+
+def _colour(study: Study, variant: Variant) -> str:
+    """A colour for the UI's charts: plain networks orange, residual ones blue, the darker the deeper.
+
+    MLflow would draw one from the run's id, and give several variants the same.
+    """
+    group = sorted((v.depth, v.name) for v in study.variants if v.plain == variant.plain)
+    place = (group.index((variant.depth, variant.name)) + 1) / len(group)
+    light, dark = ((251, 196, 152), (166, 60, 0)) if variant.plain else ((158, 202, 233), (0, 66, 128))
+    return "#" + "".join(f"{round(a + (b - a) * place):02x}" for a, b in zip(light, dark, strict=True))
 
 
 def _variant_tags(variant: Variant) -> dict[str, str]:

@@ -103,7 +103,7 @@ def test_a_run_per_variant_with_its_trials_under_it(store, study):
         curve = store.client.get_metric_history(run.info.run_id, "train/error")
         assert [(m.step, m.value) for m in curve] == [(1, 50.5), (2, 25.5)]
         assert run.data.metrics["seeds/n"] == 2
-        assert run.data.metrics["sd/test_error"] == pytest.approx(0.5**0.5)
+        assert run.data.metrics["seeds/sd_test_error"] == pytest.approx(0.5**0.5)
         assert run.data.metrics["cost/macs"] == 20
         assert run.info.status == "FINISHED"
 
