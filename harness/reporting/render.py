@@ -16,7 +16,7 @@ from harness.reporting import tables
 from harness.reporting.figures import FIGURES, draw_figures
 from harness.reporting.limitations import limitations
 from harness.reporting.verdicts import Verdict, headline, verdicts
-from harness.reporting.wording import count, escaped, listed, number, p_value
+from harness.reporting.wording import count, escaped, listed, number, p_value, trials
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results, write_csv
 
@@ -130,9 +130,11 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "least": p_value(0.5 ** max((v.n for v in found), default=0)),
         "depths": tables.depth_rows(results, final),
         "training": "clean" if "train/error_clean" in keys else "online",
-        "diverged": [f"{v} seed {s}" for v, s in zip(diverged["variant"], diverged["seed"], strict=True)],
+        "diverged": trials(zip(diverged["variant"], diverged["seed"], strict=True)),
+        "diverged_count": len(diverged),
         "chance": number(study.data.chance_error),
-        "missing": [f"{name} seed {seed}" for name, seed in results.missing],
+        "missing": trials(results.missing),
+        "missing_count": len(results.missing),
         "limitations": limitations(study, final, found),
         "recipe": tables.recipe_rows(study.experiment.recipe),
         "conditions": _conditions(final),

@@ -12,7 +12,7 @@ from harness.reporting.depths import onset_depth, slope_on_depth
 from harness.reporting.series import Series, series
 from harness.reporting.statistics import mean_interval
 from harness.reporting.verdicts import Verdict
-from harness.reporting.wording import ABSENT, big, escaped, interval, number, p_value, points
+from harness.reporting.wording import ABSENT, big, escaped, interval, number, p_value, points, unbroken
 from harness.specs import DataInfo, Recipe, Variant
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
@@ -53,7 +53,7 @@ def error_cell(final: pd.DataFrame, variant: Variant, key: str, data: DataInfo, 
         lines.append(f"{number(estimate.min)} – {number(estimate.max)}")
     if estimate.n != trials:
         lines.append(f"n = {estimate.n}")
-    return "<br>".join(lines)
+    return unbroken("<br>".join(lines))
 
 
 def cost_rows(results: Results, final: pd.DataFrame) -> Rows:
@@ -75,7 +75,7 @@ def _seconds(mine: pd.DataFrame) -> str:
         return "mixed conditions"
     estimate = mean_interval(ended["time/train_s"].to_numpy())
     spread = f" ± {number(estimate.sd, 1)}" if estimate.sd is not None else ""
-    return f"{number(estimate.mean, 1)}{spread}{' †' if ended['shared'].any() else ''}"
+    return unbroken(f"{number(estimate.mean, 1)}{spread}{' †' if ended['shared'].any() else ''}")
 
 
 def contrast_rows(verdict: Verdict) -> Rows:
@@ -92,7 +92,7 @@ def contrast_rows(verdict: Verdict) -> Rows:
                     escaped(component.claim),
                     f"**{label}**" if strong else label,
                     points(m.effect),
-                    interval(m.low, m.high, sign=True) + (" ‡" if m.binomial else ""),
+                    unbroken(interval(m.low, m.high, sign=True) + (" ‡" if m.binomial else "")),
                     p_value(m.p),
                     str(m.n) + (" (Welch)" if m.comparison and m.comparison.method == "welch" else ""),
                     number(c.probability if c else None),
@@ -119,7 +119,7 @@ def depth_rows(results: Results, final: pd.DataFrame) -> Rows:
                     METRICS[key].label,
                     str(table.shape[1]),
                     points(slope.mean),
-                    interval(slope.low, slope.high, sign=True),
+                    unbroken(interval(slope.low, slope.high, sign=True)),
                     text,
                 ]
             )

@@ -13,7 +13,7 @@ from harness.reporting.components import Component
 from harness.reporting.conclusions import conclude, title
 from harness.reporting.contrasts import components_of
 from harness.reporting.statistics import CLAIMS, OPPOSITE, holm, seeds_needed, seeds_to_reach
-from harness.reporting.wording import count, escaped, listed, one_line, p_value
+from harness.reporting.wording import count, escaped, listed, one_line, p_value, trials
 from harness.specs import Contrast, Difference, Study
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
@@ -151,18 +151,26 @@ def _annotated(verdict: Verdict, cells: dict[str, str], results: Results, bad: p
     """Name what diverged, what is missing and how it was compared."""
     names, notes = set(cells.values()), list(verdict.notes)
     rows = bad[bad["variant"].isin(list(names))]
-    diverged = tuple(f"{v} seed {s}" for v, s in zip(rows["variant"], rows["seed"], strict=True))
-    missing = tuple(f"{name} seed {seed}" for name, seed in results.missing if name in names)
+    diverged = list(zip(rows["variant"], rows["seed"], strict=True))
+    missing = [(name, seed) for name, seed in results.missing if name in names]
     if diverged:
-        notes.append(f"{count(len(diverged), 'trial')} diverged and stands at chance error: {listed(diverged)}.")
+        stand = "stands" if len(diverged) == 1 else "stand"
+        notes.append(
+            f"{count(len(diverged), 'trial')} diverged and {stand} at chance error: {listed(trials(diverged))}."
+        )
     if missing:
-        notes.append(f"{count(len(missing), 'trial')} not recorded: {listed(missing)}.")
+        notes.append(f"{count(len(missing), 'trial')} not recorded: {listed(trials(missing))}.")
     if any(m.comparison and m.comparison.method == "welch" for c in verdict.components for m in c.measures):
         notes.append("Pairs are incomplete: Welch's test on independent groups stands in for the paired one.")
     unmeasured = sorted({METRICS[m.error].label for c in verdict.components for m in c.measures if not m.comparison})
     if unmeasured:
         notes.append(f"No value in some cell: {listed(unmeasured)}.")
-    return replace(verdict, notes=tuple(notes), diverged=diverged, missing=missing)
+    return replace(
+        verdict,
+        notes=tuple(notes),
+        diverged=tuple(f"{name} seed {seed}" for name, seed in diverged),
+        missing=tuple(f"{name} seed {seed}" for name, seed in missing),
+    )
 
 
 def require_reachable(study: Study) -> None:

@@ -70,6 +70,19 @@ def listed(items: Iterable[object]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
+def trials(pairs: Iterable[tuple[str, int]]) -> list[str]:
+    """``name seed 3`` or ``name seeds 3, 4``, for (variant, seed) in order."""
+    seeds: dict[str, list[int]] = {}
+    for name, seed in pairs:
+        seeds.setdefault(name, []).append(seed)
+    return [f"{name} seed{'s' * (len(s) > 1)} {', '.join(map(str, s))}" for name, s in seeds.items()]
+
+
+def unbroken(text: str) -> str:
+    """Text that narrow columns do not break."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def one_line(text: object) -> str:
     """Text on a single line without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
