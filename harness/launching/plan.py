@@ -10,7 +10,7 @@ from typing import Literal
 
 from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
-from harness.specs import Study, Trial
+from harness.specs import Difference, Study, Trial
 from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.tracking import Record
 from harness.tracking.history import History, newest_journal
@@ -86,16 +86,25 @@ def check(study: Study) -> None:
             remedy="Use less than the image's side.",
         )
     require_files(study.experiment.data, recipe.augment)
+    _require_reachable(study)
+
+
+def _require_reachable(study: Study) -> None:
+    """Refuse seeds enough for claims, yet too few for the strictest of the declared verdicts.
+
+    With fewer than eight it is a preview that claims nothing, and passes.
+    """
     experiment = study.experiment
-    if experiment.contrasts and len(experiment.seeds) >= SEEDS_FOR_CLAIMS:
-        needed = seeds_to_reach(experiment.level, len(experiment.contrasts))
-        if len(experiment.seeds) < needed:
-            raise HarnessError(
-                f"{len(experiment.contrasts)} verdicts at level {experiment.level:g} can never be reached with "
-                f"{len(experiment.seeds)} seeds: the smallest p is 1/2^{len(experiment.seeds)}",
-                where="seeds",
-                remedy=f"Use at least {needed} seeds, or declare fewer contrasts.",
-            )
+    seeds, verdicts = len(experiment.seeds), len(experiment.contrasts)
+    two_sided = any(isinstance(c, Difference) and c.side == "two-sided" for c in experiment.contrasts)
+    needed = seeds_to_reach(experiment.level, verdicts, two_sided)
+    if verdicts and SEEDS_FOR_CLAIMS <= seeds < needed:
+        raise HarnessError(
+            f"{verdicts} verdict{'s' * (verdicts > 1)} at level {experiment.level:g} can never be reached with "
+            f"{seeds} seeds: the smallest p is {2 if two_sided else 1}/2^{seeds}",
+            where="seeds",
+            remedy=f"Use at least {needed} seeds, or declare fewer contrasts.",
+        )
 
 
 def make_plan(study: Study, record: Record, home: Path, concurrency: int, force: bool = False) -> Plan:

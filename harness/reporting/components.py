@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from harness.reporting.statistics import (
-    CLAIMS,
     CONFIDENCE,
     OPPOSITE,
     Comparison,
@@ -23,7 +22,7 @@ from harness.reporting.statistics import (
     welch,
     welch_p,
 )
-from harness.specs.experiment import DataInfo
+from harness.specs.experiment import SEEDS_FOR_CLAIMS, DataInfo
 
 DESCRIPTIVE = 5
 """Fewest seeds at which an interval is shown at all."""
@@ -161,7 +160,7 @@ def measure(
         binomial = low is not None
     if result.n < DESCRIPTIVE:
         low, high, binomial = None, None, False
-    if result.n < CLAIMS:
+    if result.n < SEEDS_FOR_CLAIMS:
         return Measured(error, result, low, high, binomial, None, None)
     return Measured(error, result, low, high, binomial, p, p_back)
 

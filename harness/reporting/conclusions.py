@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.reporting.components import Component
-from harness.reporting.statistics import CLAIMS
 from harness.reporting.wording import count, interval, listed, number, p_value, percent, points
 from harness.specs import Contrast, Degradation, Difference, Study
+from harness.specs.experiment import SEEDS_FOR_CLAIMS
 from harness.tracking.metrics import METRICS, TRAINING_ERRORS
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def budget(study: Study) -> str:
 
 def grade(n: int) -> str:
     """What ``n`` seeds are good for, where it is not a claim; empty from 8 on."""
-    if n >= CLAIMS:
+    if n >= SEEDS_FOR_CLAIMS:
         return ""
     if n == 0:
         return "a cell of the comparison holds no trial"
@@ -43,7 +43,7 @@ def grade(n: int) -> str:
         return "a smoke run with n = 1 seed"
     if n < 5:
         return f"a preview with no inference, n = {n} seeds"
-    return f"descriptive with n = {n} seeds; {CLAIMS} seeds are needed for claims"
+    return f"descriptive with n = {n} seeds; {SEEDS_FOR_CLAIMS} seeds are needed for claims"
 
 
 def conclude(verdict: Verdict, contrast: Contrast, study: Study) -> str:

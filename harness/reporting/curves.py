@@ -109,8 +109,7 @@ def draw_gradients(figure: Figure, results: Results) -> None:
     for axes, (line, variant) in zip(grid, chosen, strict=True):
         for key, (position, colour, style) in POSITIONS.items():
             table = by_epoch(results, variant, key)
-            logs = np.log10(table.where(table > 0))
-            logs = logs.dropna(how="all")
+            logs = table.where(table > 0).apply(np.log10).dropna(how="all")
             if logs.empty:
                 continue
             x, mean = logs.index.to_numpy(), 10 ** logs.mean(axis=1)

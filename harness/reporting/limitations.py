@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from harness.reporting.components import DESCRIPTIVE, shown_interval
-from harness.reporting.statistics import CLAIMS, mean_interval
+from harness.reporting.statistics import mean_interval
 from harness.reporting.verdicts import Verdict
 from harness.reporting.wording import count, escaped, interval, number
 from harness.specs import Degradation, Study
+from harness.specs.experiment import SEEDS_FOR_CLAIMS
 
 
 def limitations(study: Study, final: pd.DataFrame, found: Sequence[Verdict]) -> list[str]:
@@ -21,8 +22,8 @@ def limitations(study: Study, final: pd.DataFrame, found: Sequence[Verdict]) -> 
         "behind here may only converge more slowly, or want another recipe; a longer budget would tell."
     ]
     n = len(experiment.seeds)
-    if n < CLAIMS:
-        lines.append(f"{count(n, 'seed')}: too few for any claim; {CLAIMS} are needed.")
+    if n < SEEDS_FOR_CLAIMS:
+        lines.append(f"{count(n, 'seed')}: too few for any claim; {SEEDS_FOR_CLAIMS} are needed.")
     else:
         lines.append(
             f"{n} seeds vary initialisation and the order of the data, not the split, the machine or the "

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
+
 Side = Literal["less", "greater", "two-sided"]
 OPPOSITE: dict[Side, Side] = {"less": "greater", "greater": "less"}
 CONFIDENCE = 0.95
-CLAIMS = 8
-"""Fewest seeds that a claim may rest on."""
 EXACT_UP_TO = 20
 """Pairs up to which every assignment of signs is visited (2^20 sums)."""
 FLIPS = 100_000
@@ -204,12 +204,6 @@ def binomial_interval(wrong: int, images: int, confidence: float = CONFIDENCE) -
     return 100 * float(interval.low), 100 * float(interval.high)
 
 
-def seeds_to_reach(level: float, contrasts: int, two_sided: bool = False) -> int:
-    """Fewest pairs at which the smallest p there is can pass Holm's first threshold, ``level / contrasts``."""
-    smallest = (2.0 if two_sided else 1.0) * max(contrasts, 1)
-    return max(1, math.ceil(math.log2(smallest / level) - 1e-12))
-
-
 def seeds_needed(sd: float, effect: float, level: float, two_sided: bool = False) -> int:
     """Pairs for a power of 0.8 to see a true ``effect`` at the spread ``sd`` of one difference; at least 8.
 
@@ -221,7 +215,7 @@ def seeds_needed(sd: float, effect: float, level: float, two_sided: bool = False
     By the noncentral t distribution. Source: Cohen 1988, Statistical Power Analysis, chapter 2.
     """
     level = level / 2 if two_sided else level
-    least = max(CLAIMS, seeds_to_reach(level, 1))
+    least = max(SEEDS_FOR_CLAIMS, seeds_to_reach(level, 1))
     if sd <= 0:
         return least
     ratio = effect / sd

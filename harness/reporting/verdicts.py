@@ -8,13 +8,13 @@ from typing import Literal
 
 import pandas as pd
 
-from harness.errors import HarnessError
 from harness.reporting.components import Component
 from harness.reporting.conclusions import conclude, title
 from harness.reporting.contrasts import components_of
-from harness.reporting.statistics import CLAIMS, OPPOSITE, holm, seeds_needed, seeds_to_reach
-from harness.reporting.wording import count, escaped, listed, one_line, p_value, trials
-from harness.specs import Contrast, Difference, Study
+from harness.reporting.statistics import holm, seeds_needed
+from harness.reporting.wording import count, escaped, listed, one_line, trials
+from harness.specs import Contrast, Study
+from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
 
@@ -131,7 +131,7 @@ def _seeds(components: Sequence[Component], level: float) -> int:
         for m in c.measures
         if (c.p is None or c.p > level) and m.comparison and m.comparison.sd is not None
     ]
-    return max(needed, default=max(CLAIMS, seeds_to_reach(level, 1)))
+    return max(needed, default=max(SEEDS_FOR_CLAIMS, seeds_to_reach(level, 1)))
 
 
 def _reconciled(whole: Verdict, without: Verdict, contrast: Contrast, study: Study) -> Verdict:
@@ -171,28 +171,6 @@ def _annotated(verdict: Verdict, cells: dict[str, str], results: Results, bad: p
         diverged=tuple(f"{name} seed {seed}" for name, seed in diverged),
         missing=tuple(f"{name} seed {seed}" for name, seed in missing),
     )
-
-
-def require_reachable(study: Study) -> None:
-    """Refuse an experiment that has seeds for claims, yet whose smallest p could never pass Holm's threshold.
-
-    With fewer than 8 seeds it is a preview that claims nothing, and passes.
-
-    Raises:
-        HarnessError: Its number of seeds can not reach its level.
-    """
-    experiment = study.experiment
-    two_sided = any(isinstance(c, Difference) and c.side not in OPPOSITE for c in experiment.contrasts)
-    needed = seeds_to_reach(experiment.level, len(experiment.contrasts), two_sided)
-    if experiment.contrasts and CLAIMS <= len(experiment.seeds) < needed:
-        smallest = (2 if two_sided else 1) / 2 ** len(experiment.seeds)
-        raise HarnessError(
-            f"{len(experiment.seeds)} seeds can never reach the level: the smallest p is {p_value(smallest)}, and "
-            f"{count(len(experiment.contrasts), 'contrast')} at {experiment.level:g} need "
-            f"{p_value(experiment.level / len(experiment.contrasts))}",
-            where="seeds",
-            remedy=f"Give {needed} seeds, or declare fewer contrasts.",
-        )
 
 
 def headline(found: Sequence[Verdict]) -> str:

@@ -192,12 +192,13 @@ SEEDS_FOR_CLAIMS = 8
 """Fewer give no verdict: 1 is a smoke run, up to 4 a preview, up to 7 descriptive (docs/statistics.md)."""
 
 
-def seeds_to_reach(level: float, contrasts: int) -> int:
-    """Seeds that a family of ``contrasts`` verdicts needs for its strictest one to be able to reach ``level``.
+def seeds_to_reach(level: float, contrasts: int, two_sided: bool = False) -> int:
+    """Fewest paired seeds at which the smallest p there is can pass Holm's first threshold, ``level / contrasts``.
 
-    The smallest one-sided sign-flip p at n pairs is 1/2^n; Holm compares the smallest with level/contrasts.
+    At n pairs the sign-flip test has no p below 1/2^n (one-sided).
     """
-    return max(ceil(log2(contrasts / level)), SEEDS_FOR_CLAIMS)
+    sides = 2 if two_sided else 1
+    return max(1, ceil(log2(sides * max(contrasts, 1) / level) - 1e-12))
 
 
 class DataInfo(Spec):
@@ -225,6 +226,10 @@ class Study(Spec):
     experiment: Experiment
     variants: tuple[Variant, ...]
     data: DataInfo
+
+    def record_json(self) -> str:
+        """As it is recorded: without the place of the data, which is this machine's affair."""
+        return self.model_dump_json(exclude_defaults=True, exclude={"experiment": {"data": {"root"}}})
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:

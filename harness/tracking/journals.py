@@ -62,7 +62,7 @@ class Journals:
 
     def prepare(self, study: Study) -> None:
         """Keep the study."""
-        write_whole(self._study_path, study.model_dump_json(exclude_defaults=True).encode())
+        write_whole(self._study_path, study.record_json().encode())
 
     def refresh(self) -> None:
         """Nothing is cached."""

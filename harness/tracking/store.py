@@ -190,7 +190,7 @@ class Store:
             self.experiment_id = self.client.create_experiment(self.name, location, tags)
         reports = self.runs(REPORT)
         run_id = reports[-1].info.run_id if reports else self._create(REPORT, REPORT, {})
-        self.client.log_text(run_id, study.model_dump_json(exclude_defaults=True), STUDY_FILE)
+        self.client.log_text(run_id, study.record_json(), STUDY_FILE)
         known = self._variant_runs()
         for variant in study.variants:
             if _identity(study, variant) not in known:

@@ -103,7 +103,7 @@ def write_csv(results: Results, path: Path) -> None:
     frame = results.epochs.copy()
     frame[STUDY] = ""
     if len(frame):
-        frame.loc[frame.index[0], STUDY] = results.study.model_dump_json(exclude_defaults=True)
+        frame.loc[frame.index[0], STUDY] = results.study.record_json()
     write_whole(path, frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL).encode())
 
 

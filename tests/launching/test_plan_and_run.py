@@ -190,7 +190,7 @@ def test_the_longest_come_first_and_estimates_grow_with_depth(quick_study, tmp_p
                     for s in ("less", "greater")
                 ],
             },
-            "Use at least 9 seeds",
+            "Use at least 10 seeds",
         ),
     ],
 )

@@ -14,11 +14,11 @@ from harness.reporting.statistics import (
     mean_interval,
     paired,
     seeds_needed,
-    seeds_to_reach,
     sign_flip_p,
     welch,
     welch_p,
 )
+from harness.specs.experiment import seeds_to_reach
 
 
 def brute_force(differences, side, shift=0.0):

@@ -5,9 +5,8 @@ import sys
 
 import pytest
 
-from harness.errors import HarnessError
 from harness.reporting.statistics import binomial_interval
-from harness.reporting.verdicts import headline, require_reachable, summary_lines, verdicts
+from harness.reporting.verdicts import headline, summary_lines, verdicts
 
 IMAGE = 100 / 1438
 DEEP_PLAIN, DEEP_RESIDUAL = "cifar-plain32-w8", "cifar-resnet32-w8"
@@ -192,14 +191,6 @@ def test_several_verdicts_are_corrected_by_holm(study, planted):
     assert [v.p for v in found] == [1 / 256, 1 / 256, 2 / 256]
     assert [v.p_adjusted for v in found] == [3 / 256, 3 / 256, 3 / 256]
     assert all("Holm's correction for 3 verdicts" in v.conclusion for v in found)
-
-
-def test_reachability(study):
-    require_reachable(study())
-    require_reachable(study(seeds=[1, 2]))
-    with pytest.raises(HarnessError, match="can never reach") as caught:
-        require_reachable(study(level=0.001))
-    assert "10 seeds" in caught.value.remedy
 
 
 def test_headline_and_terminal_lines(study, planted):
