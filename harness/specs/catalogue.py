@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field, PrivateAttr, field_validator
 
 from harness.errors import HarnessError, nearest
-from harness.specs.experiment import Choice, DataInfo, Experiment, Study
+from harness.specs.experiment import Choice, DataInfo, Difference, Experiment, Study
 from harness.specs.identity import Spec
 from harness.specs.loading import Document, read, validate
 from harness.specs.variant import Variant
@@ -287,7 +287,12 @@ def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, in
                 )
     study = Study(experiment=experiment, variants=tuple(variants), data=info)
     try:
-        _ = study.cells
+        cells = study.cells
     except HarnessError as error:
         raise HarnessError(error.what, where=document.where(("contrasts",)), remedy=error.remedy) from error
-    return study
+    # A report names the variants that were compared, with the suffix that `set` gave them.
+    named = [
+        contrast.model_copy(update=found) if isinstance(contrast, Difference) else contrast
+        for contrast, found in zip(experiment.contrasts, cells, strict=True)
+    ]
+    return study.model_copy(update={"experiment": experiment.model_copy(update={"contrasts": tuple(named)})})

@@ -132,6 +132,14 @@ def test_names_in_factorials(catalogue, experiment_file):
     assert len({trial.id for trial in study.trials}) == len(study.trials) == 8
 
 
+def test_a_contrast_finds_variants_that_set_has_renamed(catalogue, experiment_file):
+    contrast = {"kind": "difference", "a": "cifar-resnet14", "b": "cifar-plain14"}
+    experiment, document = load_experiment(experiment_file(contrasts=[contrast]), ["variants.set.widths=[3,6,9]"])
+    study = resolve(experiment, document, catalogue, DIGITS)
+    assert study.cells == ({"a": "cifar-resnet14-w3", "b": "cifar-plain14-w3"},)
+    assert study.experiment.contrasts[0].a == "cifar-resnet14-w3"
+
+
 def test_the_working_directory_wins_over_the_shipped_catalogue(tmp_path, monkeypatch):
     (tmp_path / "variants").mkdir()
     (tmp_path / "variants" / "mine.yaml").write_text(
