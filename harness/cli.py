@@ -90,8 +90,10 @@ def run(
     """
     from harness import verbs
 
+    if address is not None and launcher is Launcher.inline:
+        raise HarnessError("the inline launcher has no cluster", where="--address", remedy="Use --launcher ray.")
     settings = verbs.Settings(home, tracking_uri, launcher.value, address, reports)
-    study = verbs.load_study(experiment, overrides or (), seeds, data_root, download)
+    study = verbs.load_study(experiment, overrides or (), seeds, data_root, download, local=address is None)
     name = study.experiment.name
 
     def announce(plan: Any) -> None:
@@ -103,12 +105,13 @@ def run(
         about = timedelta(seconds=round(plan.seconds))
         out.print(
             f"{name}: {todo} of {total} trials to run on {settings.launcher}, {plan.concurrency} at a time, "
-            f"about {about}. Ctrl-C stops; the same command goes on."
+            f"about {about}. Ctrl-C stops; the same command{' without --force' * force} goes on."
         )
 
     outcome = verbs.run(study, settings, out, force, announce)
     if outcome.trained:
-        out.print(f"{outcome.trained} trials in {timedelta(seconds=round(outcome.seconds))}.")
+        trials = f"{outcome.trained} trial{'s' * (outcome.trained != 1)}"
+        out.print(f"{trials} in {timedelta(seconds=round(outcome.seconds))}.")
     for label, message in outcome.failed.items():
         err.print(f"[red]failed[/red]  {label}: {_escaped(message)}", soft_wrap=True)
     if outcome.unpublished:

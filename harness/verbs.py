@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.tracking.table import Results
 
 REPORTS = Path("reports")
+MOST_SEEDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def load_study(
     seeds: str | None = None,
     data_root: Path | None = None,
     download: bool = False,
+    local: bool = False,
 ) -> Study:
     """An experiment by name or path, resolved against the catalogue and its data, and checked.
 
@@ -60,12 +62,14 @@ def load_study(
         seeds: ``10,11,12`` or ``10-17`` in place of the experiment's.
         data_root: Where the data is.
         download: Whether it may be fetched.
+        local: Whether this machine has to have what a trial asks for.
 
     Raises:
         HarnessError: Something in the file, the overrides or the data is wrong.
     """
     from harness.data.info import describe
     from harness.launching.plan import check
+    from harness.launching.resources import require_local
 
     assignments = list(overrides)
     if seeds is not None:
@@ -80,6 +84,8 @@ def load_study(
         experiment = experiment.model_copy(update={"data": data})
         study = resolve(experiment, document, catalogue, info)
         check(study)
+        if local:
+            require_local(study.experiment.resources, study.experiment.recipe.precision)
     except HarnessError as error:
         raise _located(error, document) from error
     return study
@@ -87,6 +93,8 @@ def load_study(
 
 def _located(error: HarnessError, document: Any) -> HarnessError:
     """Name the file and line where an error so far names only a field of the experiment."""
+    if str(document.path) in error.where or error.where.startswith("--set"):
+        return error
     places = error.where.split(", ")
     field = tuple(places[-1].split("."))
     if field in document.lines or field[0] in ("data", "recipe", "resources", "contrasts", "seeds"):
@@ -106,7 +114,12 @@ def parse_seeds(text: str) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             raise HarnessError(f"'{part}' is no seed", where="--seeds", remedy="Write 10,11,12 or 10-17.")
-        seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+        span = range(int(first), int(last or first) + 1)
+        if not 0 < len(span) <= MOST_SEEDS:
+            raise HarnessError(
+                f"'{part}' holds {len(span):,} seeds", where="--seeds", remedy=f"Give 1 to {MOST_SEEDS:,}."
+            )
+        seeds += span
     return seeds
 
 
@@ -156,6 +169,13 @@ def run(
     record = open_record(settings.tracking_uri, settings.home, experiment.name)
     planned = make_plan(study, record, settings.home, local_concurrency(study, settings), force)
     announce(planned)
+    before = None if record.experiment_is_new else record.study()
+    if before is not None and before.without_seeds() != study.without_seeds():
+        console.print(
+            f"The record's last {experiment.name} had other settings: its trials stay, its report is replaced. "
+            "To keep both reports, give this one a name: --set name=...",
+            soft_wrap=True,
+        )
     if force:
         put_aside(planned, record, settings.home)
     if not planned.to_run:

@@ -72,8 +72,11 @@ def split(spec: DataSpec, labels: np.ndarray, has_test: bool) -> tuple[np.ndarra
                 indices, test_size=held_out, stratify=labels[indices], random_state=spec.split_seed
             )
         except ValueError as error:
+            classes = len(np.unique(labels))
             raise HarnessError(
-                f"the data cannot be split: {error}", where=f"data.{field}", remedy="Each class needs more images."
+                f"{held_out:g} leaves a part without an image of each of the {classes} classes",
+                where=f"data.{field}",
+                remedy=f"Both parts of the {len(indices)} images need at least {classes}, and each class at least 2.",
             ) from error
         return np.sort(kept), np.sort(held)
 
@@ -146,24 +149,17 @@ def _array_facts(spec: DataSpec, files: list[Path]) -> dict[str, Any]:
 
 
 def _tree_facts(root: Path) -> dict[str, Any]:
-    """Every file is read once: its bytes are hashed, and that it is an image is verified."""
-    from io import BytesIO
-
-    from PIL import Image
+    """Every file is read once: its bytes are hashed, and it is decoded, so that no trial meets one that cannot be."""
     from rich.progress import track
+
+    from harness.data.streaming import read_rgb
 
     tree = scan_tree(root)
     content = hashlib.sha256()
     images = [*tree.train, *(tree.test or [])]
     for path, label in track(images, "Fingerprinting images", transient=True, disable=len(images) < 1000):
-        try:
-            data = path.read_bytes()
-            with Image.open(BytesIO(data)) as image:
-                image.verify()
-        except (OSError, SyntaxError, ValueError) as error:
-            raise HarnessError(
-                "this file is not a readable image", where=str(path), remedy="Repair it or remove it."
-            ) from error
+        read_rgb(path)
+        data = path.read_bytes()
         content.update(f"{path.relative_to(root).as_posix()} {label} {hashlib.sha256(data).hexdigest()}\n".encode())
     return {
         "fingerprint": content.hexdigest()[:16],

@@ -161,6 +161,14 @@ def scan_tree(root: Path) -> Tree:
             where=f"{train_dir}, data.root",
             remedy="Lay it out as ROOT/<class>/<image>, or ROOT/train/<class>/<image> and ROOT/val/<class>/<image>.",
         )
+    if test_dir is not None and train_dir != root:
+        extra = sorted({p.name for p in test_dir.iterdir() if p.is_dir()} - set(classes))
+        if extra:
+            raise HarnessError(
+                f"holds the class '{extra[0]}', which {train_dir.name}/ does not have",
+                where=f"{test_dir}, data.root",
+                remedy="Give both parts the same class folders.",
+            )
     trees = [_images(train_dir, classes)]
     if test_dir is not None and train_dir != root:
         trees.append(_images(test_dir, classes))
@@ -170,7 +178,7 @@ def scan_tree(root: Path) -> Tree:
 def _images(folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
     found = []
     for label, name in enumerate(classes):
-        files = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        files = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
         if not files:
             raise HarnessError(
                 f"the class folder '{name}' holds no images",
@@ -229,6 +237,10 @@ def locate(spec: DataSpec, download: bool = False) -> tuple[Path, list[Path]]:
     cache = cache_dir() / "data"
     if spec.root is not None:
         roots = [Path(spec.root).expanduser().absolute()]
+        if not roots[0].exists():
+            raise HarnessError(
+                "there is no such directory", where=f"{roots[0]}, data.root", remedy="Check --data-root."
+            )
     elif spec.name == "imagefolder":
         raise HarnessError("an imagefolder needs its directory", where="data.root", remedy="Give --data-root DIR.")
     else:
@@ -245,8 +257,6 @@ def locate(spec: DataSpec, download: bool = False) -> tuple[Path, list[Path]]:
     for root in roots:
         if _complete(kind, root):
             return root, kind.files(root)
-    if not roots[0].exists() and spec.root is not None:
-        raise HarnessError("there is no such directory", where=f"{roots[0]}, data.root", remedy="Check --data-root.")
     hints = ["Give --data-root DIR"] + ["or --download"] * (kind.download is not None)
     hints += ["or install Debian's package dataset-fashion-mnist"] * (spec.name == "fashion-mnist")
     raise HarnessError(

@@ -5,12 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
+from harness.errors import HarnessError
 from harness.specs.streams import stream_seed
+
+
+def read_rgb(path: Path) -> Image.Image:
+    """An image upright and in 8-bit RGB; 16-bit grey is scaled down, transparency is dropped.
+
+    Raises:
+        HarnessError: The file cannot be decoded whole.
+    """
+    try:
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file)
+            if image.mode.startswith("I;16"):
+                # A plain conversion would cut 16 bits off at 255: white images.
+                image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+            if image.mode in ("I", "F"):
+                raise ValueError(f"pixels of mode {image.mode} have no fixed range")
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise HarnessError(
+            f"this file is not a readable image ({error})", where=str(path), remedy="Repair it or remove it."
+        ) from error
+
+
+WORTH_WORKERS = 4096
+"""Images from which on processes of their own decode them."""
 
 
 class ImageFiles(Dataset[tuple[Tensor, int, int]]):
@@ -33,11 +61,8 @@ class ImageFiles(Dataset[tuple[Tensor, int, int]]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, int]:
-        from PIL import Image
-
         path, label = self.files[index]
-        with Image.open(path) as file:
-            image = v2.functional.pil_to_tensor(file.convert("RGB"))
+        image = v2.functional.pil_to_tensor(read_rgb(path))
         if self.crop_seed is None:
             return self.centre(image), label, index
         # torchvision's transforms draw from the global stream: seed it for this image, then put it back.
@@ -49,7 +74,12 @@ class ImageFiles(Dataset[tuple[Tensor, int, int]]):
 def stream(
     images: ImageFiles, batches: Sequence[Tensor], workers: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """(images, labels, indices) on ``device`` for each batch of indices, decoded by ``workers`` processes."""
+    """(images, labels, indices) on ``device`` for each batch of indices, decoded by ``workers`` processes.
+
+    A few images are decoded here: starting processes would take longer.
+    """
+    if sum(map(len, batches)) < WORTH_WORKERS:
+        workers = 0
     loader = DataLoader(
         images,
         batch_sampler=[batch.tolist() for batch in batches],

@@ -115,8 +115,8 @@ def _finished(record: Record, planned: Planned) -> bool:
 
 def put_aside(plan: Plan, record: Record, home: Path) -> None:
     """Supersede what is recorded of a plan's trials, for ``--force``: runs by a tag, journals by a new name."""
+    record.supersede([planned.trial.id for planned in plan.trials])
     for planned in plan.trials:
-        record.supersede(planned.trial.id)
         directory = trial_directory(home, planned.trial.id)
         if directory.exists():
             number = len(list(directory.parent.glob(f"{directory.name}.superseded-*"))) + 1

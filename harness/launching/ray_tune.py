@@ -47,8 +47,12 @@ class RayLauncher:
     def __init__(self, resources: Resources, address: str | None) -> None:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        import ray
-
+        try:
+            import ray
+        except ImportError as error:
+            raise HarnessError(
+                "Ray is not installed", where="--launcher ray", remedy="Install ray[tune], or use --launcher inline."
+            ) from error
         self.resources = resources
         self.owns = not ray.is_initialized()
         if self.owns:

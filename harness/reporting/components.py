@@ -158,11 +158,21 @@ def measure(
     if result.sd is not None and result.sd < 1e-9:
         low, high = agreeing_interval(cells, weights, images(error, data))
         binomial = low is not None
+    if binomial and low is not None and high is not None:
+        # Seeds that all agree say nothing of the images: the interval over these has to clear the threshold too.
+        p = p if _beyond(side, threshold, low, high) else 1.0
+        p_back = p_back if back is None or _beyond(back, opposite, low, high) else 1.0
     if result.n < DESCRIPTIVE:
         low, high, binomial = None, None, False
     if result.n < SEEDS_FOR_CLAIMS:
         return Measured(error, result, low, high, binomial, None, None)
     return Measured(error, result, low, high, binomial, p, p_back)
+
+
+def _beyond(side: Side, threshold: float, low: float, high: float) -> bool:
+    """Whether an interval lies on the claimed side of a threshold as a whole."""
+    above, below = low > threshold, high < threshold
+    return {"greater": above, "less": below, "two-sided": above or below}[side]
 
 
 def images(error: str, data: DataInfo) -> int:

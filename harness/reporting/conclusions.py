@@ -78,11 +78,11 @@ def _seeds(verdict: Verdict) -> str:
 
 def _effects(verdict: Verdict) -> str:
     """Bare effects, for when nothing may be inferred from them; none for a component without them."""
-    seen = [(c, c.deciding) for c in verdict.components if c.deciding.effect is not None]
+    seen = [(c, c.measures[0]) for c in verdict.components if c.measures[0].effect is not None]
     if not seen:
         return ""
     shown = [f"{c.label} {points(m.effect)}" for c, m in seen]
-    return f" (seen, in points: {'; '.join(shown)})"
+    return f" (seen, in points of {_metric(seen[0][1].error).lower()}: {'; '.join(shown)})"
 
 
 def _with_interval(component: Component, opposite: bool = False) -> str:

@@ -47,7 +47,9 @@ def onset_depth(depths: Sequence[int], errors: ArrayLike) -> Onset | None:
     for index in range(1, len(depths)):
         best = int(np.argmin(means[:index]))
         difference = paired(table[index], table[best])
-        if difference.low is not None and difference.low > 0:
+        # Seeds that all agree have no interval of their own to be sure by.
+        spread = difference.sd is not None and difference.sd > 1e-9
+        if spread and difference.low is not None and difference.low > 0:
             return Onset(depths[index], depths[best], difference)
     return None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from harness.errors import HarnessError
 from harness.files import require_writable
@@ -17,6 +18,7 @@ from harness.reporting.figures import FIGURES, draw_figures
 from harness.reporting.limitations import limitations
 from harness.reporting.verdicts import Verdict, headline, verdicts
 from harness.reporting.wording import count, escaped, listed, number, p_value, trials
+from harness.specs import Study
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results, write_csv
 
@@ -41,6 +43,7 @@ def write_report(results: Results, directory: Path) -> list[Verdict]:
     found, figures = verdicts(results), draw_figures(results)
     readme = markdown(results, found, list(figures))
     content = {f"figures/{key}.{suffix}": made[suffix] for key, made in figures.items() for suffix in SUFFIXES}
+    content["experiment.yaml"] = experiment_yaml(results.study)
     stale = [f"figures/{key}.{suffix}" for key in FIGURES if key not in figures for suffix in SUFFIXES]
     try:
         _put_in_place(results, directory, {**content, "README.md": readme.encode()}, stale)
@@ -51,6 +54,13 @@ def write_report(results: Results, directory: Path) -> list[Verdict]:
             remedy="Choose a directory that you may write to, with space left on its disk.",
         ) from error
     return found
+
+
+def experiment_yaml(study: Study) -> bytes:
+    """The experiment as it ran, overrides applied, as a file that ``harness run`` takes."""
+    fields = study.experiment.model_dump(mode="json", exclude_defaults=True, exclude={"data": {"root"}})
+    text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=110)
+    return f"# {study.experiment.name} as it ran, with every override applied.\n{text}".encode()
 
 
 def _put_in_place(results: Results, directory: Path, content: dict[str, bytes], stale: Sequence[str]) -> None:

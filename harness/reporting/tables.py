@@ -119,7 +119,7 @@ def depth_rows(results: Results, final: pd.DataFrame) -> Rows:
                     METRICS[key].label,
                     str(table.shape[1]),
                     points(slope.mean),
-                    unbroken(interval(slope.low, slope.high, sign=True)),
+                    ABSENT if slope.agree else unbroken(interval(slope.low, slope.high, sign=True)),
                     text,
                 ]
             )

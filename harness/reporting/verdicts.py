@@ -19,8 +19,6 @@ from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
 
 State = Literal["supported", "contradicted", "undecided"]
-WAYS = 3
-"""Ways to contradict a degradation: the opposite of one component is enough, at a third of the level."""
 
 
 @dataclass(frozen=True)

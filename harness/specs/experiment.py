@@ -231,6 +231,10 @@ class Study(Spec):
         """As it is recorded: without the place of the data, which is this machine's affair."""
         return self.model_dump_json(exclude_defaults=True, exclude={"experiment": {"data": {"root"}}})
 
+    def without_seeds(self) -> dict[str, Any]:
+        """What two runs of an experiment share when one adds seeds to the other."""
+        return self.model_dump(mode="json", exclude={"experiment": {"seeds": True, "data": {"root"}}})
+
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
         """Every (variant, seed), variants in their declared order."""

@@ -31,6 +31,10 @@ class Document:
         for end in range(len(location), 0, -1):
             if ".".join(str(part) for part in location[:end]) in self.overridden:
                 return f"--set {name}"
+        # A rule over several fields is broken by the one that was changed.
+        inside = [key for key in self.overridden if name and key.startswith(f"{name}.")]
+        if inside:
+            return f"--set {inside[0]}"
         for end in range(len(location), -1, -1):
             if location[:end] in self.lines:
                 return f"{self.path}:{self.lines[location[:end]]}" + (f", {name}" if name else "")
@@ -54,7 +58,9 @@ class Document:
             raise HarnessError(f"'{text}' is not YAML", where=f"--set {key}") from error
         inside: Any = self.data
         for part in parts[:-1]:
-            inside = inside[int(part)] if _is_index(inside, part) else inside.setdefault(part, {})
+            if isinstance(inside, list) and not _is_index(inside, part):
+                break
+            inside = inside[int(part)] if isinstance(inside, list) else inside.setdefault(part, {})
             if not isinstance(inside, dict | list):
                 raise HarnessError(
                     f"{part} has no fields of its own", where=f"--set {key}", remedy="See `harness schema`."
@@ -65,7 +71,7 @@ class Document:
             inside[parts[-1]] = value
         else:
             raise HarnessError(
-                f"{parts[-1]} is not an entry of this list",
+                "this is a list, and that is not one of its entries",
                 where=f"--set {key}",
                 remedy=f"Give a number from 0 to {len(inside) - 1}, as in variants.0.set.widths=[8,16,32].",
             )
@@ -144,12 +150,20 @@ def validate(model: type[Model], data: Any, document: Document, at: Location = (
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problems = [_problem(model, item, document, at) for item in error.errors()[:5]]
+        found = error.errors()
+        # A list of which an entry was refused is then also reported as too short.
+        deeper = [item["loc"] for item in found]
+        found = [i for i in found if i["type"] != "too_short" or not any(_inside(d, i["loc"]) for d in deeper)]
+        problems = [_problem(model, item, document, at) for item in found[:5]]
     if len(problems) == 1:
         where, what, remedy = problems[0]
         raise HarnessError(what, where=where, remedy=remedy)
     listed = "\n".join(f"  {where}: {what} {remedy}".rstrip() for where, what, remedy in problems)
     raise HarnessError(f"{len(problems)} problems\n{listed}", where=str(document.path))
+
+
+def _inside(location: Location, outer: Location) -> bool:
+    return len(location) > len(outer) and location[: len(outer)] == outer
 
 
 def _problem(model: type[BaseModel], item: Any, document: Document, at: Location) -> tuple[str, str, str]:
@@ -163,7 +177,7 @@ def _problem(model: type[BaseModel], item: Any, document: Document, at: Location
         return where, f"there is no field '{location[-1]}'.", nearest(str(location[-1]), known)
     if kind == "missing":
         return where, f"the field '{location[-1]}' is missing.", "Add it; `harness schema` lists the fields."
-    message = item["msg"].removeprefix("Value error, ")
+    message = item["msg"].removeprefix("Value error, ").replace("valid tuple", "list").replace("Tuple", "List")
     if kind == "value_error":
         return where, message, ""
     shown = repr(given)

@@ -71,9 +71,13 @@ def open_store(uri: str) -> MlflowClient:
         require_writable(file.parent)
         file.parent.mkdir(parents=True, exist_ok=True)
     probe(uri)
-    client = connect(uri)
     try:
+        client = connect(uri)
         client.search_experiments(max_results=1)
+    except ImportError as error:
+        raise HarnessError(
+            "MLflow is not installed", where="--tracking-uri", remedy="Install it, or keep the record without: none."
+        ) from error
     except Exception as error:
         raise HarnessError(
             f"the tracking store does not answer: {_first_line(error)}",
@@ -96,8 +100,11 @@ def probe(uri: str) -> None:
         raise HarnessError(f"'{scheme}' is not a kind of tracking store", where=where, remedy=remedy)
     if scheme not in ("http", "https"):
         return
+    parts = urlsplit(uri)
+    # urllib would take user:password@host for the name of a host; a server's health needs neither.
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=PROBE_SECONDS):  # noqa: S310 (http only)
+        with urllib.request.urlopen(f"{bare.rstrip('/')}/health", timeout=PROBE_SECONDS):  # noqa: S310 (http only)
             pass
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):

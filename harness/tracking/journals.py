@@ -27,6 +27,11 @@ class Journals:
         self.home, self.name = home, name
         self.place = str(home)
 
+    @property
+    def experiment_is_new(self) -> bool:
+        """Whether it never ran here."""
+        return not self._study_path.is_file()
+
     def trials(self) -> dict[str, Recorded]:
         """The finished trials by id."""
         found = {}
@@ -78,7 +83,7 @@ class Journals:
     def publish(self, run_id: str, history: History) -> None:
         """The journal is the record."""
 
-    def supersede(self, trial: str) -> None:
+    def supersede(self, trials: Iterable[str]) -> None:
         """The driver puts the journal aside."""
 
     def fail(self, run_id: str, message: str, trace: str) -> None:

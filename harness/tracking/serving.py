@@ -32,7 +32,8 @@ def serve(option: str | None, home: Path, experiment: str | None, port: int, con
             where=without_password(uri),
             remedy="Run an experiment first: harness run quickstart",
         )
-    found = open_store(uri).get_experiment_by_name(experiment) if experiment else None
+    client = open_store(uri)
+    found = client.get_experiment_by_name(experiment) if experiment else None
     if experiment and found is None:
         raise HarnessError(
             f"no experiment '{experiment}' is recorded", where=without_password(uri), remedy=f"harness run {experiment}"

@@ -76,6 +76,11 @@ class Store:
         """The store's address as it may be shown."""
         return without_password(self.uri)
 
+    @property
+    def experiment_is_new(self) -> bool:
+        """Whether it never ran in this store."""
+        return not self.runs(REPORT)
+
     def refresh(self) -> None:
         """Read the runs anew: others have written to them."""
         self._runs = None
@@ -155,7 +160,8 @@ class Store:
         found: dict[str, Callable[[], History]] = {}
         for run in self._search(others):
             trial = run.data.tags.get("trial")
-            if trial in missing and run.info.status == "FINISHED" and "outcome" in run.data.tags:
+            finished = run.info.status == "FINISHED" and "outcome" in run.data.tags
+            if trial in missing and finished and SUPERSEDED not in run.data.tags:
                 found[trial] = lambda run_id=run.info.run_id: self._history(run_id)  # type: ignore[misc]
         return found
 
@@ -243,10 +249,11 @@ class Store:
         Publisher(self.client, run_id).finish(history)
 
     @answering
-    def supersede(self, trial: str) -> None:
-        """Take a trial's runs out of the record by a tag; nothing is deleted."""
-        for run in self.runs("trial"):
-            if run.data.tags["trial"] == trial and SUPERSEDED not in run.data.tags:
+    def supersede(self, trials: Iterable[str]) -> None:
+        """Take those trials' runs out of the record by a tag, in every experiment of the store; nothing is deleted."""
+        wanted = set(trials)
+        for run in self._search([experiment.experiment_id for experiment in self.client.search_experiments()]):
+            if run.data.tags.get("trial") in wanted and SUPERSEDED not in run.data.tags:
                 self.client.set_tag(run.info.run_id, SUPERSEDED, "true")
         self.refresh()
 

@@ -12,7 +12,7 @@ from harness.data.augment import Draws
 from harness.data.batches import Batches, batched, load
 from harness.data.info import describe, split, steps_per_epoch
 from harness.data.sources import DEBIAN_FASHION_MNIST
-from harness.data.streaming import ImageFiles, stream
+from harness.data.streaming import ImageFiles, read_rgb, stream
 from harness.errors import HarnessError
 from harness.specs import DataSpec, Recipe
 
@@ -192,3 +192,39 @@ def test_idx_files_may_be_gzipped_or_not(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(content))
     for name in ("a", "a.gz"):
         assert _read_idx(tmp_path / name).tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_odd_images_become_upright_eight_bit_rgb(tmp_path):
+    from PIL import Image
+
+    deep = np.linspace(0, 65535, 64).reshape(8, 8).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    levels = np.asarray(read_rgb(tmp_path / "deep.png"))
+    assert (levels.min(), levels.max()) == (0, 255)
+    assert 120 < levels.mean() < 135
+    Image.fromarray(np.full((4, 6, 4), 9, np.uint8)).save(tmp_path / "clear.png")
+    assert read_rgb(tmp_path / "clear.png").mode == "RGB"
+    turned = Image.new("RGB", (4, 6))
+    turned.save(tmp_path / "turned.jpg", exif=(exif := Image.Exif()))
+    exif[274] = 6
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    assert read_rgb(tmp_path / "turned.jpg").size == (6, 4)
+
+
+def test_a_truncated_image_is_named_before_anything_trains(image_folder):
+    from PIL import Image
+
+    root = image_folder(name="cut")
+    path = root / "digit-1" / "cut.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(HarnessError, match="not a readable image") as caught:
+        describe(DataSpec(name="imagefolder", root=str(root)))
+    assert caught.value.where == str(path)
+
+
+def test_both_parts_of_a_folder_have_the_same_classes(image_folder):
+    root = image_folder(name="parts/train").parent
+    image_folder(classes=4, name="parts/val")
+    with pytest.raises(HarnessError, match="holds the class 'digit-3'"):
+        describe(DataSpec(name="imagefolder", root=str(root)))

@@ -29,6 +29,10 @@ def test_run_report_rerun_and_from_csv_alone(harness, experiment_file, tmp_path)
     assert "nothing to train, all 32 trials are recorded" in second.stdout
     assert _files(reports) == once
 
+    as_it_ran = harness("run", "reports/quick/experiment.yaml", "--launcher", "inline")
+    assert "nothing to train, all 32 trials are recorded" in as_it_ran.stdout, as_it_ran.stderr
+    assert _files(reports) == once
+
     elsewhere = tmp_path / "elsewhere"
     done = harness("report", reports / "quick" / "results.csv", cwd=elsewhere)
     assert done.returncode == 0, done.stderr

@@ -96,6 +96,19 @@ def test_force_trains_again_and_deletes_nothing(quick_study, settings):
     assert len(list((here.home / "trials").glob("*.superseded-1"))) == 4
 
 
+def test_forced_trials_do_not_come_back_from_another_experiment(quick_study, settings):
+    here = settings()
+    run(quick_study(seeds=[100]), here, QUIET)
+    run(quick_study(seeds=[100], name="other"), here, QUIET)
+    study = quick_study(seeds=[100])
+    from harness.launching.driver import put_aside
+
+    record = open_record(None, here.home, "quick")
+    put_aside(make_plan(study, record, here.home, 1, force=True), record, here.home)
+    plan = make_plan(study, open_record(None, here.home, "quick"), here.home, 1)
+    assert {p.state for p in plan.trials} == {"new"}
+
+
 def test_a_stopped_trial_goes_on_from_its_checkpoint(quick_study, settings):
     study, here = quick_study(execution={"checkpoint_seconds": 0}, seeds=[100]), settings(uri="none")
 

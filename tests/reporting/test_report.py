@@ -15,6 +15,7 @@ from harness.tracking.table import Results, read_csv
 FILES = {
     "README.md",
     "results.csv",
+    "experiment.yaml",
     *(f"figures/{name}.{suffix}" for name in ("depth", "curves", "gradients") for suffix in ("svg", "png")),
 }
 
@@ -54,7 +55,7 @@ def test_what_is_written(written):
         "Reproduce",
         "Provenance",
     ]
-    assert "harness run quickstart" in readme
+    assert "harness run reports/quickstart/experiment.yaml" in readme
     assert "shared device: not a measurement to compare by" in readme
     assert str(written.parent) not in readme
 

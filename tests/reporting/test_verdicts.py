@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from harness.reporting.components import measure
 from harness.reporting.statistics import binomial_interval
 from harness.reporting.verdicts import headline, summary_lines, verdicts
 
@@ -208,3 +209,13 @@ def test_the_room_keeps_out_torch_ray_and_mlflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_seeds_that_all_agree_still_have_to_convince_over_the_images(study):
+    """Without spread every sign-flip p is the smallest there is; the exact interval over images decides."""
+    data = study().data.model_copy(update={"test": 100})
+    a, b = dict.fromkeys(range(8), 2.0), dict.fromkeys(range(8), 1.0)
+    unclear = measure("test/error", [a], [b], "less", 1.5, 1.5, data)
+    assert unclear.binomial and unclear.p == 1.0
+    far = measure("test/error", [a], [b], "less", 50.0, 50.0, data)
+    assert far.p == 1 / 2**8

@@ -105,6 +105,7 @@ def test_overrides(experiment_file):
         ("recipe.lr=-1", "greater than 0"),
         ("recipe.rate=1", "no field 'rate'"),
         ("name.x=1", "no fields of its own"),
+        ("contrasts.1.margin=0", "not one of its entries"),
     ],
 )
 def test_bad_overrides_point_at_set(experiment_file, assignment, says):

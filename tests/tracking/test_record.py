@@ -151,7 +151,7 @@ def test_a_trial_of_another_experiment_is_found(store, study, quick_study):
 
 def test_superseded_trials_leave_the_record_and_stay_in_mlflow(store, study):
     _publish_all(store, study)
-    store.supersede(study.trials[0].id)
+    store.supersede([study.trials[0].id])
     assert study.trials[0].id not in store.trials()
     assert len(store.runs("trial")) == 8
 
