@@ -140,8 +140,13 @@ def recipe_rows(recipe: Recipe) -> Rows:
     fields = recipe.model_dump(mode="json")
     changed = recipe.model_dump(mode="json", exclude_defaults=True)
     shown = [name for name in fields if name in KEY_FIELDS or name in changed]
-    if recipe.optimiser == "sgd" and "momentum" not in shown:
-        shown.insert(shown.index("lr") + 1, "momentum")
+    in_force = {
+        "momentum": recipe.optimiser == "sgd",
+        "milestones": recipe.schedule == "step",
+        "decay": recipe.schedule == "step",
+        "crop_padding": recipe.augment in ("crop", "crop-flip"),
+    }
+    shown += [name for name, used in in_force.items() if used and name not in shown]
     return [[name, escaped(_value(fields[name]))] for name in shown]
 
 
