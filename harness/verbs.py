@@ -6,7 +6,7 @@ The command line and notebooks call these; they join the two wings of the house,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from harness.specs import Catalogue, Study, find_experiment, load_experiment, re
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.launching.driver import Outcome
+    from harness.launching.driver import Launcher, Outcome
     from harness.launching.plan import Plan
     from harness.reporting.verdicts import Verdict
     from harness.tracking import Record
@@ -140,6 +140,8 @@ def local_concurrency(study: Study, settings: Settings) -> int:
         return 1
     resources = study.experiment.resources
     fits = max(cores() // resources.cpus, 1)
+    if resources.gpus:
+        fits = min(fits, int(1 / resources.gpus))
     return min(fits, resources.max_concurrent or fits)
 
 
@@ -155,8 +157,6 @@ def run(
     Raises:
         HarnessError: Something is in the way; then nothing was written.
     """
-    from harness.launching.display import Display
-    from harness.launching.driver import execute, put_aside
     from harness.launching.plan import make_plan
     from harness.launching.resources import require_local
     from harness.tracking import open_record
@@ -176,26 +176,33 @@ def run(
             "To keep both reports, give this one a name: --set name=...",
             soft_wrap=True,
         )
-    if force:
-        put_aside(planned, record, settings.home)
-    if not planned.to_run:
-        return execute(planned, record, settings.home, lambda *_: None, lambda _: None)
-    if settings.launcher == "inline":
+    if settings.launcher == "inline" or not planned.to_run:
         from harness.launching.inline import launch
 
-        with Display(planned, console) as display:
-            return execute(planned, record, settings.home, launch, display)
+        return _execute(planned, record, settings, launch, console, force)
 
     from harness.launching.ray_tune import RayLauncher
 
     with console.status("Starting Ray ..."):
         launcher = RayLauncher(experiment.resources, settings.address)
     try:
-        planned = make_plan(study, record, settings.home, launcher.concurrency, force)
-        with Display(planned, console) as display:
-            return execute(planned, record, settings.home, launcher, display)
+        planned = replace(planned, concurrency=launcher.concurrency)
+        return _execute(planned, record, settings, launcher, console, force)
     finally:
         launcher.close()
+
+
+def _execute(
+    planned: Plan, record: Record, settings: Settings, launcher: Launcher, console: Console, force: bool
+) -> Outcome:
+    """Only once the launcher stands is anything put aside or created."""
+    from harness.launching.display import Display
+    from harness.launching.driver import execute, put_aside
+
+    if force:
+        put_aside(planned, record, settings.home)
+    with Display(planned, console) as display:
+        return execute(planned, record, settings.home, launcher, display)
 
 
 def collect(name: str, settings: Settings) -> tuple[Results, Record]:

@@ -97,13 +97,15 @@ def execute(plan: Plan, record: Record, home: Path, launcher: Launcher, report: 
         outcome.seconds = time.monotonic() - started
     trained = [planned for planned in todo if planned.trial.label not in outcome.failed]
     outcome.unpublished = [planned.trial.label for planned in trained]
+    # What follows does again whatever the store did not take on the way.
+    outcome.trouble = ""
     with outcome.tolerating():
         record.refresh()
         left = [planned for planned in trained if not _finished(record, planned)]
         outcome.unpublished = [planned.trial.label for planned in left]
         for planned in left:
-            _publish_journal(planned.trial.id, record, home, runs)
-            outcome.unpublished.remove(planned.trial.label)
+            if _publish_journal(planned.trial.id, record, home, runs):
+                outcome.unpublished.remove(planned.trial.label)
         _summarise(record, study, study.variants)
     return outcome
 
@@ -134,10 +136,13 @@ def _publish_waiting(waiting: Sequence[Planned], record: Record, home: Path, run
     record.refresh()
 
 
-def _publish_journal(identity: str, record: Record, home: Path, runs: dict[str, str]) -> None:
+def _publish_journal(identity: str, record: Record, home: Path, runs: dict[str, str]) -> bool:
+    """Whether there was a finished journal to publish."""
     journal = newest_journal(trial_directory(home, identity))
-    if journal is not None and journal[0].done:
-        record.publish(runs[identity], journal[0])
+    if journal is None or not journal[0].done:
+        return False
+    record.publish(runs[identity], journal[0])
+    return True
 
 
 def _left(todo: Sequence[Planned], variant: Variant) -> set[str]:

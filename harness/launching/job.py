@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from harness.files import checkpoints
 from harness.specs import Execution, Resources, Trial
-from harness.tracking.history import Epoch, History, newest_journal
+from harness.tracking.history import Epoch, History, read_journal
 from harness.tracking.outbox import Outbox
+
+if TYPE_CHECKING:
+    from harness.training import Training
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,6 @@ def run_job(job: Job) -> Iterator[History]:
     # Only who trains pays for torch: planning, and finding that all is recorded, do without.
     from harness.costs import count
     from harness.training import Training
-    from harness.training.checkpoint import load_state, save
 
     training = Training(job.trial, job.execution, job.resources)
     history = History(
@@ -84,31 +89,63 @@ def run_job(job: Job) -> Iterator[History]:
         costs=count(job.trial.variant, job.size).metrics(),
         provenance=training.provenance() | {"shared": job.shared, "revision": job.revision},
     )
-    journal = newest_journal(job.directory)
-    if journal is not None:
-        history, checkpoint = journal
-        training.resume(load_state(checkpoint, training.device))
+    resumed = _newest(job.directory, training)
+    if resumed is not None:
+        history = resumed.model_copy(update={"provenance": _joined(resumed.provenance, history.provenance)})
     outbox = Outbox(job.uri, job.run_id) if job.uri else None
+    try:
+        yield from _train(job, training, history, outbox)
+    finally:
+        if outbox is not None:
+            outbox.close(0)
+
+
+def _train(job: Job, training: Training, history: History, outbox: Outbox | None) -> Iterator[History]:
+    """The epochs that are left; the last history comes once the outbox has had its time to publish it."""
+    from harness.training.checkpoint import save
+
     committed = time.monotonic()
-    if not history.done:
-        for number, metrics in training.run():
-            history = _extended(history, number, metrics)
-            last = training.diverged or number == job.trial.recipe.epochs
-            if last:
-                history = history.model_copy(update={"outcome": "diverged" if training.diverged else "finished"})
-            if number and (last or time.monotonic() - committed >= job.execution.checkpoint_seconds):
-                with training.clocks("record"):
-                    save(job.directory, number, history.model_dump_json().encode(), training.state())
-                    committed = time.monotonic()
-                    if outbox is not None:
-                        outbox.publish(history)
-            if not last:
-                yield history
-    elif outbox is not None:
-        outbox.publish(history)
+    for number, metrics in training.run() if not history.done else ():
+        history = _extended(history, number, metrics)
+        last = training.diverged or number == job.trial.recipe.epochs
+        if last:
+            history = history.model_copy(update={"outcome": "diverged" if training.diverged else "finished"})
+        if number and (last or time.monotonic() - committed >= job.execution.checkpoint_seconds):
+            with training.clocks("record"):
+                save(job.directory, number, history.model_dump_json().encode(), training.state())
+                committed = time.monotonic()
+                if outbox is not None:
+                    outbox.publish(history)
+        if not last:
+            yield history
     if outbox is not None:
+        outbox.publish(history)
         outbox.close(job.execution.drain_seconds)
     yield history
+
+
+def _newest(directory: Path, training: Training) -> History | None:
+    """Put the training at its newest checkpoint that can be read whole; its history, or None."""
+    from harness.training.checkpoint import load_state
+
+    for checkpoint in checkpoints(directory):
+        try:
+            history, state = read_journal(checkpoint), load_state(checkpoint, training.device)
+        except HarnessError as error:
+            warnings.warn(f"{error}; falling back to the checkpoint before", stacklevel=2)
+            continue
+        training.resume(state)
+        return history
+    return None
+
+
+def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Provenance of a trial over its attempts: a time that was shared once is shared, and what changed is said."""
+    joined = {**before, "shared": bool(before.get("shared")) or bool(now["shared"])}
+    for key in ("device", "software", "memory_format", "kernels"):
+        if before.get(key) != now[key]:
+            joined[key] = f"{before.get(key)}, then {now[key]}"
+    return joined
 
 
 def _extended(history: History, number: int, metrics: dict[str, float]) -> History:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
-from harness.specs import Difference, Study, Trial
+from harness.specs import Degradation, Difference, Study, Trial
 from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.tracking import Record
 from harness.tracking.history import History, newest_journal
@@ -25,6 +25,8 @@ STATES: dict[State, str] = {
     "new": "to run",
 }
 
+FEWEST_IMAGES = 2
+"""Images that a margin of error has to be worth at least."""
 SECONDS_PER_LAYER = {"cpu": 4e-4, "gpu": 1.5e-4}
 MACS_PER_SECOND = {"cpu": 1.5e10, "gpu": 1e13}
 """Rough rates of a training step, forward and backward: dispatch per layer, and arithmetic per core or GPU."""
@@ -87,6 +89,14 @@ def check(study: Study) -> None:
         )
     require_files(study.experiment.data, recipe.augment)
     _require_reachable(study)
+    for contrast in study.experiment.contrasts:
+        if isinstance(contrast, Degradation) and contrast.margin * study.data.train / 100 < FEWEST_IMAGES:
+            raise HarnessError(
+                f"a margin of {contrast.margin:g} points is less than {FEWEST_IMAGES} of the {study.data.train} "
+                "training images",
+                where="contrasts",
+                remedy=f"Use at least {100 * FEWEST_IMAGES / study.data.train:.2g}.",
+            )
 
 
 def _require_reachable(study: Study) -> None:

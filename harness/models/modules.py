@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from math import gcd
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,7 +29,7 @@ class PadShortcut(nn.Module):
 
 def group_count(channels: int) -> int:
     """Groups of a GroupNorm: the most that divide ``channels``, up to 32 and with at least 4 channels each."""
-    return gcd(32, max(channels // 4, 1)) if channels % 4 == 0 else 1
+    return max((n for n in range(1, 33) if channels % n == 0 and channels // n >= 4), default=1)
 
 
 @singledispatch

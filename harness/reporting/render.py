@@ -157,7 +157,7 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
 
 def _conditions(final: pd.DataFrame) -> list[tuple[str, list[str]]]:
     names = {"device": "Device", "software": "Software", "precision": "Precision"}
-    names |= {"memory_format": "Memory format", "threads": "Threads per trial"}
+    names |= {"memory_format": "Memory format", "kernels": "Kernels", "threads": "Threads per trial"}
     return [(names[column], _distinct(final[column])) for column in tables.CONDITIONS]
 
 

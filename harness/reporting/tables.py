@@ -18,7 +18,7 @@ from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
 
 Rows = list[list[str]]
-CONDITIONS = ("device", "software", "precision", "memory_format", "threads")
+CONDITIONS = ("device", "software", "precision", "memory_format", "kernels", "threads")
 """What has to be equal for times to be comparable, and for errors not to be flagged."""
 KEY_FIELDS = ("epochs", "batch", "optimiser", "lr", "schedule", "weight_decay", "precision", "augment")
 

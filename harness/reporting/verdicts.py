@@ -71,7 +71,9 @@ def verdicts(results: Results) -> list[Verdict]:
     if any(dropped):
         cleaned = _judge(study, final, dropped)
         pairs = zip(found, cleaned, dropped, study.experiment.contrasts, strict=True)
-        found = [_reconciled(a, b, contrast, study) if seeds else a for a, b, seeds, contrast in pairs]
+        found = [
+            _reconciled(a, b, contrast, study) if seeds or a.state != b.state else a for a, b, seeds, contrast in pairs
+        ]
     return [_annotated(verdict, cells, results, bad) for verdict, cells in zip(found, study.cells, strict=True)]
 
 

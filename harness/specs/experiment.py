@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from math import ceil, log2
@@ -96,14 +97,21 @@ class Degradation(Spec):
                         remedy="Name family and shortcut in the contrast." if names else "Add it to variants.",
                     )
                 found[f"{kind}_{role}"] = names[0]
-        blocks = {v.block for v in variants if v.name in found.values()}
-        if len(blocks) > 1:
-            raise HarnessError(
-                "the degradation contrast mixes basic and bottleneck blocks",
-                where="contrasts",
-                remedy="Depths are compared within one block type: choose other depths, or set block.",
-            )
+        compared = [v for v in variants if v.name in found.values()]
+        for field in ("block", "widths", "stem", "norm", "activation"):
+            if len({getattr(v, field) for v in compared}) > 1:
+                raise HarnessError(
+                    f"the degradation contrast compares networks that differ in {field}, not in depth alone",
+                    where="contrasts",
+                    remedy="Choose variants that share everything but blocks and shortcut.",
+                )
         return found
+
+
+def _changed_by_set(name: str, base: str) -> bool:
+    """Whether ``name`` is ``base`` with the suffix of a changed field, such as ``-w8``."""
+    fields = "|".join(Variant.model_fields)
+    return re.match(rf"{re.escape(base)}-(w\d|({fields})-)", name) is not None
 
 
 class Difference(Spec):
@@ -132,7 +140,7 @@ class Difference(Spec):
         found = {}
         for role, wanted in (("a", self.a), ("b", self.b)):
             # A variant changed by `set` carries a suffix, which may come from the command line.
-            matches = [wanted] if wanted in names else [name for name in names if name.startswith(f"{wanted}-")]
+            matches = [wanted] if wanted in names else [name for name in names if _changed_by_set(name, wanted)]
             if len(matches) != 1:
                 raise HarnessError(
                     f"the difference contrast names '{wanted}', which this experiment does not hold",

@@ -59,7 +59,7 @@ class Document:
         inside: Any = self.data
         for part in parts[:-1]:
             if isinstance(inside, list) and not _is_index(inside, part):
-                break
+                raise _not_an_entry(inside, key)
             inside = inside[int(part)] if isinstance(inside, list) else inside.setdefault(part, {})
             if not isinstance(inside, dict | list):
                 raise HarnessError(
@@ -70,12 +70,16 @@ class Document:
         elif isinstance(inside, dict):
             inside[parts[-1]] = value
         else:
-            raise HarnessError(
-                "this is a list, and that is not one of its entries",
-                where=f"--set {key}",
-                remedy=f"Give a number from 0 to {len(inside) - 1}, as in variants.0.set.widths=[8,16,32].",
-            )
+            raise _not_an_entry(inside, key)
         self.overridden.add(".".join(parts))
+
+
+def _not_an_entry(inside: list[Any], key: str) -> HarnessError:
+    return HarnessError(
+        "this is a list, and that is not one of its entries",
+        where=f"--set {key}",
+        remedy=f"Give a number from 0 to {len(inside) - 1}, as in variants.0.set.widths=[8,16,32].",
+    )
 
 
 def _is_index(inside: Any, part: str) -> bool:

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from functools import wraps
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -26,8 +27,21 @@ PROBE_SECONDS = 5
 
 
 def tracking_uri(option: str | None, home: Path) -> str:
-    """The option, else MLFLOW_TRACKING_URI, else the home's SQLite file."""
-    return option or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home.absolute() / 'mlflow.db'}"
+    """The option, else MLFLOW_TRACKING_URI, else the home's SQLite file; SQLite with its absolute path.
+
+    Raises:
+        HarnessError: SQLite can not take the path.
+    """
+    uri = option or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
+    file = sqlite_file(uri)
+    if file is None:
+        return uri
+    if set("?%") & set(str(file)):
+        raise HarnessError(
+            "a SQLite store can not lie at a path with ? or % in it", where=str(file), remedy="Choose another --home."
+        )
+    # Workers run in directories of their own.
+    return f"sqlite:///{file.absolute()}"
 
 
 def without_password(uri: str) -> str:
@@ -110,7 +124,7 @@ def probe(uri: str) -> None:
         if error.code in (401, 403):
             return
         raise HarnessError(f"the server answers with status {error.code}", where=where, remedy=remedy) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise HarnessError(f"the tracking server cannot be reached: {reason}", where=where, remedy=remedy) from error
 

@@ -102,7 +102,11 @@ class Store:
         token: str | None = None
         while True:
             page = self.client.search_runs(
-                list(experiments), "", max_results=1000, order_by=["attributes.start_time ASC"], page_token=token
+                list(experiments),
+                f"tags.`{KIND}` LIKE '%'",
+                max_results=1000,
+                order_by=["attributes.start_time ASC"],
+                page_token=token,
             )
             runs += [run for run in page if KIND in run.data.tags]
             token = page.token
@@ -273,7 +277,7 @@ class Store:
         from mlflow.entities import Metric
 
         current = self._variant_runs()[_identity(study, variant)]
-        content = digest(sorted(history.id for history in histories))
+        content = digest(sorted(history.model_dump_json() for history in histories))
         if current.data.tags.get("trials") == content:
             return
         run_id = current.info.run_id

@@ -18,7 +18,18 @@ from harness.tracking.history import History
 from harness.tracking.metrics import COST_METRICS, EPOCH_METRICS, EVALUATED_ERRORS, TRAINING_ERRORS
 
 IDENTITY = ["trial", "variant", "family", "depth", "shortcut", "plain", "seed", "outcome", "epoch"]
-PROVENANCE = ["counter", "device", "precision", "memory_format", "threads", "shared", "software", "revision", "at"]
+PROVENANCE = [
+    "counter",
+    "device",
+    "precision",
+    "memory_format",
+    "kernels",
+    "threads",
+    "shared",
+    "software",
+    "revision",
+    "at",
+]
 STUDY = "study"
 """Column that holds the resolved experiment as JSON in its first row, so that the file stands alone."""
 REQUIRED = [*IDENTITY, *TRAINING_ERRORS, "test/error", *COST_METRICS, *PROVENANCE, STUDY]
@@ -93,7 +104,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         frame[key] = frame[key].astype("int64")
     for key in ("plain", "shared"):
         frame[key] = frame[key].astype("bool")
-    for key in ("trial", "variant", "family", "shortcut", "outcome", "device", "software", "revision", "at"):
+    for key in ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at"):
         frame[key] = frame[key].fillna("").astype("str")
     return frame
 

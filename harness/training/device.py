@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -65,7 +66,7 @@ def describe_device(device: torch.device, memory_format: torch.memory_format, th
     software = [f"{name} {number}" for name, number in packages.items() if name in ("torch", "torchvision")]
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
-        software.append(f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}")
+        software.append(f"CUDA {torch.version.cuda}, driver {_driver()}, cuDNN {torch.backends.cudnn.version()}")
     else:
         name = f"{cpu_name()}, {threads} thread{'s' * (threads != 1)}"
     return {
@@ -77,6 +78,15 @@ def describe_device(device: torch.device, memory_format: torch.memory_format, th
         "platform": platform.platform(),
         "cores": os.cpu_count() or 1,
     }
+
+
+def _driver() -> str:
+    """Version of NVIDIA's kernel module."""
+    with suppress(OSError):
+        found = re.search(r"\d+\.\d+(\.\d+)?", Path("/proc/driver/nvidia/version").read_text())
+        if found:
+            return found[0]
+    return "unknown"
 
 
 def cpu_name() -> str:

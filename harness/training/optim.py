@@ -14,6 +14,8 @@ from harness.specs import Recipe
 def optimiser(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """The recipe's optimiser; weight decay acts on all parameters, as in He et al. 2015."""
     parameters = list(parameters)
+    # The fused kernel leaves its momentum uninitialised where loss scaling skips the first step.
+    fused = recipe.precision != "fp16"
     if recipe.optimiser == "adamw":
         return torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
     return torch.optim.SGD(
@@ -22,7 +24,7 @@ def optimiser(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
         weight_decay=recipe.weight_decay,
-        fused=True,
+        fused=fused,
     )
 
 

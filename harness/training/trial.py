@@ -76,7 +76,10 @@ class Training:
             self.diverged = not math.isfinite(metrics["train/loss"])
             if self.diverged or epoch % self.execution.evaluate_every == 0 or epoch == self.recipe.epochs:
                 with self.clocks("eval"):
-                    metrics |= self._evaluate()
+                    evaluated = self._evaluate()
+                metrics |= evaluated
+                # The last update may be the one that diverges: no later step would show it.
+                self.diverged |= epoch == self.recipe.epochs and not all(map(math.isfinite, evaluated.values()))
             metrics |= {f"time/{name}_s": value for name, value in self.clocks.seconds.items()}
             metrics |= {"time/epoch_s": seconds, "time/images_per_s": len(self.splits["train"]) / seconds}
             self.epochs_done = epoch
@@ -89,6 +92,7 @@ class Training:
         self.model.train()
         sums = torch.zeros(3, device=self.device, dtype=torch.float64)
         at_start: dict[str, Tensor] = {}
+        gradients: dict[str, Tensor] = {}
         step = (epoch - 1) * self.steps
         lr = self.recipe.lr
         for images, labels in self.splits["train"].epoch(self.recipe, self.trial.seed, epoch):
@@ -100,16 +104,19 @@ class Training:
                 logits = self.model(images)
                 loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
             self.scaler.scale(loss).backward()
-            self.scaler.unscale_(self.optimiser) if self.scaler.is_enabled() else None
+            if self.scaler.is_enabled():
+                self.scaler.unscale_(self.optimiser)
+            if step in (0, epoch * self.steps - 1):
+                # Before clipping, which would hide what is looked for.
+                gradients = self.gradients.measure()
+                at_start = gradients if step == 0 else at_start
             if self.recipe.clip_grad_norm is not None:
                 torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_grad_norm)
-            if step == 0:
-                at_start = self.gradients.measure()
             self.scaler.step(self.optimiser)
             self.scaler.update()
             sums += _sums(logits.detach(), labels, loss.detach() * len(labels))
             step += 1
-        metrics = _rates("train/loss", "train/error", sums) | _numbers(self.gradients.measure()) | {"optim/lr": lr}
+        metrics = _rates("train/loss", "train/error", sums) | _numbers(gradients) | {"optim/lr": lr}
         return _numbers(at_start), metrics
 
     @torch.inference_mode()
@@ -154,6 +161,8 @@ class Training:
     def provenance(self) -> dict[str, Any]:
         """Device, software and settings, for the record."""
         described = describe_device(self.device, self.memory_format, self.threads)
+        kernels = "deterministic" if self.execution.deterministic else "autotuned"
+        described["kernels"] = kernels + ", compiled" * self.execution.compile
         return described | {"precision": self.recipe.precision, "execution": self.execution.model_dump(mode="json")}
 
 

@@ -6,13 +6,15 @@ import pytest
 from rich.console import Console
 
 from harness.errors import HarnessError
+from harness.files import checkpoints
 from harness.launching.display import Display
-from harness.launching.job import Progress
+from harness.launching.job import Progress, _joined, _newest
 from harness.launching.plan import check, make_plan
 from harness.specs import Resources
 from harness.tracking import open_record
 from harness.tracking.history import newest_journal
 from harness.tracking.journals import Journals, trial_directory
+from harness.training import Training
 from harness.verbs import Settings, collect, parse_seeds, run
 
 QUIET = Console(file=io.StringIO(), width=140)
@@ -239,3 +241,44 @@ def test_plain_lines_when_not_on_a_terminal(quick_study, tmp_path):
     assert lines[0].startswith("[1/8] " + first.label)
     assert "20.90 %" in lines[0] and "left" in lines[0]
     assert "failed: out of [bold]luck" in lines[1]
+
+
+def test_a_resumed_trial_says_how_all_its_attempts_ran():
+    before = {"shared": False, "device": "A", "software": "x", "memory_format": "m", "kernels": "k", "threads": 1}
+    joined = _joined(before, {**before, "shared": True, "device": "B"})
+    assert joined["shared"] is True
+    assert joined["device"] == "A, then B"
+    assert joined["software"] == "x"
+
+
+def test_damaged_tensors_fall_back_to_the_checkpoint_before(quick_study, settings):
+    study, here = quick_study(execution={"checkpoint_seconds": 0}, seeds=[100]), settings(uri="none")
+    run(study, here, QUIET)
+    trial = study.trials[0]
+    newest, older = checkpoints(trial_directory(here.home, trial.id))
+    history, _ = newest_journal(newest.parent)
+    content = bytearray(newest.read_bytes())
+    at = content.index(b"state.pt") + 2000
+    content[at] ^= 0xFF
+    newest.write_bytes(content)
+    training = Training(trial, study.experiment.execution, study.experiment.resources)
+    with pytest.warns(UserWarning, match="falling back"):
+        resumed = _newest(newest.parent, training)
+    assert (training.epochs_done, resumed.epochs[-1].epoch) == (1, 1)
+    assert list(history.epochs[:2]) == list(resumed.epochs)
+    assert older.exists()
+
+
+def test_depth_is_compared_with_nothing_else_changed(quick_study):
+    both = {"family": "cifar-resnet", "shortcut": ["none", "identity"]}
+    variants = [
+        {**both, "depth": 8, "set": {"widths": [2, 4, 8]}},
+        {**both, "depth": 14, "set": {"widths": [4, 8, 16]}},
+    ]
+    with pytest.raises(HarnessError, match="differ in widths"):
+        quick_study(variants=variants)
+
+
+def test_a_margin_is_worth_some_images(quick_study):
+    with pytest.raises(HarnessError, match="less than 2 of the 256 training images"):
+        quick_study(contrasts=[{"kind": "degradation", "shallow": 8, "deep": 14, "margin": 0.5}])

@@ -5,7 +5,7 @@ import torch
 import torchvision
 
 from harness.models import build
-from harness.models.modules import PadShortcut
+from harness.models.modules import PadShortcut, group_count
 from harness.models.network import initialise
 from harness.specs import Variant
 from harness.specs.shortcuts import SHORTCUTS
@@ -80,3 +80,8 @@ def test_initialisation_is_he_s_with_fan_out(catalogue):
     before = weight.clone()
     initialise(network, 3)
     assert torch.equal(before, weight)
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(4, 1), (8, 2), (12, 3), (24, 6), (64, 16), (256, 32), (7, 1)])
+def test_groups_of_a_group_norm(channels, groups):
+    assert group_count(channels) == groups

@@ -8,7 +8,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.files import pack, write_whole
 from harness.tracking import open_record
-from harness.tracking.client import open_store, without_password
+from harness.tracking.client import open_store, tracking_uri, without_password
 from harness.tracking.history import MEMBER, Epoch, History, newest_journal, parse
 from harness.tracking.journals import Journals, trial_directory
 from harness.tracking.means import mean_metrics
@@ -292,3 +292,31 @@ def test_metric_names_are_one_table(study):
     assert set(_history(study.trials[0]).epochs[0].metrics) <= set(METRICS)
     assert flat_params(study.trials[0])["data.name"] == "digits"
     assert "data.root" not in flat_params(study.trials[0])
+
+
+def test_sqlite_paths_are_absolute_and_plain(tmp_path, monkeypatch):
+    """Workers run in other directories; SQLAlchemy takes ? and % for its own."""
+    monkeypatch.chdir(tmp_path)
+    assert tracking_uri("sqlite:///rel.db", tmp_path) == f"sqlite:///{tmp_path}/rel.db"
+    with pytest.raises(HarnessError, match=r"\? or %"):
+        tracking_uri(None, tmp_path / "q%20")
+
+
+def test_means_follow_forced_trials(store, study):
+    """The same trial ids with other histories: the variant's run is replaced."""
+    histories = _publish_all(store, study)
+    variant = study.variants[0]
+    mine = [h for h in histories if h.trial.variant.name == variant.name]
+    store.summarise(study, variant, mine)
+    store.refresh()
+    store.summarise(study, variant, [_history(h.trial, offset=20) for h in mine])
+    store.refresh()
+    (run,) = [run for run in store.runs("variant") if run.data.tags["variant"] == variant.name]
+    assert run.data.metrics["train/error"] == 45
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:abc", "http://user:secret@127.0.0.1:9"])
+def test_odd_addresses_are_refused_without_a_traceback(tmp_path, address):
+    with pytest.raises(HarnessError) as caught:
+        open_record(address, tmp_path, "x")
+    assert "secret" not in str(caught.value)

@@ -12,7 +12,7 @@ from harness.training import Training
 from harness.training.checkpoint import load_state, save
 from harness.training.clocks import Clocks
 from harness.training.device import choose_device, configure
-from harness.training.optim import learning_rate
+from harness.training.optim import learning_rate, optimiser
 
 UNTIMED = ("time/",)
 PLAIN = Execution()
@@ -201,3 +201,24 @@ def test_a_trial_is_frozen(trial):
     with pytest.raises(ValueError, match="frozen"):
         trial().seed = 1
     assert isinstance(trial(), Trial)
+
+
+def test_loss_scaling_is_never_paired_with_the_fused_kernel():
+    """Its momentum is left uninitialised where the first step is skipped for an overflow."""
+    parameter = [torch.nn.Parameter(torch.ones(2))]
+    assert optimiser(Recipe(epochs=1, batch=2, lr=1, precision="fp16"), parameter).defaults["fused"] is False
+    assert optimiser(Recipe(epochs=1, batch=2, lr=1), parameter).defaults["fused"] is True
+
+
+def test_a_divergence_of_the_very_last_update_is_seen(trial):
+    """One step: the training loss is of before it, the evaluation of after it."""
+    training = Training(trial(lr=1e38, epochs=1, batch=256), Execution(), Resources())
+    (_, _), (_, last) = training.run()
+    assert math.isfinite(last["train/loss"])
+    assert training.diverged
+
+
+def test_gradient_norms_are_those_before_clipping(trial):
+    free, clipped = (_run(trial(clip_grad_norm=norm))[0][1] for norm in (None, 1e-3))
+    assert free == clipped
+    assert free["grad/first"] > 1e-3
