@@ -5,13 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-EXIT_DONE = 0
 EXIT_FAILED = 1
 """A trial failed, or a regression was found."""
 EXIT_USER = 2
 """Something the user can mend, or somebody else holds the lock."""
-EXIT_LIMIT = 3
-"""A time limit or a budget ended it."""
 
 
 class HarnessError(Exception):
