@@ -128,7 +128,6 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "figures": figures,
         "headline": headline(found),
         "recorded": f"{len(final)} of {count(len(study.trials), 'declared trial')} recorded, {len(diverged)} diverged",
-        "keys": keys,
         "labels": [METRICS[key].title for key in keys],
         "errors": errors,
         "costs": tables.cost_rows(results, final),

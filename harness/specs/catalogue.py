@@ -209,7 +209,7 @@ def _suffix(base: Variant, changes: dict[str, Any]) -> str:
         unchanged = base.model_dump(mode="json").get(field) == value
         if field == "widths" and isinstance(value, list | tuple) and value:
             parts += [] if unchanged else [f"-w{value[0]}"]
-        elif not unchanged and field != "depth":
+        elif not unchanged:
             shown = "-".join(map(str, value)) if isinstance(value, list | tuple) else value
             parts.append(f"-{field}-{shown}")
     return "".join(parts)
