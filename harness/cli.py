@@ -8,15 +8,33 @@ import signal
 import sys
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from harness import __version__
-from harness.errors import EXIT_FAILED, EXIT_USER, HarnessError, Interrupted
+from harness.errors import EXIT_FAILED, EXIT_LIMIT, EXIT_USER, HarnessError, Interrupted
+from harness.options import (
+    HOME,
+    REPORTS,
+    DataRoot,
+    Download,
+    Experiment,
+    Home,
+    Json,
+    Launcher,
+    LauncherOption,
+    Overrides,
+    Reports,
+    Seeds,
+    Storage,
+    TrackingUri,
+    duration,
+    err,
+    escaped,
+    out,
+)
 
 app = typer.Typer(
     name="harness",
@@ -28,44 +46,6 @@ app = typer.Typer(
 )
 variants_app = typer.Typer(help="The catalogue of variants.", no_args_is_help=True)
 app.add_typer(variants_app, name="variants")
-WIDTH = None if sys.stdout.isatty() else 140
-"""Tables in a pipe or a log are not cut to the 80 columns that rich assumes there."""
-out = Console(highlight=False, width=WIDTH)
-err = Console(stderr=True, highlight=False, width=WIDTH)
-
-
-class Launcher(StrEnum):
-    """Where trials run."""
-
-    ray = "ray"
-    inline = "inline"
-
-
-Home = Annotated[
-    Path, typer.Option("--home", envvar="DEPTHBENCH_HOME", help="Store, artifacts and checkpoints.", show_default=True)
-]
-TrackingUri = Annotated[
-    str | None,
-    typer.Option(
-        "--tracking-uri",
-        help="MLflow store. Default: MLFLOW_TRACKING_URI, else SQLite in --home. 'none': no MLflow.",
-    ),
-]
-Reports = Annotated[Path, typer.Option("--reports", help="Where reports go.")]
-Experiment = Annotated[
-    str, typer.Argument(help="A YAML file, or the name of one in experiments/.", metavar="EXPERIMENT")
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Change a field: recipe.lr=0.1, seeds=[1,2,3]. May be repeated.", metavar="KEY=VALUE"),
-]
-Seeds = Annotated[str | None, typer.Option("--seeds", help="In place of the experiment's: 10,11 or 10-17.")]
-DataRoot = Annotated[Path | None, typer.Option("--data-root", help="Where the data set is.")]
-Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is not at hand.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-LauncherOption = Annotated[Launcher, typer.Option("--launcher", help="ray (Ray Tune), or inline (no Ray).")]
-HOME = Path(".depthbench")
-REPORTS = Path("reports")
 
 
 @app.command()
@@ -77,14 +57,20 @@ def run(
     address: Annotated[str | None, typer.Option("--address", help="A Ray cluster. Default: this machine.")] = None,
     tracking_uri: TrackingUri = None,
     home: Home = HOME,
+    storage: Storage = None,
     reports: Reports = REPORTS,
     data_root: DataRoot = None,
     download: Download = False,
+    time_limit: Annotated[
+        str | None,
+        typer.Option("--time-limit", help="Stop after so long, with checkpoints: 90s, 30m, 1h30m. Exit code 3."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Train recorded trials again; deletes nothing.")] = False,
 ) -> None:
     """Run what the record does not hold yet, then write the report.
 
-    Trials that are recorded are not run again; after an interruption the same command goes on.
+    Trials that are recorded are not run again. Ctrl-C writes checkpoints and stops, a second one stops at once;
+    either way the same command goes on from there.
 
     Example: harness run quickstart --set recipe.epochs=20 --set name=longer
     """
@@ -92,11 +78,13 @@ def run(
 
     if address is not None and launcher is Launcher.inline:
         raise HarnessError("the inline launcher has no cluster", where="--address", remedy="Use --launcher ray.")
-    settings = verbs.Settings(home, tracking_uri, launcher.value, address, reports)
+    limit = None if time_limit is None else duration(time_limit)
+    settings = verbs.Settings(home, tracking_uri, launcher.value, address, reports, storage, limit)
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download, local=address is None)
     name = study.experiment.name
 
     def announce(plan: Any) -> None:
+        _print_changes(plan)
         total, todo = len(plan.trials), len(plan.to_run)
         if not todo:
             waiting = total - plan.count("recorded")
@@ -113,19 +101,61 @@ def run(
         trials = f"{outcome.trained} trial{'s' * (outcome.trained != 1)}"
         out.print(f"{trials} in {timedelta(seconds=round(outcome.seconds))}.")
     for label, message in outcome.failed.items():
-        err.print(f"[red]failed[/red]  {label}: {_escaped(message)}", soft_wrap=True)
+        err.print(f"[red]failed[/red]  {label}: {escaped(message)}", soft_wrap=True)
     if outcome.unpublished:
         err.print(
             f"{len(outcome.unpublished)} trials are trained but not in the store yet: "
-            "run the same command again once it answers; nothing is trained twice.",
+            "run the same command again once it answers, or `harness sync`; nothing is trained twice.",
+            soft_wrap=True,
+        )
+    if outcome.stopped:
+        err.print(
+            f"Stopped by {escaped(outcome.ended)}: {len(outcome.stopped)} of {len(study.trials)} trials are not done. "
+            "What they had is in checkpoints; the same command goes on from there.",
             soft_wrap=True,
         )
     if outcome.trouble:
-        err.print(_escaped(outcome.trouble), soft_wrap=True)
-    elif len(outcome.failed) < len(study.trials):
+        err.print(escaped(outcome.trouble), soft_wrap=True)
+    elif len(outcome.failed) + len(outcome.stopped) < len(study.trials):
         _write_report(name, settings)
     if outcome.failed or outcome.unpublished or outcome.trouble:
         raise typer.Exit(EXIT_FAILED)
+    if outcome.stopped:
+        raise typer.Exit(EXIT_LIMIT)
+
+
+def _print_changes(plan: Any) -> None:
+    """What is set otherwise than the last time, and what of the record still holds."""
+    if not plan.changes:
+        return
+    out.print(f"Since {plan.study.experiment.name} was last run, this was changed:")
+    for line in plan.changes:
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+    out.print(f"{plan.count('recorded')} of {len(plan.trials)} trials are recorded with these settings and kept.")
+    if any(not line.startswith("seeds:") for line in plan.changes):
+        out.print(
+            "Trials of the old settings stay in the store; the report is replaced. To keep both: --set name=...",
+            soft_wrap=True,
+        )
+
+
+@app.command()
+def sync(
+    experiments: Annotated[
+        list[str] | None, typer.Argument(help="Names; all that are recorded.", metavar="[NAME]...")
+    ] = None,
+    tracking_uri: TrackingUri = None,
+    home: Home = HOME,
+    storage: Storage = None,
+) -> None:
+    """Bring the store up to what the checkpoints hold, and end the runs that dead processes left. Trains nothing."""
+    from harness import verbs
+
+    done = verbs.sync(experiments or (), verbs.Settings(home, tracking_uri, storage=storage))
+    for name, trials in done.items():
+        out.print(f"{name}: {'nothing to do' if not trials else f'{len(trials)} trials mended'}", markup=False)
+        for label, text in trials.items():
+            out.print(f"  {label}: {text}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -136,6 +166,7 @@ def plan(
     launcher: LauncherOption = Launcher.ray,
     tracking_uri: TrackingUri = None,
     home: Home = HOME,
+    storage: Storage = None,
     data_root: DataRoot = None,
     download: Download = False,
     as_json: Json = False,
@@ -145,7 +176,7 @@ def plan(
     from harness.launching.plan import STATES
     from harness.specs.experiment import SEEDS_FOR_CLAIMS
 
-    settings = verbs.Settings(home, tracking_uri, launcher.value)
+    settings = verbs.Settings(home, tracking_uri, launcher.value, storage=storage)
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download)
     planned = verbs.plan(study, settings)
     if as_json:
@@ -160,7 +191,15 @@ def plan(
             for p in planned.trials
         ]
         typer.echo(
-            json.dumps({"experiment": study.experiment.name, "seconds": planned.seconds, "trials": rows}, indent=2)
+            json.dumps(
+                {
+                    "experiment": study.experiment.name,
+                    "seconds": planned.seconds,
+                    "changes": planned.changes,
+                    "trials": rows,
+                },
+                indent=2,
+            )
         )
         return
     data, exp = study.data, study.experiment
@@ -184,6 +223,7 @@ def plan(
     out.print(table)
     states = ", ".join(f"{planned.count(state)} {text}" for state, text in STATES.items() if planned.count(state))
     out.print(f"{len(planned.trials)} trials: {states}.")
+    _print_changes(planned)
     if planned.to_run:
         about = str(timedelta(seconds=round(planned.seconds)))
         out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
@@ -381,11 +421,11 @@ def main() -> None:
     try:
         app()
     except HarnessError as error:
-        where = f" {_escaped(error.where)}" if error.where else ""
+        where = f" {escaped(error.where)}" if error.where else ""
         err.print(f"[red bold]error[/red bold]{where}", soft_wrap=True)
-        err.print(f"  {_escaped(error.what)}", soft_wrap=True)
+        err.print(f"  {escaped(error.what)}", soft_wrap=True)
         if error.remedy:
-            err.print(f"  [green]→[/green] {_escaped(error.remedy)}", soft_wrap=True)
+            err.print(f"  [green]→[/green] {escaped(error.remedy)}", soft_wrap=True)
         sys.exit(EXIT_USER)
     except Interrupted as interrupt:
         err.print("Stopped. What is recorded or in a checkpoint is kept; the same command goes on from there.")
@@ -393,9 +433,3 @@ def main() -> None:
         sys.stderr.flush()
         # Threads of an outbox may still be waiting for a store.
         os._exit(interrupt.exit_code)
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -9,6 +9,8 @@ EXIT_FAILED = 1
 """A trial failed, or a regression was found."""
 EXIT_USER = 2
 """Something the user can mend, or somebody else holds the lock."""
+EXIT_LIMIT = 3
+"""A time limit or budget ended it."""
 
 
 class HarnessError(Exception):

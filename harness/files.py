@@ -9,11 +9,11 @@ import tempfile
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.errors import HarnessError
 
 CHECKSUMS = "sha256.json"
-CHECKPOINT = "checkpoint-{epoch:06d}.zip"
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -75,23 +75,18 @@ def pack(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack(path: Path, member: str) -> bytes:
+def unpack(file: BinaryIO, member: str, where: str) -> bytes:
     """One member of an archive that :func:`pack` made, its checksum verified.
 
     Raises:
-        HarnessError: The file is truncated or altered.
+        HarnessError: The archive is truncated or altered.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            content = archive.read(member)
+        with zipfile.ZipFile(file) as archive:
+            found = archive.read(member)
             expected = json.loads(archive.read(CHECKSUMS))[member]
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise HarnessError(f"not a readable archive ({error})", where=str(path)) from error
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise HarnessError(f"the checksum of {member} does not match", where=str(path))
-    return content
-
-
-def checkpoints(directory: Path) -> list[Path]:
-    """A trial's checkpoints, newest first."""
-    return sorted(directory.glob(CHECKPOINT.replace("{epoch:06d}", "*")), reverse=True)
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, NotImplementedError, RuntimeError) as error:
+        raise HarnessError(f"not a readable archive ({error})", where=where) from error
+    if hashlib.sha256(found).hexdigest() != expected:
+        raise HarnessError(f"the checksum of {member} does not match", where=where)
+    return found

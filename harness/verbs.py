@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError
 from harness.files import require_writable
 from harness.specs import Catalogue, Study, find_experiment, load_experiment, resolve
+from harness.storage import Folder
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.launching.driver import Launcher, Outcome
+    from harness.launching.job import Progress
     from harness.launching.plan import Plan
+    from harness.launching.stop import Stop
     from harness.reporting.verdicts import Verdict
     from harness.tracking import Record
+    from harness.tracking.lock import Lock
     from harness.tracking.table import Results
 
 REPORTS = Path("reports")
@@ -36,6 +40,8 @@ class Settings:
         tracking_uri: The MLflow store (None: MLFLOW_TRACKING_URI, else SQLite in the home; ``none``: no MLflow).
         launcher: ``ray`` or ``inline``.
         address: A Ray cluster; None starts a local one.
+        storage: Where checkpoints go, a directory or a URL of fsspec; None: in the home.
+        time_limit: Seconds after which no trial is started any more and those that run write a checkpoint.
         reports: Where reports go, each into a directory named after its experiment.
     """
 
@@ -44,6 +50,25 @@ class Settings:
     launcher: str = "ray"
     address: str | None = None
     reports: Path = REPORTS
+    storage: str | None = None
+    time_limit: float | None = None
+
+    @property
+    def folder(self) -> Folder:
+        """Where the trials' checkpoints are."""
+        from harness.tracking import default_storage
+
+        return default_storage(self.home) if self.storage is None else Folder.at(self.storage)
+
+    def record(self, experiment: str, create: bool = True) -> Record:
+        """The record of an experiment.
+
+        Raises:
+            HarnessError: The store does not answer.
+        """
+        from harness.tracking import open_record
+
+        return open_record(self.tracking_uri, self.home, experiment, create, self.folder)
 
 
 def load_study(
@@ -126,10 +151,10 @@ def parse_seeds(text: str) -> list[int]:
 def plan(study: Study, settings: Settings) -> Plan:
     """Look every trial of a study up in the record; writes nothing."""
     from harness.launching.plan import make_plan
-    from harness.tracking import open_record
 
-    record = open_record(settings.tracking_uri, settings.home, study.experiment.name, create=False)
-    return make_plan(study, record, settings.home, local_concurrency(study, settings))
+    record = settings.record(study.experiment.name, create=False)
+    before = None if record.experiment_is_new else record.study()
+    return make_plan(study, record, settings.folder, local_concurrency(study, settings), before=before)
 
 
 def local_concurrency(study: Study, settings: Settings) -> int:
@@ -155,54 +180,97 @@ def run(
     """Bring every trial of a study into the record.
 
     Raises:
-        HarnessError: Something is in the way; then nothing was written.
+        HarnessError: Something is in the way; then nothing was written. Somebody else is at this experiment.
+        Interrupted: By a signal; what was trained is recorded or in checkpoints.
     """
     from harness.launching.plan import make_plan
     from harness.launching.resources import require_local
-    from harness.tracking import open_record
+    from harness.launching.stop import Stop
+    from harness.tracking.lock import Lock
 
     experiment = study.experiment
+    stop = Stop(settings.time_limit)
     require_writable(settings.home)
     require_writable(settings.reports / experiment.name)
     if settings.address is None:
         require_local(experiment.resources, experiment.recipe.precision)
-    record = open_record(settings.tracking_uri, settings.home, experiment.name)
-    planned = make_plan(study, record, settings.home, local_concurrency(study, settings), force)
-    announce(planned)
-    before = None if record.experiment_is_new else record.study()
-    if before is not None and before.without_seeds() != study.without_seeds():
-        console.print(
-            f"The record's last {experiment.name} had other settings: its trials stay, its report is replaced. "
-            "To keep both reports, give this one a name: --set name=...",
-            soft_wrap=True,
-        )
-    if settings.launcher == "inline" or not planned.to_run:
-        from harness.launching.inline import launch
+    storage = settings.folder
+    storage.require_writable()
+    record = settings.record(experiment.name)
 
-        return _execute(planned, record, settings, launch, console, force)
+    def planned() -> Plan:
+        before = None if record.experiment_is_new else record.study()
+        return make_plan(study, record, storage, local_concurrency(study, settings), force, before)
 
-    from harness.launching.ray_tune import RayLauncher
-
-    with console.status("Starting Ray ..."):
-        launcher = RayLauncher(experiment.resources, settings.address)
-    try:
-        planned = replace(planned, concurrency=launcher.concurrency)
-        return _execute(planned, record, settings, launcher, console, force)
-    finally:
-        launcher.close()
+    # Whatever is wrong with checkpoints or record is found before anything is created.
+    planned()
+    record.create(study)
+    with Lock(record, f"harness run {experiment.name}")() as lock:
+        # Another driver may have held the lock and trained since.
+        record.refresh()
+        todo = planned()
+        announce(todo)
+        outcome = _launch(todo, record, settings, console, force, stop, lock)
+    stop.raise_if_interrupted()
+    return outcome
 
 
-def _execute(
-    planned: Plan, record: Record, settings: Settings, launcher: Launcher, console: Console, force: bool
+def _launch(
+    planned: Plan, record: Record, settings: Settings, console: Console, force: bool, stop: Stop, lock: Lock
 ) -> Outcome:
     """Only once the launcher stands is anything put aside or created."""
     from harness.launching.display import Display
     from harness.launching.driver import execute, put_aside
+    from harness.launching.inline import launch
 
-    if force:
-        put_aside(planned, record, settings.home)
-    with Display(planned, console) as display:
-        return execute(planned, record, settings.home, launcher, display)
+    def go(planned: Plan, launcher: Launcher) -> Outcome:
+        if force:
+            put_aside([p.trial.id for p in planned.trials], record, settings.folder, "trained again")
+        with Display(planned, console) as display:
+
+            def report(progress: Progress) -> None:
+                if lock.lost:
+                    stop.ask(lock.lost, hands_off=True)
+                display(progress)
+
+            return execute(planned, record, settings.folder, launcher, report, stop, console.print)
+
+    if settings.launcher == "inline" or not planned.to_run:
+        return go(planned, launch)
+
+    from harness.launching.ray_tune import RayLauncher
+
+    with console.status("Starting Ray ..."):
+        launcher = RayLauncher(planned.study.experiment.resources, settings.address)
+    try:
+        return go(replace(planned, concurrency=launcher.concurrency), launcher)
+    finally:
+        launcher.close()
+
+
+def sync(names: Sequence[str], settings: Settings) -> dict[str, dict[str, str]]:
+    """Bring the record up to what the journals hold, and end the runs that dead processes left; trains nothing.
+
+    Args:
+        names: Experiments; none: all that are recorded.
+
+    Returns:
+        What was done, by experiment and trial.
+
+    Raises:
+        HarnessError: The store does not answer, or somebody is at one of these experiments.
+    """
+    from harness.launching.driver import synchronise
+    from harness.tracking import recorded_experiments
+    from harness.tracking.lock import Lock
+
+    done = {}
+    for name in names or recorded_experiments(settings.tracking_uri, settings.home):
+        record = settings.record(name, create=False)
+        study = record.study()
+        with Lock(record, f"harness sync {name}")():
+            done[name] = synchronise(study, record, settings.folder)
+    return done
 
 
 def collect(name: str, settings: Settings) -> tuple[Results, Record]:
@@ -211,10 +279,9 @@ def collect(name: str, settings: Settings) -> tuple[Results, Record]:
     Raises:
         HarnessError: It never ran in this store.
     """
-    from harness.tracking import open_record
     from harness.tracking.table import tidy
 
-    record = open_record(settings.tracking_uri, settings.home, name, create=False)
+    record = settings.record(name, create=False)
     study = record.study()
     return tidy(study, record.histories([trial.id for trial in study.trials])), record
 

@@ -169,8 +169,14 @@ class Batches:
         for pixels, labels, _ in self.part.fetch(torch.arange(len(self)).split(EVALUATION_BATCH)):
             yield self.normalise(pixels), labels
 
-    def epoch(self, recipe: Recipe, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch of training batches in the order, and with the augmentation, of (seed, epoch)."""
+    def epoch(
+        self, recipe: Recipe, seed: int, epoch: int, steps: range | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch of training batches in the order, and with the augmentation, of (seed, epoch).
+
+        Args:
+            steps: Which of its batches, for an epoch that was interrupted; all where it is left out.
+        """
         generator = torch.Generator().manual_seed(stream_seed(seed, "order", epoch))
         order = torch.randperm(len(self), generator=generator)
         draws = Draws.of_epoch(recipe, len(self), seed, epoch, self.device)
@@ -178,7 +184,8 @@ class Batches:
         if recipe.augment == "resized-crop-flip":
             assert isinstance(part, Streamed)
             part = replace(part, crop_seed=stream_seed(seed, "augmentation", epoch))
-        for pixels, labels, index in part.fetch(batched(order, recipe.batch)):
+        batches = batched(order, recipe.batch)
+        for pixels, labels, index in part.fetch(batches if steps is None else batches[steps.start : steps.stop]):
             yield self.normalise(pixels if draws is None else draws.apply(pixels, index)), labels
 
 

@@ -28,6 +28,7 @@ class Display:
         self.total = sum(planned.seconds for planned in self.planned.values()) or 1.0
         self.running: dict[str, Progress] = {}
         self.ended: dict[str, Progress] = {}
+        self.notes: dict[str, str] = {}
         self.started = time.monotonic()
         self.live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
 
@@ -49,6 +50,7 @@ class Display:
         if not self.running and not self.ended:
             # The start of workers does not tell how long trials take.
             self.started = time.monotonic() - progress.seconds
+        self._note(progress)
         if progress.outcome == "running":
             self.running[progress.trial] = progress
         else:
@@ -58,12 +60,25 @@ class Display:
         if self.live:
             self.live.update(self._table())
 
+    def _note(self, progress: Progress) -> None:
+        """What is wrong and no failure, once: a lost worker, a full disk, a damaged checkpoint."""
+        before = self.notes.get(progress.trial, "")
+        if progress.outcome in ("running", "finished", "diverged") and progress.message != before:
+            self.notes[progress.trial] = progress.message
+            label = self.planned[progress.trial].trial.label
+            text = escape(progress.message.removeprefix(before).lstrip("; "))
+            self.console.print(f"[yellow]note[/yellow] {label}: {text}", highlight=False, soft_wrap=True)
+
     def _line(self, progress: Progress) -> str:
         """One line for a trial that has ended."""
         count = f"[{len(self.ended):>{len(str(len(self.planned)))}}/{len(self.planned)}]".replace("[", r"\[")
         label = f"{self.planned[progress.trial].trial.label:<28}"
         if progress.outcome == "failed":
             return f"{count} {label} [red]failed[/red]: {escape(progress.message)}"
+        if progress.outcome == "superseded":
+            return f"{count} {label} [yellow]left to another run[/yellow]: {escape(progress.message)}"
+        if progress.outcome == "stopped":
+            return f"{count} {label} stopped in epoch {progress.epoch + 1}, to go on from its checkpoint"
         note = "[yellow]diverged[/yellow]  " if progress.outcome == "diverged" else ""
         errors = f"train error {_percent(progress.error)}  test error {_percent(progress.test_error)}"
         return f"{count} {label} {note}{errors}  {progress.seconds:6.1f} s   about {self._left()} left"

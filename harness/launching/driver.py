@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 from harness.errors import HarnessError
+from harness.launching.clerk import Clerk
 from harness.launching.job import Job, Progress
 from harness.launching.plan import Plan, Planned
+from harness.launching.stop import Stop
 from harness.specs import Study, Variant
+from harness.storage import Folder
 from harness.tracking import Record
+from harness.tracking.client import StoreAway, patiently
 from harness.tracking.history import newest_journal
-from harness.tracking.journals import trial_directory
 from harness.tracking.store import Store
 
 Report = Callable[[Progress], None]
+Say = Callable[[str], None]
+PATIENCE = 90.0
+"""Seconds for which the driver waits for a store that does not answer, before and after the trials."""
+PATIENCE_STOPPED = 3.0
+"""The same once a user has asked for the end: what is missing then, the next run publishes."""
 
 
 class Launcher(Protocol):
-    """Runs jobs and reports their progress, in whatever order they end."""
+    """Runs jobs and reports their progress, in whatever order they end.
 
-    def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report) -> None: ...
+    Once ``stop`` is true it starts none any more, tells those that run to write a checkpoint, and returns.
+    """
+
+    def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None: ...
 
 
 @dataclass
@@ -33,141 +44,223 @@ class Outcome:
     """What a run came to.
 
     Attributes:
-        trained: Trials that this run trained.
+        trained: Trials that this run trained to their end.
         failed: Messages of the trials that failed, by label.
+        stopped: Labels of the trials that were not trained to their end, since the run was to stop.
         unpublished: Labels of trials that are trained and not yet in the store.
         trouble: What the store answered when it did not take something; empty where all is well.
+        ended: Why the run stopped early, in words; empty where it did not.
         seconds: Wall time of the training of all.
     """
 
     trained: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
     unpublished: list[str] = field(default_factory=list)
     trouble: str = ""
+    ended: str = ""
     seconds: float = 0.0
 
-    @contextmanager
-    def tolerating(self) -> Iterator[None]:
-        """Once trials run, the store's absence is survived: note it and go on."""
-        try:
-            yield
-        except HarnessError as error:
-            self.trouble = str(error)
 
+def execute(
+    plan: Plan,
+    record: Record,
+    storage: Folder,
+    launcher: Launcher,
+    report: Report,
+    stop: Stop | None = None,
+    say: Say = lambda text: None,
+) -> Outcome:
+    """Bring everything in ``plan`` into the record. Trials fail alone; a stop leaves checkpoints.
 
-def execute(plan: Plan, record: Record, home: Path, launcher: Launcher, report: Report) -> Outcome:
-    """Bring everything in ``plan`` into the record. Trials fail alone; an interrupt leaves checkpoints."""
-    study = plan.study
-    record.prepare(study)
-    runs = {identity: run.run_id for identity, run in record.trials().items()}
+    Whoever calls holds the experiment's lock.
+
+    Raises:
+        HarnessError: The store does not answer, before anything was launched.
+    """
+    stop = stop or Stop()
+
+    def waiting(error: StoreAway) -> None:
+        say(f"{error.what}; waiting for it up to {PATIENCE:g} s ...")
+
+    runs = patiently(lambda: _prepare(plan, record, storage), PATIENCE, waiting)
     todo = plan.to_run
-    waiting = [planned for planned in plan.trials if planned.state in ("unpublished", "elsewhere")]
-    for planned in [*todo, *waiting]:
-        if planned.trial.id not in runs:
-            runs[planned.trial.id] = record.create_trial(study, planned.trial)
-    _publish_waiting(waiting, record, home, runs)
-
-    jobs = _jobs(todo, plan, record, home, runs)
-    labels = {planned.trial.id: planned.trial.label for planned in plan.trials}
-    remaining = {variant.name: _left(todo, variant) for variant in study.variants}
     outcome = Outcome()
+    ended: dict[str, Progress] = {}
+    labels = {planned.trial.id: planned.trial.label for planned in plan.trials}
+    remaining = {variant.name: _ids(todo, variant) for variant in plan.study.variants}
     started = time.monotonic()
+    with Clerk() as clerk:
 
-    def follow(progress: Progress) -> None:
-        report(progress)
-        if progress.outcome == "running":
-            return
-        if progress.outcome == "failed":
-            outcome.failed[labels[progress.trial]] = progress.message
-            with outcome.tolerating():
+        def follow(progress: Progress) -> None:
+            report(progress)
+            if progress.outcome == "running":
+                return
+            ended[progress.trial] = progress
+            if progress.outcome in ("failed", "superseded"):
+                outcome.failed[labels[progress.trial]] = progress.message
+            if progress.outcome == "failed":
+                clerk.do(lambda: record.fail(runs[progress.trial], progress.message, progress.trace))
+            for name, left in remaining.items():
+                if progress.trial in left and progress.outcome != "stopped":
+                    left.remove(progress.trial)
+                    if not left:
+                        clerk.do(lambda name=name: _summarise(record, plan.study, name))  # type: ignore[misc]
+
+        def announce() -> None:
+            say("Stopping: running trials write a checkpoint. Once more ends at once.")
+
+        if todo:
+            with stop.on_signals(announce):
+                launcher(_jobs(todo, plan, record, storage, runs), plan.concurrency, follow, stop)
+        outcome.seconds = time.monotonic() - started
+        stop.cancel()
+        clerk.finish(PATIENCE if not stop else PATIENCE_STOPPED)
+    trained = [planned for planned in todo if _how(planned, ended) in ("finished", "diverged")]
+    stopped = [planned for planned in todo if _how(planned, ended) == "stopped"]
+    outcome.trained = len(trained)
+    outcome.stopped = [planned.trial.label for planned in stopped]
+    outcome.unpublished = [planned.trial.label for planned in trained]
+    outcome.ended = stop.reason if stopped else ""
+
+    if stop.hands_off:
+        return outcome
+
+    def settle() -> None:
+        """Do again whatever the store did not take on the way."""
+        record.refresh()
+        recorded = record.trials()
+        for planned in trained:
+            identity = planned.trial.id
+            if recorded[identity].finished or _publish_journal(identity, record, storage, runs):
+                outcome.unpublished = [label for label in outcome.unpublished if label != planned.trial.label]
+        for planned in stopped:
+            _publish_journal(planned.trial.id, record, storage, runs)
+            record.stop(runs[planned.trial.id], outcome.ended or "stopped")
+        for progress in ended.values():
+            if progress.outcome == "failed" and recorded[progress.trial].status != "FAILED":
                 record.fail(runs[progress.trial], progress.message, progress.trace)
-        else:
-            outcome.trained += 1
-        for name, left in remaining.items():
-            if progress.trial in left:
-                left.remove(progress.trial)
-                if not left:
-                    with outcome.tolerating():
-                        _summarise(record, study, [v for v in study.variants if v.name == name])
+        _summarise(record, plan.study)
+        record.note_end(outcome.ended or "it ran all there was to run")
 
     try:
-        if jobs:
-            launcher(jobs, plan.concurrency, follow)
-    finally:
-        outcome.seconds = time.monotonic() - started
-    trained = [planned for planned in todo if planned.trial.label not in outcome.failed]
-    outcome.unpublished = [planned.trial.label for planned in trained]
-    # What follows does again whatever the store did not take on the way.
-    outcome.trouble = ""
-    with outcome.tolerating():
-        record.refresh()
-        left = [planned for planned in trained if not _finished(record, planned)]
-        outcome.unpublished = [planned.trial.label for planned in left]
-        for planned in left:
-            if _publish_journal(planned.trial.id, record, home, runs):
-                outcome.unpublished.remove(planned.trial.label)
-        _summarise(record, study, study.variants)
+        patiently(settle, PATIENCE_STOPPED if stop else PATIENCE, waiting)
+    except HarnessError as error:
+        outcome.trouble = str(error)
     return outcome
 
 
-def _finished(record: Record, planned: Planned) -> bool:
-    run = record.trials().get(planned.trial.id)
-    return run is not None and run.finished
+def _how(planned: Planned, ended: dict[str, Progress]) -> str:
+    """How a trial of this run ended; one that was never started was stopped."""
+    return ended[planned.trial.id].outcome if planned.trial.id in ended else "stopped"
 
 
-def put_aside(plan: Plan, record: Record, home: Path) -> None:
-    """Supersede what is recorded of a plan's trials, for ``--force``: runs by a tag, journals by a new name."""
-    record.supersede([planned.trial.id for planned in plan.trials])
-    for planned in plan.trials:
-        directory = trial_directory(home, planned.trial.id)
-        if directory.exists():
-            number = len(list(directory.parent.glob(f"{directory.name}.superseded-*"))) + 1
-            directory.rename(directory.with_name(f"{directory.name}.superseded-{number}"))
-
-
-def _publish_waiting(waiting: Sequence[Planned], record: Record, home: Path, runs: dict[str, str]) -> None:
+def _prepare(plan: Plan, record: Record, storage: Folder) -> dict[str, str]:
+    """Create what is missing, publish what waits, mend what dead processes left; the runs of the trials by id."""
+    record.prepare(plan.study)
+    runs = {identity: run.run_id for identity, run in record.trials().items()}
+    waiting = [planned for planned in plan.trials if planned.state in ("unpublished", "elsewhere")]
+    for planned in [*plan.to_run, *waiting]:
+        if planned.trial.id not in runs:
+            runs[planned.trial.id] = record.create_trial(plan.study, planned.trial)
     elsewhere = record.elsewhere([p.trial.id for p in waiting if p.state == "elsewhere"])
     for planned in waiting:
-        identity = planned.trial.id
         if planned.state == "elsewhere":
-            record.publish(runs[identity], elsewhere[identity]())
+            record.publish(runs[planned.trial.id], elsewhere[planned.trial.id]())
         else:
-            _publish_journal(identity, record, home, runs)
+            _publish_journal(planned.trial.id, record, storage, runs)
+    mend(record, storage, keep={planned.trial.id for planned in plan.to_run})
     record.refresh()
+    return runs
 
 
-def _publish_journal(identity: str, record: Record, home: Path, runs: dict[str, str]) -> bool:
-    """Whether there was a finished journal to publish."""
-    journal = newest_journal(trial_directory(home, identity))
-    if journal is None or not journal[0].done:
+def mend(record: Record, storage: Folder, keep: set[str]) -> dict[str, str]:
+    """Trials whose runs say RUNNING though their processes are gone: publish what their journals hold, and end them.
+
+    Whoever calls holds the lock, so that nobody runs them.
+
+    Returns:
+        What was done with each, in words, by label.
+    """
+    done = {}
+    for identity, run in record.left_running().items():
+        if identity in keep:
+            continue
+        journal = newest_journal(storage / identity, identity)
+        if journal is not None:
+            record.publish(run.run_id, journal)
+        if journal is not None and journal.done:
+            done[run.name] = "its whole history was published"
+            continue
+        epochs = journal.last_epoch if journal is not None else 0
+        record.stop(run.run_id, f"its process ended; its checkpoint holds {epochs} epochs")
+        done[run.name] = f"stopped, with {epochs} epochs in its checkpoint; `harness run` goes on from there"
+    return done
+
+
+def synchronise(study: Study, record: Record, storage: Folder) -> dict[str, str]:
+    """Publish every journal that the store lacks, end runs that dead processes left, average; trains nothing.
+
+    Returns:
+        What was done with each trial, in words, by label.
+    """
+    record.refresh()
+    runs = record.trials()
+    done = {}
+    for trial in study.trials:
+        run = runs.get(trial.id)
+        if run is not None and not run.finished and _publish_journal(trial.id, record, storage, {trial.id: run.run_id}):
+            done[trial.label] = "its whole history was published"
+    done |= mend(record, storage, keep=set())
+    _summarise(record, study)
+    return done
+
+
+def put_aside(trials: Sequence[str], record: Record, storage: Folder, reason: str) -> None:
+    """Take trials out of the record: runs by a tag, journals by a new name. Nothing is deleted."""
+    record.supersede(trials, reason)
+    names = storage.names()
+    for trial in trials:
+        if trial in names:
+            number = sum(name.startswith(f"{trial}.superseded-") for name in names) + 1
+            (storage / trial).move(storage / f"{trial}.superseded-{number}")
+
+
+def _publish_journal(identity: str, record: Record, storage: Folder, runs: dict[str, str]) -> bool:
+    """Publish what a trial's journal holds; whether that was all of a trial that is done."""
+    journal = newest_journal(storage / identity, identity)
+    if journal is None:
         return False
-    record.publish(runs[identity], journal[0])
-    return True
+    record.publish(runs[identity], journal)
+    return journal.done
 
 
-def _left(todo: Sequence[Planned], variant: Variant) -> set[str]:
+def _ids(todo: Sequence[Planned], variant: Variant) -> set[str]:
     return {planned.trial.id for planned in todo if planned.trial.variant.name == variant.name}
 
 
-def _summarise(record: Record, study: Study, variants: Sequence[Variant]) -> None:
+def _summarise(record: Record, study: Study, only: str | None = None) -> None:
     """Put means on the runs of those variants of which trials are recorded."""
     record.refresh()
-    for variant in variants:
-        histories = record.histories([t.id for t in study.trials if t.variant.name == variant.name])
-        if histories:
-            record.summarise(study, variant, histories)
+    for variant in study.variants:
+        if only in (None, variant.name):
+            histories = record.histories([t.id for t in study.trials if t.variant.name == variant.name])
+            if histories:
+                record.summarise(study, variant, histories)
 
 
-def _jobs(todo: Sequence[Planned], plan: Plan, record: Record, home: Path, runs: dict[str, str]) -> list[Job]:
+def _jobs(todo: Sequence[Planned], plan: Plan, record: Record, storage: Folder, runs: dict[str, str]) -> list[Job]:
     experiment = plan.study.experiment
+    launch = uuid4().hex[:12]
     return [
         Job(
             trial=planned.trial,
             execution=experiment.execution,
             resources=experiment.resources,
-            directory=trial_directory(home.absolute(), planned.trial.id),
+            folder=storage / planned.trial.id,
             uri=record.uri if isinstance(record, Store) else "",
             run_id=runs[planned.trial.id],
+            launch=launch,
             # A whole GPU is a trial's own; cores of one machine share its memory and its clock.
             shared=plan.concurrency > 1 and experiment.resources.gpus < 1,
             size=plan.study.data.size,

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from harness.launching.driver import Report
 from harness.launching.job import Job, attempt
+from harness.launching.stop import Stop
 
 
-def launch(jobs: Sequence[Job], concurrency: int, report: Report) -> None:
+def launch(jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None:
     """Run the jobs in their order."""
     for job in jobs:
-        for progress in attempt(job):
+        for progress in attempt(job, lambda: bool(stop)):
             report(progress)

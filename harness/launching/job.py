@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import time
 import traceback
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.files import checkpoints
+from harness.launching.attempts import Claim, Superseded
 from harness.specs import Execution, Resources, Trial
-from harness.tracking.history import Epoch, History, read_journal
+from harness.storage import Checkpoint, Folder, checkpoints
+from harness.tracking.history import Epoch, History, NewerFormat, OtherTrial, read_journal
 from harness.tracking.outbox import Outbox
 
 if TYPE_CHECKING:
     from harness.training import Training
+    from harness.training.trial import Pause
+
+Stopping = Callable[[], bool]
+"""Whether the trial is to write a checkpoint and end."""
+PATIENCE = 60.0
+"""Seconds for which the last checkpoint is tried where the storage does not take it: nothing else holds its epochs."""
+STOP_SECONDS = 5.0
+"""How long a trial that stops waits for the store: what it does not take is in the checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +32,10 @@ class Job:
     """One trial to run, and all that a worker needs to know for it.
 
     Attributes:
-        directory: The trial's checkpoints, an absolute path.
+        folder: The trial's checkpoints.
         uri: The tracking store; empty for none.
         run_id: The trial's MLflow run, which the driver has created.
+        launch: The driver's run, by which attempts that belong together are known.
         shared: Whether other trials use the device at the same time, so that its times are no measurement.
         size: Height and width of the images.
         revision: The project's git revision.
@@ -36,9 +44,10 @@ class Job:
     trial: Trial
     execution: Execution
     resources: Resources
-    directory: Path
+    folder: Folder
     uri: str
     run_id: str
+    launch: str
     shared: bool
     size: tuple[int, int]
     revision: str
@@ -48,7 +57,8 @@ class Job:
 class Progress:
     """What a launcher tells the display about a trial.
 
-    ``outcome`` is ``running``, ``finished``, ``diverged`` or ``failed``; ``error`` is the online training error.
+    ``outcome`` is ``running``, ``finished``, ``diverged``, ``stopped``, ``superseded`` (another attempt has it) or
+    ``failed``; ``error`` is the online training error. ``message`` says why it failed, or what a user should know.
     """
 
     trial: str
@@ -61,26 +71,46 @@ class Progress:
     trace: str = ""
 
 
-def attempt(job: Job) -> Iterator[Progress]:
+def attempt(job: Job, stopping: Stopping = lambda: False) -> Iterator[Progress]:
     """Run a job; an exception is that trial's failure, reported as its last progress, and nobody else's."""
+    if stopping():
+        yield Progress(job.trial.id, "stopped")
+        return
+    claim: Claim | None = None
+    history: History | None = None
     try:
-        for history in run_job(job):
-            yield _progress(history)
-    except HarnessError as error:
-        yield Progress(job.trial.id, "failed", message=str(error), trace=traceback.format_exc())
+        newest = checkpoints(job.folder)[:1]
+        claim = Claim(job.folder, job.launch, newest[0].position if newest else (0, 0))
+        for history in run_job(job, claim, stopping):
+            if history.done:
+                claim.end(history.outcome)
+            yield _progress(history, claim)
+    except Superseded as error:
+        # Whoever took it over reports its end; this is no failure of the trial.
+        yield Progress(job.trial.id, "superseded", message=str(error))
+        return
     except Exception as error:
-        message = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-        yield Progress(job.trial.id, "failed", message=message, trace=traceback.format_exc())
+        trace = traceback.format_exc()
+        message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {_first_line(error)}"
+        if claim is not None:
+            claim.end("failed", message, trace)
+        yield Progress(job.trial.id, "failed", message=message, trace=trace)
+        return
+    if history is None or not history.done:
+        claim.end("stopped")
+        last = Progress(job.trial.id, "stopped") if history is None else _progress(history, claim)
+        yield Progress(**{**last.__dict__, "outcome": "stopped"})
 
 
-def run_job(job: Job) -> Iterator[History]:
+def run_job(job: Job, claim: Claim, stopping: Stopping = lambda: False) -> Iterator[History]:
     """Train from the newest checkpoint, commit, publish; yields the history after every epoch.
 
-    What is published was committed before, so a history never holds two versions of an epoch.
+    It ends before the trial does where it was told to stop. What is published was committed before.
     """
     # Only who trains pays for torch: planning, and finding that all is recorded, do without.
     from harness.costs import count
     from harness.training import Training
+    from harness.training.troubles import explained
 
     training = Training(job.trial, job.execution, job.resources)
     history = History(
@@ -89,53 +119,110 @@ def run_job(job: Job) -> Iterator[History]:
         costs=count(job.trial.variant, job.size).metrics(),
         provenance=training.provenance() | {"shared": job.shared, "revision": job.revision},
     )
-    resumed = _newest(job.directory, training)
+    resumed = _resume(job, training, claim)
     if resumed is not None:
         history = resumed.model_copy(update={"provenance": _joined(resumed.provenance, history.provenance)})
+    history = history.model_copy(update={"provenance": history.provenance | {"attempts": claim.attempt.number}})
     outbox = Outbox(job.uri, job.run_id) if job.uri else None
     try:
-        yield from _train(job, training, history, outbox)
+        with explained(training):
+            yield from _train(job, training, history, claim, outbox, stopping)
     finally:
         if outbox is not None:
             outbox.close(0)
 
 
-def _train(job: Job, training: Training, history: History, outbox: Outbox | None) -> Iterator[History]:
+def _train(
+    job: Job, training: Training, history: History, claim: Claim, outbox: Outbox | None, stopping: Stopping
+) -> Iterator[History]:
     """The epochs that are left; the last history comes once the outbox has had its time to publish it."""
-    from harness.training.checkpoint import save
+    due = time.monotonic() + job.execution.checkpoint_seconds
 
-    committed = time.monotonic()
-    for number, metrics in training.run() if not history.done else ():
-        history = _extended(history, number, metrics)
-        last = training.diverged or number == job.trial.recipe.epochs
-        if last:
-            history = history.model_copy(update={"outcome": "diverged" if training.diverged else "finished"})
-        if number and (last or time.monotonic() - committed >= job.execution.checkpoint_seconds):
+    def pause() -> Pause:
+        if stopping():
+            return "stop"
+        return "save" if time.monotonic() >= due else "no"
+
+    for measured in training.run(pause) if not history.done else ():
+        if measured is not None:
+            number, metrics = measured
+            history = _extended(history, number, metrics)
+            if training.diverged or number == job.trial.recipe.epochs:
+                history = history.model_copy(update={"outcome": "diverged" if training.diverged else "finished"})
+            elif number == 0:
+                # Measured in the first epoch, whose own row follows at once.
+                continue
+        wanted = pause()
+        if history.done or wanted != "no":
             with training.clocks("record"):
-                save(job.directory, number, history.model_dump_json().encode(), training.state())
-                committed = time.monotonic()
-                if outbox is not None:
+                if _commit(job, training, history, claim, stopping) and outbox is not None:
                     outbox.publish(history)
-        if not last:
+            due = time.monotonic() + job.execution.checkpoint_seconds
+        if history.done:
+            break
+        if measured is not None:
             yield history
+        if wanted == "stop":
+            if outbox is not None:
+                outbox.close(STOP_SECONDS)
+            return
     if outbox is not None:
         outbox.publish(history)
-        outbox.close(job.execution.drain_seconds)
+        if not outbox.close(job.execution.drain_seconds):
+            claim.note(f"the store did not take its history yet: {outbox.last_error or 'it is slow'}")
     yield history
 
 
-def _newest(directory: Path, training: Training) -> History | None:
-    """Put the training at its newest checkpoint that can be read whole; its history, or None."""
+def _commit(job: Job, training: Training, history: History, claim: Claim, stopping: Stopping) -> bool:
+    """Write a checkpoint. Between the ends of a trial one that fails costs nothing: it trains on, and says so.
+
+    Raises:
+        Superseded: The trial is another attempt's now.
+        HarnessError: The last checkpoint cannot be written.
+    """
+    from harness.training.checkpoint import save
+
+    started = time.monotonic()
+    while True:
+        claim.hold()
+        try:
+            checkpoint = Checkpoint(claim.attempt.number, *training.position)
+            save(job.folder, checkpoint, history.model_dump_json().encode(), training.state())
+            return True
+        except HarnessError as error:
+            claim.note(f"no checkpoint in epoch {history.last_epoch + (not history.done)}: {error.what}")
+            if not history.done:
+                return False
+            if stopping() or time.monotonic() - started > PATIENCE:
+                raise
+            time.sleep(1)
+
+
+def _resume(job: Job, training: Training, claim: Claim) -> History | None:
+    """Put the training at its newest checkpoint that can be read whole; its history, or None.
+
+    Raises:
+        HarnessError: A checkpoint is of another trial, or of a newer version.
+    """
     from harness.training.checkpoint import load_state
 
-    for checkpoint in checkpoints(directory):
+    for checkpoint in checkpoints(job.folder):
+        where = f"{job.folder}/{checkpoint.name}"
         try:
-            history, state = read_journal(checkpoint), load_state(checkpoint, training.device)
+            with job.folder.open(checkpoint.name) as file:
+                history = read_journal(file, where, job.trial.id)
+                if not history.done:
+                    training.resume(load_state(file, where, training.device))
+        except (NewerFormat, OtherTrial):
+            raise
         except HarnessError as error:
-            warnings.warn(f"{error}; falling back to the checkpoint before", stacklevel=2)
+            claim.note(f"{checkpoint.name} is damaged ({error.what}); the one before was used")
             continue
-        training.resume(state)
+        if claim.after_death:
+            claim.note(f"its worker was lost; it goes on from epoch {checkpoint.epoch}, step {checkpoint.step}")
         return history
+    if claim.after_death:
+        claim.note("its worker was lost before the first checkpoint; it begins anew")
     return None
 
 
@@ -150,18 +237,23 @@ def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 
 def _extended(history: History, number: int, metrics: dict[str, float]) -> History:
     finite = {key: value if abs(value) < float("inf") else None for key, value in metrics.items()}
-    epoch = Epoch(epoch=number, at=int(time.time() * 1000), metrics=finite)
-    return history.model_copy(update={"epochs": (*history.epochs, epoch)})
+    # The machine's clock may be set back; the record's time never runs backwards.
+    at = max(int(time.time() * 1000), history.epochs[-1].at if history.epochs else 0)
+    return history.model_copy(update={"epochs": (*history.epochs, Epoch(epoch=number, at=at, metrics=finite))})
 
 
-def _progress(history: History) -> Progress:
+def _progress(history: History, claim: Claim) -> Progress:
     last = history.epochs[-1]
-    seconds = sum(last.metrics.get(f"time/{clock}_s") or 0.0 for clock in ("train", "eval"))
     return Progress(
         history.id,
         history.outcome,
         last.epoch,
         last.metrics.get("train/error"),
         last.metrics.get("test/error"),
-        seconds,
+        history.seconds,
+        "; ".join(dict.fromkeys(claim.attempt.notes)),
     )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
 from harness.specs import Degradation, Difference, Study, Trial
 from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
+from harness.specs.identity import digest
+from harness.storage import Folder
 from harness.tracking import Record
 from harness.tracking.history import History, newest_journal
-from harness.tracking.journals import trial_directory
 
 State = Literal["recorded", "unpublished", "elsewhere", "started", "new"]
 STATES: dict[State, str] = {
@@ -49,6 +49,8 @@ class Plan:
     study: Study
     trials: tuple[Planned, ...]
     concurrency: int
+    changes: tuple[str, ...] = ()
+    """What is set otherwise than when the experiment was last run, in words."""
 
     @property
     def to_run(self) -> list[Planned]:
@@ -117,17 +119,28 @@ def _require_reachable(study: Study) -> None:
         )
 
 
-def make_plan(study: Study, record: Record, home: Path, concurrency: int, force: bool = False) -> Plan:
-    """Look every trial up: in the record, in its journal, in other experiments of the same store."""
+def make_plan(
+    study: Study, record: Record, storage: Folder, concurrency: int, force: bool = False, before: Study | None = None
+) -> Plan:
+    """Look every trial up: in the record, in its journal, in other experiments of the same store.
+
+    Args:
+        force: Plan as if nothing were recorded.
+        before: The experiment as it was last run; what is changed since is said.
+
+    Raises:
+        HarnessError: A checkpoint is of a newer version, or of another trial.
+    """
     recorded = record.trials()
     finished = {identity for identity, run in recorded.items() if run.finished} if not force else set()
     todo = [trial for trial in study.trials if trial.id not in finished]
     journals: dict[str, History] = {}
     if not force:
+        there = set(storage.names())
         for trial in todo:
-            journal = newest_journal(trial_directory(home, trial.id))
+            journal = newest_journal(storage / trial.id, trial.id) if trial.id in there else None
             if journal is not None:
-                journals[trial.id] = journal[0]
+                journals[trial.id] = journal
     absent = [trial.id for trial in todo if trial.id not in journals]
     elsewhere = record.elsewhere(absent) if absent and not force else {}
 
@@ -143,12 +156,49 @@ def make_plan(study: Study, record: Record, home: Path, concurrency: int, force:
         elif trial.id in journals:
             journal_done = journals[trial.id].done
             state = "unpublished" if journal_done else "started"
-            done = journals[trial.id].epochs[-1].epoch
+            done = journals[trial.id].last_epoch
         elif trial.id in elsewhere:
             state = "elsewhere"
         left = 0.0 if state not in ("new", "started") else 1 - done / trial.recipe.epochs
         planned.append(Planned(trial, state, left * scale * guess[trial.id], done))
-    return Plan(study, tuple(planned), concurrency)
+    return Plan(study, tuple(planned), concurrency, changes(before, study) if before is not None else ())
+
+
+def changes(before: Study, after: Study) -> tuple[str, ...]:
+    """What two runs of an experiment set differently, one line for each field."""
+    old, new = (_flat(study.model_dump(mode="json", exclude=NO_CHANGE)["experiment"]) for study in (before, after))
+    lines = [
+        f"{key}: {old.get(key, '(none)')} -> {new.get(key, '(none)')}"
+        for key in old | new
+        if old.get(key) != new.get(key)
+    ]
+    for what, were, are in (
+        ("seeds", [str(s) for s in before.experiment.seeds], [str(s) for s in after.experiment.seeds]),
+        ("variants", _named(before), _named(after)),
+    ):
+        gone, added = [x for x in were if x not in are], [x for x in are if x not in were]
+        if gone or added:
+            lines.append(
+                f"{what}: " + "; ".join(f"{w} {', '.join(x)}" for w, x in (("without", gone), ("new", added)) if x)
+            )
+    if before.data.fingerprint != after.data.fingerprint:
+        lines.append(f"the data's content: {before.data.fingerprint} -> {after.data.fingerprint}")
+    return tuple(lines)
+
+
+NO_CHANGE: Any = {"experiment": {"seeds": True, "variants": True, "data": {"root"}}}
+
+
+def _named(study: Study) -> list[str]:
+    """Variants by name, told apart by what they are."""
+    return [f"{variant.name} ({digest(variant.identity(), 6)})" for variant in study.variants]
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    if not isinstance(value, dict):
+        return {prefix.rstrip("."): value}
+    return {key: leaf for name, inside in value.items() for key, leaf in _flat(inside, f"{prefix}{name}.").items()}
 
 
 def estimate(trial: Trial, study: Study) -> float:

@@ -1,7 +1,7 @@
 """The launcher on Ray Tune: each job a Tune trial with its own resources, on reused workers.
 
 Tune schedules and restarts; it keeps no record of ours. A worker that dies is started again by Tune and goes
-on from the trial's own checkpoint.
+on from the trial's own checkpoint, which also knows when to give up.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,9 +21,12 @@ from harness.errors import HarnessError
 from harness.launching.driver import Report
 from harness.launching.job import Job, Progress, attempt
 from harness.launching.resources import cores
+from harness.launching.stop import Stop
 from harness.specs import Resources
 
-RETRIES = 3
+RETRIES = 20
+"""Deaths that Tune forgives a trial; one that dies at the same place is given up sooner (launching/attempts)."""
+STOP_SWITCH_SECONDS = 20.0
 QUIET = {
     # Our own handler decides what an interrupt does.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
@@ -90,18 +94,14 @@ class RayLauncher:
             )
         return min([*fits, self.resources.max_concurrent or fits[0]])
 
-    def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report) -> None:
-        """Run the jobs, started in their order.
-
-        Raises:
-            Interrupted: Passed on; the trials' checkpoints are there.
-        """
+    def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None:
+        """Run the jobs, started in their order."""
         from ray import tune
 
         logging.getLogger("ray").setLevel(logging.ERROR)
         request = {"cpu": self.resources.cpus, "gpu": self.resources.gpus}
-        trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=list(jobs)), request)
-        with TemporaryDirectory(prefix="depthbench-tune-") as scratch:
+        with TemporaryDirectory(prefix="depthbench-tune-") as scratch, _switch(stop) as switch:
+            trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=list(jobs), switch=switch), request)
             tuner = tune.Tuner(
                 trainable,
                 param_space={"job": tune.grid_search(list(range(len(jobs))))},
@@ -109,12 +109,13 @@ class RayLauncher:
                 run_config=tune.RunConfig(
                     name="trials",
                     storage_path=str(Path(scratch).absolute()),
-                    callbacks=[_follower(jobs, report)],
+                    callbacks=[_follower(jobs, report, stop)],
                     failure_config=tune.FailureConfig(max_failures=RETRIES),
                     verbose=0,
                 ),
             )
-            tuner.fit()
+            with suppress(AllStopped):
+                tuner.fit()
 
     def close(self) -> None:
         """Stop the local cluster, where this launcher started it."""
@@ -125,31 +126,114 @@ class RayLauncher:
                 ray.shutdown()
 
 
-def _trainable(config: dict[str, Any], jobs: Sequence[Job]) -> None:
+class AllStopped(BaseException):
+    """No trial runs any more and none is to be started. Not an Exception, which Tune would answer itself."""
+
+
+class _Switch:
+    """Tells workers on any node that the run is to stop: they wait for its one answer."""
+
+    def __init__(self) -> None:
+        import asyncio
+
+        self.stopped = asyncio.Event()
+
+    async def stop(self) -> None:
+        self.stopped.set()
+
+    async def wait(self) -> None:
+        await self.stopped.wait()
+
+
+@contextmanager
+def _switch(stop: Stop) -> Iterator[Any]:
+    """A switch on the cluster that is thrown when ``stop`` is."""
+    import ray
+
+    switch = ray.remote(num_cpus=0, max_concurrency=10_000)(_Switch).remote()
+    over = threading.Event()
+
+    def throw() -> None:
+        # In a thread of its own: in a signal's handler, Ray might be holding a lock that it needs here.
+        while not over.is_set():
+            if stop.wait(0.2):
+                with suppress(Exception):
+                    ray.get(switch.stop.remote(), timeout=STOP_SWITCH_SECONDS)
+                return
+
+    thread = threading.Thread(target=throw, name="switch", daemon=True)
+    thread.start()
+    try:
+        yield switch
+    finally:
+        over.set()
+        thread.join(STOP_SWITCH_SECONDS)
+        with suppress(Exception):
+            ray.kill(switch)
+
+
+_watched: dict[Any, threading.Event] = {}
+"""For a worker's process: the switches that it waits for, and whether they were thrown."""
+
+
+def _thrown(switch: Any) -> threading.Event:
+    """An event that follows a switch; one waiting thread serves all trials of a worker."""
+    import ray
+
+    key = switch._actor_id
+    if key not in _watched:
+        event = _watched[key] = threading.Event()
+
+        def wait() -> None:
+            with suppress(Exception):
+                ray.get(switch.wait.remote())
+                event.set()
+
+        threading.Thread(target=wait, name="switch", daemon=True).start()
+    return _watched[key]
+
+
+def _trainable(config: dict[str, Any], jobs: Sequence[Job], switch: Any) -> None:
     from ray import tune
 
-    for progress in attempt(jobs[config["job"]]):
+    for progress in attempt(jobs[config["job"]], _thrown(switch).is_set):
         tune.report(asdict(progress))
 
 
-def _follower(jobs: Sequence[Job], report: Report) -> Any:
+def _follower(jobs: Sequence[Job], report: Report, stop: Stop) -> Any:
     from ray import tune
 
     class Follower(tune.Callback):
         """Hands what trials report to the driver."""
 
-        def __init__(self, jobs: Sequence[Job], report: Report) -> None:
-            self.jobs, self.report = jobs, report
+        def __init__(self, jobs: Sequence[Job], report: Report, stop: Stop) -> None:
+            self.jobs, self.report, self.stop = jobs, report, stop
+            self.running: set[str] = set()
 
         def __getstate__(self) -> dict[str, Any]:
             """Tune pickles its callbacks to restore them; we never do, and a live display cannot be pickled."""
             return {}
 
+        def on_trial_start(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
+            self.running.add(trial.trial_id)
+
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **_: Any) -> None:
-            self.report(Progress(**{name: result[name] for name in Progress.__dataclass_fields__}))
+            progress = Progress(**{name: result[name] for name in Progress.__dataclass_fields__})
+            self.report(progress)
+            if progress.outcome != "running":
+                self.running.discard(trial.trial_id)
+
+        def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
+            self.running.discard(trial.trial_id)
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
+            self.running.discard(trial.trial_id)
             message = f"its worker died {RETRIES + 1} times; the machine may be short of memory"
             self.report(Progress(self.jobs[trial.config["job"]].trial.id, "failed", message=message, trace=message))
 
-    return Follower(jobs, report)
+        def on_step_end(self, iteration: int, trials: Any, **_: Any) -> None:
+            # Trials that wait would otherwise be started one by one, to stop at once.
+            if self.stop and not self.running:
+                raise AllStopped
+
+    return Follower(jobs, report, stop)

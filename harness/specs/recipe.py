@@ -17,6 +17,11 @@ class Recipe(Spec):
 
     epochs: Annotated[int, Field(gt=0)] = Field(description="The budget, fixed beforehand.")
     batch: Annotated[int, Field(gt=1)] = Field(description="Images in a step; BatchNorm sees exactly these.")
+    micro_batch: Annotated[int, Field(gt=1)] | None = Field(
+        None,
+        description="Images that go through the network at once, where a whole batch does not fit the memory: "
+        "gradients add up to one step per batch, and BatchNorm sees these.",
+    )
     optimiser: Literal["sgd", "adamw"] = "sgd"
     lr: Positive = Field(description="Peak learning rate.")
     momentum: Fraction = Field(0.9, description="For sgd.")
@@ -41,6 +46,8 @@ class Recipe(Spec):
     def _fields_agree(self) -> Recipe:
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) must be less than epochs ({self.epochs})")
+        if self.micro_batch is not None and self.batch % self.micro_batch:
+            raise ValueError(f"micro_batch ({self.micro_batch}) must divide batch ({self.batch})")
         if list(self.milestones) != sorted(set(self.milestones)):
             raise ValueError("milestones must rise")
         if self.nesterov and (self.optimiser != "sgd" or self.momentum == 0):
@@ -99,7 +106,7 @@ class Execution(Spec):
         1, description="Epochs between evaluations; the last epoch is always evaluated."
     )
     checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(
-        10.0, description="Least time between checkpoints, which are written at the end of an epoch."
+        10.0, description="Time between checkpoints, which are written between two steps."
     )
     drain_seconds: Annotated[float, Field(ge=0)] = Field(
         30.0, description="How long a finished trial waits for the store to take its history; its journal keeps it."

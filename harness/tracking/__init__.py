@@ -4,21 +4,47 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.tracking.client import NO_STORE, tracking_uri
+from harness.storage import Folder
+from harness.tracking.client import NO_STORE, open_store, sqlite_file, tracking_uri
 from harness.tracking.journals import Journals
-from harness.tracking.store import Store
+from harness.tracking.store import Store, experiment_names
 
 Record = Store | Journals
 
 
-def open_record(option: str | None, home: Path, name: str, create: bool = True) -> Record:
+def open_record(
+    option: str | None, home: Path, name: str, create: bool = True, storage: Folder | None = None
+) -> Record:
     """The record of an experiment: in the MLflow store that ``option`` or the environment names, else in the home's.
+
+    Args:
+        storage: Where checkpoints are (default: in the home); without MLflow they are the record.
 
     Raises:
         HarnessError: The store does not answer.
     """
     uri = tracking_uri(option, home)
-    return Journals(home, name) if uri == NO_STORE else Store(uri, name, create)
+    if uri == NO_STORE:
+        return Journals(home, name, storage or default_storage(home))
+    return Store(uri, name, create)
 
 
-__all__ = ["Record", "open_record"]
+def default_storage(home: Path) -> Folder:
+    """Where checkpoints are unless ``--storage`` says otherwise."""
+    return Folder.at(home / "trials")
+
+
+def recorded_experiments(option: str | None, home: Path) -> list[str]:
+    """Names of the experiments that are recorded, oldest first.
+
+    Raises:
+        HarnessError: The store does not answer.
+    """
+    uri = tracking_uri(option, home)
+    if uri == NO_STORE:
+        return sorted(path.stem for path in (home / "studies").glob("*.json"))
+    file = sqlite_file(uri)
+    return [] if file is not None and not file.exists() else experiment_names(open_store(uri))
+
+
+__all__ = ["Record", "default_storage", "open_record", "recorded_experiments"]

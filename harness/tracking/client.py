@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -21,9 +22,15 @@ if TYPE_CHECKING:
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
+LASTING = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "PERMISSION_DENIED", "UNAUTHENTICATED", "BAD_REQUEST"}
+"""MLflow's error codes that waiting does not mend."""
 NO_STORE = "none"
 """As a tracking URI: no MLflow at all; the journals of the trials are the record."""
 PROBE_SECONDS = 5
+
+
+class StoreAway(HarnessError):
+    """The store did not answer a call that it may answer later."""
 
 
 def tracking_uri(option: str | None, home: Path) -> str:
@@ -139,13 +146,40 @@ def answering(method: Callable[Arguments, Answer]) -> Callable[Arguments, Answer
         except HarnessError:
             raise
         except Exception as error:
-            raise HarnessError(
+            kind = HarnessError if getattr(error, "error_code", "") in LASTING else StoreAway
+            raise kind(
                 f"the tracking store does not answer: {_first_line(error)}",
                 where="--tracking-uri",
                 remedy="Run the same command again once it does; nothing that was trained is lost.",
             ) from error
 
     return call
+
+
+def patiently(
+    action: Callable[[], Answer], seconds: float, waiting: Callable[[StoreAway], None] = lambda error: None
+) -> Answer:
+    """Repeat ``action``, which may be done twice without harm, until the store answers.
+
+    Args:
+        seconds: For how long.
+        waiting: Told of the first failure.
+
+    Raises:
+        StoreAway: It did not answer in time.
+    """
+    until = time.monotonic() + seconds
+    told = False
+    while True:
+        try:
+            return action()
+        except StoreAway as error:
+            if time.monotonic() >= until:
+                raise
+            if not told:
+                waiting(error)
+                told = True
+            time.sleep(1)
 
 
 def _first_line(error: Exception) -> str:

@@ -6,16 +6,17 @@ run, and what tables are made of: one format, so that each can be rebuilt from t
 
 from __future__ import annotations
 
+import json
 import warnings
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from pydantic import Field
 
 from harness.errors import HarnessError
-from harness.files import checkpoints, unpack
+from harness.files import unpack
 from harness.specs.identity import Spec
 from harness.specs.trial import Trial
+from harness.storage import Folder, checkpoints
 
 FORMAT = 1
 MEMBER = "history.json"
@@ -51,44 +52,87 @@ class History(Spec):
         """Whether the trial has come to its end."""
         return self.outcome != "running"
 
+    @property
+    def last_epoch(self) -> int:
+        """Epochs that were measured."""
+        return self.epochs[-1].epoch if self.epochs else 0
+
+    @property
+    def seconds(self) -> float:
+        """On the training and the evaluation clock."""
+        last = self.epochs[-1].metrics if self.epochs else {}
+        return sum(last.get(f"time/{clock}_s") or 0.0 for clock in ("train", "eval"))
+
+
+class NewerFormat(HarnessError):
+    """Written by a newer version of this project: refused, never skipped or overwritten."""
+
+
+class OtherTrial(HarnessError):
+    """A journal that lies in another trial's folder."""
+
 
 def parse(content: bytes | str, where: str) -> History:
     """A history from its JSON.
 
     Raises:
-        HarnessError: It is no history, or one of a newer version of this project.
+        NewerFormat: It was written by a newer version.
+        HarnessError: It is no history.
     """
     try:
-        history = History.model_validate_json(content)
+        raw = json.loads(content)
+        number = raw["format"]
+        if not isinstance(number, int):
+            raise TypeError("format is no number")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise HarnessError("this is no history", where=where, remedy="The file is damaged.") from error
+    if number > FORMAT:
+        raise NewerFormat(
+            f"written in format {number}; this version reads up to {FORMAT}",
+            where=where,
+            remedy="Upgrade depthbench, or use another --home.",
+        )
+    try:
+        return History.model_validate(raw, strict=False)
     except ValueError as error:
         raise HarnessError(
             "this is no history that this version can read",
             where=where,
             remedy="It was written by another version of depthbench, or is damaged.",
         ) from error
-    if history.format > FORMAT:
-        raise HarnessError(
-            f"written in format {history.format}; this version reads up to {FORMAT}",
+
+
+def read_journal(file: BinaryIO, where: str, trial: str) -> History:
+    """The history inside a checkpoint of ``trial``.
+
+    Raises:
+        NewerFormat: It was written by a newer version.
+        OtherTrial: It belongs to another trial.
+        HarnessError: The file is damaged.
+    """
+    history = parse(unpack(file, MEMBER, where), where)
+    if history.id != trial:
+        raise OtherTrial(
+            f"this is a checkpoint of trial {history.id}, in the folder of trial {trial}",
             where=where,
-            remedy="Upgrade depthbench.",
+            remedy="Move it back to where it belongs; nothing was changed.",
         )
     return history
 
 
-def read_journal(checkpoint: Path) -> History:
-    """The history inside a trial's checkpoint.
+def newest_journal(folder: Folder, trial: str) -> History | None:
+    """The history in a trial's newest readable checkpoint; None where there is none.
 
     Raises:
-        HarnessError: The file is damaged, or of a newer format.
+        NewerFormat: The newest was written by a newer version.
+        OtherTrial: A checkpoint belongs to another trial.
     """
-    return parse(unpack(checkpoint, MEMBER), str(checkpoint))
-
-
-def newest_journal(directory: Path) -> tuple[History, Path] | None:
-    """The history in a trial's newest readable checkpoint, and that checkpoint; None where there is none."""
-    for checkpoint in checkpoints(directory):
+    for checkpoint in checkpoints(folder):
         try:
-            return read_journal(checkpoint), checkpoint
+            with folder.open(checkpoint.name) as file:
+                return read_journal(file, f"{folder}/{checkpoint.name}", trial)
+        except (NewerFormat, OtherTrial):
+            raise
         except HarnessError as error:
             warnings.warn(f"{error}; falling back to the checkpoint before", stacklevel=2)
     return None

@@ -5,26 +5,25 @@ For machines that have no MLflow; it answers the same calls as :class:`harness.t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.files import write_whole
 from harness.specs import Study, Trial, Variant
+from harness.storage import Folder
 from harness.tracking.history import History, newest_journal
 from harness.tracking.store import Recorded
 
 
-def trial_directory(home: Path, trial: str) -> Path:
-    """Where a trial's checkpoints are."""
-    return home / "trials" / trial
-
-
 class Journals:
-    """One experiment whose record is its trials' checkpoints below ``home``."""
+    """One experiment whose record is its trials' checkpoints below ``storage``; its settings are in ``home``."""
 
-    def __init__(self, home: Path, name: str) -> None:
-        self.home, self.name = home, name
+    def __init__(self, home: Path, name: str, storage: Folder) -> None:
+        self.home, self.name, self.storage = home, name, storage
         self.place = str(home)
 
     @property
@@ -34,19 +33,18 @@ class Journals:
 
     def trials(self) -> dict[str, Recorded]:
         """The finished trials by id."""
-        found = {}
-        for directory in sorted((self.home / "trials").glob("*")):
-            journal = newest_journal(directory)
-            if journal is not None and journal[0].done and directory.name == journal[0].id:
-                last = journal[0].epochs[-1].metrics
-                seconds = sum(last.get(f"time/{clock}_s") or 0.0 for clock in ("train", "eval"))
-                found[journal[0].id] = Recorded("", True, seconds)
-        return found
+        return {
+            identity: Recorded("", True, journal.seconds, "FINISHED", name=journal.trial.label)
+            for identity in self.storage.names()
+            if re.fullmatch("[0-9a-f]{12}", identity)
+            and (journal := newest_journal(self.storage / identity, identity)) is not None
+            and journal.done
+        }
 
     def histories(self, trials: Iterable[str]) -> list[History]:
         """The histories of those trials that have one."""
-        journals = (newest_journal(trial_directory(self.home, trial)) for trial in trials)
-        return [journal[0] for journal in journals if journal is not None and journal[0].done]
+        journals = (newest_journal(self.storage / trial, trial) for trial in trials)
+        return [journal for journal in journals if journal is not None and journal.done]
 
     def study(self) -> Study:
         """The experiment as it was last run.
@@ -59,11 +57,39 @@ class Journals:
             raise HarnessError(
                 f"no experiment '{self.name}' is recorded", where=self.place, remedy=f"harness run {self.name}"
             )
-        return Study.model_validate_json(path.read_text())
+        try:
+            return Study.model_validate_json(path.read_text())
+        except (OSError, ValidationError) as error:
+            raise HarnessError(
+                "it does not hold an experiment that this version can read",
+                where=str(path),
+                remedy="Run the experiment again: nothing that is trained is trained twice.",
+            ) from error
 
     @property
     def _study_path(self) -> Path:
         return self.home / "studies" / f"{self.name}.json"
+
+    @property
+    def _lease_path(self) -> Path:
+        return self.home / "locks" / f"{self.name}.json"
+
+    def create(self, study: Study) -> None:
+        """Nothing is needed before the lock."""
+
+    def lease(self) -> str:
+        """Who holds the experiment, as :mod:`harness.tracking.lock` wrote it."""
+        try:
+            return self._lease_path.read_text()
+        except OSError:
+            return ""
+
+    def write_lease(self, content: str) -> None:
+        """Put another lease in its place."""
+        if content:
+            write_whole(self._lease_path, content.encode())
+        else:
+            self._lease_path.unlink(missing_ok=True)
 
     def prepare(self, study: Study) -> None:
         """Keep the study."""
@@ -83,11 +109,25 @@ class Journals:
     def publish(self, run_id: str, history: History) -> None:
         """The journal is the record."""
 
-    def supersede(self, trials: Iterable[str]) -> None:
+    def supersede(self, trials: Iterable[str], reason: str) -> None:
         """The driver puts the journal aside."""
 
     def fail(self, run_id: str, message: str, trace: str) -> None:
-        """The summary names it."""
+        """The trial's own attempt says it."""
+
+    def traceback(self, run_id: str) -> str:
+        """The trial's own attempt has it."""
+        return ""
+
+    def stop(self, run_id: str, reason: str) -> None:
+        """The trial's own attempt says it."""
+
+    def left_running(self) -> dict[str, Recorded]:
+        """There are no runs."""
+        return {}
+
+    def note_end(self, reason: str) -> None:
+        """The command line has said it."""
 
     def summarise(self, study: Study, variant: Variant, histories: Sequence[History]) -> None:
         """There is no UI to compare variants in."""

@@ -1,8 +1,8 @@
 """The outbox: a trial's history to its MLflow run, in the background, as often as it takes.
 
-It sends only what a checkpoint has committed, with the original timestamps. After a restart it sends the whole
-history again: MLflow stores one (key, value, timestamp, step) once. A run is FINISHED only after all of it is
-there.
+It sends only what a checkpoint has committed, with the original timestamps. After a restart it asks which epochs
+are there already and sends the others; where an answer was lost and it sends twice, MLflow stores one (key, value,
+timestamp, step) once. A run is FINISHED only after all of it is there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from harness.specs.identity import Spec
@@ -44,18 +44,43 @@ class Publisher:
 
     def __init__(self, client: MlflowClient, run_id: str) -> None:
         self.client, self.run_id = client, run_id
-        self.sent_epochs = 0
+        self.stored: set[int] = set()
         self.introduced = False
 
     def send(self, history: History) -> None:
-        """Parameters and data set once, then the epochs that were not sent yet."""
+        """Parameters and data set once, then the epochs that are not stored yet.
+
+        An epoch that was trained again, since its checkpoint was damaged, has the same results and another time:
+        the first one stays.
+        """
         if not self.introduced:
             self._introduce(history)
-        new = history.epochs[self.sent_epochs :]
-        metrics = [metric for epoch in new for metric in _metrics(epoch.epoch, epoch.at, epoch.metrics)]
-        for start in range(0, len(metrics), METRICS_PER_BATCH):
-            self.client.log_batch(self.run_id, metrics=metrics[start : start + METRICS_PER_BATCH])
-        self.sent_epochs = len(history.epochs)
+        # An epoch is never split over two batches, each of which is stored whole or not at all.
+        batch: list[Metric] = []
+        epochs: set[int] = set()
+        for epoch in history.epochs:
+            if epoch.epoch in self.stored:
+                continue
+            metrics = list(_metrics(epoch.epoch, epoch.at, epoch.metrics))
+            if len(batch) + len(metrics) > METRICS_PER_BATCH:
+                self._log(batch, epochs)
+                batch, epochs = [], set()
+            batch += metrics
+            epochs.add(epoch.epoch)
+        self._log(batch, epochs)
+
+    def _log(self, batch: list[Metric], epochs: set[int]) -> None:
+        if batch:
+            self.client.log_batch(self.run_id, metrics=batch)
+            self.stored |= epochs
+
+    def _stored(self, history: History, known: Collection[str]) -> set[int]:
+        """Epochs that the run holds already, from a process that is gone: one metric of each tells."""
+        keys: dict[str, set[int]] = {}
+        for epoch in history.epochs:
+            keys.setdefault(min(epoch.metrics), set()).add(epoch.epoch)
+        rows = {key: self.client.get_metric_history(self.run_id, key) for key in keys if key in known}
+        return {row.step for key in rows for row in rows[key] if row.step in keys[key]}
 
     def finish(self, history: History) -> None:
         """Send what is left, put the history and its parts beside it as artifacts, and end the run."""
@@ -70,7 +95,14 @@ class Publisher:
     def _introduce(self, history: History) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
+        run = self.client.get_run(self.run_id)
+        self.stored = self._stored(history, run.data.metrics)
+        if run.info.status == "FINISHED" and not history.done:
+            raise RuntimeError("this run is finished already; what an older attempt sends is not wanted")
         self.client.update_run(self.run_id, status="RUNNING")
+        for tag in {"stopped", "error"} & run.data.tags.keys():
+            # Of an attempt before this one.
+            self.client.delete_tag(self.run_id, tag)
         params = _params(flat_params(history.trial))
         at = history.epochs[0].at if history.epochs else int(time.time() * 1000)
         costs = {key: value for key, value in history.costs.items() if not isinstance(value, str)}
@@ -113,7 +145,7 @@ class Outbox:
         self.uri, self.run_id = uri, run_id
         self._newest: History | None = None
         self._wake = threading.Condition()
-        self._closing = False
+        self._closing = self._abandoned = False
         self._finished = threading.Event()
         self.last_error = ""
         self._thread = threading.Thread(target=self._work, name=f"outbox {run_id}", daemon=True)
@@ -126,16 +158,20 @@ class Outbox:
             self._wake.notify()
 
     def close(self, seconds: float) -> bool:
-        """Wait until all is sent and, where the trial is done, its run is ended.
+        """Wait until all is sent and, where the trial is done, its run is ended; then give up.
 
         Returns:
-            False where the store did not take it in time; the journal still holds it, and the next
+            False where the store did not take it in time; the journal still holds it, and the driver or the next
             ``harness run`` publishes it.
         """
         with self._wake:
             self._closing = True
             self._wake.notify()
-        return self._finished.wait(seconds)
+        sent = self._finished.wait(seconds)
+        with self._wake:
+            self._abandoned = True
+            self._wake.notify()
+        return sent
 
     def _work(self) -> None:
         publisher: Publisher | None = None
@@ -157,5 +193,7 @@ class Outbox:
             except Exception as error:
                 # Whatever the store's trouble is, the journal keeps the history; try again, more and more slowly.
                 self.last_error = str(error).partition("\n")[0]
-                time.sleep(wait)
+                with self._wake:
+                    if self._wake.wait_for(lambda: self._abandoned, wait):
+                        return
                 wait = min(2 * wait, LONGEST_WAIT)

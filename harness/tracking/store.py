@@ -18,27 +18,41 @@ from harness.errors import HarnessError, nearest
 from harness.specs import Study, Trial, Variant
 from harness.specs.identity import digest
 from harness.tracking.client import answering, open_store, sqlite_file, without_password
-from harness.tracking.history import MEMBER, History, parse
+from harness.tracking.history import FORMAT, MEMBER, History, NewerFormat, parse
 from harness.tracking.means import mean_metrics
 from harness.tracking.outbox import Publisher, flat_params
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Run
 
 KIND = "depthbench.kind"
+FORMAT_TAG = "depthbench.format"
+LOCK = "depthbench.lock"
 STUDY_FILE = "study.json"
 SUPERSEDED = "superseded"
 REPORT = "report"
+TRACEBACK = "traceback.txt"
 READERS = 8
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A trial's run in MLflow; ``seconds`` on its training and evaluation clocks."""
+    """A trial's run in MLflow.
+
+    Attributes:
+        seconds: On its training and evaluation clocks.
+        status: MLflow's, such as RUNNING.
+        error: Why it failed or stopped.
+        name: Of the trial, for a person.
+    """
 
     run_id: str
     finished: bool
     seconds: float = 0.0
+    status: str = ""
+    error: str = ""
+    name: str = ""
 
 
 class Store:
@@ -69,6 +83,13 @@ class Store:
                 remedy=f"Restore it (mlflow experiments restore -x {found.experiment_id}), or choose another name.",
             )
         if found is not None:
+            number = found.tags.get(FORMAT_TAG, "1")
+            if number.isdigit() and int(number) > FORMAT:
+                raise NewerFormat(
+                    f"the experiment '{name}' is recorded in format {number}; this version reads up to {FORMAT}",
+                    where=without_password(uri),
+                    remedy="Upgrade depthbench, or use another --home; nothing was changed.",
+                )
             self.experiment_id = found.experiment_id
 
     @property
@@ -124,7 +145,11 @@ class Store:
             known = found.get(run.data.tags["trial"])
             if known is None or finished or not known.finished:
                 seconds = sum(run.data.metrics.get(f"time/{clock}_s", 0.0) for clock in ("train", "eval"))
-                found[run.data.tags["trial"]] = Recorded(run.info.run_id, finished, seconds)
+                tags = run.data.tags
+                error = tags.get("error") or tags.get("stopped", "")
+                found[tags["trial"]] = Recorded(
+                    run.info.run_id, finished, seconds, run.info.status, error, run.info.run_name
+                )
         return found
 
     @answering
@@ -178,8 +203,7 @@ class Store:
         """
         reports = self.runs(REPORT)
         if not reports:
-            all_of_them = self.client.search_experiments() if hasattr(self, "client") else []
-            ours = [experiment.name for experiment in all_of_them if KIND in experiment.tags]
+            ours = experiment_names(self.client) if hasattr(self, "client") else []
             raise HarnessError(
                 f"no experiment '{self.name}' is recorded",
                 where=self.place,
@@ -190,14 +214,35 @@ class Store:
     # --- writing (the driver's part) ---------------------------------------------------------------------------
 
     @answering
+    def create(self, study: Study) -> None:
+        """Create the experiment where it is missing."""
+        if self.experiment_id is not None:
+            return
+        file = sqlite_file(self.uri)
+        # A server places artifacts itself; beside SQLite they go into the home.
+        location = None if file is None else (file.parent.absolute() / "artifacts" / self.name).as_uri()
+        note = f"**{study.experiment.question}** No verdict yet."
+        tags = {KIND: "experiment", FORMAT_TAG: str(FORMAT), "mlflow.note.content": note}
+        found = self.client.get_experiment_by_name(self.name)
+        self.experiment_id = found.experiment_id if found else self.client.create_experiment(self.name, location, tags)
+
+    @answering
+    def lease(self) -> str:
+        """Who holds the experiment, as :mod:`harness.tracking.lock` wrote it."""
+        assert self.experiment_id is not None
+        return str(self.client.get_experiment(self.experiment_id).tags.get(LOCK, ""))
+
+    @answering
+    def write_lease(self, content: str) -> None:
+        """Put another lease in its place."""
+        assert self.experiment_id is not None
+        self.client.set_experiment_tag(self.experiment_id, LOCK, content)
+
+    @answering
     def prepare(self, study: Study) -> None:
         """Create what is missing of the experiment, its report run and a run per variant; keep the study."""
-        if self.experiment_id is None:
-            file = sqlite_file(self.uri)
-            # A server places artifacts itself; beside SQLite they go into the home.
-            location = None if file is None else (file.parent.absolute() / "artifacts" / self.name).as_uri()
-            tags = {KIND: "experiment", "mlflow.note.content": f"**{study.experiment.question}** No verdict yet."}
-            self.experiment_id = self.client.create_experiment(self.name, location, tags)
+        self.create(study)
+        self.refresh()
         reports = self.runs(REPORT)
         run_id = reports[-1].info.run_id if reports else self._create(REPORT, REPORT, {})
         self.client.log_text(run_id, study.record_json(), STUDY_FILE)
@@ -249,24 +294,47 @@ class Store:
 
     @answering
     def publish(self, run_id: str, history: History) -> None:
-        """Record a finished history that its own trial could not record."""
-        Publisher(self.client, run_id).finish(history)
+        """Record a history that its own trial could not record; one that is done ends the run."""
+        publisher = Publisher(self.client, run_id)
+        publisher.finish(history) if history.done else publisher.send(history)
 
     @answering
-    def supersede(self, trials: Iterable[str]) -> None:
+    def supersede(self, trials: Iterable[str], reason: str) -> None:
         """Take those trials' runs out of the record by a tag, in every experiment of the store; nothing is deleted."""
         wanted = set(trials)
         for run in self._search([experiment.experiment_id for experiment in self.client.search_experiments()]):
             if run.data.tags.get("trial") in wanted and SUPERSEDED not in run.data.tags:
-                self.client.set_tag(run.info.run_id, SUPERSEDED, "true")
+                self.client.set_tag(run.info.run_id, SUPERSEDED, reason)
         self.refresh()
 
     @answering
     def fail(self, run_id: str, message: str, trace: str) -> None:
         """Mark a trial's run as failed, with the traceback as an artifact."""
-        self.client.log_text(run_id, trace, "traceback.txt")
+        self.client.log_text(run_id, trace, TRACEBACK)
         self.client.set_tag(run_id, "error", message[:500])
         self.client.set_terminated(run_id, "FAILED")
+
+    @answering
+    def traceback(self, run_id: str) -> str:
+        """Of a failed trial."""
+        return self._artifact(run_id, TRACEBACK).decode(errors="replace")
+
+    @answering
+    def stop(self, run_id: str, reason: str) -> None:
+        """Say of a trial's run that nobody trains it at present; the next ``harness run`` goes on with it."""
+        self.client.set_tag(run_id, "stopped", reason)
+        self.client.set_terminated(run_id, "KILLED")
+
+    @answering
+    def left_running(self) -> dict[str, Recorded]:
+        """Trials whose runs say that they run or will: whoever holds the lock knows better."""
+        self.refresh()
+        return {trial: run for trial, run in self.trials().items() if run.status in ("RUNNING", "SCHEDULED")}
+
+    @answering
+    def note_end(self, reason: str) -> None:
+        """Say on the run ``report`` how the last ``harness run`` came to its end."""
+        self.client.set_tag(self.runs(REPORT)[-1].info.run_id, "ended", reason)
 
     @answering
     def summarise(self, study: Study, variant: Variant, histories: Sequence[History]) -> None:
@@ -303,6 +371,13 @@ class Store:
         self.client.log_artifacts(run_id, str(directory))
         self.client.set_terminated(run_id, "FINISHED")
         self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", headline)
+
+
+@answering
+def experiment_names(client: MlflowClient) -> list[str]:
+    """Of the experiments in a store that are ours, oldest first."""
+    found = client.search_experiments(order_by=["creation_time ASC"])
+    return [experiment.name for experiment in found if KIND in experiment.tags]
 
 
 def _identity(study: Study, variant: Variant) -> str:

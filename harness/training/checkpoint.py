@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 from io import BytesIO
-from pathlib import Path
-from typing import Any
+from pickle import UnpicklingError
+from typing import Any, BinaryIO
 
 import torch
 
-from harness.files import CHECKPOINT, checkpoints, pack, unpack, write_whole
+from harness.errors import HarnessError
+from harness.files import pack, unpack
+from harness.storage import Checkpoint, Folder, checkpoints
 
 KEPT = 2
 
 
-def save(directory: Path, epoch: int, history: bytes, state: dict[str, Any]) -> None:
+def save(folder: Folder, checkpoint: Checkpoint, history: bytes, state: dict[str, Any]) -> None:
     """Commit history and tensors together, then drop all but the last two checkpoints.
 
     Raises:
-        HarnessError: The directory cannot be written to.
+        HarnessError: The folder cannot be written to.
     """
     tensors = BytesIO()
     torch.save(state, tensors)
-    content = pack({"history.json": history, "state.pt": tensors.getvalue()})
-    write_whole(directory / CHECKPOINT.format(epoch=epoch), content)
-    for old in checkpoints(directory)[KEPT:]:
-        old.unlink(missing_ok=True)
+    folder.write(checkpoint.name, pack({"history.json": history, "state.pt": tensors.getvalue()}))
+    for old in checkpoints(folder)[KEPT:]:
+        folder.remove(old.name)
 
 
-def load_state(checkpoint: Path, device: torch.device) -> dict[str, Any]:
+def load_state(file: BinaryIO, where: str, device: torch.device) -> dict[str, Any]:
     """The tensors of a checkpoint.
 
     Raises:
-        HarnessError: The file is damaged.
+        HarnessError: The file is damaged, or holds objects other than tensors and plain values.
     """
-    state: dict[str, Any] = torch.load(BytesIO(unpack(checkpoint, "state.pt")), map_location=device, weights_only=True)
+    tensors = BytesIO(unpack(file, "state.pt", where))
+    try:
+        state: dict[str, Any] = torch.load(tensors, map_location=device, weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise HarnessError(f"its tensors cannot be loaded safely ({reason})", where=where) from error
     return state

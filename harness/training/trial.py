@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,28 @@ from harness.training.diagnostics import GradientNorms
 from harness.training.optim import learning_rate, optimiser
 
 Metrics = dict[str, float]
+Pause = Literal["no", "save", "stop"]
+"""What is wanted between two steps: to go on, a pause to save the state, or an end as soon as that is saved."""
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass
+class UnderWay:
+    """What an epoch that is not over has come to, beside the state of network and optimiser.
+
+    Attributes:
+        clock: The training clock when the epoch began.
+        sums: Summed loss, wrong predictions and images so far, on the device.
+        step: Steps done, which is also the position in the data.
+        at_start: Gradient norms before the first update, in the first epoch.
+        gradients: Gradient norms of the last step, once that is done.
+    """
+
+    clock: float
+    sums: Tensor
+    step: int = 0
+    at_start: dict[str, Tensor] = field(default_factory=dict)
+    gradients: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Training:
@@ -59,27 +81,35 @@ class Training:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.recipe.precision == "fp16")
         self.gradients = GradientNorms(self.network)
         self.epochs_done = 0
+        self.under_way: UnderWay | None = None
         self.diverged = False
+        self._batches: Iterator[tuple[Tensor, Tensor]] | None = None
 
-    def run(self) -> Iterator[tuple[int, Metrics]]:
+    @property
+    def position(self) -> tuple[int, int]:
+        """(epochs done, steps done in the next)."""
+        return self.epochs_done, self.under_way.step if self.under_way else 0
+
+    def run(self, pause: Callable[[], Pause] = lambda: "no") -> Iterator[tuple[int, Metrics] | None]:
         """(epoch, metrics) after each epoch that is left; epoch 0 comes first, measured before the first update.
 
         Ends early, as a result and not as a crash, once the loss is not finite.
+
+        Args:
+            pause: Asked after every step. Where it wants a pause, None is yielded: :meth:`state` may be taken,
+                and a trial that is to stop is left there.
         """
         for epoch in range(self.epochs_done + 1, self.recipe.epochs + 1):
-            before = self.clocks.seconds["train"]
-            with self.clocks("train"):
-                at_start, metrics = self._train(epoch)
-            if at_start:
-                yield 0, at_start
-            seconds = self.clocks.seconds["train"] - before
-            self.diverged = not math.isfinite(metrics["train/loss"])
-            if self.diverged or epoch % self.execution.evaluate_every == 0 or epoch == self.recipe.epochs:
-                with self.clocks("eval"):
-                    evaluated = self._evaluate()
-                metrics |= evaluated
-                # The last update may be the one that diverges: no later step would show it.
-                self.diverged |= epoch == self.recipe.epochs and not all(map(math.isfinite, evaluated.values()))
+            while not self._train(epoch, pause):
+                yield None
+            assert self.under_way is not None
+            while (evaluated := self._evaluate_if_due(epoch, pause)) is None:
+                yield None
+            under_way, self.under_way = self.under_way, None
+            if under_way.at_start:
+                yield 0, _numbers(under_way.at_start)
+            seconds = self.clocks.seconds["train"] - under_way.clock
+            metrics = self._metrics(under_way, epoch) | evaluated
             metrics |= {f"time/{name}_s": value for name, value in self.clocks.seconds.items()}
             metrics |= {"time/epoch_s": seconds, "time/images_per_s": len(self.splits["train"]) / seconds}
             self.epochs_done = epoch
@@ -87,46 +117,83 @@ class Training:
             if self.diverged:
                 return
 
-    def _train(self, epoch: int) -> tuple[Metrics, Metrics]:
-        """One epoch; sums stay on the device until its end. Returns (metrics before the first update, of the epoch)."""
-        self.model.train()
-        sums = torch.zeros(3, device=self.device, dtype=torch.float64)
-        at_start: dict[str, Tensor] = {}
-        gradients: dict[str, Tensor] = {}
-        step = (epoch - 1) * self.steps
-        lr = self.recipe.lr
-        for images, labels in self.splits["train"].epoch(self.recipe, self.trial.seed, epoch):
-            lr = learning_rate(self.recipe, step, self.steps)
-            for group in self.optimiser.param_groups:
-                group["lr"] = lr
-            self.optimiser.zero_grad(set_to_none=True)
+    def _metrics(self, under_way: UnderWay, epoch: int) -> Metrics:
+        """Of an epoch that was trained whole."""
+        rates = _rates("train/loss", "train/error", under_way.sums)
+        lr = learning_rate(self.recipe, epoch * self.steps - 1, self.steps)
+        return rates | _numbers(under_way.gradients) | {"optim/lr": lr}
+
+    def _train(self, epoch: int, pause: Callable[[], Pause]) -> bool:
+        """Train to the end of an epoch (True) or to the next pause in it; sums stay on the device meanwhile."""
+        with self.clocks("train"):
+            if self.under_way is None:
+                sums = torch.zeros(3, device=self.device, dtype=torch.float64)
+                self.under_way = UnderWay(self.clocks.seconds["train"], sums)
+            if self._batches is None:
+                steps = range(self.under_way.step, self.steps)
+                self._batches = self.splits["train"].epoch(self.recipe, self.trial.seed, epoch, steps)
+            self.model.train()
+            for images, labels in self._batches:
+                self._step(images, labels, (epoch - 1) * self.steps + self.under_way.step, self.under_way)
+                self.under_way.step += 1
+                if self.under_way.step < self.steps and pause() != "no":
+                    return False
+            self._batches = None
+            return True
+
+    def _step(self, images: Tensor, labels: Tensor, step: int, under_way: UnderWay) -> None:
+        """One update, from the gradient of the whole batch."""
+        lr = learning_rate(self.recipe, step, self.steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        self.optimiser.zero_grad(set_to_none=True)
+        for part, targets in micro_batches(images, labels, self.recipe.micro_batch):
             with self._autocast():
-                logits = self.model(images)
-                loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-            self.scaler.scale(loss).backward()
-            if self.scaler.is_enabled():
-                self.scaler.unscale_(self.optimiser)
-            if step in (0, epoch * self.steps - 1):
-                # Before clipping, which would hide what is looked for.
-                gradients = self.gradients.measure()
-                at_start = gradients if step == 0 else at_start
-            if self.recipe.clip_grad_norm is not None:
-                torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_grad_norm)
-            self.scaler.step(self.optimiser)
-            self.scaler.update()
-            sums += _sums(logits.detach(), labels, loss.detach() * len(labels))
-            step += 1
-        metrics = _rates("train/loss", "train/error", sums) | _numbers(gradients) | {"optim/lr": lr}
-        return _numbers(at_start), metrics
+                logits = self.model(part)
+                loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
+            under_way.sums += _sums(logits.detach(), targets, loss.detach() * len(targets))
+            share = len(targets) / len(labels)
+            self.scaler.scale(loss if share == 1 else loss * share).backward()
+        if self.scaler.is_enabled():
+            self.scaler.unscale_(self.optimiser)
+        if step == 0 or under_way.step == self.steps - 1:
+            # Before clipping, which would hide what is looked for.
+            under_way.gradients = self.gradients.measure()
+            if step == 0:
+                under_way.at_start = under_way.gradients
+        if self.recipe.clip_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_grad_norm)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+    def _evaluate_if_due(self, epoch: int, pause: Callable[[], Pause]) -> Metrics | None:
+        """What evaluation gives (nothing where it is not due); None where the trial is to stop in its middle."""
+        assert self.under_way is not None
+        last = epoch == self.recipe.epochs
+        loss = float(self.under_way.sums[0])
+        self.diverged = not math.isfinite(loss)
+        if not (self.diverged or last or epoch % self.execution.evaluate_every == 0):
+            return {}
+        with self.clocks("eval"):
+            evaluated = self._evaluate(pause)
+        # The last update may be the one that diverges: no later step would show it.
+        if evaluated and last:
+            self.diverged |= not all(map(math.isfinite, evaluated.values()))
+        return evaluated
 
     @torch.inference_mode()
-    def _evaluate(self) -> Metrics:
-        """Errors and losses in eval mode on un-augmented images; of training they are called clean."""
+    def _evaluate(self, pause: Callable[[], Pause]) -> Metrics | None:
+        """Errors and losses in eval mode on un-augmented images; of training they are called clean.
+
+        It has no state worth saving: a trial that stops in it evaluates anew.
+        """
         self.model.eval()
         metrics: Metrics = {}
         for name, batches in self.splits.items():
             sums = torch.zeros(3, device=self.device, dtype=torch.float64)
             for images, labels in batches.in_order():
+                if pause() == "stop":
+                    return None
                 with self._autocast():
                     logits = self.model(images)
                     loss = F.cross_entropy(logits, labels, reduction="sum")
@@ -147,6 +214,7 @@ class Training:
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
             "epochs_done": self.epochs_done,
+            "under_way": None if self.under_way is None else asdict(self.under_way),
             "seconds": dict(self.clocks.seconds),
         }
 
@@ -156,6 +224,7 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
         self.epochs_done = state["epochs_done"]
+        self.under_way = None if state["under_way"] is None else UnderWay(**state["under_way"])
         self.clocks.seconds = dict(state["seconds"])
 
     def provenance(self) -> dict[str, Any]:
@@ -164,6 +233,19 @@ class Training:
         kernels = "deterministic" if self.execution.deterministic else "autotuned"
         described["kernels"] = kernels + ", compiled" * self.execution.compile
         return described | {"precision": self.recipe.precision, "execution": self.execution.model_dump(mode="json")}
+
+
+def micro_batches(images: Tensor, labels: Tensor, size: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """A batch in parts of ``size`` whose gradients add up to one update; a single left-over image joins a part."""
+    if size is None or len(labels) <= size:
+        yield images, labels
+        return
+    whole, left = divmod(len(labels), size)
+    sizes = [size] * whole + [left] * (left > 0)
+    if left == 1:
+        # BatchNorm has no variance of a single value.
+        sizes[-2:] = [size + 1]
+    yield from zip(images.split(sizes), labels.split(sizes), strict=True)
 
 
 def _sums(logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:

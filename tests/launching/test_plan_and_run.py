@@ -6,15 +6,13 @@ import pytest
 from rich.console import Console
 
 from harness.errors import HarnessError
-from harness.files import checkpoints
 from harness.launching.display import Display
-from harness.launching.job import Progress, _joined, _newest
+from harness.launching.job import Progress, _joined
 from harness.launching.plan import check, make_plan
 from harness.specs import Resources
-from harness.tracking import open_record
+from harness.storage import Folder
 from harness.tracking.history import newest_journal
-from harness.tracking.journals import Journals, trial_directory
-from harness.training import Training
+from harness.tracking.journals import Journals
 from harness.verbs import Settings, collect, parse_seeds, run
 
 QUIET = Console(file=io.StringIO(), width=140)
@@ -33,6 +31,11 @@ def _untimed(results):
     frame = results.epochs
     volatile = [c for c in frame.columns if c.startswith("time/")] + ["at", "shared"]
     return frame.drop(columns=volatile)
+
+
+def _new_plan(study, home):
+    storage = Folder.at(home / "trials")
+    return make_plan(study, Journals(home, "quick", storage), storage, 2)
 
 
 def test_inline_run_records_everything_once(quick_study, settings):
@@ -62,7 +65,7 @@ def test_added_seeds_run_only_what_is_missing(quick_study, settings):
     here = settings(uri="none")
     run(quick_study(), here, QUIET)
     more = quick_study(seeds=[100, 101, 102])
-    plan = make_plan(more, open_record("none", here.home, "quick"), here.home, 1)
+    plan = make_plan(more, here.record("quick"), here.folder, 1)
     assert [p.trial.seed for p in plan.to_run] == [102] * 4
     assert run(more, here, QUIET).trained == 4
 
@@ -71,7 +74,7 @@ def test_two_experiments_share_a_trial(quick_study, settings):
     here = settings()
     run(quick_study(), here, QUIET)
     other = quick_study(name="other", question="Another?")
-    plan = make_plan(other, open_record(None, here.home, "other"), here.home, 1)
+    plan = make_plan(other, here.record("other"), here.folder, 1)
     assert {p.state for p in plan.trials} == {"unpublished"}
     assert run(other, here, QUIET).trained == 0
     first, second = collect("quick", here)[0], collect("other", here)[0]
@@ -83,7 +86,7 @@ def test_a_trial_recorded_elsewhere_needs_no_journal(quick_study, settings, tmp_
     run(quick_study(), here, QUIET)
     (here.home / "trials").rename(tmp_path / "away")
     other = quick_study(name="other")
-    plan = make_plan(other, open_record(None, here.home, "other"), here.home, 1)
+    plan = make_plan(other, here.record("other"), here.folder, 1)
     assert {p.state for p in plan.trials} == {"elsewhere"}
     assert run(other, here, QUIET).trained == 0
     assert collect("other", here)[0].missing == []
@@ -105,9 +108,9 @@ def test_forced_trials_do_not_come_back_from_another_experiment(quick_study, set
     study = quick_study(seeds=[100])
     from harness.launching.driver import put_aside
 
-    record = open_record(None, here.home, "quick")
-    put_aside(make_plan(study, record, here.home, 1, force=True), record, here.home)
-    plan = make_plan(study, open_record(None, here.home, "quick"), here.home, 1)
+    record = here.record("quick")
+    put_aside([trial.id for trial in study.trials], record, here.folder, "a test")
+    plan = make_plan(study, here.record("quick"), here.folder, 1)
     assert {p.state for p in plan.trials} == {"new"}
 
 
@@ -124,18 +127,18 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(quick_study, settings):
     from harness.launching.driver import execute
     from harness.launching.inline import launch
 
-    record = Journals(here.home, "quick")
-    plan = make_plan(study, record, here.home, 1)
+    record = here.record("quick")
+    plan = make_plan(study, record, here.folder, 1)
     with pytest.raises(Stop):
-        execute(plan, record, here.home, launch, stopping)
+        execute(plan, record, here.folder, launch, stopping)
     first = plan.to_run[0].trial
-    journal, _ = newest_journal(trial_directory(here.home, first.id))
+    journal = newest_journal(here.folder / first.id, first.id)
     assert journal.epochs[-1].epoch == 1
-    states = {p.trial.id: p.state for p in make_plan(study, record, here.home, 1).trials}
+    states = {p.trial.id: p.state for p in make_plan(study, record, here.folder, 1).trials}
     assert states[first.id] == "started"
     stopped_at = journal.epochs[-1].at
     run(study, here, QUIET)
-    whole, _ = newest_journal(trial_directory(here.home, first.id))
+    whole = newest_journal(here.folder / first.id, first.id)
     assert [e.epoch for e in whole.epochs] == [0, 1, 2]
     assert whole.epochs[1].at == stopped_at
 
@@ -145,10 +148,10 @@ def test_a_failed_trial_fails_alone(quick_study, settings, monkeypatch):
 
     original = training.Training.run
 
-    def breaking(self):
+    def breaking(self, *arguments):
         if self.trial.variant.plain and self.trial.seed == 101:
             raise RuntimeError("the weather")
-        return original(self)
+        return original(self, *arguments)
 
     monkeypatch.setattr(training.Training, "run", breaking)
     here, study = settings(), quick_study()
@@ -177,7 +180,7 @@ def test_diverged_trials_are_results(quick_study, settings):
 
 def test_the_longest_come_first_and_estimates_grow_with_depth(quick_study, tmp_path):
     study = quick_study()
-    plan = make_plan(study, Journals(tmp_path, "quick"), tmp_path, 2)
+    plan = _new_plan(study, tmp_path)
     assert [p.trial.variant.depth for p in plan.to_run] == [14] * 4 + [8] * 4
     assert plan.seconds == pytest.approx(sum(p.seconds for p in plan.to_run) / 2)
 
@@ -230,7 +233,7 @@ def test_seeds_on_the_command_line():
 
 
 def test_plain_lines_when_not_on_a_terminal(quick_study, tmp_path):
-    plan = make_plan(quick_study(), Journals(tmp_path, "quick"), tmp_path, 2)
+    plan = _new_plan(quick_study(), tmp_path)
     text = io.StringIO()
     first, second = plan.to_run[0].trial, plan.to_run[1].trial
     with Display(plan, Console(file=text, width=140)) as display:
@@ -249,24 +252,6 @@ def test_a_resumed_trial_says_how_all_its_attempts_ran():
     assert joined["shared"] is True
     assert joined["device"] == "A, then B"
     assert joined["software"] == "x"
-
-
-def test_damaged_tensors_fall_back_to_the_checkpoint_before(quick_study, settings):
-    study, here = quick_study(execution={"checkpoint_seconds": 0}, seeds=[100]), settings(uri="none")
-    run(study, here, QUIET)
-    trial = study.trials[0]
-    newest, older = checkpoints(trial_directory(here.home, trial.id))
-    history, _ = newest_journal(newest.parent)
-    content = bytearray(newest.read_bytes())
-    at = content.index(b"state.pt") + 2000
-    content[at] ^= 0xFF
-    newest.write_bytes(content)
-    training = Training(trial, study.experiment.execution, study.experiment.resources)
-    with pytest.warns(UserWarning, match="falling back"):
-        resumed = _newest(newest.parent, training)
-    assert (training.epochs_done, resumed.epochs[-1].epoch) == (1, 1)
-    assert list(history.epochs[:2]) == list(resumed.epochs)
-    assert older.exists()
 
 
 def test_depth_is_compared_with_nothing_else_changed(quick_study):

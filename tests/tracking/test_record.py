@@ -6,11 +6,12 @@ import threading
 import pytest
 
 from harness.errors import HarnessError
-from harness.files import pack, write_whole
+from harness.files import pack
+from harness.storage import Checkpoint, Folder
 from harness.tracking import open_record
 from harness.tracking.client import open_store, tracking_uri, without_password
 from harness.tracking.history import MEMBER, Epoch, History, newest_journal, parse
-from harness.tracking.journals import Journals, trial_directory
+from harness.tracking.journals import Journals
 from harness.tracking.means import mean_metrics
 from harness.tracking.metrics import METRICS
 from harness.tracking.outbox import Outbox, flat_params
@@ -151,7 +152,7 @@ def test_a_trial_of_another_experiment_is_found(store, study, quick_study):
 
 def test_superseded_trials_leave_the_record_and_stay_in_mlflow(store, study):
     _publish_all(store, study)
-    store.supersede([study.trials[0].id])
+    store.supersede([study.trials[0].id], "a test")
     assert study.trials[0].id not in store.trials()
     assert len(store.runs("trial")) == 8
 
@@ -220,26 +221,28 @@ def test_passwords_are_not_shown():
 
 
 def test_journals_are_a_record_too(study, tmp_path):
-    record = Journals(tmp_path, study.experiment.name)
+    storage = Folder.at(tmp_path / "trials")
+    record = Journals(tmp_path, study.experiment.name, storage)
     record.prepare(study)
     histories = [_history(trial) for trial in study.trials]
     for history in histories:
         content = pack({MEMBER: history.model_dump_json().encode()})
-        write_whole(trial_directory(tmp_path, history.id) / "checkpoint-000002.zip", content)
-    assert Journals(tmp_path, study.experiment.name).study().record_json() == study.record_json()
+        (storage / history.id).write(Checkpoint(1, 2).name, content)
+    assert Journals(tmp_path, study.experiment.name, storage).study().record_json() == study.record_json()
     assert record.histories([t.id for t in study.trials]) == histories
     assert len(record.trials()) == 8
 
 
 def test_a_damaged_newest_journal_falls_back_and_says_so(study, tmp_path):
+    folder = Folder.at(tmp_path)
     for epoch in (1, 2):
         history = _history(study.trials[0], epochs=epoch, outcome="running")
-        write_whole(tmp_path / f"checkpoint-{epoch:06d}.zip", pack({MEMBER: history.model_dump_json().encode()}))
-    newest = tmp_path / "checkpoint-000002.zip"
+        folder.write(Checkpoint(1, epoch).name, pack({MEMBER: history.model_dump_json().encode()}))
+    newest = tmp_path / Checkpoint(1, 2).name
     newest.write_bytes(newest.read_bytes()[:50])
     with pytest.warns(UserWarning, match="falling back"):
-        history, path = newest_journal(tmp_path)
-    assert (len(history.epochs), path.name) == (1, "checkpoint-000001.zip")
+        history = newest_journal(folder, study.trials[0].id)
+    assert history.last_epoch == 1
 
 
 def test_a_newer_format_is_refused(study):
@@ -320,3 +323,33 @@ def test_odd_addresses_are_refused_without_a_traceback(tmp_path, address):
     with pytest.raises(HarnessError) as caught:
         open_record(address, tmp_path, "x")
     assert "secret" not in str(caught.value)
+
+
+def test_epochs_that_are_there_are_not_sent_again(store, study):
+    """An epoch trained again after a damaged checkpoint has another time: the first one stays alone."""
+    first = _history(study.trials[0], epochs=2, outcome="running")
+    run_id = store.create_trial(study, study.trials[0])
+    store.publish(run_id, first)
+    again = first.model_copy(
+        update={"epochs": tuple(epoch.model_copy(update={"at": epoch.at + 5}) for epoch in first.epochs)}
+    )
+    third = _history(study.trials[0], epochs=3).epochs[2]
+    store.publish(run_id, again.model_copy(update={"epochs": (*again.epochs, third), "outcome": "finished"}))
+    rows = store.client.get_metric_history(run_id, "train/error")
+    assert [(row.step, row.timestamp) for row in rows] == [(e.epoch, e.at) for e in (*first.epochs, third)]
+
+
+def test_an_older_attempt_does_not_reopen_a_finished_run(store, study):
+    run_id = store.create_trial(study, study.trials[0])
+    store.publish(run_id, _history(study.trials[0]))
+    with pytest.raises(HarnessError, match="finished already"):
+        store.publish(run_id, _history(study.trials[0], epochs=1, outcome="running"))
+    assert store.client.get_run(run_id).info.status == "FINISHED"
+
+
+def test_an_experiment_of_a_newer_version_is_refused_and_left_alone(store, tmp_path):
+    store.client.set_experiment_tag(store.experiment_id, "depthbench.format", "99")
+    before = (tmp_path / "mlflow.db").read_bytes()
+    with pytest.raises(HarnessError, match="Upgrade depthbench"):
+        Store(store.uri, store.name)
+    assert (tmp_path / "mlflow.db").read_bytes() == before

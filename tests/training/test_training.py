@@ -1,18 +1,23 @@
 """One trial: deterministic, paired across variants, resumable, and honest about divergence."""
 
 import math
+from io import BytesIO
+from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from harness.errors import HarnessError
-from harness.files import checkpoints
+from harness.files import pack
 from harness.specs import Execution, Recipe, Resources, Trial
+from harness.storage import Checkpoint, Folder, checkpoints
 from harness.training import Training
 from harness.training.checkpoint import load_state, save
 from harness.training.clocks import Clocks
 from harness.training.device import choose_device, configure
 from harness.training.optim import learning_rate, optimiser
+from harness.training.trial import micro_batches
 
 UNTIMED = ("time/",)
 PLAIN = Execution()
@@ -102,9 +107,12 @@ def test_resumed_is_bitwise_equal_to_uninterrupted(trial, recipe, tmp_path):
     first = Training(chosen, Execution(), Resources())
     steps = first.run()
     begun = [(epoch, _untimed(metrics)) for epoch, metrics in (next(steps) for _ in range(3))]
-    save(tmp_path, 2, b"{}", first.state())
+    folder = Folder.at(tmp_path)
+    save(folder, Checkpoint(1, *first.position), b"{}", first.state())
     second = Training(chosen, Execution(), Resources())
-    second.resume(load_state(checkpoints(tmp_path)[0], second.device))
+    with folder.open(checkpoints(folder)[0].name) as file:
+        second.resume(load_state(file, "here", second.device))
+    assert second.position == (2, 0)
     assert second.clocks.seconds == first.clocks.seconds
     assert begun + [(epoch, _untimed(metrics)) for epoch, metrics in second.run()] == whole
 
@@ -136,19 +144,49 @@ def test_twins_see_the_same_batches(quick_study):
 
 
 def test_checkpoints_are_whole_checked_and_the_last_two_kept(tmp_path):
+    folder = Folder.at(tmp_path)
     for epoch in (1, 2, 3):
-        save(tmp_path, epoch, b"{}", {"epoch": epoch, "weights": torch.ones(3)})
-    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-000003.zip", "checkpoint-000002.zip"]
-    newest = checkpoints(tmp_path)[0]
-    assert load_state(newest, torch.device("cpu"))["epoch"] == 3
-    content = bytearray(newest.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    newest.write_bytes(content)
+        save(folder, Checkpoint(1, epoch), b"{}", {"epoch": epoch, "weights": torch.ones(3)})
+    assert [checkpoint.epoch for checkpoint in checkpoints(folder)] == [3, 2]
+    content = folder.read(checkpoints(folder)[0].name)
+
+    def state(content):
+        return load_state(BytesIO(bytes(content)), "here", torch.device("cpu"))
+
+    assert state(content)["epoch"] == 3
+    damaged = bytearray(content)
+    damaged[content.index(b"state.pt") + 500] ^= 0xFF
     with pytest.raises(HarnessError):
-        load_state(newest, torch.device("cpu"))
-    newest.write_bytes(content[:100])
+        state(damaged)
     with pytest.raises(HarnessError, match="not a readable archive"):
-        load_state(newest, torch.device("cpu"))
+        state(content[:100])
+
+
+def test_objects_in_a_checkpoint_are_refused(tmp_path):
+    """Weights are loaded as tensors alone: nothing in a file is executed."""
+    tensors = BytesIO()
+    torch.save({"network": Path(tmp_path)}, tensors)
+    content = pack({"history.json": b"{}", "state.pt": tensors.getvalue()})
+    with pytest.raises(HarnessError, match="cannot be loaded safely"):
+        load_state(BytesIO(content), "here", torch.device("cpu"))
+
+
+def test_gradients_of_micro_batches_add_up_to_that_of_the_batch(trial):
+    """With BatchNorm in eval mode, where it does not see what is in a batch, to float tolerance."""
+
+    def gradient(size):
+        training = Training(trial(micro_batch=size, lr=1e-9), Execution(), Resources())
+        training.network.train = lambda mode=True: nn.Module.train(training.network, False)
+        next(training.run())
+        return torch.cat([parameter.grad.flatten() for parameter in training.network.parameters()])
+
+    torch.testing.assert_close(gradient(16), gradient(None), rtol=1e-4, atol=1e-5)
+
+
+def test_a_single_image_left_over_joins_a_micro_batch():
+    images, labels = torch.zeros(9, 1), torch.zeros(9)
+    assert [len(part) for part, _ in micro_batches(images, labels, 4)] == [4, 5]
+    assert [len(part) for part, _ in micro_batches(images, labels, None)] == [9]
 
 
 def test_learning_rates():

@@ -1,0 +1,139 @@
+"""Who trains a trial: each attempt has a number, and a file that says where it began and how it ended.
+
+The number fences: a host that was cut off and comes back finds a higher one and lets go. What a dead process
+could not say any more is what its file lacks.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from harness.errors import HarnessError
+from harness.processes import Process
+from harness.specs.identity import Spec
+from harness.storage import Folder
+
+MOST_DEATHS = 3
+"""Workers that a trial may lose at one and the same place before it is given up."""
+
+
+class Superseded(Exception):
+    """Another attempt has taken the trial over."""
+
+
+class Attempt(Spec):
+    """One process's try at a trial.
+
+    Attributes:
+        launch: The driver's run that it belongs to.
+        started: Milliseconds since 1970.
+        epoch: Epochs that were done when it began, and ``step`` in the next.
+        ended: ``finished``, ``diverged``, ``stopped``, ``failed``, ``superseded``; empty while it runs, or died.
+        notes: What a user should know of it.
+        error: Why it failed, and ``trace`` with the traceback.
+    """
+
+    number: int
+    launch: str
+    process: Process
+    started: int
+    epoch: int = 0
+    step: int = 0
+    ended: str = ""
+    notes: tuple[str, ...] = ()
+    error: str = ""
+    trace: str = ""
+
+    @property
+    def died(self) -> bool:
+        """Whether its process ended without a word."""
+        return not self.ended and self.process.gone
+
+    @property
+    def name(self) -> str:
+        """Its file in the trial's folder."""
+        return f"attempt-{self.number:04d}.json"
+
+
+def attempts(folder: Folder) -> list[Attempt]:
+    """A trial's attempts, oldest first; one whose file cannot be read is left out."""
+    found = []
+    for name in folder.names():
+        if re.fullmatch(r"attempt-\d+\.json", name):
+            with suppress(HarnessError, ValidationError):
+                found.append(Attempt.model_validate_json(folder.read(name)))
+    return found
+
+
+class Claim:
+    """This process's hold on a trial.
+
+    Raises:
+        HarnessError: The storage does not answer, or workers died at this place again and again.
+    """
+
+    def __init__(self, folder: Folder, launch: str, position: tuple[int, int]) -> None:
+        self.folder = folder
+        before = attempts(folder)
+        self.attempt = self._take(launch, position)
+        deaths = 0
+        for earlier in reversed(before):
+            if (earlier.launch, earlier.epoch, earlier.step, earlier.ended) != (launch, *position, ""):
+                break
+            deaths += 1
+        for name in folder.names():
+            # What a killed process had half written.
+            if name.startswith("."):
+                folder.remove(name)
+        self.after_death = bool(before) and before[-1].launch == launch and not before[-1].ended
+        if deaths >= MOST_DEATHS:
+            error = HarnessError(
+                f"its worker was killed {deaths} times in epoch {position[0] + 1}, without reaching a checkpoint",
+                where=str(folder),
+                remedy="The machine may be short of memory: use fewer trials at once (resources.max_concurrent) or a "
+                "smaller batch.",
+            )
+            self.end("failed", error=str(error))
+            raise error
+
+    def _take(self, launch: str, position: tuple[int, int]) -> Attempt:
+        while True:
+            attempt = Attempt(
+                number=self._newest() + 1,
+                launch=launch,
+                process=Process.this(),
+                started=int(time.time() * 1000),
+                epoch=position[0],
+                step=position[1],
+            )
+            if self.folder.create(attempt.name, attempt.model_dump_json().encode()):
+                return attempt
+
+    def _newest(self) -> int:
+        numbers = (re.fullmatch(r"attempt-(\d+)\.json", name) for name in self.folder.names())
+        return max((int(match[1]) for match in numbers if match), default=0)
+
+    def hold(self) -> None:
+        """Make sure that the trial is still this attempt's; asked before anything is written.
+
+        Raises:
+            Superseded: It is not.
+        """
+        if self._newest() > self.attempt.number:
+            raise Superseded(f"attempt {self._newest()} has taken this trial over from attempt {self.attempt.number}")
+
+    def note(self, text: str) -> None:
+        """Keep what a user should know of this attempt, once."""
+        if text in self.attempt.notes:
+            return
+        self.attempt = self.attempt.model_copy(update={"notes": (*self.attempt.notes, text)})
+
+    def end(self, how: str, error: str = "", trace: str = "") -> None:
+        """Say how it ended; where that cannot be written, the trial's checkpoint says enough."""
+        self.attempt = self.attempt.model_copy(update={"ended": how, "error": error, "trace": trace})
+        with suppress(HarnessError):
+            self.folder.write(self.attempt.name, self.attempt.model_dump_json().encode())

@@ -1,0 +1,47 @@
+"""The driver's letters to the store, written by a thread of its own: a store that is away holds up no trial.
+
+Workers wait for the driver whenever they report, so the driver itself never waits while trials run.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+
+from harness.errors import HarnessError
+
+Errand = Callable[[], None]
+
+
+class Clerk:
+    """Does errands one after the other; one that fails is left to the driver's last look over everything."""
+
+    def __init__(self) -> None:
+        self._errands: queue.SimpleQueue[Errand | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="clerk", daemon=True)
+
+    def __enter__(self) -> Clerk:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.finish(0)
+
+    def do(self, errand: Errand) -> None:
+        """Hand over an errand; returns at once."""
+        self._errands.put(errand)
+
+    def finish(self, seconds: float) -> None:
+        """Wait until all errands are done, or the time is over."""
+        self._errands.put(None)
+        self._thread.join(seconds)
+
+    def _work(self) -> None:
+        while (errand := self._errands.get()) is not None:
+            with suppress(HarnessError):
+                errand()

@@ -1,0 +1,85 @@
+"""Options that have one name everywhere, and where the commands print."""
+
+from __future__ import annotations
+
+import re
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from harness.errors import HarnessError
+
+LONGEST = 366 * 24 * 3600
+WIDTH = None if sys.stdout.isatty() else 140
+"""Tables in a pipe or a log are not cut to the 80 columns that rich assumes there."""
+out = Console(highlight=False, width=WIDTH)
+err = Console(stderr=True, highlight=False, width=WIDTH)
+
+
+class Launcher(StrEnum):
+    """Where trials run."""
+
+    ray = "ray"
+    inline = "inline"
+
+
+Home = Annotated[
+    Path, typer.Option("--home", envvar="DEPTHBENCH_HOME", help="Store, artifacts and checkpoints.", show_default=True)
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        help="MLflow store. Default: MLFLOW_TRACKING_URI, else SQLite in --home. 'none': no MLflow.",
+    ),
+]
+Reports = Annotated[Path, typer.Option("--reports", help="Where reports go.")]
+Experiment = Annotated[
+    str, typer.Argument(help="A YAML file, or the name of one in experiments/.", metavar="EXPERIMENT")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a field: recipe.lr=0.1, seeds=[1,2,3]. May be repeated.", metavar="KEY=VALUE"),
+]
+Seeds = Annotated[str | None, typer.Option("--seeds", help="In place of the experiment's: 10,11 or 10-17.")]
+DataRoot = Annotated[Path | None, typer.Option("--data-root", help="Where the data set is.")]
+Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is not at hand.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LauncherOption = Annotated[Launcher, typer.Option("--launcher", help="ray (Ray Tune), or inline (no Ray).")]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        help="Where checkpoints go: a directory, or a URL such as s3://bucket/prefix. Default: in --home.",
+        metavar="PLACE",
+    ),
+]
+HOME = Path(".depthbench")
+REPORTS = Path("reports")
+
+
+def duration(text: str) -> float:
+    """Seconds of ``90``, ``90s``, ``30m``, ``1h30m`` or ``1:30:00``.
+
+    Raises:
+        HarnessError: It is none of these.
+    """
+    clock = re.fullmatch(r"(?:(\d+):)?(\d+):(\d+)", text)
+    words = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text)
+    match = clock or words
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = 3600.0 * hours + 60 * minutes + seconds
+    if not 0 < total <= LONGEST:
+        raise HarnessError(f"'{text}' is no length of time", where="--time-limit", remedy="Write 90s, 30m or 1h30m.")
+    return total
+
+
+def escaped(text: str) -> str:
+    """Text that rich prints as it stands."""
+    from rich.markup import escape
+
+    return escape(text)

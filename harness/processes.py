@@ -1,0 +1,46 @@
+"""Processes that can be told from later ones with the same number."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Process(BaseModel):
+    """A process of some host; ``born`` is when it started, in the system's own ticks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    pid: int
+    born: str = ""
+
+    @classmethod
+    def this(cls) -> Process:
+        """The one that asks."""
+        return cls(host=socket.gethostname(), pid=os.getpid(), born=_born(os.getpid()))
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has certainly ended; of another host nothing is certain."""
+        return self.host == socket.gethostname() and _born(self.pid) != self.born
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+def _born(pid: int) -> str:
+    """Start of a process in clock ticks since boot (Linux), elsewhere only that it is there; empty where it is gone."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        # A zombie does nothing any more.
+        return "" if fields[0] == "Z" else fields[19]
+    if not Path("/proc/self/stat").exists():
+        with suppress(OSError):
+            os.kill(pid, 0)
+            return "there"
+    return ""
