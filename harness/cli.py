@@ -113,7 +113,7 @@ def run(
         trials = f"{outcome.trained} trial{'s' * (outcome.trained != 1)}"
         out.print(f"{trials} in {timedelta(seconds=round(outcome.seconds))}.")
     for label, message in outcome.failed.items():
-        err.print(f"[red]failed[/red]  {label}: {_escaped(message)}", soft_wrap=True)
+        err.print(f"[red]failed[/red]  {_escaped(label)}: {_escaped(message)}", soft_wrap=True)
     if outcome.unpublished:
         err.print(
             f"{len(outcome.unpublished)} trials are trained but not in the store yet: "
@@ -164,7 +164,7 @@ def plan(
         )
         return
     data, exp = study.data, study.experiment
-    out.print(f"[bold]{exp.name}[/bold]: {exp.question}")
+    out.print(f"[bold]{exp.name}[/bold]: {_escaped(exp.question)}")
     out.print(
         f"{data.name} {data.size[0]}x{data.size[1]}, {data.train} training, {data.val} validation and {data.test} test "
         f"images, fingerprint {data.fingerprint}; {exp.recipe.epochs} epochs of batch {exp.recipe.batch}."
@@ -178,7 +178,7 @@ def plan(
         layers = variant.plan(data.size)
         about = str(timedelta(seconds=round(sum(p.seconds for p in todo)))) if todo else "–"
         table.add_row(
-            variant.name, str(variant.depth), variant.shortcut, f"{layers.params:,}", f"{layers.macs:,}",
+            _escaped(variant.name), str(variant.depth), variant.shortcut, f"{layers.params:,}", f"{layers.macs:,}",
             str(len(mine)), str(len(todo)), about,
         )  # fmt: skip
     out.print(table)
@@ -212,7 +212,7 @@ def _write_report(name: str, settings: Any) -> None:
         verdicts, path = verbs.report(name, settings)
     for line in summary_lines(verdicts):
         out.print(line, markup=False, soft_wrap=True)
-    out.print(f"Report: {path}", soft_wrap=True)
+    out.print(f"Report: {_escaped(path)}", soft_wrap=True)
 
 
 @variants_app.command("list")
@@ -243,7 +243,7 @@ def variants_list(as_json: Json = False) -> None:
     for heading in rows[0]:
         table.add_column(heading, justify="right" if heading in ("depth", "parameters", "macs") else "left")
     for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else _escaped(value) for value in row.values()))
     out.print(table)
     rules = [
         f"{f.member_prefix}N with N = {rule} ({block})"
@@ -323,7 +323,7 @@ def doctor(
         marks = {"ok": "[green]ok[/green]", "absent": "[yellow]absent[/yellow]", "broken": "[red]broken[/red]"}
         table = Table("", "what", "found", box=None, header_style="bold")
         for finding in findings:
-            table.add_row(marks[finding.state], finding.what, finding.found)
+            table.add_row(marks[finding.state], finding.what, _escaped(finding.found))
         out.print(table)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(EXIT_USER)
@@ -395,7 +395,7 @@ def main() -> None:
         os._exit(interrupt.exit_code)
 
 
-def _escaped(text: str) -> str:
-    from rich.markup import escape
+def _escaped(text: object) -> str:
+    from harness.text import shown
 
-    return escape(text)
+    return shown(text)

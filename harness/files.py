@@ -83,9 +83,11 @@ def unpack(path: Path, member: str) -> bytes:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+                raise zipfile.BadZipFile("it is compressed, which ours are not: it may be larger than memory")
             content = archive.read(member)
             expected = json.loads(archive.read(CHECKSUMS))[member]
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise HarnessError(f"not a readable archive ({error})", where=str(path)) from error
     if hashlib.sha256(content).hexdigest() != expected:
         raise HarnessError(f"the checksum of {member} does not match", where=str(path))

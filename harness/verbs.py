@@ -159,11 +159,12 @@ def run(
     """
     from harness.launching.plan import make_plan
     from harness.launching.resources import require_local
+    from harness.reporting.render import require_own
     from harness.tracking import open_record
 
     experiment = study.experiment
     require_writable(settings.home)
-    require_writable(settings.reports / experiment.name)
+    require_own(settings.reports / experiment.name)
     if settings.address is None:
         require_local(experiment.resources, experiment.recipe.precision)
     record = open_record(settings.tracking_uri, settings.home, experiment.name)
@@ -214,6 +215,10 @@ def collect(name: str, settings: Settings) -> tuple[Results, Record]:
     from harness.tracking import open_record
     from harness.tracking.table import tidy
 
+    if Path(name).name != name or "\0" in name:
+        raise HarnessError(
+            f"'{name}' is not the name of an experiment", remedy="Give its name, or the path of a results.csv."
+        )
     record = open_record(settings.tracking_uri, settings.home, name, create=False)
     study = record.study()
     return tidy(study, record.histories([trial.id for trial in study.trials])), record

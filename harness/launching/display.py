@@ -8,13 +8,13 @@ from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from harness.launching.job import Progress
 from harness.launching.plan import Plan, Planned
+from harness.text import shown
 
 MOST_ROWS = 16
 
@@ -61,9 +61,9 @@ class Display:
     def _line(self, progress: Progress) -> str:
         """One line for a trial that has ended."""
         count = f"[{len(self.ended):>{len(str(len(self.planned)))}}/{len(self.planned)}]".replace("[", r"\[")
-        label = f"{self.planned[progress.trial].trial.label:<28}"
+        label = shown(f"{self.planned[progress.trial].trial.label:<28}")
         if progress.outcome == "failed":
-            return f"{count} {label} [red]failed[/red]: {escape(progress.message)}"
+            return f"{count} {label} [red]failed[/red]: {shown(progress.message)}"
         note = "[yellow]diverged[/yellow]  " if progress.outcome == "diverged" else ""
         errors = f"train error {_percent(progress.error)}  test error {_percent(progress.test_error)}"
         return f"{count} {label} {note}{errors}  {progress.seconds:6.1f} s   about {self._left()} left"
@@ -93,7 +93,7 @@ class Display:
             planned: Planned = self.planned[trial]
             epochs = planned.trial.recipe.epochs
             bar = ProgressBar(epochs, progress.epoch, width=24)
-            table.add_row(planned.trial.label, f"{progress.epoch}/{epochs}", bar, _percent(progress.error))
+            table.add_row(shown(planned.trial.label), f"{progress.epoch}/{epochs}", bar, _percent(progress.error))
         done = f"{len(self.ended)} of {len(self.planned)} trials"
         summary = Text(f"{done}, about {self._left()} left", style="bold")
         return Group(table, ProgressBar(1.0, self._share_done(), width=60), summary)

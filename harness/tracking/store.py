@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from harness.errors import HarnessError, nearest
 from harness.specs import Study, Trial, Variant
 from harness.specs.identity import digest
+from harness.text import escaped
 from harness.tracking.client import answering, open_store, sqlite_file, without_password
 from harness.tracking.history import MEMBER, History, parse
 from harness.tracking.means import mean_metrics
@@ -196,7 +197,8 @@ class Store:
             file = sqlite_file(self.uri)
             # A server places artifacts itself; beside SQLite they go into the home.
             location = None if file is None else (file.parent.absolute() / "artifacts" / self.name).as_uri()
-            tags = {KIND: "experiment", "mlflow.note.content": f"**{study.experiment.question}** No verdict yet."}
+            note = f"**{escaped(study.experiment.question)}** No verdict yet."
+            tags = {KIND: "experiment", "mlflow.note.content": note}
             self.experiment_id = self.client.create_experiment(self.name, location, tags)
         reports = self.runs(REPORT)
         run_id = reports[-1].info.run_id if reports else self._create(REPORT, REPORT, {})

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from harness.errors import HarnessError
 from harness.files import CHECKPOINT, checkpoints, pack, unpack, write_whole
 
 KEPT = 2
@@ -33,5 +34,10 @@ def load_state(checkpoint: Path, device: torch.device) -> dict[str, Any]:
     Raises:
         HarnessError: The file is damaged.
     """
-    state: dict[str, Any] = torch.load(BytesIO(unpack(checkpoint, "state.pt")), map_location=device, weights_only=True)
+    content = BytesIO(unpack(checkpoint, "state.pt"))
+    try:
+        state: dict[str, Any] = torch.load(content, map_location=device, weights_only=True)
+    except Exception as error:
+        # A pickle that asks for anything but tensors is refused before it runs; torch raises errors of many kinds.
+        raise HarnessError("its tensors cannot be read", where=str(checkpoint)) from error
     return state
