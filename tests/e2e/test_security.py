@@ -606,7 +606,7 @@ def test_a_checkpoint_writes_nothing_and_is_never_inflated(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("state.pt", bytes(50_000_000))
         archive.writestr("sha256.json", "{}")
-    with pytest.raises(HarnessError):
+    with pytest.raises(HarnessError, match="compressed"):
         load_state(path, torch.device("cpu"))
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]
 
