@@ -3,6 +3,7 @@
 #   make demo                 set up, run experiments/quickstart.yaml, write reports/quickstart/README.md
 #   make test                 set up, check style, types and the fast tests
 #   make test-slow            the tests marked slow, faults, cluster or browser
+#   make audit                known vulnerabilities of the versions in constraints.txt (needs a network)
 #   make demo PYTHON=python3  use an interpreter that has the packages; install nothing
 
 VENV := .venv
@@ -16,7 +17,7 @@ READY := $(VENV)/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format packages packages-slow clean
+.PHONY: help setup demo test test-slow check audit format packages packages-slow clean
 
 help:
 	@sed -n 's/^#  //p' $(MAKEFILE_LIST)
@@ -33,10 +34,16 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup
 	$(PY) -m harness run quickstart
 
+# ruff's rules S are bandit's: they are the static check for security. bandit itself was tried and reports nothing
+# more than what they do (each exception stands in the code with its reason) and what is ignored on purpose (assert).
 check: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+# In an environment of its own (.audit), so that pip-audit changes none of the versions that it looks at.
+audit:
+	@python3 .ci/audit.py
 
 format: setup
 	$(PY) -m ruff check --fix .
@@ -55,4 +62,4 @@ test-slow: setup packages-slow
 	$(PY) -m pytest -m "slow or faults or cluster or browser"
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .audit .pytest_cache .mypy_cache .ruff_cache

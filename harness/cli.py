@@ -32,9 +32,9 @@ from harness.options import (
     TrackingUri,
     duration,
     err,
-    escaped,
     out,
 )
+from harness.text import shown
 
 app = typer.Typer(
     name="harness",
@@ -101,7 +101,7 @@ def run(
         trials = f"{outcome.trained} trial{'s' * (outcome.trained != 1)}"
         out.print(f"{trials} in {timedelta(seconds=round(outcome.seconds))}.")
     for label, message in outcome.failed.items():
-        err.print(f"[red]failed[/red]  {label}: {escaped(message)}", soft_wrap=True)
+        err.print(f"[red]failed[/red]  {shown(label)}: {shown(message)}", soft_wrap=True)
     if outcome.unpublished:
         err.print(
             f"{len(outcome.unpublished)} trials are trained but not in the store yet: "
@@ -110,12 +110,12 @@ def run(
         )
     if outcome.stopped:
         err.print(
-            f"Stopped by {escaped(outcome.ended)}: {len(outcome.stopped)} of {len(study.trials)} trials are not done. "
+            f"Stopped by {shown(outcome.ended)}: {len(outcome.stopped)} of {len(study.trials)} trials are not done. "
             "What they had is in checkpoints; the same command goes on from there.",
             soft_wrap=True,
         )
     if outcome.trouble:
-        err.print(escaped(outcome.trouble), soft_wrap=True)
+        err.print(shown(outcome.trouble), soft_wrap=True)
     elif len(outcome.failed) + len(outcome.stopped) < len(study.trials):
         _write_report(name, settings)
     if outcome.failed or outcome.unpublished or outcome.trouble:
@@ -203,7 +203,7 @@ def plan(
         )
         return
     data, exp = study.data, study.experiment
-    out.print(f"[bold]{exp.name}[/bold]: {exp.question}")
+    out.print(f"[bold]{exp.name}[/bold]: {shown(exp.question)}")
     out.print(
         f"{data.name} {data.size[0]}x{data.size[1]}, {data.train} training, {data.val} validation and {data.test} test "
         f"images, fingerprint {data.fingerprint}; {exp.recipe.epochs} epochs of batch {exp.recipe.batch}."
@@ -217,7 +217,7 @@ def plan(
         layers = variant.plan(data.size)
         about = str(timedelta(seconds=round(sum(p.seconds for p in todo)))) if todo else "–"
         table.add_row(
-            variant.name, str(variant.depth), variant.shortcut, f"{layers.params:,}", f"{layers.macs:,}",
+            shown(variant.name), str(variant.depth), variant.shortcut, f"{layers.params:,}", f"{layers.macs:,}",
             str(len(mine)), str(len(todo)), about,
         )  # fmt: skip
     out.print(table)
@@ -252,7 +252,7 @@ def _write_report(name: str, settings: Any) -> None:
         verdicts, path = verbs.report(name, settings)
     for line in summary_lines(verdicts):
         out.print(line, markup=False, soft_wrap=True)
-    out.print(f"Report: {path}", soft_wrap=True)
+    out.print(f"Report: {shown(path)}", soft_wrap=True)
 
 
 @variants_app.command("list")
@@ -283,7 +283,7 @@ def variants_list(as_json: Json = False) -> None:
     for heading in rows[0]:
         table.add_column(heading, justify="right" if heading in ("depth", "parameters", "macs") else "left")
     for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else shown(value) for value in row.values()))
     out.print(table)
     rules = [
         f"{f.member_prefix}N with N = {rule} ({block})"
@@ -363,7 +363,7 @@ def doctor(
         marks = {"ok": "[green]ok[/green]", "absent": "[yellow]absent[/yellow]", "broken": "[red]broken[/red]"}
         table = Table("", "what", "found", box=None, header_style="bold")
         for finding in findings:
-            table.add_row(marks[finding.state], finding.what, finding.found)
+            table.add_row(marks[finding.state], finding.what, shown(finding.found))
         out.print(table)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(EXIT_USER)
@@ -421,11 +421,11 @@ def main() -> None:
     try:
         app()
     except HarnessError as error:
-        where = f" {escaped(error.where)}" if error.where else ""
+        where = f" {shown(error.where)}" if error.where else ""
         err.print(f"[red bold]error[/red bold]{where}", soft_wrap=True)
-        err.print(f"  {escaped(error.what)}", soft_wrap=True)
+        err.print(f"  {shown(error.what)}", soft_wrap=True)
         if error.remedy:
-            err.print(f"  [green]→[/green] {escaped(error.remedy)}", soft_wrap=True)
+            err.print(f"  [green]→[/green] {shown(error.remedy)}", soft_wrap=True)
         sys.exit(EXIT_USER)
     except Interrupted as interrupt:
         err.print("Stopped. What is recorded or in a checkpoint is kept; the same command goes on from there.")

@@ -76,10 +76,3 @@ def duration(text: str) -> float:
     if not 0 < total <= LONGEST:
         raise HarnessError(f"'{text}' is no length of time", where="--time-limit", remedy="Write 90s, 30m or 1h30m.")
     return total
-
-
-def escaped(text: str) -> str:
-    """Text that rich prints as it stands."""
-    from rich.markup import escape
-
-    return escape(text)

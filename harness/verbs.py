@@ -186,12 +186,13 @@ def run(
     from harness.launching.plan import make_plan
     from harness.launching.resources import require_local
     from harness.launching.stop import Stop
+    from harness.reporting.render import require_own
     from harness.tracking.lock import Lock
 
     experiment = study.experiment
     stop = Stop(settings.time_limit)
     require_writable(settings.home)
-    require_writable(settings.reports / experiment.name)
+    require_own(settings.reports / experiment.name)
     if settings.address is None:
         require_local(experiment.resources, experiment.recipe.precision)
     storage = settings.folder
@@ -281,6 +282,10 @@ def collect(name: str, settings: Settings) -> tuple[Results, Record]:
     """
     from harness.tracking.table import tidy
 
+    if Path(name).name != name or "\0" in name:
+        raise HarnessError(
+            f"'{name}' is not the name of an experiment", remedy="Give its name, or the path of a results.csv."
+        )
     record = settings.record(name, create=False)
     study = record.study()
     return tidy(study, record.histories([trial.id for trial in study.trials])), record

@@ -11,7 +11,7 @@ import pytest
 import harness
 
 ROOT = Path(harness.__file__).parent
-SHARED = {"errors", "files", "processes", "storage"}
+SHARED = {"errors", "files", "processes", "storage", "text"}
 MAY_IMPORT = {
     "specs": set(),
     "models": {"specs"},

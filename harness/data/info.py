@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -160,7 +161,9 @@ def _tree_facts(root: Path) -> dict[str, Any]:
     for path, label in track(images, "Fingerprinting images", transient=True, disable=len(images) < 1000):
         read_rgb(path)
         data = path.read_bytes()
-        content.update(f"{path.relative_to(root).as_posix()} {label} {hashlib.sha256(data).hexdigest()}\n".encode())
+        # A name that is not UTF-8 text counts by its bytes.
+        name = os.fsencode(path.relative_to(root).as_posix())
+        content.update(b"%b %d %b\n" % (name, label, hashlib.sha256(data).hexdigest().encode()))
     return {
         "fingerprint": content.hexdigest()[:16],
         "shape": [3, 0, 0],

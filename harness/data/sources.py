@@ -122,7 +122,14 @@ def _cifar(name: str, folder: str, files: list[str]) -> Source:
         splits = []
         for train in (True, False):
             # torchvision checks the files' MD5 before it unpickles them.
-            data = getattr(torchvision.datasets, name)(paths[0].parents[1], train=train)
+            try:
+                data = getattr(torchvision.datasets, name)(paths[0].parents[1], train=train)
+            except RuntimeError as error:
+                raise HarnessError(
+                    "these are not the files that were published: their checksums differ",
+                    where=f"{paths[0].parent}, data.root",
+                    remedy="Fetch them again with --download.",
+                ) from error
             splits.append((data.data.transpose(0, 3, 1, 2).copy(), np.asarray(data.targets, np.int64)))
         return splits[0], splits[1]
 

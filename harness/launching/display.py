@@ -8,13 +8,13 @@ from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from harness.launching.job import Progress
 from harness.launching.plan import Plan, Planned
+from harness.text import shown
 
 MOST_ROWS = 16
 
@@ -66,17 +66,17 @@ class Display:
         if progress.outcome in ("running", "finished", "diverged") and progress.message != before:
             self.notes[progress.trial] = progress.message
             label = self.planned[progress.trial].trial.label
-            text = escape(progress.message.removeprefix(before).lstrip("; "))
-            self.console.print(f"[yellow]note[/yellow] {label}: {text}", highlight=False, soft_wrap=True)
+            text = shown(progress.message.removeprefix(before).lstrip("; "))
+            self.console.print(f"[yellow]note[/yellow] {shown(label)}: {text}", highlight=False, soft_wrap=True)
 
     def _line(self, progress: Progress) -> str:
         """One line for a trial that has ended."""
         count = f"[{len(self.ended):>{len(str(len(self.planned)))}}/{len(self.planned)}]".replace("[", r"\[")
-        label = f"{self.planned[progress.trial].trial.label:<28}"
+        label = shown(f"{self.planned[progress.trial].trial.label:<28}")
         if progress.outcome == "failed":
-            return f"{count} {label} [red]failed[/red]: {escape(progress.message)}"
+            return f"{count} {label} [red]failed[/red]: {shown(progress.message)}"
         if progress.outcome == "superseded":
-            return f"{count} {label} [yellow]left to another run[/yellow]: {escape(progress.message)}"
+            return f"{count} {label} [yellow]left to another run[/yellow]: {shown(progress.message)}"
         if progress.outcome == "stopped":
             return f"{count} {label} stopped in epoch {progress.epoch + 1}, to go on from its checkpoint"
         note = "[yellow]diverged[/yellow]  " if progress.outcome == "diverged" else ""
@@ -108,7 +108,7 @@ class Display:
             planned: Planned = self.planned[trial]
             epochs = planned.trial.recipe.epochs
             bar = ProgressBar(epochs, progress.epoch, width=24)
-            table.add_row(planned.trial.label, f"{progress.epoch}/{epochs}", bar, _percent(progress.error))
+            table.add_row(shown(planned.trial.label), f"{progress.epoch}/{epochs}", bar, _percent(progress.error))
         done = f"{len(self.ended)} of {len(self.planned)} trials"
         summary = Text(f"{done}, about {self._left()} left", style="bold")
         return Group(table, ProgressBar(1.0, self._share_done(), width=60), summary)

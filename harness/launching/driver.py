@@ -33,7 +33,7 @@ PATIENCE_STOPPED = 3.0
 class Launcher(Protocol):
     """Runs jobs and reports their progress, in whatever order they end.
 
-    Once ``stop`` is true it starts none any more, tells those that run to write a checkpoint, and returns.
+    Once a stop is asked for it starts none any more, tells those that run to write a checkpoint, and returns.
     """
 
     def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None: ...
@@ -78,7 +78,7 @@ def execute(
     Raises:
         HarnessError: The store does not answer, before anything was launched.
     """
-    stop = stop or Stop()
+    stop = Stop() if stop is None else stop
 
     def waiting(error: StoreAway) -> None:
         say(f"{error.what}; waiting for it up to {PATIENCE:g} s ...")
@@ -115,7 +115,7 @@ def execute(
                 launcher(_jobs(todo, plan, record, storage, runs), plan.concurrency, follow, stop)
         outcome.seconds = time.monotonic() - started
         stop.cancel()
-        clerk.finish(PATIENCE if not stop else PATIENCE_STOPPED)
+        clerk.finish(PATIENCE if not stop.asked else PATIENCE_STOPPED)
     trained = [planned for planned in todo if _how(planned, ended) in ("finished", "diverged")]
     stopped = [planned for planned in todo if _how(planned, ended) == "stopped"]
     outcome.trained = len(trained)
@@ -144,7 +144,7 @@ def execute(
         record.note_end(outcome.ended or "it ran all there was to run")
 
     try:
-        patiently(settle, PATIENCE_STOPPED if stop else PATIENCE, waiting)
+        patiently(settle, PATIENCE_STOPPED if stop.asked else PATIENCE, waiting)
     except HarnessError as error:
         outcome.trouble = str(error)
     return outcome

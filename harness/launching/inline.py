@@ -12,5 +12,5 @@ from harness.launching.stop import Stop
 def launch(jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None:
     """Run the jobs in their order."""
     for job in jobs:
-        for progress in attempt(job, lambda: bool(stop)):
+        for progress in attempt(job, lambda: stop.asked):
             report(progress)

@@ -62,12 +62,9 @@ class RayLauncher:
         self.owns = not ray.is_initialized()
         if self.owns:
             local: dict[str, Any] = {} if address else {"num_cpus": cores(), "include_dashboard": False}
-            handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
             try:
-                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
-                # Ray puts handlers of its own in place, which end the process with a stack trace.
-                for kind, handler in handlers.items():
-                    signal.signal(kind, handler)
+                with _signals_are_ours():
+                    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
             except (ConnectionError, ValueError, RuntimeError) as error:
                 raise HarnessError(
                     f"no Ray cluster answers there: {str(error).partition(chr(10))[0]}",
@@ -124,6 +121,25 @@ class RayLauncher:
         if self.owns and ray.is_initialized():
             with suppress(Exception):
                 ray.shutdown()
+
+
+@contextmanager
+def _signals_are_ours() -> Iterator[None]:
+    """Signals reach this process alone, which then asks the workers for their checkpoints.
+
+    Ray puts handlers in place that end the process with a stack trace. And a SIGTERM to the whole group, as init
+    systems send it, would end Ray's own processes first: they inherit what is blocked here (SIGINT they block
+    themselves), and still go with this process, by SIGKILL.
+    """
+    handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for kind, handler in handlers.items():
+                signal.signal(kind, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 class AllStopped(BaseException):
@@ -233,7 +249,7 @@ def _follower(jobs: Sequence[Job], report: Report, stop: Stop) -> Any:
 
         def on_step_end(self, iteration: int, trials: Any, **_: Any) -> None:
             # Trials that wait would otherwise be started one by one, to stop at once.
-            if self.stop and not self.running:
+            if self.stop.asked and not self.running:
                 raise AllStopped
 
     return Follower(jobs, report, stop)

@@ -34,7 +34,9 @@ class Stop:
             self._timer.daemon = True
             self._timer.start()
 
-    def __bool__(self) -> bool:
+    @property
+    def asked(self) -> bool:
+        """Whether an end is asked for."""
         return self._event.is_set()
 
     def ask(self, reason: str, hands_off: bool = False) -> None:
@@ -78,7 +80,7 @@ class Stop:
                 sys.stdout.flush()
                 os._exit(128 + number)
             self.signal = number
-            self.ask(f"interrupted by {signal.Signals(number).name}")
+            self.ask("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
             announce()
 
         before = {number: signal.signal(number, answer) for number in SIGNALS}

@@ -17,7 +17,7 @@ from harness.reporting import tables
 from harness.reporting.figures import FIGURES, draw_figures
 from harness.reporting.limitations import limitations
 from harness.reporting.verdicts import Verdict, headline, verdicts
-from harness.reporting.wording import count, escaped, listed, number, p_value, trials
+from harness.reporting.wording import code, count, escaped, listed, number, p_value, trials
 from harness.specs import Study
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results, write_csv
@@ -35,7 +35,7 @@ def write_report(results: Results, directory: Path) -> list[Verdict]:
     Raises:
         HarnessError: No trial is recorded, or the directory cannot be written to; then nothing is changed.
     """
-    require_writable(directory)
+    require_own(directory)
     require_writable(directory / "figures")
     name = results.study.experiment.name
     if not len(results.epochs):
@@ -54,6 +54,24 @@ def write_report(results: Results, directory: Path) -> list[Verdict]:
             remedy="Choose a directory that you may write to, with space left on its disk.",
         ) from error
     return found
+
+
+def require_own(directory: Path) -> None:
+    """Refuse a report's directory that could not be written to, or that leads elsewhere by a link.
+
+    ``--reports`` itself may be one; a link below it, as a checkout may bring, would put files where nobody looks.
+
+    Raises:
+        HarnessError: It is so.
+    """
+    require_writable(directory)
+    for place in (directory, directory / "figures"):
+        if place.is_symlink():
+            raise HarnessError(
+                "a report is not written through a link",
+                where=str(place),
+                remedy="Remove the link, or give the directory that it leads to as --reports.",
+            )
 
 
 def experiment_yaml(study: Study) -> bytes:
@@ -98,7 +116,9 @@ def markdown(results: Results, found: Sequence[Verdict], figures: Sequence[str])
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 (Markdown, not HTML: the filter md escapes for both)
     )
-    environment.filters.update(md=escaped, p=p_value, row=lambda cells: "| " + " | ".join(cells) + " |", listed=listed)
+    environment.filters.update(
+        md=escaped, code=code, p=p_value, row=lambda cells: "| " + " | ".join(cells) + " |", listed=listed
+    )
     text = environment.get_template("report.md.j2").render(context(results, found, figures))
     return _squeezed(text)
 

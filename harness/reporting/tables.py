@@ -12,7 +12,7 @@ from harness.reporting.depths import onset_depth, slope_on_depth
 from harness.reporting.series import Series, series
 from harness.reporting.statistics import mean_interval
 from harness.reporting.verdicts import Verdict
-from harness.reporting.wording import ABSENT, big, escaped, interval, number, p_value, points, unbroken
+from harness.reporting.wording import ABSENT, big, code, escaped, interval, number, p_value, points, unbroken
 from harness.specs import DataInfo, Recipe, Variant
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
@@ -161,6 +161,6 @@ def trial_rows(results: Results, final: pd.DataFrame) -> Rows:
     rows = []
     for variant in results.study.variants:
         mine = final[final["variant"] == variant.name]
-        ids = [f"{seed}: `{trial}`" for seed, trial in zip(mine["seed"], mine["trial"], strict=True)]
+        ids = [f"{seed}: {code(trial)}" for seed, trial in zip(mine["seed"], mine["trial"], strict=True)]
         rows.append([escaped(variant.name), ", ".join(ids) or ABSENT])
     return rows

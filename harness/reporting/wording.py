@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
+
+from harness.text import code as code
+from harness.text import escaped as escaped
+from harness.text import one_line as one_line
 
 ABSENT = "–"
 
@@ -81,22 +84,3 @@ def trials(pairs: Iterable[tuple[str, int]]) -> list[str]:
 def unbroken(text: str) -> str:
     """Text that narrow columns do not break."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def one_line(text: object) -> str:
-    """Text on a single line without control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-
-
-def escaped(text: object) -> str:
-    """Text as Markdown that shows it literally, in a paragraph as well as in a cell of a table.
-
-    Entities for what HTML gives a meaning, backslashes for what Markdown does; marks that open a block only do so
-    at the start of a line. ``@`` is kept from calling anybody, and underscores inside words stay readable.
-    """
-    flat = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    flat = re.sub(r"([\\`*\[\]|#~$!])", r"\\\1", flat)
-    flat = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", flat)
-    flat = re.sub(r"^(\d{1,9})([.)])(?=\s|$)", r"\1\\\2", flat)
-    flat = re.sub(r"^([-+=])", r"\\\1", flat)
-    return re.sub(r"@(?=\w)", "&#64;", flat)

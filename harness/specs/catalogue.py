@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, field_validator
 
@@ -14,6 +14,7 @@ from harness.specs.experiment import Choice, DataInfo, Difference, Experiment, S
 from harness.specs.identity import Spec
 from harness.specs.loading import Document, read, validate
 from harness.specs.variant import Variant
+from harness.text import Line, Prose, Word
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FROM_DATA = ("in_channels", "classes")
@@ -31,20 +32,20 @@ def shelves(kind: str) -> list[Path]:
 class Twin(Spec):
     """How the twin of a member is called, and what it changes."""
 
-    prefix: str
-    shortcut: str = "none"
+    prefix: Word
+    shortcut: Line = "none"
 
 
 class Family(Spec):
     """One YAML file of ``variants/``: a base spec and what may vary in it."""
 
-    family: str
-    prefix: str = Field("", description="Of its members' names, before the depth (default: resnet).")
-    source: str = ""
+    family: Annotated[Word, Field(min_length=1)]
+    prefix: Word = Field("", description="Of its members' names, before the depth (default: resnet).")
+    source: Prose = ""
     base: dict[str, Any]
     input_size: int = Field(description="Side in pixels that costs are quoted at.")
     depth: dict[str, str] = Field({}, description="Depth rule per block type, such as basic: 6n+2.")
-    members: dict[str, dict[str, Any]] = Field({}, description="Named networks: what each changes in the base.")
+    members: dict[Word, dict[str, Any]] = Field({}, description="Named networks: what each changes in the base.")
     twin: Twin
 
     _document: Document = PrivateAttr()

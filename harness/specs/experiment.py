@@ -8,27 +8,42 @@ from functools import cached_property
 from math import ceil, log2
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from harness.errors import HarnessError, nearest
 from harness.specs.identity import Spec, canonical
 from harness.specs.recipe import DataSpec, Execution, Positive, Recipe, Resources
 from harness.specs.trial import Seed, Trial
 from harness.specs.variant import Variant
+from harness.text import Label, Line, Prose
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))}
+
+
+def _portable(name: str) -> str:
+    """A directory is called so, also in a checkout on Windows, and `harness report` has to tell it from a file."""
+    if name.partition(".")[0] in DEVICES or name.endswith("."):
+        raise ValueError(f"'{name}' can not be a directory on Windows: choose another name")
+    if name.endswith((".csv", ".yaml", ".yml")):
+        raise ValueError(f"'{name}' looks like a file: leave the ending out")
+    return name
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64), AfterValidator(_portable)]
 Depth = Annotated[int, Field(gt=0)]
 
 
 class Choice(Spec):
     """Which variants: one by name, or every combination of a family's depths and shortcuts."""
 
-    name: str | None = Field(None, description="A member or twin, such as resnet18 or cifar-plain56.")
-    family: str | None = Field(None, description="A family of variants/, crossed with depth and shortcut.")
+    name: Line | None = Field(None, description="A member or twin, such as resnet18 or cifar-plain56.")
+    family: Line | None = Field(None, description="A family of variants/, crossed with depth and shortcut.")
     depth: tuple[Depth, ...] = ()
-    shortcut: tuple[str, ...] = ()
+    shortcut: tuple[Line, ...] = ()
     block: Literal["basic", "bottleneck"] | None = None
-    label: str | None = Field(None, description="What reports call it, for a variant changed by `set`.")
+    label: Annotated[Label, Field(min_length=1, max_length=100)] | None = Field(
+        None, description="What reports call it, for a variant changed by `set`."
+    )
     set: dict[str, Any] = Field({}, description="Fields of the variant to change, such as widths.")
 
     @field_validator("depth", "shortcut", mode="before")
@@ -63,8 +78,8 @@ class Degradation(Spec):
     deep: Depth
     margin: Positive = Field(description="Percentage points by which a deeper residual net may be worse.")
     smallest_effect: Positive | None = Field(None, description="Smallest effect of interest (default: margin).")
-    family: str | None = Field(None, description="Needed where two families share the depths.")
-    shortcut: str | None = Field(None, description="The residual side, where there are several.")
+    family: Line | None = Field(None, description="Needed where two families share the depths.")
+    shortcut: Line | None = Field(None, description="The residual side, where there are several.")
 
     @model_validator(mode="after")
     def _two_depths(self) -> Degradation:
@@ -118,8 +133,8 @@ class Difference(Spec):
     """Is variant ``a`` better than variant ``b`` in one metric, by paired seeds? The side is declared."""
 
     kind: Literal["difference"]
-    a: str
-    b: str
+    a: Line
+    b: Line
     metric: Literal["test/error", "train/error", "train/error_clean"] = "test/error"
     side: Literal["less", "greater", "two-sided"] = Field("less", description="Of a compared with b.")
     smallest_effect: Positive = Field(0.5, description="Smallest effect of interest, percentage points.")
@@ -158,7 +173,7 @@ class Experiment(Spec):
     """A question, and everything that is run to answer it."""
 
     name: Name
-    question: Annotated[str, Field(min_length=1, max_length=500)]
+    question: Annotated[Prose, Field(min_length=1, max_length=500)]
     variants: Annotated[tuple[Choice, ...], Field(min_length=1)]
     data: DataSpec
     recipe: Recipe
@@ -167,7 +182,7 @@ class Experiment(Spec):
     level: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="Of each verdict, corrected by Holm.")
     resources: Resources = Resources()
     execution: Execution = Execution()
-    notes: str = ""
+    notes: Prose = ""
 
     @field_validator("variants", mode="before")
     @classmethod
@@ -212,15 +227,15 @@ def seeds_to_reach(level: float, contrasts: int, two_sided: bool = False) -> int
 class DataInfo(Spec):
     """What a data set turned out to hold."""
 
-    name: str
-    fingerprint: str
+    name: Line
+    fingerprint: Line
     channels: int
     classes: int
     size: tuple[int, int]
     train: int
     val: int
     test: int
-    source: str = ""
+    source: Line = ""
 
     @property
     def chance_error(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -14,6 +14,7 @@ from harness.errors import HarnessError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[str | int, ...]
+MOST_FIELDS = 100_000
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Document:
             )
         try:
             value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
             raise HarnessError(f"'{text}' is not YAML", where=f"--set {key}") from error
         inside: Any = self.data
         for part in parts[:-1]:
@@ -100,7 +101,7 @@ def read(path: Path) -> Document:
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
-        lines = dict(_lines(node, path)) if node is not None else {}
+        lines = dict(_few(_lines(node, path), path)) if node is not None else {}
         data = loader.construct_document(node) if node is not None else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -121,6 +122,14 @@ def read(path: Path) -> Document:
             remedy="Start with `name:` and `question:`; experiments/quickstart.yaml shows how.",
         )
     return Document(path, data, lines)
+
+
+def _few(fields: Iterator[Any], path: Path) -> Iterator[Any]:
+    """Some lines of aliases of aliases stand for billions of fields."""
+    for number, found in enumerate(fields):
+        if number >= MOST_FIELDS:
+            raise HarnessError(f"more than {MOST_FIELDS:,} fields", where=str(path), remedy="Use fewer aliases.")
+        yield found
 
 
 def _lines(node: yaml.Node, path: Path, at: Location = (), depth: int = 0) -> Any:
@@ -172,8 +181,8 @@ def _inside(location: Location, outer: Location) -> bool:
 
 def _problem(model: type[BaseModel], item: Any, document: Document, at: Location) -> tuple[str, str, str]:
     """(where, what, remedy) of one pydantic error."""
-    # Pydantic puts the tag of a discriminated union into the location; the file has no such level.
-    location = tuple(part for part in item["loc"] if part not in ("degradation", "difference"))
+    # Pydantic puts the tag of a discriminated union, and a mark for keys, into the location; the file has neither.
+    location = tuple(part for part in item["loc"] if part not in ("degradation", "difference", "[key]"))
     where = document.where((*at, *location))
     kind, given = item["type"], item.get("input")
     if kind == "extra_forbidden":

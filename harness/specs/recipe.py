@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from harness.specs.identity import Spec
+from harness.text import Line, Place
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -62,8 +63,8 @@ class DataSpec(Spec):
 
     labels: ClassVar[frozenset[str]] = frozenset({"root"})
 
-    name: str = Field(description="digits, fashion-mnist, cifar10, cifar100, or imagefolder.")
-    root: str | None = Field(None, description="Where its files are; not part of the identity.")
+    name: Line = Field(description="digits, fashion-mnist, cifar10, cifar100, or imagefolder.")
+    root: Place | None = Field(None, description="Where its files are; not part of the identity.")
     split_seed: Annotated[int, Field(ge=0)] = 0
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.2, description="Held out for testing, where the data set has no test split of its own."
@@ -75,7 +76,7 @@ class DataSpec(Spec):
     image_size: Annotated[int, Field(ge=4, le=4096)] | None = Field(
         None, description="imagefolder: side in pixels after resizing and centre cropping (default 64)."
     )
-    fingerprint: str | None = Field(
+    fingerprint: Line | None = Field(
         None, description="Content hash, where the data is only on the workers; each of them verifies it."
     )
 

@@ -13,6 +13,7 @@ from harness.errors import nearest
 from harness.specs.identity import Spec
 from harness.specs.layers import Conv, Layer, Linear, MaxPool, Norm, Shape
 from harness.specs.shortcuts import SHORTCUTS
+from harness.text import Label
 
 Width = Annotated[int, Field(gt=0, le=65536)]
 Blocks = Annotated[int, Field(gt=0, le=10_000)]
@@ -29,8 +30,8 @@ class Variant(Spec):
 
     labels: ClassVar[frozenset[str]] = frozenset({"name", "family"})
 
-    name: str = Field("", description="What reports call it; not part of the identity.")
-    family: str = Field("", description="The YAML family it came from; not part of the identity.")
+    name: Label = Field("", description="What reports call it; not part of the identity.")
+    family: Label = Field("", description="The YAML family it came from; not part of the identity.")
     stem: Literal["conv3x3", "imagenet"] = Field(
         description="conv3x3: one 3x3 convolution (CIFAR). imagenet: 7x7 with stride 2, then 3x3 max pooling."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -48,14 +49,10 @@ def serve(option: str | None, home: Path, experiment: str | None, port: int, con
     console.print(f"MLflow UI: http://{HOST}:{port}{page or '/'}   (Ctrl-C ends it)", soft_wrap=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     # The artifacts of SQLite's experiments are files of this machine, which the server reads in place.
-    command += [
-        "--backend-store-uri",
-        uri,
-        "--serve-artifacts",
-        "--artifacts-destination",
-        str(home.absolute() / "artifacts"),
-    ]
-    server = subprocess.Popen(command)  # noqa: S603 (our own words and a checked port)
+    command += ["--serve-artifacts", "--artifacts-destination", str(home.absolute() / "artifacts")]
+    # In the environment: other users of the machine can read arguments, and the address may hold a password.
+    environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
+    server = subprocess.Popen(command, env=environment)  # noqa: S603 (our own words and a checked port)
     try:
         return server.wait()
     except Interrupted:

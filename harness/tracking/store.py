@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from harness.errors import HarnessError, nearest
 from harness.specs import Study, Trial, Variant
 from harness.specs.identity import digest
+from harness.text import escaped
 from harness.tracking.client import answering, open_store, sqlite_file, without_password
 from harness.tracking.history import FORMAT, MEMBER, History, NewerFormat, parse
 from harness.tracking.means import mean_metrics
@@ -221,7 +222,7 @@ class Store:
         file = sqlite_file(self.uri)
         # A server places artifacts itself; beside SQLite they go into the home.
         location = None if file is None else (file.parent.absolute() / "artifacts" / self.name).as_uri()
-        note = f"**{study.experiment.question}** No verdict yet."
+        note = f"**{escaped(study.experiment.question)}** No verdict yet."
         tags = {KIND: "experiment", FORMAT_TAG: str(FORMAT), "mlflow.note.content": note}
         found = self.client.get_experiment_by_name(self.name)
         self.experiment_id = found.experiment_id if found else self.client.create_experiment(self.name, location, tags)

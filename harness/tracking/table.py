@@ -137,6 +137,8 @@ def read_csv(path: Path) -> Results:
         )
     try:
         study = Study.model_validate_json(frame[STUDY].iloc[0])
+        if not frame["trial"].str.fullmatch("[0-9a-f]{12}").all():
+            raise ValueError("not the id of a trial")
         return Results(study, _typed(frame.reindex(columns=COLUMNS[:-1])))
     except (ValueError, TypeError, IndexError) as error:
         raise HarnessError(
