@@ -18,7 +18,7 @@ def open_record(option: str | None, home: Path, name: str, create: bool = True) 
         HarnessError: The store does not answer.
     """
     uri = tracking_uri(option, home)
-    return Journals(home, name) if uri == NO_STORE else Store(uri, name, create)
+    return Journals(home, name) if uri == NO_STORE else Store(uri, name, create, home)
 
 
 __all__ = ["Record", "open_record"]

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from harness.errors import HarnessError, nearest
 from harness.specs import Study, Trial, Variant
 from harness.specs.identity import digest
-from harness.tracking.client import answering, open_store, sqlite_file, without_password
+from harness.tracking.client import answering, artifact_root, first_line, open_store, probe, without_password
 from harness.tracking.history import MEMBER, History, parse
 from harness.tracking.means import mean_metrics
 from harness.tracking.outbox import Publisher, flat_params
@@ -47,18 +47,18 @@ class Store:
     Args:
         uri: The tracking store.
         name: The experiment's name.
-        create: Whether to create a SQLite store that is not there yet; without, it reads as an empty one.
+        create: Whether to create a store in a database that has none; without, it reads as an empty one.
+        home: Holds the artifacts, where neither a server nor a SQLite file says where they lie.
 
     Raises:
         HarnessError: The store does not answer, or the experiment was deleted in it.
     """
 
-    def __init__(self, uri: str, name: str, create: bool = True) -> None:
-        self.uri, self.name = uri, name
+    def __init__(self, uri: str, name: str, create: bool = True, home: Path = Path(".depthbench")) -> None:
+        self.uri, self.name, self.home = uri, name, home
         self.experiment_id: str | None = None
         self._runs: list[Run] | None = None
-        file = sqlite_file(uri)
-        if not create and file is not None and not file.exists():
+        if not create and not probe(uri):
             return
         self.client = open_store(uri)
         found = self.client.get_experiment_by_name(name)
@@ -147,7 +147,7 @@ class Store:
                 return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
             except Exception as error:
                 raise HarnessError(
-                    f"the artifact {name} cannot be read: {str(error).partition(chr(10))[0]}",
+                    f"the artifact {name} cannot be read: {first_line(error)}",
                     where=f"MLflow run {run_id}",
                     remedy="Check that the store's artifacts are where they were; `harness run` records it anew.",
                 ) from error
@@ -193,9 +193,8 @@ class Store:
     def prepare(self, study: Study) -> None:
         """Create what is missing of the experiment, its report run and a run per variant; keep the study."""
         if self.experiment_id is None:
-            file = sqlite_file(self.uri)
-            # A server places artifacts itself; beside SQLite they go into the home.
-            location = None if file is None else (file.parent.absolute() / "artifacts" / self.name).as_uri()
+            artifacts = artifact_root(self.uri, self.home)
+            location = None if artifacts is None else (artifacts / self.name).as_uri()
             tags = {KIND: "experiment", "mlflow.note.content": f"**{study.experiment.question}** No verdict yet."}
             self.experiment_id = self.client.create_experiment(self.name, location, tags)
         reports = self.runs(REPORT)
