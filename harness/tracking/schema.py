@@ -8,7 +8,9 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 
-CONNECT_SECONDS = "5"
+LIBPQ = {"PGCONNECT_TIMEOUT": "5", "PGCLIENTENCODING": "UTF8"}
+"""For PostgreSQL's client, unless the user says otherwise: its defaults are to wait for as long as TCP does, and
+bytes in place of text from a database made under the locale C."""
 
 
 def has_tables(uri: str, shown: str) -> bool:
@@ -31,13 +33,13 @@ def has_tables(uri: str, shown: str) -> bool:
         raise HarnessError(
             "MLflow is not installed", where="--tracking-uri", remedy="Install it, or keep the record without: none."
         ) from error
-    # libpq's default is to wait for as long as TCP does.
-    os.environ.setdefault("PGCONNECT_TIMEOUT", CONNECT_SECONDS)
+    for name, value in LIBPQ.items():
+        os.environ.setdefault(name, value)
     try:
         engine = create_engine(uri, poolclass=NullPool)
     except ImportError as error:
         raise _without_driver(uri, where, error) from error
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         # Its message may quote the address.
         raise HarnessError(
             "this is no address of a database",
