@@ -76,8 +76,9 @@ def connect(uri: str) -> MlflowClient:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for name, value in LIBPQ.items():
         os.environ.setdefault(name, value)
-    for noisy in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # It prints the traceback of what it raises.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=uri)
@@ -122,7 +123,8 @@ def probe(uri: str) -> bool:
     remedy = "Start it, check --tracking-uri and MLFLOW_TRACKING_URI, or leave both out to use SQLite in --home."
     where = f"--tracking-uri {without_password(uri)}"
     if scheme not in ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks"):
-        raise HarnessError(f"'{scheme}' is not a kind of tracking store", where=where, remedy=remedy)
+        # The rest is of no known form, so nobody knows where in it a password would be.
+        raise HarnessError(f"'{scheme}' is not a kind of tracking store", where="--tracking-uri", remedy=remedy)
     if scheme == "databricks":
         return True
     if scheme not in ("http", "https"):

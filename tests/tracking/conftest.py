@@ -159,7 +159,8 @@ def postgresql():
 
         try:
             _wait(answers, process, log)
-            yield SimpleNamespace(uri=uri, port=port, dump=[programs / "pg_dump", *address], env=env)
+            dump, drop = [programs / "pg_dump", *address], [programs / "dropdb", *address, "--force"]
+            yield SimpleNamespace(uri=uri, port=port, dump=dump, drop=drop, env=env)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(20)

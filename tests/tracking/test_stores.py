@@ -302,13 +302,14 @@ def test_a_missing_driver_is_named(tmp_path, monkeypatch):
         "http://user:secret@127.0.0.1:9",
         "http://user:sec/secret@127.0.0.1:9",
         "ftp://user:secret@127.0.0.1:9",
+        "user:secret@127.0.0.1:9/x",
     ],
 )
 def test_addresses_are_refused_without_their_password(tmp_path, address, capfd):
     for create in (True, False):
         with pytest.raises(HarnessError) as caught:
             open_record(address, tmp_path, "x", create)
-        assert "***" in str(caught.value)
+        assert address.startswith(("postgresql", "http")) == ("***" in str(caught.value))
         assert "sec" not in str(caught.value)
     assert "sec" not in "".join(capfd.readouterr())
     assert list(tmp_path.iterdir()) == []
@@ -325,6 +326,18 @@ def test_reading_makes_no_tables_and_a_password_may_come_from_the_environment(po
     record = open_record(uri, tmp_path, "x")
     assert record.experiment_is_new
     assert PASSWORD not in record.place
+
+
+@pytest.mark.slow
+def test_a_database_that_goes_away_is_said_to(postgresql, study, tmp_path, capfd):
+    store = Store(postgresql.uri("gone"), study.experiment.name, home=tmp_path)
+    store.prepare(study)
+    subprocess.run([*postgresql.drop, "gone"], env=postgresql.env, check=True)
+    with pytest.raises(HarnessError, match="does not answer") as caught:
+        store.create_trial(study, study.trials[0])
+    printed = "".join(capfd.readouterr())
+    assert PASSWORD not in str(caught.value) + printed
+    assert "Traceback" not in printed
 
 
 @pytest.mark.slow
