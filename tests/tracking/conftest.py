@@ -38,6 +38,15 @@ def _free_port():
         return free.getsockname()[1]
 
 
+def _healthy(port):
+    """Whether an MLflow server answers on a loopback port."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+            return True
+    except OSError:
+        return False
+
+
 def _wait(answers, process, log, seconds=120):
     for _ in range(seconds * 4):
         if answers():
@@ -64,16 +73,8 @@ def _mlflow_server(directory, tables, options=(), env=None):
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-    def answers():
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-                return True
-        except OSError:
-            return False
-
     try:
-        _wait(answers, process, log)
+        _wait(lambda: _healthy(port), process, log)
         yield SimpleNamespace(uri=f"http://127.0.0.1:{port}", directory=directory)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -174,3 +175,26 @@ def database(postgresql):
     uri = postgresql.uri("store")
     open_store(uri)
     return uri
+
+
+@pytest.fixture
+def ui(tmp_path):
+    """Start ``harness ui`` on a store; gives its process and its log once it answers."""
+    started = []
+
+    def start(uri):
+        port, log = _free_port(), tmp_path / "ui.log"
+        command = [sys.executable, "-m", "harness", "ui", "--port", str(port)]
+        env = {**os.environ, "MLFLOW_TRACKING_URI": uri}
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, cwd=tmp_path, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        started.append(process)
+        _wait(lambda: _healthy(port), process, log)
+        return process, log
+
+    yield start
+    for process in started:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)

@@ -429,3 +429,13 @@ def test_the_database_s_password_is_nowhere(harness, postgresql, experiment_file
     dump = subprocess.run([*postgresql.dump, "secretive"], env=postgresql.env, capture_output=True, check=True)
     assert b"cifar-resnet8-w2" in dump.stdout
     assert PASSWORD.encode() not in dump.stdout
+
+
+@pytest.mark.slow
+def test_the_ui_hands_the_database_s_password_on_unseen(database, ui):
+    process, log = ui(database)
+    lines = subprocess.run(
+        ["ps", "-o", "args=", "-s", str(process.pid), "ww"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "mlflow" in lines
+    assert PASSWORD not in lines + log.read_text()
