@@ -400,6 +400,7 @@ def test_the_server_s_password_is_nowhere(harness, auth_server, experiment_file,
     path = experiment_file(name="secretive", **SMALL)
     done = harness("run", path, "--launcher", "inline", env=given)
     assert done.returncode == 0, done.stderr
+    assert "View run" not in done.stdout
     again = harness("run", path, "--launcher", "inline", env=given)
     assert "nothing to train" in again.stdout
     others = [harness(*words, env=given) for words in (["plan", path], ["report", "secretive"], ["doctor"])]
