@@ -53,7 +53,7 @@ packages:
 	@.ci/system-packages dataset-fashion-mnist
 
 packages-slow:
-	@.ci/system-packages dataset-fashion-mnist chromium chromium-driver
+	@.ci/system-packages dataset-fashion-mnist chromium chromium-driver postgresql
 
 test: setup packages check
 	$(PY) -m pytest -m "not slow and not faults and not cluster and not browser"

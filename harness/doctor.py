@@ -82,13 +82,13 @@ def _store(option: str | None, home: Path) -> Finding:
     file = sqlite_file(uri)
     if uri == NO_STORE:
         return Finding("ok", "store", f"journals in {home}")
-    if file is not None:
-        return Finding("ok", "store", shown if file.exists() else f"{shown} (to be created by the first run)")
+    if file is not None and not file.exists():
+        return Finding("ok", "store", f"{shown} (to be created by the first run)")
     try:
-        probe(uri)
+        found = probe(uri)
     except HarnessError as error:
         return Finding("broken", "store", str(error))
-    return Finding("ok", "store", shown)
+    return Finding("ok", "store", shown if found else f"{shown} (its tables are to be made by the first run)")
 
 
 def _data(root: Path | None) -> Iterator[Finding]:

@@ -32,6 +32,10 @@ class HarnessError(Exception):
         return f"{where}{self.what}{remedy}"
 
 
+class StoreAway(HarnessError):
+    """The store did not answer something that it may answer later."""
+
+
 class Interrupted(BaseException):
     """Ctrl-C or SIGTERM. Not a KeyboardInterrupt, which libraries between us and the user answer themselves."""
 

@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 from harness.files import require_writable
 from harness.specs import Catalogue, Study, find_experiment, load_experiment, resolve
 from harness.storage import Folder
+from harness.text import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -183,10 +184,12 @@ def run(
         HarnessError: Something is in the way; then nothing was written. Somebody else is at this experiment.
         Interrupted: By a signal; what was trained is recorded or in checkpoints.
     """
+    from harness.launching.driver import PATIENCE
     from harness.launching.plan import make_plan
     from harness.launching.resources import require_local
     from harness.launching.stop import Stop
     from harness.reporting.render import require_own
+    from harness.tracking.client import patiently
     from harness.tracking.lock import Lock
 
     experiment = study.experiment
@@ -197,7 +200,11 @@ def run(
         require_local(experiment.resources, experiment.recipe.precision)
     storage = settings.folder
     storage.require_writable()
-    record = settings.record(experiment.name)
+    record = patiently(
+        lambda: settings.record(experiment.name),
+        PATIENCE,
+        lambda error: console.print(f"{shown(error.what)}; waiting for it up to {PATIENCE:g} s ...", soft_wrap=True),
+    )
 
     def planned() -> Plan:
         before = None if record.experiment_is_new else record.study()

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreAway
 from harness.launching.clerk import Clerk
 from harness.launching.job import Job, Progress
 from harness.launching.plan import Plan, Planned
 from harness.launching.stop import Stop
 from harness.specs import Study, Variant
 from harness.storage import Folder
+from harness.text import shown
 from harness.tracking import Record
-from harness.tracking.client import StoreAway, patiently
+from harness.tracking.client import patiently
 from harness.tracking.history import newest_journal
 from harness.tracking.store import Store
 
@@ -81,7 +82,7 @@ def execute(
     stop = Stop() if stop is None else stop
 
     def waiting(error: StoreAway) -> None:
-        say(f"{error.what}; waiting for it up to {PATIENCE:g} s ...")
+        say(f"{shown(error.what)}; waiting for it up to {PATIENCE:g} s ...")
 
     runs = patiently(lambda: _prepare(plan, record, storage), PATIENCE, waiting)
     todo = plan.to_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.storage import Folder
-from harness.tracking.client import NO_STORE, open_store, sqlite_file, tracking_uri
+from harness.tracking.client import NO_STORE, open_store, probe, tracking_uri
 from harness.tracking.journals import Journals
 from harness.tracking.store import Store, experiment_names
 
@@ -26,7 +26,7 @@ def open_record(
     uri = tracking_uri(option, home)
     if uri == NO_STORE:
         return Journals(home, name, storage or default_storage(home))
-    return Store(uri, name, create)
+    return Store(uri, name, create, home)
 
 
 def default_storage(home: Path) -> Folder:
@@ -43,8 +43,7 @@ def recorded_experiments(option: str | None, home: Path) -> list[str]:
     uri = tracking_uri(option, home)
     if uri == NO_STORE:
         return sorted(path.stem for path in (home / "studies").glob("*.json"))
-    file = sqlite_file(uri)
-    return [] if file is not None and not file.exists() else experiment_names(open_store(uri))
+    return experiment_names(open_store(uri)) if probe(uri) else []
 
 
 __all__ = ["Record", "default_storage", "open_record", "recorded_experiments"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 import urllib.error
 import urllib.request
@@ -12,10 +13,10 @@ from functools import wraps
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
-from urllib.parse import urlsplit
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreAway
 from harness.files import require_writable
+from harness.tracking.schema import LIBPQ, has_tables
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,10 +28,9 @@ LASTING = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "PERMISSION_DEN
 NO_STORE = "none"
 """As a tracking URI: no MLflow at all; the journals of the trials are the record."""
 PROBE_SECONDS = 5
-
-
-class StoreAway(HarnessError):
-    """The store did not answer a call that it may answer later."""
+CREDENTIALS = re.compile(r"^([\w+.-]+://)[^:/?#@]*(?::[^@]*)?@|(?<=://)[^:/?#@\s]*(?::[^@\s]*)?@")
+"""As SQLAlchemy finds them: a password may hold anything but @ (and blanks, where a message quotes an address)."""
+FROM_ENVIRONMENT = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment"
 
 
 def tracking_uri(option: str | None, home: Path) -> str:
@@ -51,18 +51,23 @@ def tracking_uri(option: str | None, home: Path) -> str:
     return f"sqlite:///{file.absolute()}"
 
 
-def without_password(uri: str) -> str:
-    """``uri`` as it may be shown and recorded."""
-    parts = urlsplit(uri)
-    if parts.password is None and parts.username is None:
-        return uri
-    port = f":{parts.port}" if parts.port else ""
-    return parts._replace(netloc=f"***@{parts.hostname or ''}{port}").geturl()
+def without_password(text: str) -> str:
+    """An address, or a message that may quote some, as it may be shown and recorded; options go with the password."""
+    bare = CREDENTIALS.sub(r"\1***@", text)
+    return re.sub(r"(://[^\s?]*)\?[^\s'\")]+", r"\1?***", bare)
 
 
 def sqlite_file(uri: str) -> Path | None:
     """The file of a SQLite URI; None for any other store."""
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def artifact_root(uri: str, home: Path) -> Path | None:
+    """Where a store without a server keeps artifacts, whatever the working directory; a server places them itself."""
+    if uri.startswith(("http", "databricks")):
+        return None
+    file = sqlite_file(uri)
+    return (home if file is None else file.parent).absolute() / "artifacts"
 
 
 def connect(uri: str) -> MlflowClient:
@@ -72,8 +77,13 @@ def connect(uri: str) -> MlflowClient:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    for noisy in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Two lines at the end of every run, into the display of the trials.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    for name, value in LIBPQ.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # It prints the traceback of what it raises.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=uri)
@@ -100,36 +110,41 @@ def open_store(uri: str) -> MlflowClient:
             "MLflow is not installed", where="--tracking-uri", remedy="Install it, or keep the record without: none."
         ) from error
     except Exception as error:
-        raise HarnessError(
-            f"the tracking store does not answer: {_first_line(error)}",
-            where=f"--tracking-uri {without_password(uri)}",
-            remedy="Check the address and its credentials, or leave it out to use SQLite in --home.",
-        ) from error
+        remedy = "Check the address, or leave it out to use SQLite in --home."
+        raise _unanswered(error, f"--tracking-uri {without_password(uri)}", remedy) from error
     return client
 
 
-def probe(uri: str) -> None:
-    """Ask a tracking server for its health, with a short time limit; writes nothing.
+def probe(uri: str) -> bool:
+    """Ask a tracking server for its health, or look into a database, with a short time limit; writes nothing.
+
+    Returns:
+        False for a database, or a SQLite file, in which there is no store yet.
 
     Raises:
-        HarnessError: Nothing answers there, or the address is of no known kind.
+        HarnessError: Nothing answers there, its schema is another MLflow's, or the address is of no known kind.
     """
     scheme = uri.partition(":")[0].partition("+")[0]
     remedy = "Start it, check --tracking-uri and MLFLOW_TRACKING_URI, or leave both out to use SQLite in --home."
     where = f"--tracking-uri {without_password(uri)}"
     if scheme not in ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks"):
-        raise HarnessError(f"'{scheme}' is not a kind of tracking store", where=where, remedy=remedy)
+        # The rest is of no known form, so nobody knows where in it a password would be.
+        raise HarnessError(f"'{scheme}' is not a kind of tracking store", where="--tracking-uri", remedy=remedy)
+    if scheme == "databricks":
+        return True
     if scheme not in ("http", "https"):
-        return
-    parts = urlsplit(uri)
-    # urllib would take user:password@host for the name of a host; a server's health needs neither.
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        file = sqlite_file(uri)
+        return (file is None or file.exists()) and has_tables(uri, without_password(uri))
+    if CREDENTIALS.search(uri):
+        raise HarnessError(
+            "a server's address holds no user or password", where=where, remedy=f"{FROM_ENVIRONMENT} instead."
+        )
     try:
-        with urllib.request.urlopen(f"{bare.rstrip('/')}/health", timeout=PROBE_SECONDS):  # noqa: S310 (http only)
-            pass
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=PROBE_SECONDS):  # noqa: S310 (http only)
+            return True
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
-            return
+            return True
         raise HarnessError(f"the server answers with status {error.code}", where=where, remedy=remedy) from error
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
@@ -143,15 +158,12 @@ def answering(method: Callable[Arguments, Answer]) -> Callable[Arguments, Answer
     def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
         try:
             return method(*arguments, **named)
-        except HarnessError:
+        except (HarnessError, TypeError, AttributeError, AssertionError):
+            # The last three are mistakes of ours, which waiting does not mend.
             raise
         except Exception as error:
-            kind = HarnessError if getattr(error, "error_code", "") in LASTING else StoreAway
-            raise kind(
-                f"the tracking store does not answer: {_first_line(error)}",
-                where="--tracking-uri",
-                remedy="Run the same command again once it does; nothing that was trained is lost.",
-            ) from error
+            remedy = "Run the same command again once it does; nothing that was trained is lost."
+            raise _unanswered(error, "--tracking-uri", remedy) from error
 
     return call
 
@@ -182,5 +194,25 @@ def patiently(
             time.sleep(1)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]
+def _unanswered(error: Exception, where: str, remedy: str) -> HarnessError:
+    """A server that knows who asks and says no is another matter than one that does not answer."""
+    status = getattr(error, "get_http_status_code", lambda: 0)()
+    if status == 401:
+        return HarnessError(
+            "the tracking server does not take these credentials, or needs some",
+            where=where,
+            remedy=f"{FROM_ENVIRONMENT} of every machine that trains; nothing that was trained is lost.",
+        )
+    if status == 403:
+        return HarnessError(
+            f"the tracking server does not allow this: {first_line(error)}",
+            where=where,
+            remedy="Ask who runs it for permission to edit this experiment, or give the experiment another name.",
+        )
+    kind = HarnessError if getattr(error, "error_code", "") in LASTING else StoreAway
+    return kind(f"the tracking store does not answer: {first_line(error)}", where=where, remedy=remedy)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of a library's message, without the passwords of addresses that it may quote."""
+    return without_password(str(error).strip().partition("\n")[0])[:300]

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from harness.specs.identity import Spec
-from harness.tracking.client import connect
+from harness.tracking.client import connect, first_line
 from harness.tracking.history import MEMBER, History
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class Outbox:
                 sent, wait = history, FIRST_WAIT
             except Exception as error:
                 # Whatever the store's trouble is, the journal keeps the history; try again, more and more slowly.
-                self.last_error = str(error).partition("\n")[0]
+                self.last_error = first_line(error)
                 with self._wake:
                     if self._wake.wait_for(lambda: self._abandoned, wait):
                         return

@@ -48,9 +48,9 @@ def serve(option: str | None, home: Path, experiment: str | None, port: int, con
             raise HarnessError(f"port {port} is taken", where="--port", remedy=f"Try --port {port + 1}.")
     console.print(f"MLflow UI: http://{HOST}:{port}{page or '/'}   (Ctrl-C ends it)", soft_wrap=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    # The artifacts of SQLite's experiments are files of this machine, which the server reads in place.
+    # The artifacts of a database's experiments are files of this machine, which the server reads in place.
     command += ["--serve-artifacts", "--artifacts-destination", str(home.absolute() / "artifacts")]
-    # In the environment: other users of the machine can read arguments, and the address may hold a password.
+    # The address may hold a password, and everybody on the machine sees a command line.
     environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
     server = subprocess.Popen(command, env=environment)  # noqa: S603 (our own words and a checked port)
     try:

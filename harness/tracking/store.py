@@ -18,7 +18,7 @@ from harness.errors import HarnessError, nearest
 from harness.specs import Study, Trial, Variant
 from harness.specs.identity import digest
 from harness.text import escaped
-from harness.tracking.client import answering, open_store, sqlite_file, without_password
+from harness.tracking.client import answering, artifact_root, first_line, open_store, probe, without_password
 from harness.tracking.history import FORMAT, MEMBER, History, NewerFormat, parse
 from harness.tracking.means import mean_metrics
 from harness.tracking.outbox import Publisher, flat_params
@@ -62,33 +62,37 @@ class Store:
     Args:
         uri: The tracking store.
         name: The experiment's name.
-        create: Whether to create a SQLite store that is not there yet; without, it reads as an empty one.
+        create: Whether to create a store in a database that has none; without, it reads as an empty one.
+        home: Holds the artifacts, where neither a server nor a SQLite file says where they lie.
 
     Raises:
         HarnessError: The store does not answer, or the experiment was deleted in it.
     """
 
-    def __init__(self, uri: str, name: str, create: bool = True) -> None:
-        self.uri, self.name = uri, name
+    def __init__(self, uri: str, name: str, create: bool = True, home: Path = Path(".depthbench")) -> None:
+        self.uri, self.name, self.home = uri, name, home
         self.experiment_id: str | None = None
         self._runs: list[Run] | None = None
-        file = sqlite_file(uri)
-        if not create and file is not None and not file.exists():
-            return
-        self.client = open_store(uri)
-        found = self.client.get_experiment_by_name(name)
+        if create or probe(uri):
+            self.client = open_store(uri)
+            self._find()
+
+    @answering
+    def _find(self) -> None:
+        """Look for the experiment."""
+        found = self.client.get_experiment_by_name(self.name)
         if found is not None and found.lifecycle_stage == "deleted":
             raise HarnessError(
-                f"the experiment '{name}' was deleted in this store",
-                where=without_password(uri),
+                f"the experiment '{self.name}' was deleted in this store",
+                where=self.place,
                 remedy=f"Restore it (mlflow experiments restore -x {found.experiment_id}), or choose another name.",
             )
         if found is not None:
             number = found.tags.get(FORMAT_TAG, "1")
             if number.isdigit() and int(number) > FORMAT:
                 raise NewerFormat(
-                    f"the experiment '{name}' is recorded in format {number}; this version reads up to {FORMAT}",
-                    where=without_password(uri),
+                    f"the experiment '{self.name}' is recorded in format {number}; this version reads up to {FORMAT}",
+                    where=self.place,
                     remedy="Upgrade depthbench, or use another --home; nothing was changed.",
                 )
             self.experiment_id = found.experiment_id
@@ -173,7 +177,7 @@ class Store:
                 return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
             except Exception as error:
                 raise HarnessError(
-                    f"the artifact {name} cannot be read: {str(error).partition(chr(10))[0]}",
+                    f"the artifact {name} cannot be read: {first_line(error)}",
                     where=f"MLflow run {run_id}",
                     remedy="Check that the store's artifacts are where they were; `harness run` records it anew.",
                 ) from error
@@ -219,9 +223,8 @@ class Store:
         """Create the experiment where it is missing."""
         if self.experiment_id is not None:
             return
-        file = sqlite_file(self.uri)
-        # A server places artifacts itself; beside SQLite they go into the home.
-        location = None if file is None else (file.parent.absolute() / "artifacts" / self.name).as_uri()
+        artifacts = artifact_root(self.uri, self.home)
+        location = None if artifacts is None else (artifacts / self.name).as_uri()
         note = f"**{escaped(study.experiment.question)}** No verdict yet."
         tags = {KIND: "experiment", FORMAT_TAG: str(FORMAT), "mlflow.note.content": note}
         found = self.client.get_experiment_by_name(self.name)

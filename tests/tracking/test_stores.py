@@ -1,0 +1,442 @@
+"""One contract for every kind of store: SQLite, an MLflow server, PostgreSQL, and a server with basic auth."""
+
+import itertools
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.tracking import open_record
+from harness.tracking.history import Epoch, History
+from harness.tracking.outbox import Outbox
+from harness.tracking.store import Store
+
+USER, PASSWORD = "bench", "correct-horse-7431"
+SERVERS = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("server", "postgresql", "basic auth")]
+SEEDS = itertools.count(1000, 10)
+"""The stores are shared: other seeds are other trials."""
+SMALL = {
+    "variants": {"family": "cifar-resnet", "depth": 8, "shortcut": ["none", "identity"], "set": {"widths": [2, 4, 8]}},
+    "contrasts": None,
+}
+AT = 1_760_000_000_000
+
+
+def _history(trial, epochs=2, offset=0.0, outcome="finished"):
+    rows = tuple(
+        Epoch(
+            epoch=n,
+            at=AT + 1000 * n,
+            metrics={
+                "train/error": 50 / n + offset,
+                "train/error_clean": 1 / 3 / n + offset,
+                "test/error": 9.0 + offset,
+                "grad/first": None,
+                "time/train_s": 1.5,
+            },
+        )
+        for n in range(1, epochs + 1)
+    )
+    costs = {"cost/params": 10, "cost/macs": 2**40 + 1, "counter": "fvcore"}
+    return History(id=trial.id, trial=trial, outcome=outcome, costs=costs, provenance={"threads": 1}, epochs=rows)
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Credentials as users give them; returns how to set others."""
+
+    def give(user=USER, password=PASSWORD):
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+
+    return give
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def uri(request, tmp_path, tables, environment):
+    """The address of a store of each kind, the credentials for it given."""
+    if request.param == "sqlite":
+        (tmp_path / "mlflow.db").write_bytes(tables)
+        return f"sqlite:///{tmp_path}/mlflow.db"
+    if request.param == "postgresql":
+        return request.getfixturevalue("database")
+    if request.param == "server":
+        return request.getfixturevalue("server").uri
+    environment()
+    return request.getfixturevalue("auth_server").uri
+
+
+@pytest.fixture
+def study(quick_study):
+    seed = next(SEEDS)
+    return quick_study(name=f"quick-{seed}", seeds=[seed, seed + 1], **SMALL)
+
+
+@pytest.fixture
+def store(uri, study, tmp_path):
+    store = Store(uri, study.experiment.name, home=tmp_path / "home")
+    store.prepare(study)
+    return store
+
+
+def _publish_all(store, study):
+    first = min(study.experiment.seeds)
+    histories = [_history(trial, offset=trial.seed - first) for trial in study.trials]
+    for history in histories:
+        store.publish(store.create_trial(study, history.trial), history)
+    store.refresh()
+    return histories
+
+
+def _metrics(store, run_id, key):
+    return [(row.step, row.value, row.timestamp) for row in store.client.get_metric_history(run_id, key)]
+
+
+def test_histories_and_the_study_come_back_exactly(store, study):
+    histories = _publish_all(store, study)
+    ids = [trial.id for trial in study.trials]
+    fresh = Store(store.uri, store.name)
+    assert fresh.study().record_json() == study.record_json()
+    assert fresh.histories(ids) == histories
+    assert all(run.finished and run.seconds == 1.5 for run in fresh.trials().values())
+    run_id = fresh.trials()[ids[0]].run_id
+    assert _metrics(fresh, run_id, "train/error_clean") == [(1, 1 / 3, AT + 1000), (2, 1 / 6, AT + 2000)]
+    assert _metrics(fresh, run_id, "cost/macs") == [(0, 2**40 + 1, AT + 1000)]
+    assert all(value != value for _, value, _ in _metrics(fresh, run_id, "grad/first"))
+
+
+def test_publishing_twice_stores_once(store, study):
+    history = _history(study.trials[0])
+    run_id = store.create_trial(study, study.trials[0])
+    store.publish(run_id, history)
+    store.publish(run_id, history)
+    assert _metrics(store, run_id, "train/error") == [(1, 50.0, AT + 1000), (2, 25.0, AT + 2000)]
+    assert [step for step, _, _ in _metrics(store, run_id, "grad/first")] == [1, 2]
+    assert len(store.client.get_run(run_id).inputs.dataset_inputs) == 1
+
+
+def test_a_run_per_variant_with_its_trials_under_it(store, study):
+    histories = _publish_all(store, study)
+    for variant in study.variants:
+        store.summarise(study, variant, [h for h in histories if h.trial.variant.name == variant.name])
+    store.refresh()
+    variants = {run.info.run_id: run for run in store.runs("variant")}
+    assert {run.data.tags["variant"] for run in variants.values()} == {v.name for v in study.variants}
+    assert len(store.runs("trial")) == 4
+    for run in store.runs("trial"):
+        parent = variants[run.data.tags["mlflow.parentRunId"]]
+        assert parent.data.tags["variant"] == run.data.tags["variant"]
+        assert run.data.params["variant.widths"] == "2-4-8"
+        assert run.inputs.dataset_inputs[0].dataset.name == "digits"
+    for run in variants.values():
+        assert [row[:2] for row in _metrics(store, run.info.run_id, "train/error")] == [(1, 50.5), (2, 25.5)]
+        assert run.data.metrics["seeds/n"] == 2
+        assert run.info.status == "FINISHED"
+
+
+def test_added_seeds_get_a_fresh_variant_run(store, study):
+    histories = _publish_all(store, study)
+    variant = study.variants[0]
+    mine = [h for h in histories if h.trial.variant.name == variant.name]
+    for some in (mine[:1], mine):
+        store.summarise(study, variant, some)
+        store.refresh()
+    (run,) = [run for run in store.runs("variant") if run.data.tags["variant"] == variant.name]
+    assert [row[1] for row in _metrics(store, run.info.run_id, "train/error")] == [50.5, 25.5]
+    children = [r for r in store.runs("trial") if r.data.tags["variant"] == variant.name]
+    assert {r.data.tags["mlflow.parentRunId"] for r in children} == {run.info.run_id}
+
+
+def test_superseded_trials_leave_the_record_and_stay_in_mlflow(store, study):
+    _publish_all(store, study)
+    store.supersede([study.trials[0].id], "a test")
+    assert study.trials[0].id not in store.trials()
+    assert len(store.runs("trial")) == 4
+
+
+def test_a_failed_trial_keeps_its_traceback(store, study):
+    run_id = store.create_trial(study, study.trials[0])
+    store.fail(run_id, "ValueError: no", "Traceback ...")
+    run = store.client.get_run(run_id)
+    assert (run.info.status, run.data.tags["error"]) == ("FAILED", "ValueError: no")
+    assert store._artifact(run_id, "traceback.txt") == b"Traceback ..."
+    store.refresh()
+    assert not store.trials()[study.trials[0].id].finished
+
+
+def test_a_trial_of_another_experiment_is_found(store, study, quick_study, tmp_path):
+    histories = _publish_all(store, study)
+    other = quick_study(name=f"{study.experiment.name}-other", seeds=list(study.experiment.seeds), **SMALL)
+    second = Store(store.uri, other.experiment.name, home=tmp_path / "home")
+    second.prepare(other)
+    found = second.elsewhere([trial.id for trial in other.trials])
+    assert {identity: read() for identity, read in found.items()} == {h.id: h for h in histories}
+
+
+def test_the_outbox_publishes_and_ends_the_run(store, study):
+    trial = study.trials[0]
+    outbox = Outbox(store.uri, store.create_trial(study, trial))
+    outbox.publish(_history(trial, epochs=1, outcome="running"))
+    outbox.publish(_history(trial))
+    assert outbox.close(60), outbox.last_error
+    store.refresh()
+    assert store.histories([trial.id]) == [_history(trial)]
+
+
+def test_artifacts_lie_outside_the_working_directory(store, study, tmp_path, monkeypatch):
+    """Workers write, and reports read, in directories of their own."""
+    places = [tmp_path / name for name in ("writing", "reading")]
+    for place in places:
+        place.mkdir()
+    monkeypatch.chdir(places[0])
+    history = _history(study.trials[0])
+    store.publish(store.create_trial(study, history.trial), history)
+    monkeypatch.chdir(places[1])
+    assert Store(store.uri, store.name).histories([history.id]) == [history]
+    assert [list(place.iterdir()) for place in places] == [[], []]
+
+
+def test_an_experiment_that_never_ran(store):
+    with pytest.raises(HarnessError, match=f"Did you mean '{store.name}'"):
+        Store(store.uri, store.name + "k").study()
+
+
+def test_a_deleted_experiment_is_named(store):
+    store.client.delete_experiment(store.experiment_id)
+    with pytest.raises(HarnessError, match="was deleted"):
+        Store(store.uri, store.name)
+
+
+# --- schemas ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dated(tmp_path, tables):
+    """A SQLite store that claims a schema; returns its file."""
+
+    def make(version):
+        file = tmp_path / "home" / "mlflow.db"
+        file.parent.mkdir()
+        file.write_bytes(tables)
+        with sqlite3.connect(file) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = ?", [version])
+        connection.close()
+        return file
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("ffffffffffff", ["unknown to MLflow", "a newer MLflow", "pip install --upgrade mlflow"]),
+        ("451aebb31d03", ["an older MLflow", "mlflow db upgrade sqlite:///"]),
+    ],
+)
+@pytest.mark.parametrize("create", [True, False])
+def test_another_schema_is_refused_and_left_as_it_is(dated, version, words, create):
+    file = dated(version)
+    before = file.read_bytes()
+    with pytest.raises(HarnessError) as caught:
+        open_record(None, file.parent, "x", create)
+    for word in [*words, version, str(file)]:
+        assert word in str(caught.value)
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_an_older_schema_is_not_migrated_even_where_tables_are_missing(dated):
+    """MLflow by itself makes the missing tables, and brings all others up to date with them."""
+    file = dated("451aebb31d03")
+    with sqlite3.connect(file) as connection:
+        connection.execute("DROP TABLE trace_tags")
+    connection.close()
+    before = file.read_bytes()
+    with pytest.raises(HarnessError, match="an older MLflow"):
+        open_record(None, file.parent, "x")
+    assert file.read_bytes() == before
+
+
+def test_the_command_line_refuses_a_newer_schema(harness, experiment_file, dated):
+    home = dated("ffffffffffff").parent
+    done = harness("run", experiment_file(), "--launcher", "inline", "--home", home)
+    assert done.returncode == 2
+    assert "a newer MLflow" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_tables_that_were_never_finished_are_no_store(tmp_path):
+    """Such as a first run leaves that was stopped while it made them."""
+    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+        connection.execute("CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY)")
+    connection.close()
+    assert open_record(None, tmp_path, "x", create=False).trials() == {}
+    (tmp_path / "mlflow.db").write_bytes(b"no database at all, whatever its name says")
+    with pytest.raises(HarnessError, match="not a database"):
+        open_record(None, tmp_path, "x")
+
+
+# --- addresses and drivers -------------------------------------------------------------------------------------------
+
+
+def test_a_missing_driver_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(HarnessError, match=r"psycopg\[binary\]"):
+        open_record("postgresql://user:secret@127.0.0.1:9/x", tmp_path, "x")
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+    with pytest.raises(HarnessError, match="driver pymysql is not installed"):
+        open_record("mysql+pymysql://user:secret@127.0.0.1:9/x", tmp_path, "x")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://user:secret@127.0.0.1:9/x",
+        "postgresql://user:sec ret/secret?x@127.0.0.1:9/x",
+        "postgresql://127.0.0.1:9/x?user=u&password=secret",
+        "postgresql+nothing://user:secret@127.0.0.1:9/x",
+        "postgresql://user:secret@127.0.0.1:port/x",
+        "http://user:secret@127.0.0.1:9",
+        "http://user:sec/secret@127.0.0.1:9",
+        "ftp://user:secret@127.0.0.1:9",
+        "user:secret@127.0.0.1:9/x",
+    ],
+)
+def test_addresses_are_refused_without_their_password(tmp_path, address, capfd):
+    for create in (True, False):
+        with pytest.raises(HarnessError) as caught:
+            open_record(address, tmp_path, "x", create)
+        assert address.startswith(("postgresql", "http")) == ("***" in str(caught.value))
+        assert "sec" not in str(caught.value)
+    assert "sec" not in "".join(capfd.readouterr())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_reading_makes_no_tables_and_a_password_may_come_from_the_environment(postgresql, tmp_path, monkeypatch):
+    """In a database as PostgreSQL makes it under the locale C, of whose text psycopg gives bytes."""
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    uri = postgresql.uri("empty", "SQL_ASCII").replace(f":{PASSWORD}", "")
+    assert open_record(uri, tmp_path, "x", create=False).trials() == {}
+    dump = subprocess.run([*postgresql.dump, "empty"], env=postgresql.env, capture_output=True, text=True, check=True)
+    assert "CREATE TABLE" not in dump.stdout
+    record = open_record(uri, tmp_path, "x")
+    assert record.experiment_is_new
+    assert PASSWORD not in record.place
+
+
+@pytest.mark.slow
+def test_a_database_that_goes_away_is_said_to(postgresql, study, tmp_path, capfd):
+    store = Store(postgresql.uri("gone"), study.experiment.name, home=tmp_path)
+    store.prepare(study)
+    subprocess.run([*postgresql.drop, "gone"], env=postgresql.env, check=True)
+    with pytest.raises(HarnessError, match="does not answer") as caught:
+        store.create_trial(study, study.trials[0])
+    printed = "".join(capfd.readouterr())
+    assert PASSWORD not in str(caught.value) + printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("password", ["", "wrong-secret"])
+def test_postgresql_refuses_a_wrong_password(postgresql, tmp_path, monkeypatch, password, capfd):
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    with pytest.raises(HarnessError) as caught:
+        open_record(f"postgresql://{USER}:{password}@127.0.0.1:{postgresql.port}/postgres", tmp_path, "x")
+    assert "password" in caught.value.what and "PGPASSWORD" in caught.value.remedy
+    assert "wrong-secret" not in str(caught.value) + "".join(capfd.readouterr())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("password", [None, "wrong-secret"])
+def test_a_server_refuses_wrong_credentials(harness, auth_server, experiment_file, tmp_path, password):
+    given = {} if password is None else {"MLFLOW_TRACKING_USERNAME": USER, "MLFLOW_TRACKING_PASSWORD": password}
+    done = harness(
+        "run", experiment_file(), "--launcher", "inline", env={**given, "MLFLOW_TRACKING_URI": auth_server.uri}
+    )
+    assert done.returncode == 2
+    for word in ("does not take these credentials", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        assert word in done.stderr
+    assert "Traceback" not in done.stderr and "wrong-secret" not in done.stdout + done.stderr
+    assert not list((tmp_path / "work").iterdir())
+
+
+@pytest.mark.slow
+def test_who_may_only_read_is_told_so(auth_server, study, environment, tmp_path, monkeypatch):
+    environment()
+    Store(auth_server.uri, study.experiment.name).prepare(study)
+    from mlflow.server import get_app_client
+
+    get_app_client("basic-auth", auth_server.uri).create_user("reader", "only-reading-5")
+    environment("reader", "only-reading-5")
+    store = Store(auth_server.uri, study.experiment.name)
+    assert store.study().record_json() == study.record_json()
+    with pytest.raises(HarnessError, match="does not allow") as caught:
+        store.create_trial(study, study.trials[0])
+    assert "only-reading-5" not in str(caught.value)
+
+
+# --- passwords -------------------------------------------------------------------------------------------------------
+
+
+def _holding(password, *places):
+    """The files below ``places`` that hold a password, also %-encoded."""
+    forms = {password.encode(), quote(password, safe="").encode()}
+    files = [path for place in places for path in Path(place).rglob("*") if path.is_file()]
+    assert files
+    return [path for path in files if any(form in path.read_bytes() for form in forms)]
+
+
+@pytest.mark.slow
+def test_the_server_s_password_is_nowhere(harness, auth_server, experiment_file, tmp_path):
+    given = {
+        "MLFLOW_TRACKING_URI": auth_server.uri,
+        "MLFLOW_TRACKING_USERNAME": USER,
+        "MLFLOW_TRACKING_PASSWORD": PASSWORD,
+    }
+    path = experiment_file(name="secretive", **SMALL)
+    done = harness("run", path, "--launcher", "inline", env=given)
+    assert done.returncode == 0, done.stderr
+    assert "View run" not in done.stdout
+    again = harness("run", path, "--launcher", "inline", env=given)
+    assert "nothing to train" in again.stdout
+    others = [harness(*words, env=given) for words in (["plan", path], ["report", "secretive"], ["doctor"])]
+    for each in (done, again, *others):
+        assert each.returncode == 0, each.stderr
+        assert PASSWORD not in each.stdout + each.stderr
+    assert (tmp_path / "work" / "reports" / "secretive" / "results.csv").is_file()
+    assert list((auth_server.directory / "artifacts").rglob("history.json"))
+    assert not _holding(PASSWORD, tmp_path, auth_server.directory)
+    with sqlite3.connect(auth_server.directory / "mlflow.db") as connection:
+        dump = "\n".join(connection.iterdump())
+    connection.close()
+    assert "secretive" in dump
+    assert PASSWORD not in dump
+
+
+@pytest.mark.slow
+def test_the_database_s_password_is_nowhere(harness, postgresql, experiment_file, tmp_path):
+    uri = postgresql.uri("secretive")
+    path = experiment_file(name="secretive", **SMALL)
+    for words in (["run", path, "--launcher", "inline"], ["plan", path], ["report", "secretive"], ["doctor"]):
+        done = harness(*words, "--tracking-uri", uri)
+        assert done.returncode == 0, done.stderr
+        assert PASSWORD not in done.stdout + done.stderr
+    assert list((tmp_path / "work" / ".depthbench" / "artifacts" / "secretive").rglob("history.json"))
+    assert not _holding(PASSWORD, tmp_path)
+    dump = subprocess.run([*postgresql.dump, "secretive"], env=postgresql.env, capture_output=True, check=True)
+    assert b"cifar-resnet8-w2" in dump.stdout
+    assert PASSWORD.encode() not in dump.stdout
+
+
+@pytest.mark.slow
+def test_the_ui_hands_the_database_s_password_on_unseen(database, ui):
+    process, log = ui(database)
+    lines = subprocess.run(
+        ["ps", "-o", "args=", "-s", str(process.pid), "ww"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "mlflow" in lines
+    assert PASSWORD not in lines + log.read_text()
