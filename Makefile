@@ -4,6 +4,7 @@
 #   make test                 set up, check style, types and the fast tests
 #   make test-slow            the tests marked slow, faults, cluster or browser
 #   make audit                known vulnerabilities of the versions in constraints.txt (needs a network)
+#   make faults               every fault many times; writes benchmarks/faults.md (two hours)
 #   make demo PYTHON=python3  use an interpreter that has the packages; install nothing
 
 VENV := .venv
@@ -17,7 +18,7 @@ READY := $(VENV)/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check audit format packages packages-slow clean
+.PHONY: help setup demo test test-slow faults check audit format packages packages-slow clean
 
 help:
 	@sed -n 's/^#  //p' $(MAKEFILE_LIST)
@@ -60,6 +61,11 @@ test: setup packages check
 
 test-slow: setup packages-slow
 	$(PY) -m pytest -m "slow or faults or cluster or browser"
+
+# Goes on where it was stopped; what was done is in .faults/notebook.jsonl.
+faults: setup
+	DEPTHBENCH_FUZZ_CASES=5000 $(PY) -m pytest tests/specs/test_fuzz.py
+	PYTHONPATH=tests $(PY) -m faults
 
 clean:
 	rm -rf $(VENV) .audit .pytest_cache .mypy_cache .ruff_cache

@@ -32,7 +32,9 @@ QUIET = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # A lost worker is a line of ours.
     "RAY_DEDUP_LOGS": "1",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "A worker died or was killed|workers \\(tasks / actors\\) killed",
     "TUNE_MAX_PENDING_TRIALS_PG": "auto",
     # Tune's snapshot of its own state is not used.
     "TUNE_GLOBAL_CHECKPOINT_S": "100000",
@@ -96,6 +98,8 @@ class RayLauncher:
         from ray import tune
 
         logging.getLogger("ray").setLevel(logging.ERROR)
+        # It prints the traceback of every lost worker; the trial says so itself when it goes on.
+        logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
         request = {"cpu": self.resources.cpus, "gpu": self.resources.gpus}
         with TemporaryDirectory(prefix="depthbench-tune-") as scratch, _switch(stop) as switch:
             trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=list(jobs), switch=switch), request)

@@ -1,0 +1,114 @@
+"""Kills the process at named points of the harness: on the path of every Python process of a disturbed run.
+
+The harness itself knows nothing of this. ``DEPTHBENCH_CRASHES`` names a JSON file: a list of
+``{"point": name, "passing": n, "flag": path}``; a process that passes a point for the n-th time leaves the flag,
+so that no other dies there, and kills itself.
+"""
+
+import functools
+import importlib.abc
+import importlib.machinery
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+CRASHES = json.loads(Path(os.environ["DEPTHBENCH_CRASHES"]).read_text())
+passed = Counter()
+
+
+def reached(point):
+    passed[point] += 1
+    for crash in CRASHES:
+        if crash["point"] == point and passed[point] >= crash["passing"]:
+            try:
+                os.close(os.open(crash["flag"], os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                continue
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def around(owner, name, point, matters=lambda *arguments, **named: True):
+    """Make ``before`` and ``after`` a call points."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapped(*arguments, **named):
+        chosen = matters(*arguments, **named)
+        if chosen:
+            reached(f"before {point}")
+        result = original(*arguments, **named)
+        if chosen:
+            reached(f"after {point}")
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def _is_checkpoint(path):
+    return Path(path).name.lstrip(".").startswith("checkpoint-")
+
+
+def _storage(module):
+    around(module.Folder, "write", "checkpoint write", lambda folder, name, content: _is_checkpoint(name))
+    around(module.Folder, "create", "attempt claim")
+    around(module.Folder, "remove", "checkpoint removal", lambda folder, name: _is_checkpoint(name))
+
+
+def _files(module):
+    around(os, "fsync", "checkpoint fsync", lambda file: _is_checkpoint(Path(f"/proc/self/fd/{file}").readlink()))
+    around(Path, "replace", "checkpoint rename", lambda path, target: _is_checkpoint(path))
+
+
+def _outbox(module):
+    around(module.Publisher, "_introduce", "introduction")
+    around(module.Publisher, "_log", "publish", lambda publisher, batch, epochs: bool(batch))
+    connect = module.connect
+
+    def connected(uri):
+        client = connect(uri)
+        around(client, "log_text", "artifact")
+        around(client, "set_terminated", "termination")
+        return client
+
+    module.connect = connected
+
+
+def _store(module):
+    around(module.Store, "create", "experiment creation")
+    around(module.Store, "prepare", "preparation")
+    around(module.Store, "create_trial", "run creation")
+    around(module.Store, "write_lease", "lease")
+    around(module.Store, "summarise", "means")
+    around(module.Store, "note_end", "end note")
+    around(module.Store, "attach_report", "report upload")
+
+
+PATCHES = {
+    "harness.files": _files,
+    "harness.storage": _storage,
+    "harness.tracking.outbox": _outbox,
+    "harness.tracking.store": _store,
+}
+
+
+class Patching(importlib.abc.MetaPathFinder):
+    """Patches a module once it is loaded, in whichever process does."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in PATCHES:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        load = spec.loader.exec_module
+
+        def exec_module(module):
+            load(module)
+            PATCHES[name](module)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+sys.meta_path.insert(0, Patching())

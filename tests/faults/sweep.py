@@ -1,0 +1,287 @@
+"""A real sweep of short trials on Ray and MLflow that is disturbed, run again until it is done, and examined."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXPERIMENT = {
+    "name": "weather",
+    "question": "Is anything lost?",
+    "variants": {
+        "family": "cifar-resnet",
+        "depth": [8, 14],
+        "shortcut": ["none", "identity"],
+        "set": {"widths": [4, 8, 16]},
+    },
+    "data": {"name": "digits", "train_images": 768},
+    # Everything that has a state or a random stream: warm-up, schedule, augmentation, momentum.
+    "recipe": {
+        "epochs": 8,
+        "batch": 64,
+        "lr": 0.05,
+        "warmup_epochs": 1,
+        "augment": "crop-flip",
+        "crop_padding": 1,
+        "label_smoothing": 0.1,
+        "nesterov": True,
+    },
+    "seeds": [100, 101],
+    "execution": {"checkpoint_seconds": 0.2, "drain_seconds": 10},
+}
+LONGEST = 400
+MOST_RUNS = 12
+
+
+@dataclass
+class Damage:
+    """What a disturbed sweep came to, against the undisturbed one. All but ``injected`` and ``runs`` should be 0."""
+
+    injected: int = 0
+    runs: int = 0
+    trials_lost: int = 0
+    steps_lost: int = 0
+    steps_doubled: int = 0
+    results_differ: int = 0
+    details: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        return not (self.trials_lost or self.steps_lost or self.steps_doubled or self.results_differ)
+
+
+class Sweep:
+    """One experiment in a directory of its own.
+
+    Args:
+        work: The directory; what an interrupted sweep left there is removed.
+        seed: Of what is left to chance.
+        epochs: Longer trials, for faults that last.
+        server: Whether MLflow is behind a server of its own.
+        storage: Where checkpoints go; None: in the home.
+    """
+
+    def __init__(self, work: Path, seed: str, epochs: int = 8, server: bool = False, storage: Path | None = None):
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        self.work, self.random, self.epochs = work, random.Random(seed), epochs
+        experiment = {**EXPERIMENT, "recipe": {**EXPERIMENT["recipe"], "epochs": epochs}}
+        (work / "weather.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
+        self.home = work / ".depthbench"
+        self.storage = storage or self.home / "trials"
+        self.database = work / "served.db" if server else self.home / "mlflow.db"
+        self.server = Server(work, self.database) if server else None
+        self.environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1", "COLUMNS": "200"}
+        self.driver: subprocess.Popen[bytes] | None = None
+        self.damage = Damage()
+
+    # --- the driver ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start ``harness run`` in a process group of its own, as a shell does."""
+        command = [sys.executable, "-m", "harness", "run", "weather.yaml", "--storage", str(self.storage)]
+        if self.server:
+            command += ["--tracking-uri", self.server.uri]
+        with (self.work / "log.txt").open("ab") as log:
+            self.driver = subprocess.Popen(
+                command, cwd=self.work, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self.damage.runs += 1
+
+    def wait(self) -> int:
+        """Wait for the driver's end; its exit status, negative for a signal."""
+        assert self.driver is not None
+        return self.driver.wait(LONGEST)
+
+    @property
+    def running(self) -> bool:
+        return self.driver is not None and self.driver.poll() is None
+
+    def kill(self) -> None:
+        """kill -9 of the driver; Ray and the workers go with it."""
+        assert self.driver is not None
+        self.driver.kill()
+        self.driver.wait()
+        self.damage.injected += 1
+        self.quiet()
+
+    def signal(self, number: int) -> None:
+        """A signal to the whole process group, as a terminal or an init system sends it."""
+        assert self.driver is not None
+        os.killpg(self.driver.pid, number)
+        self.damage.injected += 1
+
+    def quiet(self) -> None:
+        """Wait until no worker of a dead driver is left."""
+        until = time.monotonic() + 30
+        while self.workers() and time.monotonic() < until:
+            time.sleep(0.1)
+
+    def finish(self) -> Damage:
+        """Run again until the harness says that all is done; then look at everything."""
+        while True:
+            if self.driver is None or self.driver.poll() is not None:
+                if self.damage.runs >= MOST_RUNS:
+                    break
+                self.start()
+            if self.wait() == 0:
+                break
+        if self.server:
+            self.server.stop()
+        return self.damage
+
+    # --- the trials ----------------------------------------------------------------------------------------------
+
+    def attempts(self) -> list[dict]:
+        found = []
+        for path in self.storage.glob("*/attempt-*.json"):
+            try:
+                found.append(json.loads(path.read_text()))
+            except (OSError, ValueError):
+                continue
+        return found
+
+    def workers(self) -> list[int]:
+        """Processes that train at present."""
+        pids = {attempt["process"]["pid"] for attempt in self.attempts() if not attempt["ended"]}
+        return [pid for pid in pids if _is_ours(pid)]
+
+    def until_training(self, trials: int = 1) -> bool:
+        """Wait until trials are being trained; False where the driver has come to its end."""
+        while self.running:
+            if len(self.workers()) >= trials:
+                return True
+            time.sleep(0.05)
+        return False
+
+    def until_checkpoints(self) -> bool:
+        """Wait until a trial that is under way has a checkpoint; False where the driver has come to its end."""
+        while self.running:
+            if any(map(self.has_checkpoint_under_way, self.storage.glob("*"))):
+                return True
+            time.sleep(0.05)
+        return False
+
+    def has_checkpoint_under_way(self, folder: Path) -> bool:
+        ends = [json.loads(path.read_text() or "{}").get("ended") for path in folder.glob("attempt-*.json")]
+        return "finished" not in ends and any(folder.glob("checkpoint-*"))
+
+    def pause(self, least: float, most: float) -> None:
+        time.sleep(self.random.uniform(least, most))
+
+    # --- what came out -------------------------------------------------------------------------------------------
+
+    def examine(self, expected: dict[str, dict]) -> Damage:
+        """Compare what MLflow holds with the undisturbed histories, row by row."""
+        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as database:
+            runs = database.execute(
+                "SELECT t.value, r.run_uuid, r.status FROM runs r JOIN tags t ON r.run_uuid = t.run_uuid "
+                "WHERE t.key = 'trial' AND r.lifecycle_stage = 'active'"
+            ).fetchall()
+            rows = database.execute("SELECT run_uuid, key, step, value, is_nan FROM metrics").fetchall()
+        by_trial = {}
+        for trial, run, status in runs:
+            by_trial.setdefault(trial, []).append((run, status))
+        for trial, history in expected.items():
+            found = by_trial.get(trial, [])
+            if len(found) != 1 or found[0][1] != "FINISHED":
+                self.damage.trials_lost += 1
+                self.damage.details.append(f"{trial}: runs {found}")
+                continue
+            self._compare(trial, history, [row[1:] for row in rows if row[0] == found[0][0]])
+        return self.damage
+
+    def _compare(self, trial: str, history: dict, rows: list[tuple]) -> None:
+        steps = Counter((key, step) for key, step, _, _ in rows if not key.startswith("cost/"))
+        stored = {(key, step): None if nan else value for key, step, value, nan in rows}
+        wanted = {(key, e["epoch"]): value for e in history["epochs"] for key, value in e["metrics"].items()}
+        lost = {step for key, step in wanted if (key, step) not in steps}
+        doubled = {step for (_, step), times in steps.items() if times > 1}
+        other = {
+            (key, step): (stored.get((key, step)), value)
+            for (key, step), value in wanted.items()
+            if not key.startswith("time/") and (key, step) in steps and stored[(key, step)] != value
+        }
+        self.damage.steps_lost += len(lost)
+        self.damage.steps_doubled += len(doubled) + len({s for _, s in steps} - {s for _, s in wanted})
+        self.damage.results_differ += bool(other)
+        for what, found in (("lost", lost), ("doubled", doubled), ("differ", other)):
+            if found:
+                self.damage.details.append(f"{trial}: {what} {found}")
+
+
+class Server:
+    """An MLflow server on loopback that can be killed and started again."""
+
+    def __init__(self, work: Path, database: Path) -> None:
+        self.work, self.database = work, database
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.database}"]
+        command += ["--artifacts-destination", str(self.work / "artifacts")]
+        with (self.work / "server.txt").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            try:
+                with urllib.request.urlopen(f"{self.uri}/health", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.3)
+        raise TimeoutError("the MLflow server did not start")
+
+    def stop(self) -> None:
+        """kill -9 of the server with all its processes."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether it is a living Ray worker, and no later process with the same number."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return status != "Z" and b"ray" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def undisturbed(work: Path, epochs: int = 8) -> dict[str, dict]:
+    """The histories of the same sweep without any fault, by trial: inline and without MLflow, which changes no bit."""
+    kept = work / f"undisturbed-{epochs}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    sweep = Sweep(work / f"undisturbed-{epochs}", "none", epochs)
+    command = [sys.executable, "-m", "harness", "run", "weather.yaml", "--launcher", "inline", "--tracking-uri", "none"]
+    done = subprocess.run(command, cwd=sweep.work, env=sweep.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sys.path.insert(0, str(REPOSITORY))
+    from harness.storage import Folder
+    from harness.tracking.history import newest_journal
+
+    folder = Folder.at(sweep.storage)
+    histories = {trial: newest_journal(folder / trial, trial).model_dump(mode="json") for trial in folder.names()}
+    kept.write_text(json.dumps(histories))
+    return histories
