@@ -1,0 +1,100 @@
+"""Checkpoints on this machine's disk and on fsspec's file systems: the same contract."""
+
+import os
+import uuid
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.files import write_whole
+from harness.storage import Checkpoint, Folder, checkpoints
+
+
+@pytest.fixture(params=["local", "file url", "memory", "written beside, then moved"])
+def folder(request, tmp_path):
+    """``local://`` is fsspec's own file system under a name that is not known to put objects whole."""
+    return {
+        "local": Folder.at(tmp_path / "trials"),
+        "file url": Folder.at(f"file://{tmp_path}/trials"),
+        "memory": Folder.at(f"memory://{uuid.uuid4().hex}/trials"),
+        "written beside, then moved": Folder.at(f"local://{tmp_path}/trials"),
+    }[request.param]
+
+
+def test_files_are_written_read_listed_and_removed(folder):
+    assert folder.names() == []
+    inside = folder / "abc"
+    inside.write("b.zip", b"two")
+    inside.write("b.zip", b"three")
+    inside.write("a.json", b"one")
+    assert folder.names() == ["abc"]
+    assert inside.names() == ["a.json", "b.zip"]
+    assert (inside.read("b.zip"), inside.size("b.zip")) == (b"three", 5)
+    with inside.open("b.zip") as file:
+        file.seek(2)
+        assert file.read(2) == b"re"
+    inside.remove("b.zip")
+    inside.remove("b.zip")
+    assert inside.names() == ["a.json"]
+
+
+def test_a_name_is_taken_once(folder):
+    assert folder.create("attempt-0001.json", b"mine")
+    assert not folder.create("attempt-0001.json", b"yours")
+    assert folder.read("attempt-0001.json") == b"mine"
+
+
+def test_a_folder_is_put_aside(folder):
+    (folder / "abc").write("x", b"1")
+    (folder / "abc").move(folder / "abc.superseded-1")
+    assert folder.names() == ["abc.superseded-1"]
+    assert (folder / "abc.superseded-1").read("x") == b"1"
+
+
+def test_writable_is_tried_and_leaves_nothing(folder):
+    folder.require_writable()
+    assert folder.names() == []
+
+
+def test_what_is_not_there_is_an_error_with_a_remedy(folder):
+    with pytest.raises(HarnessError, match="storage of checkpoints does not answer"):
+        folder.read("nothing")
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("nosuch://bucket/x", "nosuch"),
+        ("sftp://me:secret@host/x", "password stands in the address"),
+        ("/proc/nowhere", "proc"),
+    ],
+)
+def test_places_that_cannot_be(place, says):
+    with pytest.raises(HarnessError) as refused:
+        Folder.at(place).require_writable()
+    assert says in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_checkpoints_are_ordered_by_attempt_before_progress(tmp_path):
+    """What a host that was cut off still writes never outranks the attempt that replaced it."""
+    folder = Folder.at(tmp_path)
+    written = [Checkpoint(1, 9), Checkpoint(2, 3), Checkpoint(2, 2, 40), Checkpoint(2, 2)]
+    for checkpoint in written:
+        folder.write(checkpoint.name, b"")
+    folder.write("checkpoint-x.zip", b"")
+    assert checkpoints(folder) == [Checkpoint(2, 3), Checkpoint(2, 2, 40), Checkpoint(2, 2), Checkpoint(1, 9)]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    folder = Folder.at(tmp_path)
+    folder.write("x", b"old")
+
+    def full(number):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(HarnessError, match="No space left"):
+        write_whole(tmp_path / "x", b"new")
+    monkeypatch.undo()
+    assert (folder.read("x"), folder.names()) == (b"old", ["x"])
