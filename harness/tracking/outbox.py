@@ -40,10 +40,16 @@ def flat_params(spec: Spec, prefix: str = "") -> dict[str, str]:
 
 
 class Publisher:
-    """Sends one history to one MLflow run; every call may be repeated."""
+    """Sends one history to one MLflow run; every call may be repeated.
 
-    def __init__(self, client: MlflowClient, run_id: str) -> None:
-        self.client, self.run_id = client, run_id
+    Args:
+        client: Of the store.
+        run_id: The run, which is there.
+        training: Whether the trial is being trained now, as the run's status then says.
+    """
+
+    def __init__(self, client: MlflowClient, run_id: str, training: bool = True) -> None:
+        self.client, self.run_id, self.training = client, run_id, training
         self.stored: set[int] = set()
         self.introduced = False
 
@@ -75,12 +81,12 @@ class Publisher:
             self.stored |= epochs
 
     def _stored(self, history: History, known: Collection[str]) -> set[int]:
-        """Epochs that the run holds already, from a process that is gone: one metric of each tells."""
-        keys: dict[str, set[int]] = {}
-        for epoch in history.epochs:
-            keys.setdefault(min(epoch.metrics), set()).add(epoch.epoch)
-        rows = {key: self.client.get_metric_history(self.run_id, key) for key in keys if key in known}
-        return {row.step for key in rows for row in rows[key] if row.step in keys[key]}
+        """Epochs that the run holds already, from a process that is gone: one metric of each tells.
+
+        Also later ones than ``history`` has: where a checkpoint was lost, they are trained again.
+        """
+        telling = {min(epoch.metrics) for epoch in history.epochs} & set(known)
+        return {row.step for key in telling for row in self.client.get_metric_history(self.run_id, key)}
 
     def finish(self, history: History) -> None:
         """Send what is left, put the history and its parts beside it as artifacts, and end the run."""
@@ -99,7 +105,8 @@ class Publisher:
         self.stored = self._stored(history, run.data.metrics)
         if run.info.status == "FINISHED" and not history.done:
             raise RuntimeError("this run is finished already; what an older attempt sends is not wanted")
-        self.client.update_run(self.run_id, status="RUNNING")
+        if self.training:
+            self.client.update_run(self.run_id, status="RUNNING")
         for tag in {"stopped", "error"} & run.data.tags.keys():
             # Of an attempt before this one.
             self.client.delete_tag(self.run_id, tag)

@@ -299,7 +299,7 @@ class Store:
     @answering
     def publish(self, run_id: str, history: History) -> None:
         """Record a history that its own trial could not record; one that is done ends the run."""
-        publisher = Publisher(self.client, run_id)
+        publisher = Publisher(self.client, run_id, training=False)
         publisher.finish(history) if history.done else publisher.send(history)
 
     @answering
