@@ -164,7 +164,7 @@ def plan(
         )
         return
     data, exp = study.data, study.experiment
-    out.print(f"[bold]{exp.name}[/bold]: {exp.question}")
+    out.print(f"[bold]{exp.name}[/bold]: {_escaped(exp.question)}")
     out.print(
         f"{data.name} {data.size[0]}x{data.size[1]}, {data.train} training, {data.val} validation and {data.test} test "
         f"images, fingerprint {data.fingerprint}; {exp.recipe.epochs} epochs of batch {exp.recipe.batch}."

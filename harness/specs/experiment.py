@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from math import ceil, log2
@@ -17,18 +18,24 @@ from harness.specs.trial import Seed, Trial
 from harness.specs.variant import Variant
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
-Depth = Annotated[int, Field(gt=0)]
+Depth = Annotated[int, Field(gt=0, le=1_000_000)]
+MOST_SEEDS = 10_000
+MOST_TRIALS = 10_000
+Label = Annotated[str, Field(max_length=100, pattern=r"^([^\W_][\w .+=,()-]*)?$")]
+"""A name that people give: nothing in it steers a path, a terminal, Markdown or mathematical text in figures."""
+Known = Annotated[str, Field(max_length=300)]
+"""A name that is looked up among those there are."""
 
 
 class Choice(Spec):
     """Which variants: one by name, or every combination of a family's depths and shortcuts."""
 
-    name: str | None = Field(None, description="A member or twin, such as resnet18 or cifar-plain56.")
-    family: str | None = Field(None, description="A family of variants/, crossed with depth and shortcut.")
+    name: Known | None = Field(None, description="A member or twin, such as resnet18 or cifar-plain56.")
+    family: Known | None = Field(None, description="A family of variants/, crossed with depth and shortcut.")
     depth: tuple[Depth, ...] = ()
-    shortcut: tuple[str, ...] = ()
+    shortcut: tuple[Known, ...] = ()
     block: Literal["basic", "bottleneck"] | None = None
-    label: str | None = Field(None, description="What reports call it, for a variant changed by `set`.")
+    label: Label | None = Field(None, description="What reports call it, for a variant changed by `set`.")
     set: dict[str, Any] = Field({}, description="Fields of the variant to change, such as widths.")
 
     @field_validator("depth", "shortcut", mode="before")
@@ -63,8 +70,8 @@ class Degradation(Spec):
     deep: Depth
     margin: Positive = Field(description="Percentage points by which a deeper residual net may be worse.")
     smallest_effect: Positive | None = Field(None, description="Smallest effect of interest (default: margin).")
-    family: str | None = Field(None, description="Needed where two families share the depths.")
-    shortcut: str | None = Field(None, description="The residual side, where there are several.")
+    family: Known | None = Field(None, description="Needed where two families share the depths.")
+    shortcut: Known | None = Field(None, description="The residual side, where there are several.")
 
     @model_validator(mode="after")
     def _two_depths(self) -> Degradation:
@@ -118,8 +125,8 @@ class Difference(Spec):
     """Is variant ``a`` better than variant ``b`` in one metric, by paired seeds? The side is declared."""
 
     kind: Literal["difference"]
-    a: str
-    b: str
+    a: Known
+    b: Known
     metric: Literal["test/error", "train/error", "train/error_clean"] = "test/error"
     side: Literal["less", "greater", "two-sided"] = Field("less", description="Of a compared with b.")
     smallest_effect: Positive = Field(0.5, description="Smallest effect of interest, percentage points.")
@@ -162,7 +169,7 @@ class Experiment(Spec):
     variants: Annotated[tuple[Choice, ...], Field(min_length=1)]
     data: DataSpec
     recipe: Recipe
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=MOST_SEEDS)]
     contrasts: tuple[Contrast, ...] = ()
     level: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="Of each verdict, corrected by Holm.")
     resources: Resources = Resources()
@@ -179,7 +186,7 @@ class Experiment(Spec):
     @field_validator("seeds")
     @classmethod
     def _distinct_seeds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        twice = sorted({seed for seed in value if value.count(seed) > 1})
+        twice = sorted(seed for seed, times in Counter(value).items() if times > 1)
         if twice:
             raise ValueError(f"seed {twice[0]} stands there twice")
         return value
@@ -206,7 +213,8 @@ def seeds_to_reach(level: float, contrasts: int, two_sided: bool = False) -> int
     At n pairs the sign-flip test has no p below 1/2^n (one-sided).
     """
     sides = 2 if two_sided else 1
-    return max(1, ceil(log2(sides * max(contrasts, 1) / level) - 1e-12))
+    # The quotient of the two would overflow at the smallest levels.
+    return max(1, ceil(log2(sides * max(contrasts, 1)) - log2(level) - 1e-12))
 
 
 class DataInfo(Spec):
