@@ -113,7 +113,7 @@ def run(
         trials = f"{outcome.trained} trial{'s' * (outcome.trained != 1)}"
         out.print(f"{trials} in {timedelta(seconds=round(outcome.seconds))}.")
     for label, message in outcome.failed.items():
-        err.print(f"[red]failed[/red]  {label}: {_escaped(message)}", soft_wrap=True)
+        err.print(f"[red]failed[/red]  {_escaped(label)}: {_escaped(message)}", soft_wrap=True)
     if outcome.unpublished:
         err.print(
             f"{len(outcome.unpublished)} trials are trained but not in the store yet: "
@@ -178,7 +178,7 @@ def plan(
         layers = variant.plan(data.size)
         about = str(timedelta(seconds=round(sum(p.seconds for p in todo)))) if todo else "–"
         table.add_row(
-            variant.name, str(variant.depth), variant.shortcut, f"{layers.params:,}", f"{layers.macs:,}",
+            _escaped(variant.name), str(variant.depth), variant.shortcut, f"{layers.params:,}", f"{layers.macs:,}",
             str(len(mine)), str(len(todo)), about,
         )  # fmt: skip
     out.print(table)

@@ -61,7 +61,7 @@ class Display:
     def _line(self, progress: Progress) -> str:
         """One line for a trial that has ended."""
         count = f"[{len(self.ended):>{len(str(len(self.planned)))}}/{len(self.planned)}]".replace("[", r"\[")
-        label = f"{self.planned[progress.trial].trial.label:<28}"
+        label = escape(f"{self.planned[progress.trial].trial.label:<28}")
         if progress.outcome == "failed":
             return f"{count} {label} [red]failed[/red]: {escape(progress.message)}"
         note = "[yellow]diverged[/yellow]  " if progress.outcome == "diverged" else ""
@@ -93,7 +93,7 @@ class Display:
             planned: Planned = self.planned[trial]
             epochs = planned.trial.recipe.epochs
             bar = ProgressBar(epochs, progress.epoch, width=24)
-            table.add_row(planned.trial.label, f"{progress.epoch}/{epochs}", bar, _percent(progress.error))
+            table.add_row(escape(planned.trial.label), f"{progress.epoch}/{epochs}", bar, _percent(progress.error))
         done = f"{len(self.ended)} of {len(self.planned)} trials"
         summary = Text(f"{done}, about {self._left()} left", style="bold")
         return Group(table, ProgressBar(1.0, self._share_done(), width=60), summary)

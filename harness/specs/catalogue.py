@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from harness.errors import HarnessError, nearest
-from harness.specs.experiment import MOST_TRIALS, Choice, DataInfo, Difference, Experiment, Label, Study
+from harness.specs.experiment import MOST_TRIALS, Choice, DataInfo, Difference, Experiment, Study
 from harness.specs.identity import Spec, digest
 from harness.specs.loading import Document, read, validate
 from harness.specs.shortcuts import SHORTCUTS
@@ -19,7 +19,9 @@ from harness.specs.variant import Variant
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FROM_DATA = ("in_channels", "classes")
-GivenLabel = Annotated[Label, Field(min_length=1)]
+Word = Annotated[str, Field(max_length=100, pattern=r"^([^\W_][\w .+=,()-]*)?$")]
+"""What members' names are made of, which people type in commands."""
+GivenWord = Annotated[Word, Field(min_length=1)]
 
 
 def shelves(kind: str) -> list[Path]:
@@ -37,7 +39,7 @@ def shelves(kind: str) -> list[Path]:
 class Twin(Spec):
     """How the twin of a member is called, and what it changes."""
 
-    prefix: GivenLabel
+    prefix: GivenWord
     shortcut: str = "none"
 
     @field_validator("shortcut")
@@ -51,13 +53,13 @@ class Twin(Spec):
 class Family(Spec):
     """One YAML file of ``variants/``: a base spec and what may vary in it."""
 
-    family: GivenLabel
-    prefix: Label = Field("", description="Of its members' names, before the depth (default: resnet).")
+    family: GivenWord
+    prefix: Word = Field("", description="Of its members' names, before the depth (default: resnet).")
     source: str = ""
     base: dict[str, Any]
     input_size: Annotated[int, Field(gt=0, le=4096)] = Field(description="Side in pixels that costs are quoted at.")
     depth: dict[str, str] = Field({}, description="Depth rule per block type, such as basic: 6n+2.")
-    members: dict[GivenLabel, dict[str, Any]] = Field({}, description="Named networks: what each changes in the base.")
+    members: dict[GivenWord, dict[str, Any]] = Field({}, description="Named networks: what each changes in the base.")
     twin: Twin
 
     _document: Document = PrivateAttr()

@@ -21,8 +21,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 Depth = Annotated[int, Field(gt=0, le=1_000_000)]
 MOST_SEEDS = 10_000
 MOST_TRIALS = 10_000
-Label = Annotated[str, Field(max_length=100, pattern=r"^([^\W_][\w .+=,()-]*)?$")]
-"""A name that people give: nothing in it steers a path, a terminal, Markdown or mathematical text in figures."""
+Label = Annotated[str, Field(max_length=100, pattern=r"^[^\n\t]*$")]
+"""One line; what prints or draws it escapes it."""
 Known = Annotated[str, Field(max_length=300)]
 """A name that is looked up among those there are."""
 

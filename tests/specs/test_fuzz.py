@@ -29,7 +29,11 @@ SECONDS = 30
 MOST_BUILT = 200
 """Blocks that are built as they are: a module takes a millisecond."""
 
-pytestmark = pytest.mark.timeout(120 + CASES)
+pytestmark = [
+    pytest.mark.timeout(120 + CASES),
+    # The longest words are 5,000 letters, on purpose.
+    pytest.mark.filterwarnings("ignore:Generating overly large repr"),
+]
 
 
 def cases(share):
