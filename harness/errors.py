@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 EXIT_FAILED = 1
@@ -13,8 +14,19 @@ EXIT_LIMIT = 3
 """A time limit or budget ended it."""
 
 
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves a terminal's cursor or colours it, turns the direction of writing, or is no character at all."""
+
+
+def printable(text: str) -> str:
+    """``text`` with control characters spelt out: a name may come from a stranger's file, and steers no terminal."""
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 class HarnessError(Exception):
     """What went wrong, where, and what mends it. The command line prints it without a traceback.
+
+    Control characters in any of the three are spelt out.
 
     Args:
         what: One sentence on what is wrong.
@@ -23,6 +35,7 @@ class HarnessError(Exception):
     """
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        what, where, remedy = printable(what), printable(where), printable(remedy)
         super().__init__(what, where, remedy)
         self.what, self.where, self.remedy = what, where, remedy
 

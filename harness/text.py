@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 FORMULA = "=+-@"
 """First characters by which a spreadsheet takes a cell of results.csv for a formula."""
@@ -53,12 +53,14 @@ Prose = Annotated[str, AfterValidator(_prose)]
 """Any number of lines, without control characters."""
 Place = Annotated[str, AfterValidator(_path)]
 """A path: whatever a directory may be called, but for control characters."""
-Line = Annotated[str, AfterValidator(_line)]
+Line = Annotated[str, Field(max_length=300), AfterValidator(_line)]
 """One line of printable text."""
-Label = Annotated[str, AfterValidator(_label)]
+Label = Annotated[str, Field(max_length=100), AfterValidator(_label)]
 """One line that also stands in cells of a table."""
-Word = Annotated[str, AfterValidator(_word)]
-"""Empty, or a name that is typed on a command line and may become part of another name."""
+Word = Annotated[str, Field(min_length=1), AfterValidator(_word)]
+"""A name that is typed on a command line and may become part of another name."""
+PerhapsWord = Annotated[str, AfterValidator(_word)]
+"""The same, or a name that is typed on a command line and may become part of another name."""
 
 
 def one_line(text: object) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError
 from harness.files import require_writable
 from harness.specs import Catalogue, Study, find_experiment, load_experiment, resolve
+from harness.specs.experiment import MOST_SEEDS
 from harness.storage import Folder
 from harness.text import shown
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from harness.tracking.table import Results
 
 REPORTS = Path("reports")
-MOST_SEEDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def load_study(
 
 def _located(error: HarnessError, document: Any) -> HarnessError:
     """Name the file and line where an error so far names only a field of the experiment."""
-    if str(document.path) in error.where or error.where.startswith("--set"):
+    if document.file in error.where or error.where.startswith("--set"):
         return error
     places = error.where.split(", ")
     field = tuple(places[-1].split("."))
@@ -138,12 +138,13 @@ def parse_seeds(text: str) -> list[int]:
     seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
-            raise HarnessError(f"'{part}' is no seed", where="--seeds", remedy="Write 10,11,12 or 10-17.")
+        # Ten digits hold every seed; int() takes no thousands of them.
+        if any(not (end.isdecimal() and len(end) <= 10) for end in ([first, last] if dash else [first])):
+            raise HarnessError(f"'{part[:60]}' is no seed", where="--seeds", remedy="Write 10,11,12 or 10-17.")
         span = range(int(first), int(last or first) + 1)
-        if not 0 < len(span) <= MOST_SEEDS:
+        if not span or len(seeds) + len(span) > MOST_SEEDS:
             raise HarnessError(
-                f"'{part}' holds {len(span):,} seeds", where="--seeds", remedy=f"Give 1 to {MOST_SEEDS:,}."
+                f"'{part}' holds {len(span):,} seeds", where="--seeds", remedy=f"Give 1 to {MOST_SEEDS:,} in all."
             )
         seeds += span
     return seeds

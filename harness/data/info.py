@@ -135,7 +135,13 @@ def _facts(spec: DataSpec, root: Path, files: Sequence[Path]) -> dict[str, Any]:
 def _array_facts(spec: DataSpec, files: list[Path]) -> dict[str, Any]:
     load = source(spec.name).load
     assert load is not None
-    train, test = load(files)
+    try:
+        train, test = load(files)
+    except Exception as error:
+        # Cut short, of another format, failed its checksum: each reader has an exception of its own for it.
+        raise HarnessError(
+            f"{spec.name} cannot be read: {error}", where=f"{files[0].parent}, data.root", remedy="Fetch it again."
+        ) from error
     content = hashlib.sha256()
     for array in (*train, *(test or ())):
         content.update(f"{array.dtype.str}{array.shape}".encode())

@@ -230,7 +230,7 @@ def source(name: str) -> Source:
         HarnessError: There is none of that name.
     """
     if name not in SOURCES:
-        raise HarnessError(f"there is no data set '{name}'", where="data.name", remedy=nearest(name, SOURCES))
+        raise HarnessError(f"there is no data set '{name[:60]}'", where="data.name", remedy=nearest(name, SOURCES))
     return SOURCES[name]
 
 
@@ -243,8 +243,16 @@ def locate(spec: DataSpec, download: bool = False) -> tuple[Path, list[Path]]:
     kind = source(spec.name)
     cache = cache_dir() / "data"
     if spec.root is not None:
-        roots = [Path(spec.root).expanduser().absolute()]
-        if not roots[0].exists():
+        try:
+            roots = [Path(spec.root).expanduser().absolute()]
+            there = roots[0].exists()
+        except (OSError, RuntimeError) as error:
+            # A name that is too long, a directory above it that may not be read, a ~user that does not exist.
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise HarnessError(
+                f"'{spec.root[:60]}' cannot be looked at: {reason}", where="data.root", remedy="Check --data-root."
+            ) from error
+        if not there:
             raise HarnessError(
                 "there is no such directory", where=f"{roots[0]}, data.root", remedy="Check --data-root."
             )
@@ -278,3 +286,7 @@ def _complete(kind: Source, root: Path) -> bool:
         return bool(kind.files(root))
     except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise HarnessError(
+            f"cannot be read: {error.strerror}", where=f"{root}, data.root", remedy="Check its permissions."
+        ) from error

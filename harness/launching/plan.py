@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 from typing import Any, Literal
 
 from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
-from harness.specs import Degradation, Difference, Study, Trial
+from harness.specs import Degradation, Difference, Study, Trial, Variant
 from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.specs.identity import digest
 from harness.storage import Folder
@@ -25,6 +26,11 @@ STATES: dict[State, str] = {
     "new": "to run",
 }
 
+MOST_PARAMS = 2_000_000_000
+"""Their values, gradients and momenta are 24 GB; the largest published ResNets have half of it."""
+MOST_YEARS = 30
+"""Of one trial, by the rough estimate; beyond thousands of years a time cannot even be written."""
+SECONDS_PER_YEAR = 365.25 * 24 * 3600
 FEWEST_IMAGES = 2
 """Images that a margin of error has to be worth at least."""
 SECONDS_PER_LAYER = {"cpu": 4e-4, "gpu": 1.5e-4}
@@ -90,6 +96,7 @@ def check(study: Study) -> None:
             remedy="Use less than the image's side.",
         )
     require_files(study.experiment.data, recipe.augment)
+    _require_feasible(study)
     _require_reachable(study)
     for contrast in study.experiment.contrasts:
         if isinstance(contrast, Degradation) and contrast.margin * study.data.train / 100 < FEWEST_IMAGES:
@@ -99,6 +106,33 @@ def check(study: Study) -> None:
                 where="contrasts",
                 remedy=f"Use at least {100 * FEWEST_IMAGES / study.data.train:.2g}.",
             )
+
+
+def _require_feasible(study: Study) -> None:
+    """Refuse networks that no machine holds, and trials that nobody waits for, before anything is allocated."""
+    for variant in study.variants:
+        params, seed = _costs(variant, study.data.size)[0], study.experiment.seeds[0]
+        if params > MOST_PARAMS:
+            raise HarnessError(
+                f"{variant.name} has {params:,} parameters",
+                where="variants",
+                remedy=f"Use smaller widths: at most {MOST_PARAMS:,} are trained.",
+            )
+        trial = Trial(variant=variant, data=study.experiment.data, recipe=study.experiment.recipe, seed=seed)
+        years = estimate(trial, study) / SECONDS_PER_YEAR
+        if years > MOST_YEARS:
+            raise HarnessError(
+                f"one trial of {variant.name} would take about {years:,.0f} years",
+                where="recipe.epochs",
+                remedy="Use fewer epochs, or smaller networks or images.",
+            )
+
+
+@lru_cache(maxsize=1024)
+def _costs(variant: Variant, size: tuple[int, int]) -> tuple[int, int]:
+    """(parameters, MACs) of a variant, which all of its seeds share; a deep one takes a while to expand."""
+    plan = variant.plan(size)
+    return plan.params, plan.macs
 
 
 def _require_reachable(study: Study) -> None:
@@ -204,12 +238,12 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 def estimate(trial: Trial, study: Study) -> float:
     """About how many seconds a trial takes, by rule; the record's own times correct it once there are some."""
     resources, recipe = study.experiment.resources, trial.recipe
-    plan = trial.variant.plan(study.data.size)
+    _, macs = _costs(trial.variant, study.data.size)
     device = "gpu" if resources.gpus else "cpu"
     rate = MACS_PER_SECOND[device] * (min(resources.gpus, 1) if resources.gpus else resources.cpus)
-    dispatch = SECONDS_PER_LAYER[device] * plan.variant.depth
-    step = dispatch + 3 * recipe.batch * plan.macs / rate
+    dispatch = SECONDS_PER_LAYER[device] * trial.variant.depth
+    step = dispatch + 3 * recipe.batch * macs / rate
     steps = steps_per_epoch(study.data.train, recipe.batch)
     evaluated = (study.data.train + study.data.val + study.data.test) / study.experiment.execution.evaluate_every
-    evaluation = evaluated * plan.macs / rate + dispatch
+    evaluation = evaluated * macs / rate + dispatch
     return recipe.epochs * (steps * step + evaluation)

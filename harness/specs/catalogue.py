@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from harness.errors import HarnessError, nearest
-from harness.specs.experiment import Choice, DataInfo, Difference, Experiment, Study
-from harness.specs.identity import Spec
+from harness.specs.experiment import MOST_TRIALS, Choice, DataInfo, Difference, Experiment, Study
+from harness.specs.identity import Spec, digest
 from harness.specs.loading import Document, read, validate
+from harness.specs.shortcuts import SHORTCUTS
 from harness.specs.variant import Variant
-from harness.text import Line, Prose, Word
+from harness.text import Line, PerhapsWord, Prose, Word
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FROM_DATA = ("in_channels", "classes")
@@ -22,7 +24,10 @@ FROM_DATA = ("in_channels", "classes")
 
 def shelves(kind: str) -> list[Path]:
     """Where ``variants`` or ``experiments`` are looked up: working directory, then checkout, then wheel."""
-    places = [Path.cwd() / kind]
+    places = []
+    # The working directory may have been removed.
+    with suppress(OSError):
+        places.append(Path.cwd() / kind)
     if (PACKAGE.parent / "pyproject.toml").exists():
         places.append(PACKAGE.parent / kind)
     places.append(PACKAGE / "shipped" / kind)
@@ -35,15 +40,22 @@ class Twin(Spec):
     prefix: Word
     shortcut: Line = "none"
 
+    @field_validator("shortcut")
+    @classmethod
+    def _known_shortcut(cls, value: str) -> str:
+        if value not in SHORTCUTS:
+            raise ValueError(f"there is no shortcut type '{value[:60]}'. {nearest(value, SHORTCUTS)}")
+        return value
+
 
 class Family(Spec):
     """One YAML file of ``variants/``: a base spec and what may vary in it."""
 
-    family: Annotated[Word, Field(min_length=1)]
-    prefix: Word = Field("", description="Of its members' names, before the depth (default: resnet).")
+    family: Word
+    prefix: PerhapsWord = Field("", description="Of its members' names, before the depth (default: resnet).")
     source: Prose = ""
     base: dict[str, Any]
-    input_size: int = Field(description="Side in pixels that costs are quoted at.")
+    input_size: Annotated[int, Field(gt=0, le=4096)] = Field(description="Side in pixels that costs are quoted at.")
     depth: dict[str, str] = Field({}, description="Depth rule per block type, such as basic: 6n+2.")
     members: dict[Word, dict[str, Any]] = Field({}, description="Named networks: what each changes in the base.")
     twin: Twin
@@ -54,9 +66,15 @@ class Family(Spec):
     @classmethod
     def _rules(cls, value: dict[str, str]) -> dict[str, str]:
         for rule in value.values():
-            if not re.fullmatch(r"[1-9]\d*n\+\d+", rule):
-                raise ValueError(f"'{rule}' is not a rule such as 6n+2")
+            if not re.fullmatch(r"[1-9][0-9]{0,5}n\+[0-9]{1,6}", rule):
+                raise ValueError(f"'{rule[:60]}' is not a rule such as 6n+2")
         return value
+
+    @model_validator(mode="after")
+    def _twins_have_names(self) -> Family:
+        if self.twin.prefix == self.member_prefix:
+            raise ValueError(f"members and twins are both called {self.twin.prefix}: give the twin another prefix")
+        return self
 
     @property
     def member_prefix(self) -> str:
@@ -70,13 +88,22 @@ class Family(Spec):
         if depth is not None:
             merged["blocks"] = self._blocks(depth, merged)
         merged |= {"name": name, "family": self.family}
-        return validate(Variant, merged, self._document, location)
+        variant = validate(Variant, merged, self._document, location)
+        if depth not in (None, variant.depth):
+            raise HarnessError(
+                f"the depth rule of family {self.family} calls a network of depth {variant.depth} {depth}",
+                where=self._document.where(("depth",)),
+                remedy="6n+2 is right for three stages of n basic blocks.",
+            )
+        return variant
 
-    def _blocks(self, depth: int, fields: dict[str, Any]) -> list[int]:
+    def _blocks(self, depth: Any, fields: dict[str, Any]) -> list[int]:
+        if isinstance(depth, bool) or not isinstance(depth, int):
+            raise HarnessError(f"{str(depth)[:60]!r} is no depth", where="depth", remedy="Give a whole number.")
         block = fields.get("block")
         rule = self.depth.get(str(block))
         if rule is None:
-            raise HarnessError(f"family {self.family} has no depth rule for block '{block}'", where="block")
+            raise HarnessError(f"family {self.family} has no depth rule for block '{str(block)[:60]}'", where="block")
         per_block, rest = (int(number) for number in rule.split("n+"))
         count, left = divmod(depth - rest, per_block)
         if left or count < 1:
@@ -86,7 +113,9 @@ class Family(Spec):
                 where="depth",
                 remedy=f"The nearest are {below} and {above}." if count >= 1 else f"The smallest is {above}.",
             )
-        return [count] * len(fields["widths"])
+        widths = fields.get("widths")
+        # Widths that are none are refused with the rest of the variant.
+        return [count] * (len(widths) if isinstance(widths, list | tuple) else 1)
 
     def of_depth(self, depth: int, block: str | None = None) -> tuple[dict[str, Any], str]:
         """(fields, member name) of the family's network of this depth: by its rule, else among its members.
@@ -151,7 +180,7 @@ class Catalogue:
                 member = family.member_prefix + name.removeprefix(prefix)
                 if name.startswith(prefix) and member in family.members:
                     return family.variant({**family.members[member], **change}, name)
-                match = re.fullmatch(re.escape(prefix) + r"(\d+)(?:-(\w+))?", name)
+                match = re.fullmatch(re.escape(prefix) + r"([0-9]{1,9})(?:-(\w+))?", name)
                 if match and family.depth and match[2] in (None, *family.depth):
                     return family.variant({**family.of_depth(int(match[1]), match[2])[0], **change}, name)
         known = [variant.name for variant in self.members()]
@@ -178,28 +207,37 @@ class Catalogue:
                 raise HarnessError(
                     f"{name} comes from the data set", where=document.where((*at, "set", name)), remedy="Leave it out."
                 )
+        if "name" in choice.set or "family" in choice.set:
+            raise HarnessError("use label to name a variant", where=document.where((*at, "set")))
         fit = {"in_channels": info.channels, "classes": info.classes}
 
-        def changed(base: Variant, name: str) -> Variant:
-            fields = base.model_dump() | choice.set | fit | {"name": name, "family": base.family}
-            if "name" in choice.set or "family" in choice.set:
-                raise HarnessError("use label to name a variant", where=document.where((*at, "set")))
-            return validate(Variant, fields, document, (*at, "set"))
+        def changed(base: Variant, name: str | None) -> Variant:
+            fields = base.model_dump() | choice.set | fit
+            variant = validate(Variant, fields, document, (*at, "set"))
+            suffix = _suffix(base, {field: getattr(variant, field) for field in choice.set})
+            return variant.model_copy(update={"name": choice.label or (name or base.name) + suffix})
 
         if choice.name is not None:
             base = self.get(choice.name)
-            return [changed(base, choice.label or base.name + _suffix(base, choice.set))]
+            return [changed(base, None)]
         family = self.family(str(choice.family))
         found = []
-        for shortcut in choice.shortcut or (str(family.base["shortcut"]),):
+        usual = family.base.get("shortcut")
+        if usual is None and not choice.shortcut:
+            raise HarnessError(
+                f"family {family.family} has no shortcut of its own",
+                where=document.where((*at, "family")),
+                remedy=f"Name one: shortcut: {next(iter(SHORTCUTS))}.",
+            )
+        for shortcut in choice.shortcut or (usual,):
             for depth in choice.depth:
                 fields, name = family.of_depth(depth, choice.block)
                 base = family.variant({**fields, "shortcut": shortcut}, name)
                 if shortcut == family.twin.shortcut:
                     name = family.twin.prefix + name.removeprefix(family.member_prefix)
-                elif shortcut != family.base["shortcut"]:
+                elif shortcut != usual:
                     name += f"-{shortcut}"
-                found.append(changed(base, name + _suffix(base, choice.set)))
+                found.append(changed(base, name))
         return found
 
 
@@ -207,9 +245,9 @@ def _suffix(base: Variant, changes: dict[str, Any]) -> str:
     """A changed variant does not carry the unchanged one's name: widths [8, 16, 32] adds ``-w8``."""
     parts = []
     for field, value in changes.items():
-        unchanged = base.model_dump(mode="json").get(field) == value
-        if field == "widths" and isinstance(value, list | tuple) and value:
-            parts += [] if unchanged else [f"-w{value[0]}"]
+        unchanged = getattr(base, field) == value
+        if field == "widths" and not unchanged:
+            parts.append(f"-w{value[0]}")
         elif not unchanged:
             shown = "-".join(map(str, value)) if isinstance(value, list | tuple) else value
             parts.append(f"-{field}-{shown}")
@@ -226,7 +264,13 @@ def load_family(path: Path) -> Family:
     family = validate(Family, document.data, document)
     family._document = document
     for name, fields in family.members.items():
-        family.variant(fields, name, ("members", name))
+        try:
+            family.variant(fields, name, ("members", name))
+        except HarnessError as error:
+            if document.file in error.where:
+                raise
+            where = document.where(("members", name, error.where))
+            raise HarnessError(error.what, where=where, remedy=error.remedy) from error
     return family
 
 
@@ -250,8 +294,9 @@ def find_experiment(name: str) -> Path:
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
-        if path.is_file():
-            return path
+        with suppress(OSError):  # a name that is too long for a file
+            if path.is_file():
+                return path
         name, wanted = path.stem, path.parent
         if wanted not in (Path("experiments"), Path()):
             raise HarnessError("no such file", where=str(path), remedy="Give the path of an experiment's YAML.")
@@ -267,6 +312,13 @@ def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, in
     Raises:
         HarnessError: A variant does not exist, two share a name, a contrast compares what is not there.
     """
+    choices = sum(max(len(c.depth), 1) * max(len(c.shortcut), 1) for c in experiment.variants)
+    if choices * len(experiment.seeds) > MOST_TRIALS:
+        raise HarnessError(
+            f"{choices:,} variants by {len(experiment.seeds):,} seeds are too many trials",
+            where=document.where(("seeds",)),
+            remedy=f"Plan at most {MOST_TRIALS:,} in one experiment.",
+        )
     variants: list[Variant] = []
     listed = isinstance(document.data.get("variants"), list)
     for index, choice in enumerate(experiment.variants):
@@ -274,18 +326,20 @@ def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, in
         try:
             variants += catalogue.choose(choice, info, document, at)
         except HarnessError as error:
-            if str(document.path) in error.where or error.where.startswith("--set"):
+            if document.file in error.where or error.where.startswith("--set"):
                 raise
             raise HarnessError(error.what, where=document.where((*at, error.where)), remedy=error.remedy) from error
-    for number, variant in enumerate(variants):
-        for other in variants[:number]:
-            if variant.name == other.name or variant.identity() == other.identity():
-                raise HarnessError(
-                    f"{variant.name} stands there twice"
-                    + (f", also as {other.name}" if other.name != variant.name else ""),
-                    where=document.where(("variants",)),
-                    remedy="Remove one, or give it a label.",
-                )
+    seen: dict[str, str] = {}
+    for variant in variants:
+        network = digest(variant.identity(), 64)
+        other = variant.name if variant.name in seen.values() else seen.get(network)
+        if other is not None:
+            raise HarnessError(
+                f"{variant.name} stands there twice" + (f", also as {other}" if other != variant.name else ""),
+                where=document.where(("variants",)),
+                remedy="Remove one, or give it a label.",
+            )
+        seen[network] = variant.name
     study = Study(experiment=experiment, variants=tuple(variants), data=info)
     try:
         cells = study.cells

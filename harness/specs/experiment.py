@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from math import ceil, log2
@@ -30,7 +31,9 @@ def _portable(name: str) -> str:
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64), AfterValidator(_portable)]
-Depth = Annotated[int, Field(gt=0)]
+Depth = Annotated[int, Field(gt=0, le=1_000_000)]
+MOST_SEEDS = 10_000
+MOST_TRIALS = 10_000
 
 
 class Choice(Spec):
@@ -41,7 +44,7 @@ class Choice(Spec):
     depth: tuple[Depth, ...] = ()
     shortcut: tuple[Line, ...] = ()
     block: Literal["basic", "bottleneck"] | None = None
-    label: Annotated[Label, Field(min_length=1, max_length=100)] | None = Field(
+    label: Annotated[Label, Field(min_length=1)] | None = Field(
         None, description="What reports call it, for a variant changed by `set`."
     )
     set: dict[str, Any] = Field({}, description="Fields of the variant to change, such as widths.")
@@ -173,11 +176,11 @@ class Experiment(Spec):
     """A question, and everything that is run to answer it."""
 
     name: Name
-    question: Annotated[Prose, Field(min_length=1, max_length=500)]
+    question: Prose = Field(min_length=1, max_length=500)
     variants: Annotated[tuple[Choice, ...], Field(min_length=1)]
     data: DataSpec
     recipe: Recipe
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=MOST_SEEDS)]
     contrasts: tuple[Contrast, ...] = ()
     level: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="Of each verdict, corrected by Holm.")
     resources: Resources = Resources()
@@ -194,7 +197,7 @@ class Experiment(Spec):
     @field_validator("seeds")
     @classmethod
     def _distinct_seeds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        twice = sorted({seed for seed in value if value.count(seed) > 1})
+        twice = sorted(seed for seed, times in Counter(value).items() if times > 1)
         if twice:
             raise ValueError(f"seed {twice[0]} stands there twice")
         return value
@@ -221,7 +224,8 @@ def seeds_to_reach(level: float, contrasts: int, two_sided: bool = False) -> int
     At n pairs the sign-flip test has no p below 1/2^n (one-sided).
     """
     sides = 2 if two_sided else 1
-    return max(1, ceil(log2(sides * max(contrasts, 1) / level) - 1e-12))
+    # The quotient of the two would overflow at the smallest levels.
+    return max(1, ceil(log2(sides * max(contrasts, 1)) - log2(level) - 1e-12))
 
 
 class DataInfo(Spec):

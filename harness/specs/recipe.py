@@ -11,14 +11,18 @@ from harness.text import Line, Place
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
+LARGE = 2**31
+"""No count of images, cores or epochs comes near; beyond it torch, Ray and the clocks' integers overflow."""
+SMALLEST_SHARE = 1e-4
+"""Of a GPU: Ray counts in ten-thousandths."""
 
 
 class Recipe(Spec):
     """Everything about training that changes results. All variants of an experiment share it."""
 
-    epochs: Annotated[int, Field(gt=0)] = Field(description="The budget, fixed beforehand.")
-    batch: Annotated[int, Field(gt=1)] = Field(description="Images in a step; BatchNorm sees exactly these.")
-    micro_batch: Annotated[int, Field(gt=1)] | None = Field(
+    epochs: Annotated[int, Field(gt=0, le=1_000_000)] = Field(description="The budget, fixed beforehand.")
+    batch: Annotated[int, Field(gt=1, lt=LARGE)] = Field(description="Images in a step; BatchNorm sees exactly these.")
+    micro_batch: Annotated[int, Field(gt=1, lt=LARGE)] | None = Field(
         None,
         description="Images that go through the network at once, where a whole batch does not fit the memory: "
         "gradients add up to one step per batch, and BatchNorm sees these.",
@@ -41,7 +45,7 @@ class Recipe(Spec):
         "none",
         description="crop: pad, then crop at random. flip: left-right. resized-crop-flip: for image folders.",
     )
-    crop_padding: Annotated[int, Field(gt=0)] = Field(4, description="Pixels on each side, for crop.")
+    crop_padding: Annotated[int, Field(gt=0, lt=LARGE)] = Field(4, description="Pixels on each side, for crop.")
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Recipe:
@@ -65,12 +69,12 @@ class DataSpec(Spec):
 
     name: Line = Field(description="digits, fashion-mnist, cifar10, cifar100, or imagefolder.")
     root: Place | None = Field(None, description="Where its files are; not part of the identity.")
-    split_seed: Annotated[int, Field(ge=0)] = 0
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.2, description="Held out for testing, where the data set has no test split of its own."
     )
     val_fraction: Fraction = Field(0.0, description="Held out of training for selection.")
-    train_images: Annotated[int, Field(gt=1)] | None = Field(
+    train_images: Annotated[int, Field(gt=1, lt=LARGE)] | None = Field(
         None, description="Train on a stratified subset of this size (smoke runs, small budgets)."
     )
     image_size: Annotated[int, Field(ge=4, le=4096)] | None = Field(
@@ -84,14 +88,16 @@ class DataSpec(Spec):
 class Resources(Spec):
     """What one trial gets. Not part of any identity."""
 
-    cpus: Annotated[int, Field(gt=0)] = Field(1, description="Cores, and threads, of a trial.")
+    cpus: Annotated[int, Field(gt=0, lt=LARGE)] = Field(1, description="Cores, and threads, of a trial.")
     gpus: Annotated[float, Field(ge=0)] = Field(0.0, description="GPUs of a trial; fractions share one.")
-    max_concurrent: Annotated[int, Field(gt=0)] | None = Field(None, description="Most trials at once.")
+    max_concurrent: Annotated[int, Field(gt=0, lt=LARGE)] | None = Field(None, description="Most trials at once.")
 
     @model_validator(mode="after")
     def _whole_gpus(self) -> Resources:
         if self.gpus > 1:
             raise ValueError(f"gpus is {self.gpus:g}: a trial runs on one GPU, or a fraction of one")
+        if 0 < self.gpus < SMALLEST_SHARE:
+            raise ValueError(f"gpus is {self.gpus:g}: the smallest share of a GPU is {SMALLEST_SHARE:g}")
         return self
 
 
@@ -103,12 +109,12 @@ class Execution(Spec):
     )
     deterministic: bool = Field(True, description="Deterministic kernels; false lets cuDNN choose by timing.")
     compile: bool = Field(False, description="torch.compile; pays on GPUs for long trials only.")
-    evaluate_every: Annotated[int, Field(gt=0)] = Field(
+    evaluate_every: Annotated[int, Field(gt=0, lt=LARGE)] = Field(
         1, description="Epochs between evaluations; the last epoch is always evaluated."
     )
-    checkpoint_seconds: Annotated[float, Field(ge=0)] = Field(
+    checkpoint_seconds: Annotated[float, Field(ge=0, lt=LARGE)] = Field(
         10.0, description="Time between checkpoints, which are written between two steps."
     )
-    drain_seconds: Annotated[float, Field(ge=0)] = Field(
+    drain_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
         30.0, description="How long a finished trial waits for the store to take its history; its journal keeps it."
     )

@@ -17,6 +17,8 @@ from harness.text import Label
 
 Width = Annotated[int, Field(gt=0, le=65536)]
 Blocks = Annotated[int, Field(gt=0, le=10_000)]
+MOST_BLOCKS = 5_000
+"""Of all stages: seconds to build. The deepest net of He et al. 2015 has 600."""
 
 CONVS_PER_BLOCK = {"basic": 2, "bottleneck": 3}
 EXPANSION = {"basic": 1, "bottleneck": 4}
@@ -54,7 +56,7 @@ class Variant(Spec):
     @classmethod
     def _known_shortcut(cls, value: str) -> str:
         if value not in SHORTCUTS:
-            raise ValueError(f"there is no shortcut type '{value}'. {nearest(value, SHORTCUTS)}")
+            raise ValueError(f"there is no shortcut type '{value[:60]}'. {nearest(value, SHORTCUTS)}")
         return value
 
     @model_validator(mode="after")
@@ -63,6 +65,8 @@ class Variant(Spec):
             raise ValueError(
                 f"blocks has {len(self.blocks)} stages but widths has {len(self.widths)}: give both the same number"
             )
+        if sum(self.blocks) > MOST_BLOCKS:
+            raise ValueError(f"{sum(self.blocks):,} blocks are too many to be built: use at most {MOST_BLOCKS:,}")
         if self.shortcut == "identity" and any(a > b for a, b in self._width_changes()):
             raise ValueError("shortcut 'identity' can not shrink channels: let widths grow, or use 'projection'")
         return self

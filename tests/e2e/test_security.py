@@ -180,7 +180,8 @@ def test_a_hostile_family_is_refused_by_name(quiet_place, field):
         with pytest.raises(HarnessError) as caught:
             list(Catalogue.load().members())
         assert "mine.yaml" in str(caught.value), kind
-        assert field.partition(".")[0] in str(caught.value), kind
+        # What no file may hold is refused with its line, before there are fields.
+        assert field.partition(".")[0] in str(caught.value) or re.search(r"mine\.yaml:\d+: ", str(caught.value)), kind
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,7 @@ def test_aliases_of_aliases_do_not_fill_the_memory(tmp_path):
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     (tmp_path / "bomb.yaml").write_text("\n".join(lines))
-    with pytest.raises(HarnessError, match="Use fewer aliases"):
+    with pytest.raises(HarnessError, match="its aliases written out"):
         read(tmp_path / "bomb.yaml")
 
 
