@@ -220,6 +220,8 @@ def run(
         todo = planned()
         announce(todo)
         outcome = _launch(todo, record, settings, console, force, stop, lock)
+    if stop.hands_off:
+        raise HarnessError(lock.lost, where="the lock", remedy="Checkpoints are written; run it again later.")
     stop.raise_if_interrupted()
     return outcome
 

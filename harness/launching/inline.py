@@ -12,5 +12,7 @@ from harness.launching.stop import Stop
 def launch(jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None:
     """Run the jobs in their order."""
     for job in jobs:
+        if stop.asked:
+            return
         for progress in attempt(job, lambda: stop.asked):
             report(progress)

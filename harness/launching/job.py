@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
@@ -33,7 +33,7 @@ class Job:
 
     Attributes:
         folder: The trial's checkpoints.
-        uri: The tracking store; empty for none.
+        uri: The tracking store; empty for none. It may hold a password.
         run_id: The trial's MLflow run, which the driver has created.
         launch: The driver's run, by which attempts that belong together are known.
         shared: Whether other trials use the device at the same time, so that its times are no measurement.
@@ -45,7 +45,7 @@ class Job:
     execution: Execution
     resources: Resources
     folder: Folder
-    uri: str
+    uri: str = field(repr=False)
     run_id: str
     launch: str
     shared: bool
@@ -74,7 +74,7 @@ class Progress:
 def attempt(job: Job, stopping: Stopping = lambda: False) -> Iterator[Progress]:
     """Run a job; an exception is that trial's failure, reported as its last progress, and nobody else's."""
     if stopping():
-        yield Progress(job.trial.id, "stopped")
+        yield Progress(job.trial.id, "stopped", message="before it began")
         return
     claim: Claim | None = None
     history: History | None = None
@@ -99,7 +99,7 @@ def attempt(job: Job, stopping: Stopping = lambda: False) -> Iterator[Progress]:
     if history is None or not history.done:
         claim.end("stopped")
         last = Progress(job.trial.id, "stopped") if history is None else _progress(history, claim)
-        yield Progress(**{**last.__dict__, "outcome": "stopped"})
+        yield replace(last, outcome="stopped", message="")
 
 
 def run_job(job: Job, claim: Claim, stopping: Stopping = lambda: False) -> Iterator[History]:
@@ -184,8 +184,8 @@ def _commit(job: Job, training: Training, history: History, claim: Claim, stoppi
 
     started = time.monotonic()
     while True:
-        claim.hold()
         try:
+            claim.hold()
             checkpoint = Checkpoint(claim.attempt.number, *training.position)
             save(job.folder, checkpoint, history.model_dump_json().encode(), training.state())
             return True
