@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import warnings
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, NoReturn
@@ -418,6 +419,8 @@ def main() -> None:
     """Run the command line; errors that a user can mend are printed without a traceback."""
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, _interrupt)
+    # torchvision makes torch say so at every start.
+    warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated")
     try:
         app()
     except HarnessError as error:
