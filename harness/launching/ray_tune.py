@@ -22,11 +22,11 @@ from harness.launching.driver import Report
 from harness.launching.job import Job, Progress, attempt
 from harness.launching.resources import cores
 from harness.launching.stop import Stop
+from harness.launching.switch import switch_of, thrown
 from harness.specs import Resources
 
 RETRIES = 20
 """Deaths that Tune forgives a trial; one that dies at the same place is given up sooner (launching/attempts)."""
-STOP_SWITCH_SECONDS = 20.0
 QUIET = {
     # Our own handler decides what an interrupt does.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
@@ -101,7 +101,7 @@ class RayLauncher:
         # It prints the traceback of every lost worker; the trial says so itself when it goes on.
         logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
         request = {"cpu": self.resources.cpus, "gpu": self.resources.gpus}
-        with TemporaryDirectory(prefix="depthbench-tune-") as scratch, _switch(stop) as switch:
+        with TemporaryDirectory(prefix="depthbench-tune-") as scratch, switch_of(stop) as switch:
             trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=list(jobs), switch=switch), request)
             tuner = tune.Tuner(
                 trainable,
@@ -150,73 +150,10 @@ class AllStopped(BaseException):
     """No trial runs any more and none is to be started. Not an Exception, which Tune would answer itself."""
 
 
-class _Switch:
-    """Tells workers on any node that the run is to stop: they wait for its one answer."""
-
-    def __init__(self) -> None:
-        import asyncio
-
-        self.stopped = asyncio.Event()
-
-    async def stop(self) -> None:
-        self.stopped.set()
-
-    async def wait(self) -> None:
-        await self.stopped.wait()
-
-
-@contextmanager
-def _switch(stop: Stop) -> Iterator[Any]:
-    """A switch on the cluster that is thrown when ``stop`` is."""
-    import ray
-
-    switch = ray.remote(num_cpus=0, max_concurrency=10_000)(_Switch).remote()
-    over = threading.Event()
-
-    def throw() -> None:
-        # In a thread of its own: in a signal's handler, Ray might be holding a lock that it needs here.
-        while not over.is_set():
-            if stop.wait(0.2):
-                with suppress(Exception):
-                    ray.get(switch.stop.remote(), timeout=STOP_SWITCH_SECONDS)
-                return
-
-    thread = threading.Thread(target=throw, name="switch", daemon=True)
-    thread.start()
-    try:
-        yield switch
-    finally:
-        over.set()
-        thread.join(STOP_SWITCH_SECONDS)
-        with suppress(Exception):
-            ray.kill(switch)
-
-
-_watched: dict[Any, threading.Event] = {}
-"""For a worker's process: the switches that it waits for, and whether they were thrown."""
-
-
-def _thrown(switch: Any) -> threading.Event:
-    """An event that follows a switch; one waiting thread serves all trials of a worker."""
-    import ray
-
-    key = switch._actor_id
-    if key not in _watched:
-        event = _watched[key] = threading.Event()
-
-        def wait() -> None:
-            with suppress(Exception):
-                ray.get(switch.wait.remote())
-                event.set()
-
-        threading.Thread(target=wait, name="switch", daemon=True).start()
-    return _watched[key]
-
-
 def _trainable(config: dict[str, Any], jobs: Sequence[Job], switch: Any) -> None:
     from ray import tune
 
-    for progress in attempt(jobs[config["job"]], _thrown(switch).is_set):
+    for progress in attempt(jobs[config["job"]], thrown(switch).is_set):
         tune.report(asdict(progress))
 
 

@@ -78,122 +78,12 @@ def _publish_all(store, study):
     return histories
 
 
-def test_histories_come_back_exactly(store, study):
-    histories = _publish_all(store, study)
-    ids = [trial.id for trial in study.trials]
-    assert store.histories(ids) == histories
-    fresh = Store(store.uri, store.name)
-    assert fresh.study().record_json() == study.record_json()
-    assert fresh.histories(ids) == histories
-    assert all(run.finished and run.seconds == 1.5 for run in fresh.trials().values())
-
-
-def test_a_run_per_variant_with_its_trials_under_it(store, study):
-    histories = _publish_all(store, study)
-    for variant in study.variants:
-        store.summarise(study, variant, [h for h in histories if h.trial.variant.name == variant.name])
-    store.refresh()
-    variants = {run.info.run_id: run for run in store.runs("variant")}
-    assert {run.data.tags["variant"] for run in variants.values()} == {v.name for v in study.variants}
-    for run in store.runs("trial"):
-        parent = variants[run.data.tags["mlflow.parentRunId"]]
-        assert parent.data.tags["variant"] == run.data.tags["variant"]
-        assert run.data.params["recipe.lr"] == "0.05"
-        assert run.data.params["variant.widths"] == "2-4-8"
-        assert run.inputs.dataset_inputs[0].dataset.name == "digits"
-    for run in variants.values():
-        curve = store.client.get_metric_history(run.info.run_id, "train/error")
-        assert [(m.step, m.value) for m in curve] == [(1, 50.5), (2, 25.5)]
-        assert run.data.metrics["seeds/n"] == 2
-        assert run.data.metrics["seeds/sd_test_error"] == pytest.approx(0.5**0.5)
-        assert run.data.metrics["cost/macs"] == 20
-        assert run.info.status == "FINISHED"
-
-
-def test_publishing_twice_stores_once(store, study):
-    history = _history(study.trials[0])
-    run_id = store.create_trial(study, study.trials[0])
-    store.publish(run_id, history)
-    store.publish(run_id, history)
-    rows = store.client.get_metric_history(run_id, "train/error")
-    assert [(row.step, row.value, row.timestamp) for row in rows] == [
-        (1, 50.0, 1_760_000_001_000),
-        (2, 25.0, 1_760_000_002_000),
-    ]
-
-
-def test_added_seeds_get_a_fresh_variant_run(store, study):
-    """MLflow never forgets a metric: a mean over more seeds must not be a second point beside the old one."""
-    histories = _publish_all(store, study)
-    variant = study.variants[0]
-    mine = [h for h in histories if h.trial.variant.name == variant.name]
-    store.summarise(study, variant, mine[:1])
-    store.refresh()
-    store.summarise(study, variant, mine)
-    store.refresh()
-    runs = [run for run in store.runs("variant") if run.data.tags["variant"] == variant.name]
-    assert len(runs) == 1
-    assert [m.value for m in store.client.get_metric_history(runs[0].info.run_id, "train/error")] == [50.5, 25.5]
-    children = [r for r in store.runs("trial") if r.data.tags["variant"] == variant.name]
-    assert {r.data.tags["mlflow.parentRunId"] for r in children} == {runs[0].info.run_id}
-    before = runs[0].info.run_id
-    store.summarise(study, variant, mine)
-    store.refresh()
-    assert before in {run.info.run_id for run in store.runs("variant")}
-
-
-def test_a_trial_of_another_experiment_is_found(store, study, quick_study):
-    histories = _publish_all(store, study)
-    other = quick_study(name="other")
-    second = Store(store.uri, "other")
-    second.prepare(other)
-    found = second.elsewhere([trial.id for trial in other.trials])
-    assert {identity: read() for identity, read in found.items()} == {h.id: h for h in histories}
-
-
-def test_superseded_trials_leave_the_record_and_stay_in_mlflow(store, study):
-    _publish_all(store, study)
-    store.supersede([study.trials[0].id], "a test")
-    assert study.trials[0].id not in store.trials()
-    assert len(store.runs("trial")) == 8
-
-
-def test_the_outbox_publishes_and_ends_the_run(store, study):
-    trial = study.trials[0]
-    outbox = Outbox(store.uri, store.create_trial(study, trial))
-    outbox.publish(_history(trial, epochs=1, outcome="running"))
-    outbox.publish(_history(trial))
-    assert outbox.close(30)
-    store.refresh()
-    assert store.histories([trial.id]) == [_history(trial)]
-
-
 def test_an_outbox_without_a_store_gives_up_in_time_and_says_why(study):
     outbox = Outbox("http://127.0.0.1:9", "0" * 32)
     outbox.publish(_history(study.trials[0]))
     assert not outbox.close(2)
     assert outbox.last_error
     assert threading.active_count() < 50
-
-
-def test_a_failed_trial_keeps_its_traceback(store, study):
-    run_id = store.create_trial(study, study.trials[0])
-    store.fail(run_id, "ValueError: no", "Traceback ...")
-    run = store.client.get_run(run_id)
-    assert (run.info.status, run.data.tags["error"]) == ("FAILED", "ValueError: no")
-    store.refresh()
-    assert not store.trials()[study.trials[0].id].finished
-
-
-def test_a_deleted_experiment_is_named(store):
-    store.client.delete_experiment(store.experiment_id)
-    with pytest.raises(HarnessError, match="was deleted"):
-        Store(store.uri, store.name)
-
-
-def test_an_experiment_that_never_ran(store):
-    with pytest.raises(HarnessError, match=f"Did you mean '{store.name}'"):
-        Store(store.uri, store.name + "k").study()
 
 
 @pytest.mark.parametrize(
