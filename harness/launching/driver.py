@@ -11,6 +11,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from harness.errors import HarnessError, StoreAway
+from harness.launching.aside import put_folder_aside
 from harness.launching.clerk import Clerk
 from harness.launching.job import Job, Progress
 from harness.launching.plan import Plan, Planned
@@ -223,8 +224,7 @@ def put_aside(trials: Sequence[str], record: Record, storage: Folder, reason: st
     names = storage.names()
     for trial in trials:
         if trial in names:
-            number = sum(name.startswith(f"{trial}.superseded-") for name in names) + 1
-            (storage / trial).move(storage / f"{trial}.superseded-{number}")
+            put_folder_aside(storage, trial, names, reason)
 
 
 def _publish_journal(identity: str, record: Record, storage: Folder, runs: dict[str, str]) -> bool:
