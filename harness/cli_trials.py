@@ -336,7 +336,9 @@ def _debug(error: Exception | None, trace: str) -> None:
     if error is not None and sys.stdin.isatty() and sys.stdout.isatty():
         import pdb
 
-        pdb.post_mortem(error.__traceback__)
+        # What was reworded for a user was raised elsewhere.
+        raised = error.__cause__ if isinstance(error, HarnessError) and error.__cause__ is not None else error
+        pdb.post_mortem(raised.__traceback__)
 
 
 @app.command()

@@ -202,7 +202,7 @@ def gc(names: Sequence[str], settings: Settings, dry_run: bool = False) -> Freed
                 except HarnessError as error:
                     if names:
                         raise
-                    freed.skipped[name] = str(error)
+                    freed.skipped[name] = f"{error.what}. {error.remedy}"
                     continue
             ids = [identity for identity in trials.all_of(name) if identity not in seen]
             seen.update(ids)

@@ -140,7 +140,9 @@ def execute(
             _publish_journal(planned.trial.id, record, storage, runs)
             record.stop(runs[planned.trial.id], outcome.ended or "stopped")
         for progress in ended.values():
-            if progress.outcome == "failed" and recorded[progress.trial].status != "FAILED":
+            # Without MLflow a trial that failed has no run.
+            run = recorded.get(progress.trial)
+            if progress.outcome == "failed" and run is not None and run.status != "FAILED":
                 record.fail(runs[progress.trial], progress.message, progress.trace)
         _summarise(record, plan.study)
         record.note_end(outcome.ended or "it ran all there was to run")

@@ -136,7 +136,9 @@ class Known:
             return self.journal.last_epoch
         if self.run is not None and self.run.outcome == "finished":
             return self.epochs
-        return 0 if self.run is None else None
+        if self.last is not None:
+            return self.last.epoch
+        return 0 if self.state == "new" else None
 
     @property
     def at(self) -> int:
@@ -144,7 +146,9 @@ class Known:
         heard = [self.journal.epochs[-1].at] if self.journal is not None and self.journal.epochs else []
         if self.last is not None:
             heard.append(self.last.started)
-        return max(heard) if heard else self.run.at if self.run is not None else 0
+        if heard or self.run is None or self.state == "new":
+            return max(heard, default=0)
+        return self.run.at
 
     def measured(self, key: str) -> float | None:
         """A metric where it was last measured."""

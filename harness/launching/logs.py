@@ -75,4 +75,6 @@ def _measured(epoch: Epoch, attempt: int | None) -> Event:
         if key in epoch.metrics:
             value = epoch.metrics[key]
             parts.append(f"{name} {'not finite' if value is None else form.format(value)}".strip())
+    if len(parts) == 1:
+        parts.append("measured before the first update")
     return Event(epoch.at, "epoch", "  ".join(parts), attempt, dict(epoch.metrics))
