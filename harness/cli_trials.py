@@ -36,6 +36,8 @@ COLOURS = {
     "discarded": "dim",
     "superseded": "dim",
 }
+WIDE = 120
+"""Columns from which notes have room beside the rest."""
 NOTE = 100
 """Characters of a note in the list; `harness show` has all of it."""
 
@@ -102,28 +104,39 @@ def _row(name: str, known: Known) -> dict[str, Any]:
     }
 
 
+def _print_table(listed: list[Known]) -> None:
+    """A row for each; on a narrow terminal the notes follow the table, where they have room."""
+    wide = out.width >= WIDE
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    for heading in ("id", "state", "variant"):
+        table.add_column(heading, no_wrap=heading != "variant", overflow="fold")
+    for heading in ("seed", "epoch", "age", "tries", "train %", "test %"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if wide:
+        table.add_column("error or note", overflow="fold")
+    notes: list[tuple[str, str]] = []
+    for known in listed:
+        note = one_line(known.error or known.note)
+        notes.append((known.id, shown(note if len(note) <= NOTE else note[: NOTE - 2] + " …")))
+        colour = COLOURS[known.state]
+        table.add_row(
+            known.id, f"[{colour}]{shown(known.state_shown)}[/{colour}]", shown(known.variant), _or(known.seed),
+            f"{_or(known.epoch, '?')}/{_or(known.epochs, '?')}", _age(known.at), str(len(known.attempts) or "–"),
+            _percent(known.measured("train/error")), _percent(known.measured("test/error")),
+            *([notes[-1][1]] if wide else []),
+        )  # fmt: skip
+    out.print(table)
+    for identity, note in notes if not wide else ():
+        if note:
+            out.print(f"{identity}  {note}", soft_wrap=True)
+
+
 def _print_list(name: str, listed: list[Known], everything: list[Known]) -> None:
     counts = Counter(known.state for known in everything)
     summary = ", ".join(f"{counts[state]} {state}" for state in COLOURS if counts[state])
     out.print(f"[bold]{shown(name)}[/bold]: {len(everything)} trials, {summary}", soft_wrap=True)
     if listed:
-        table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
-        table.add_column("id", no_wrap=True)
-        table.add_column("state", no_wrap=True)
-        table.add_column("variant", overflow="fold")
-        for heading in ("seed", "epoch", "age", "tries", "train %", "test %"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("error or note", overflow="fold")
-        for known in listed:
-            colour = COLOURS[known.state]
-            note = one_line(known.error or known.note)
-            table.add_row(
-                known.id, f"[{colour}]{shown(known.state_shown)}[/{colour}]", shown(known.variant), _or(known.seed),
-                f"{_or(known.epoch, '?')}/{_or(known.epochs, '?')}", _age(known.at), str(len(known.attempts) or "–"),
-                _percent(known.measured("train/error")), _percent(known.measured("test/error")),
-                shown(note if len(note) <= NOTE else note[: NOTE - 2] + " …"),
-            )  # fmt: skip
-        out.print(table)
+        _print_table(listed)
     for known in listed:
         if known.state == "failed":
             out.print(

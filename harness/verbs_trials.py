@@ -191,20 +191,26 @@ def gc(names: Sequence[str], settings: Settings, dry_run: bool = False) -> Freed
     """
     from harness.launching.tidy import tidy
 
-    trials, troubles = trials_of(names, settings)
-    freed = Freed(skipped=troubles)
+    if names:
+        trials_of(names, settings)
+    trials, troubles = trials_of((), settings)
+    freed = Freed(skipped={} if names else troubles)
     seen: set[str] = set()
-    for name in trials.records:
+    for name in dict.fromkeys(names) or trials.records:
+        ids = [identity for identity in trials.all_of(name) if identity not in seen]
+        # Whoever trains one of these again through another experiment moves their folders.
+        sharing = {name, *(other for identity in ids for other in trials.experiments_of(identity))}
         with ExitStack() as stack:
             if not dry_run:
                 try:
-                    stack.enter_context(_held([name], settings, f"harness gc {name}"))
+                    stack.enter_context(_held(list(sharing), settings, f"harness gc {name}"))
+                except StoreAway:
+                    raise
                 except HarnessError as error:
                     if names:
                         raise
                     freed.skipped[name] = f"{error.what}. {error.remedy}"
                     continue
-            ids = [identity for identity in trials.all_of(name) if identity not in seen]
             seen.update(ids)
             freed.folders[name] = tidy(settings.folder, ids, settings.folder.names(), dry_run)
     if not names:
@@ -329,6 +335,7 @@ def _at_hand(known: Known, trials: Trials, data_root: Path | None) -> tuple[Stud
         HarnessError: It is of other settings, or its data is not at hand.
     """
     from harness.data.info import describe
+    from harness.specs import Study
 
     if not known.current or known.trial is None or not known.experiments:
         raise HarnessError(
@@ -341,7 +348,9 @@ def _at_hand(known: Known, trials: Trials, data_root: Path | None) -> tuple[Stud
     root = str(data_root) if data_root is not None else written
     _, data = describe(known.trial.data.model_copy(update={"root": root}))
     data = study.experiment.data.model_copy(update={"root": data.root})
-    study = study.model_copy(update={"experiment": study.experiment.model_copy(update={"data": data})})
+    # A copy by pydantic would keep the trials that are cached, without the root.
+    experiment = study.experiment.model_copy(update={"data": data})
+    study = Study(experiment=experiment, variants=study.variants, data=study.data)
     return study, next(trial for trial in study.trials if trial.id == known.id)
 
 

@@ -208,6 +208,26 @@ def test_a_rerun_that_fails_leaves_the_record_as_it_is(one, here, monkeypatch):
     assert difference(*(lambda d: (d.before, d.now))(rerun(trial.id, here, QUIET, Inline()))) == ""
 
 
+def test_a_rerun_that_is_stopped_goes_on_where_it_was(one, here):
+    run(one, here, QUIET)
+    before, trial = _files(here.home), one.trials[3]
+
+    class Stopping(Inline):
+        def __call__(self, jobs, concurrency, report, stop):
+            def once(progress):
+                report(progress)
+                stop.ask("a test")
+
+            super().__call__(jobs, concurrency, once, stop)
+
+    done = rerun(trial.id, here, QUIET, Stopping())
+    assert (done.now, len(done.outcome.stopped)) == (None, 1)
+    assert {path: content for path, content in _files(here.home).items() if ".again" not in str(path)} == before
+    done = rerun(trial.id, here, QUIET, Inline())
+    assert difference(done.before, done.now) == ""
+    assert [a.ended for a in find(trial.id, here)[0].attempts] == ["stopped", "finished"]
+
+
 def test_a_rerun_that_was_cut_off_between_training_and_taking_its_place(one, here, monkeypatch):
     run(one, here, QUIET)
     trial = one.trials[0]
@@ -358,12 +378,16 @@ def test_gc_leaves_what_it_cannot_read(one, here):
 
 def test_gc_while_somebody_is_at_it(one, here):
     run(one, here, QUIET)
+    renamed = one.experiment.model_copy(update={"name": "other"})
     before = _files(here.home)
     with Lock(here.record("quick"), "harness run quick")():
         with pytest.raises(HarnessError, match="holds this experiment"):
             gc(["quick"], here)
         assert list(gc((), here).skipped) == ["quick"]
         assert gc(["quick"], here, dry_run=True).bytes > 0
+        # Also through an experiment that shares its trials.
+        here.record("other").prepare(one.model_copy(update={"experiment": renamed}))
+        assert set(gc((), here).skipped) == {"quick", "other"}
     assert _files(here.home) == before
 
 
@@ -397,3 +421,20 @@ def test_on_a_storage_that_is_no_directory(one, tmp_path):
     discard([trial], "why", here)
     assert _states(here)[trial] == "new"
     assert Folder.at(place).names().count(f"{trial}.superseded-2") == 1
+
+
+def test_a_rerun_needs_the_data_as_it_was(quick_study, image_folder, here, tmp_path):
+    root = image_folder()
+    data = {"name": "imagefolder", "root": str(root), "image_size": 8}
+    study = quick_study(data=data, recipe={"epochs": 1, "batch": 16, "lr": 0.05}, seeds=[100], contrasts=None)
+    run(study, here, QUIET)
+    trial = study.trials[0].id
+    moved = root.rename(tmp_path / "moved")
+    with pytest.raises(HarnessError):
+        rerun(trial, here, QUIET, Inline())
+    done = rerun(trial, here, QUIET, Inline(), data_root=moved)
+    assert difference(done.before, done.now) == ""
+    next(moved.rglob("*.png")).unlink()
+    with pytest.raises(HarnessError, match="fingerprint"):
+        rerun(trial, here, QUIET, Inline(), data_root=moved)
+    assert find(trial, here)[0].state == "recorded"
