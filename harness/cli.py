@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.table import Table
 
-from harness import __version__
+from harness import __version__, cli_trials
 from harness.errors import EXIT_FAILED, EXIT_LIMIT, EXIT_USER, HarnessError, Interrupted
 from harness.options import (
     HOME,
@@ -254,6 +254,10 @@ def _write_report(name: str, settings: Any) -> None:
     for line in summary_lines(verdicts):
         out.print(line, markup=False, soft_wrap=True)
     out.print(f"Report: {shown(path)}", soft_wrap=True)
+
+
+# The help lists commands in this order, and what is added as a Typer after all of them.
+app.registered_commands += cli_trials.app.registered_commands
 
 
 @variants_app.command("list")

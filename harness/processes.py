@@ -25,9 +25,14 @@ class Process(BaseModel):
         return cls(host=socket.gethostname(), pid=os.getpid(), born=_born(os.getpid()))
 
     @property
+    def here(self) -> bool:
+        """Whether it is a process of this host."""
+        return self.host == socket.gethostname()
+
+    @property
     def gone(self) -> bool:
         """Whether it has certainly ended; of another host nothing is certain."""
-        return self.host == socket.gethostname() and _born(self.pid) != self.born
+        return self.here and _born(self.pid) != self.born
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"

@@ -219,15 +219,20 @@ def run(
         record.refresh()
         todo = planned()
         announce(todo)
-        outcome = _launch(todo, record, settings, console, force, stop, lock)
-    if stop.hands_off:
-        raise HarnessError(lock.lost, where="the lock", remedy="Checkpoints are written; run it again later.")
+        outcome = launch_plan(todo, record, settings, console, force, stop, lock)
     stop.raise_if_interrupted()
     return outcome
 
 
-def _launch(
-    planned: Plan, record: Record, settings: Settings, console: Console, force: bool, stop: Stop, lock: Lock
+def launch_plan(
+    planned: Plan,
+    record: Record,
+    settings: Settings,
+    console: Console,
+    force: bool,
+    stop: Stop,
+    lock: Lock,
+    inline: Launcher | None = None,
 ) -> Outcome:
     """Only once the launcher stands is anything put aside or created."""
     from harness.launching.display import Display
@@ -244,10 +249,13 @@ def _launch(
                     stop.ask(lock.lost, hands_off=True)
                 display(progress)
 
-            return execute(planned, record, settings.folder, launcher, report, stop, console.print)
+            outcome = execute(planned, record, settings.folder, launcher, report, stop, console.print)
+        if stop.hands_off:
+            raise HarnessError(lock.lost, where="the lock", remedy="Checkpoints are written; run it again later.")
+        return outcome
 
     if settings.launcher == "inline" or not planned.to_run:
-        return go(planned, launch)
+        return go(planned, inline or launch)
 
     from harness.launching.ray_tune import RayLauncher
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from harness.errors import HarnessError, StoreAway
+from harness.launching.aside import put_folder_aside
 from harness.launching.clerk import Clerk
 from harness.launching.job import Job, Progress
 from harness.launching.plan import Plan, Planned
@@ -139,7 +140,9 @@ def execute(
             _publish_journal(planned.trial.id, record, storage, runs)
             record.stop(runs[planned.trial.id], outcome.ended or "stopped")
         for progress in ended.values():
-            if progress.outcome == "failed" and recorded[progress.trial].status != "FAILED":
+            # Without MLflow a trial that failed has no run.
+            run = recorded.get(progress.trial)
+            if progress.outcome == "failed" and run is not None and run.status != "FAILED":
                 record.fail(runs[progress.trial], progress.message, progress.trace)
         _summarise(record, plan.study)
         record.note_end(outcome.ended or "it ran all there was to run")
@@ -223,8 +226,7 @@ def put_aside(trials: Sequence[str], record: Record, storage: Folder, reason: st
     names = storage.names()
     for trial in trials:
         if trial in names:
-            number = sum(name.startswith(f"{trial}.superseded-") for name in names) + 1
-            (storage / trial).move(storage / f"{trial}.superseded-{number}")
+            put_folder_aside(storage, trial, names, reason)
 
 
 def _publish_journal(identity: str, record: Record, storage: Folder, runs: dict[str, str]) -> bool:

@@ -71,8 +71,14 @@ class Progress:
     trace: str = ""
 
 
-def attempt(job: Job, stopping: Stopping = lambda: False) -> Iterator[Progress]:
-    """Run a job; an exception is that trial's failure, reported as its last progress, and nobody else's."""
+def attempt(
+    job: Job, stopping: Stopping = lambda: False, caught: Callable[[Exception], None] = lambda error: None
+) -> Iterator[Progress]:
+    """Run a job; an exception is that trial's failure, reported as its last progress, and nobody else's.
+
+    Args:
+        caught: Told of that exception, for a debugger.
+    """
     if stopping():
         yield Progress(job.trial.id, "stopped", message="before it began")
         return
@@ -90,6 +96,7 @@ def attempt(job: Job, stopping: Stopping = lambda: False) -> Iterator[Progress]:
         yield Progress(job.trial.id, "superseded", message=str(error))
         return
     except Exception as error:
+        caught(error)
         trace = traceback.format_exc()
         message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {_first_line(error)}"
         if claim is not None:

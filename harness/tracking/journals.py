@@ -41,6 +41,10 @@ class Journals:
             and journal.done
         }
 
+    def superseded(self) -> dict[str, list[Recorded]]:
+        """There are no runs; the folders that were put aside say why."""
+        return {}
+
     def histories(self, trials: Iterable[str]) -> list[History]:
         """The histories of those trials that have one."""
         journals = (newest_journal(self.storage / trial, trial) for trial in trials)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -44,8 +44,10 @@ class Recorded:
     Attributes:
         seconds: On its training and evaluation clocks.
         status: MLflow's, such as RUNNING.
-        error: Why it failed or stopped.
+        error: Why it failed or stopped; why it was superseded.
         name: Of the trial, for a person.
+        outcome: ``finished``, ``diverged``; empty before its end.
+        at: When it ended, else when it was created: milliseconds since 1970, 0 where that is not known.
     """
 
     run_id: str
@@ -54,6 +56,8 @@ class Recorded:
     status: str = ""
     error: str = ""
     name: str = ""
+    outcome: str = ""
+    at: int = 0
 
 
 class Store:
@@ -146,14 +150,20 @@ class Store:
         for run in self.runs("trial"):
             if SUPERSEDED in run.data.tags:
                 continue
-            finished = run.info.status == "FINISHED" and "outcome" in run.data.tags
+            entry = _recorded(run)
             known = found.get(run.data.tags["trial"])
-            if known is None or finished or not known.finished:
-                seconds = sum(run.data.metrics.get(f"time/{clock}_s", 0.0) for clock in ("train", "eval"))
-                tags = run.data.tags
-                error = tags.get("error") or tags.get("stopped", "")
-                found[tags["trial"]] = Recorded(
-                    run.info.run_id, finished, seconds, run.info.status, error, run.info.run_name
+            if known is None or entry.finished or not known.finished:
+                found[run.data.tags["trial"]] = entry
+        return found
+
+    @answering
+    def superseded(self) -> dict[str, list[Recorded]]:
+        """The runs that were taken out of this experiment's record, by trial, oldest first."""
+        found: dict[str, list[Recorded]] = {}
+        for run in self.runs("trial"):
+            if SUPERSEDED in run.data.tags:
+                found.setdefault(run.data.tags["trial"], []).append(
+                    replace(_recorded(run), error=run.data.tags[SUPERSEDED])
                 )
         return found
 
@@ -375,6 +385,20 @@ class Store:
         self.client.log_artifacts(run_id, str(directory))
         self.client.set_terminated(run_id, "FINISHED")
         self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", headline)
+
+
+def _recorded(run: Run) -> Recorded:
+    tags, info = run.data.tags, run.info
+    return Recorded(
+        run_id=info.run_id,
+        finished=info.status == "FINISHED" and "outcome" in tags,
+        seconds=sum(run.data.metrics.get(f"time/{clock}_s", 0.0) for clock in ("train", "eval")),
+        status=info.status,
+        error=tags.get("error") or tags.get("stopped", ""),
+        name=info.run_name,
+        outcome=tags.get("outcome", ""),
+        at=info.end_time or info.start_time or 0,
+    )
 
 
 @answering

@@ -1,0 +1,103 @@
+"""One trial trained again beside its recorded self, which stays in the record until the new one is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from harness.launching.driver import Report
+from harness.launching.job import Job, attempt
+from harness.launching.plan import Plan, Planned, estimate
+from harness.launching.stop import Stop
+from harness.specs import Study, Trial
+from harness.storage import Folder
+from harness.tracking.history import History
+from harness.tracking.journals import Journals
+
+
+class Inline:
+    """The launcher without Ray that keeps what a trial raised, for a debugger to look at.
+
+    Attributes:
+        error: The last exception that ended a trial, with its traceback.
+    """
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None:
+        """Run the jobs in their order."""
+        for job in jobs:
+            for progress in attempt(job, lambda: stop.asked, self._keep):
+                report(progress)
+
+    def _keep(self, error: Exception) -> None:
+        self.error = error
+
+
+def alone(study: Study, trial: Trial, epochs_done: int = 0, trained: bool = False) -> Plan:
+    """A plan of one trial; of one that is trained, only what there is to publish."""
+    left = 1 - epochs_done / trial.recipe.epochs
+    if trained:
+        return Plan(study, (Planned(trial, "unpublished", 0.0, trial.recipe.epochs),), 1)
+    state = "started" if epochs_done else "new"
+    return Plan(study, (Planned(trial, state, left * estimate(trial, study), epochs_done),), 1)  # type: ignore[arg-type]
+
+
+def beside(storage: Folder, trial: str) -> Folder:
+    """Where the checkpoints of a trial lie that is trained again; no other name in the storage is like it."""
+    return storage / f"{trial}.again"
+
+
+@contextmanager
+def apart(name: str, storage: Folder) -> Iterator[Journals]:
+    """A record of its own for what is trained in ``storage``: nothing of it reaches the store."""
+    with TemporaryDirectory(prefix="depthbench-again-") as scratch:
+        yield Journals(Path(scratch), name, storage)
+
+
+def bring_home(storage: Folder, trial: str) -> None:
+    """Give the folder of a trial that was trained beside its old self the name that it is looked for under.
+
+    Raises:
+        HarnessError: The storage does not answer.
+    """
+    place = beside(storage, trial)
+    (place / trial).move(storage / trial)
+    if place.path is not None:
+        with suppress(OSError):
+            place.path.rmdir()
+
+
+def difference(before: History, now: History) -> str:
+    """The first epoch and metric in which two histories differ, clocks left out; empty where all are bit for bit equal.
+
+    JSON keeps every bit of a float, so histories from a journal and from the store compare alike.
+    """
+    old, new = ({epoch.epoch: epoch.metrics for epoch in history.epochs} for history in (before, now))
+    for epoch in sorted(old.keys() | new.keys()):
+        if epoch not in old or epoch not in new:
+            return f"epoch {epoch} was measured {'now' if epoch in new else 'before'} alone"
+        for key in dict.fromkeys([*old[epoch], *new[epoch]]):
+            if key.startswith("time/"):
+                continue
+            if key not in old[epoch] or key not in new[epoch]:
+                return f"epoch {epoch}: {key} was measured {'now' if key in new[epoch] else 'before'} alone"
+            if old[epoch][key] != new[epoch][key]:
+                return f"epoch {epoch}: {key} was {old[epoch][key]!r}, is {new[epoch][key]!r}"
+    if before.outcome != now.outcome:
+        return f"it {before.outcome} before, and {now.outcome} now"
+    return ""
+
+
+def differing_settings(before: History, now: History) -> list[str]:
+    """What else is not the same of the two, and may be why: software, device, threads, revision."""
+    ignored = {"attempts", "shared"}
+    keys = [key for key in dict.fromkeys([*before.provenance, *now.provenance]) if key not in ignored]
+    return [
+        f"{key}: {before.provenance.get(key)} -> {now.provenance.get(key)}"
+        for key in keys
+        if before.provenance.get(key) != now.provenance.get(key)
+    ]
