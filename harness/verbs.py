@@ -236,8 +236,9 @@ def launch_plan(
 ) -> Outcome:
     """Only once the launcher stands is anything put aside or created."""
     from harness.launching.display import Display
-    from harness.launching.driver import execute, put_aside
+    from harness.launching.driver import execute
     from harness.launching.inline import launch
+    from harness.launching.mending import put_aside
 
     def go(planned: Plan, launcher: Launcher) -> Outcome:
         if force:
@@ -279,7 +280,7 @@ def sync(names: Sequence[str], settings: Settings) -> dict[str, dict[str, str]]:
     Raises:
         HarnessError: The store does not answer, or somebody is at one of these experiments.
     """
-    from harness.launching.driver import synchronise
+    from harness.launching.mending import synchronise
     from harness.tracking import recorded_experiments
     from harness.tracking.lock import Lock
 

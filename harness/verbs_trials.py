@@ -111,7 +111,7 @@ def discard(prefixes: Sequence[str], reason: str, settings: Settings) -> dict[st
         HarnessError: One of them is unknown, never began, or is being trained; then nothing was done.
     """
     from harness.launching.aside import DISCARDED, put_folder_aside
-    from harness.launching.driver import put_aside
+    from harness.launching.mending import put_aside
 
     reason = one_line(reason)
     if not 0 < len(reason) <= LONGEST_REASON:
@@ -298,9 +298,10 @@ def _train_beside(
     """Train it in a folder beside its own; only once it is done does it take the other's place."""
     from harness.launching.again import alone, apart, beside, bring_home
     from harness.launching.attempts import attempts
-    from harness.launching.driver import execute, put_aside
+    from harness.launching.driver import execute
     from harness.launching.inline import launch
     from harness.launching.known import newest_readable
+    from harness.launching.mending import put_aside
 
     record, storage = trials.records[known.experiments[0]], settings.folder
     before = with_history(known, trials).journal

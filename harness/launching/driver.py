@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +12,15 @@ from typing import Protocol
 from uuid import uuid4
 
 from harness.errors import HarnessError, StoreAway
-from harness.launching.aside import put_folder_aside
 from harness.launching.clerk import Clerk
 from harness.launching.job import Job, Progress
+from harness.launching.mending import mend, publish_journal, summarise
 from harness.launching.plan import Plan, Planned
 from harness.launching.stop import Stop
-from harness.specs import Study, Variant
 from harness.storage import Folder
 from harness.text import shown
 from harness.tracking import Record
 from harness.tracking.client import patiently
-from harness.tracking.history import newest_journal
 from harness.tracking.store import Store
 
 Report = Callable[[Progress], None]
@@ -80,197 +79,134 @@ def execute(
     Raises:
         HarnessError: The store does not answer, before anything was launched.
     """
-    stop = Stop() if stop is None else stop
+    return _Sweep(plan, record, storage, Stop() if stop is None else stop, report, say).run(launcher)
 
-    def waiting(error: StoreAway) -> None:
-        say(f"{shown(error.what)}; waiting for it up to {PATIENCE:g} s ...")
 
-    runs = patiently(lambda: _prepare(plan, record, storage), PATIENCE, waiting)
-    todo = plan.to_run
-    outcome = Outcome()
-    ended: dict[str, Progress] = {}
-    labels = {planned.trial.id: planned.trial.label for planned in plan.trials}
-    remaining = {variant.name: _ids(todo, variant) for variant in plan.study.variants}
-    started = time.monotonic()
-    with Clerk() as clerk:
+class _Sweep:
+    """A plan on its way into the record."""
 
-        def follow(progress: Progress) -> None:
-            report(progress)
-            if progress.outcome == "running":
-                return
-            ended[progress.trial] = progress
-            if progress.outcome in ("failed", "superseded"):
-                outcome.failed[labels[progress.trial]] = progress.message
-            if progress.outcome == "failed":
-                clerk.do(lambda: record.fail(runs[progress.trial], progress.message, progress.trace))
-            for name, left in remaining.items():
-                if progress.trial in left and progress.outcome != "stopped":
-                    left.remove(progress.trial)
-                    if not left:
-                        clerk.do(lambda name=name: _summarise(record, plan.study, name))  # type: ignore[misc]
+    def __init__(self, plan: Plan, record: Record, storage: Folder, stop: Stop, report: Report, say: Say) -> None:
+        self.plan, self.record, self.storage = plan, record, storage
+        self.stop, self.report, self.say = stop, report, say
+        self.todo = plan.to_run
+        self.runs: dict[str, str] = {}
+        self.ended: dict[str, Progress] = {}
+        self.variants = {planned.trial.id: planned.trial.variant.name for planned in self.todo}
+        self.left = Counter(self.variants.values())
+        self.clerk = Clerk()
 
-        def announce() -> None:
-            say("Stopping: running trials write a checkpoint. Once more ends at once.")
-
-        if todo:
-            with stop.on_signals(announce):
-                launcher(_jobs(todo, plan, record, storage, runs), plan.concurrency, follow, stop)
-        outcome.seconds = time.monotonic() - started
-        stop.cancel()
-        clerk.finish(PATIENCE if not stop.asked else PATIENCE_STOPPED)
-    trained = [planned for planned in todo if _how(planned, ended) in ("finished", "diverged")]
-    stopped = [planned for planned in todo if _how(planned, ended) == "stopped"]
-    outcome.trained = len(trained)
-    outcome.stopped = [planned.trial.label for planned in stopped]
-    outcome.unpublished = [planned.trial.label for planned in trained]
-    outcome.ended = stop.reason if stopped else ""
-
-    if stop.hands_off:
+    def run(self, launcher: Launcher) -> Outcome:
+        patiently(self.prepare, PATIENCE, self._waiting)
+        started = time.monotonic()
+        with self.clerk:
+            if self.todo:
+                with self.stop.on_signals(self._announce_stop):
+                    launcher(self._jobs(), self.plan.concurrency, self.follow, self.stop)
+            outcome = self.outcome()
+            outcome.seconds = time.monotonic() - started
+            self.stop.cancel()
+            patience = PATIENCE_STOPPED if self.stop.asked else PATIENCE
+            self.clerk.finish(patience)
+        if not self.stop.hands_off:
+            try:
+                patiently(lambda: self.settle(outcome), patience, self._waiting)
+            except HarnessError as error:
+                outcome.trouble = str(error)
         return outcome
 
-    def settle() -> None:
-        """Do again whatever the store did not take on the way."""
-        record.refresh()
-        recorded = record.trials()
-        for planned in trained:
-            identity = planned.trial.id
-            if recorded[identity].finished or _publish_journal(identity, record, storage, runs):
-                outcome.unpublished = [label for label in outcome.unpublished if label != planned.trial.label]
-        for planned in stopped:
-            _publish_journal(planned.trial.id, record, storage, runs)
-            record.stop(runs[planned.trial.id], outcome.ended or "stopped")
-        for progress in ended.values():
-            # Without MLflow a trial that failed has no run.
-            run = recorded.get(progress.trial)
-            if progress.outcome == "failed" and run is not None and run.status != "FAILED":
-                record.fail(runs[progress.trial], progress.message, progress.trace)
-        _summarise(record, plan.study)
-        record.note_end(outcome.ended or "it ran all there was to run")
+    def prepare(self) -> None:
+        """Create what is missing, publish what waits, mend what dead processes left. May be done twice."""
+        self.record.prepare(self.plan.study)
+        self.runs = {identity: run.run_id for identity, run in self.record.trials().items()}
+        waiting = [planned for planned in self.plan.trials if planned.state in ("unpublished", "elsewhere")]
+        for planned in [*self.todo, *waiting]:
+            if planned.trial.id not in self.runs:
+                self.runs[planned.trial.id] = self.record.create_trial(self.plan.study, planned.trial)
+        elsewhere = self.record.elsewhere([p.trial.id for p in waiting if p.state == "elsewhere"])
+        for planned in waiting:
+            if planned.state == "elsewhere":
+                self.record.publish(self.runs[planned.trial.id], elsewhere[planned.trial.id]())
+            else:
+                publish_journal(planned.trial.id, self.record, self.storage, self.runs)
+        mend(self.record, self.storage, keep={planned.trial.id for planned in self.todo})
+        self.record.refresh()
 
-    try:
-        patiently(settle, PATIENCE_STOPPED if stop.asked else PATIENCE, waiting)
-    except HarnessError as error:
-        outcome.trouble = str(error)
-    return outcome
+    def follow(self, progress: Progress) -> None:
+        """A trial's progress; its end is the clerk's business, so that no store holds up the others."""
+        self.report(progress)
+        if progress.outcome == "running":
+            return
+        self.ended[progress.trial] = progress
+        if progress.outcome == "failed":
+            self.clerk.do(lambda: self.record.fail(self.runs[progress.trial], progress.message, progress.trace))
+        name = self.variants[progress.trial]
+        self.left[name] -= progress.outcome != "stopped"
+        if not self.left[name]:
+            self.clerk.do(lambda: summarise(self.record, self.plan.study, name))
 
+    def settle(self, outcome: Outcome) -> None:
+        """Do again whatever the store did not take on the way. May be done twice."""
+        self.record.refresh()
+        recorded = self.record.trials()
+        for planned in self.todo:
+            identity, label, how = planned.trial.id, planned.trial.label, self._how(planned)
+            run = recorded.get(identity)
+            if how in ("finished", "diverged"):
+                done = run is not None and run.finished
+                if done or publish_journal(identity, self.record, self.storage, self.runs):
+                    outcome.unpublished = [other for other in outcome.unpublished if other != label]
+            elif how == "stopped":
+                publish_journal(identity, self.record, self.storage, self.runs)
+                self.record.stop(self.runs[identity], outcome.ended or "stopped")
+            elif how == "failed" and run is not None and run.status != "FAILED":
+                # Without MLflow a trial that failed has no run.
+                self.record.fail(self.runs[identity], self.ended[identity].message, self.ended[identity].trace)
+        summarise(self.record, self.plan.study)
+        self.record.note_end(outcome.ended or "it ran all there was to run")
 
-def _how(planned: Planned, ended: dict[str, Progress]) -> str:
-    """How a trial of this run ended; one that was never started was stopped."""
-    return ended[planned.trial.id].outcome if planned.trial.id in ended else "stopped"
+    def outcome(self) -> Outcome:
+        """What the trials came to; what is published is settled later."""
+        labels: dict[str, list[str]] = {}
+        for planned in self.todo:
+            labels.setdefault(self._how(planned), []).append(planned.trial.label)
+        trained = [*labels.get("finished", ()), *labels.get("diverged", ())]
+        failed = {
+            planned.trial.label: self.ended[planned.trial.id].message
+            for planned in self.todo
+            if self._how(planned) in ("failed", "superseded")
+        }
+        stopped = labels.get("stopped", [])
+        return Outcome(len(trained), failed, stopped, trained, ended=self.stop.reason if stopped else "")
 
+    def _how(self, planned: Planned) -> str:
+        """How a trial of this run ended; one that was never started was stopped."""
+        return self.ended[planned.trial.id].outcome if planned.trial.id in self.ended else "stopped"
 
-def _prepare(plan: Plan, record: Record, storage: Folder) -> dict[str, str]:
-    """Create what is missing, publish what waits, mend what dead processes left; the runs of the trials by id."""
-    record.prepare(plan.study)
-    runs = {identity: run.run_id for identity, run in record.trials().items()}
-    waiting = [planned for planned in plan.trials if planned.state in ("unpublished", "elsewhere")]
-    for planned in [*plan.to_run, *waiting]:
-        if planned.trial.id not in runs:
-            runs[planned.trial.id] = record.create_trial(plan.study, planned.trial)
-    elsewhere = record.elsewhere([p.trial.id for p in waiting if p.state == "elsewhere"])
-    for planned in waiting:
-        if planned.state == "elsewhere":
-            record.publish(runs[planned.trial.id], elsewhere[planned.trial.id]())
-        else:
-            _publish_journal(planned.trial.id, record, storage, runs)
-    mend(record, storage, keep={planned.trial.id for planned in plan.to_run})
-    record.refresh()
-    return runs
+    def _waiting(self, error: StoreAway) -> None:
+        self.say(f"{shown(error.what)}; waiting for it up to {PATIENCE:g} s ...")
 
+    def _announce_stop(self) -> None:
+        self.say("Stopping: running trials write a checkpoint. Once more ends at once.")
 
-def mend(record: Record, storage: Folder, keep: set[str]) -> dict[str, str]:
-    """Trials whose runs say RUNNING though their processes are gone: publish what their journals hold, and end them.
-
-    Whoever calls holds the lock, so that nobody runs them.
-
-    Returns:
-        What was done with each, in words, by label.
-    """
-    done = {}
-    for identity, run in record.left_running().items():
-        if identity in keep:
-            continue
-        journal = newest_journal(storage / identity, identity)
-        if journal is not None:
-            record.publish(run.run_id, journal)
-        if journal is not None and journal.done:
-            done[run.name] = "its whole history was published"
-            continue
-        epochs = journal.last_epoch if journal is not None else 0
-        record.stop(run.run_id, f"its process ended; its checkpoint holds {epochs} epochs")
-        done[run.name] = f"stopped, with {epochs} epochs in its checkpoint; `harness run` goes on from there"
-    return done
-
-
-def synchronise(study: Study, record: Record, storage: Folder) -> dict[str, str]:
-    """Publish every journal that the store lacks, end runs that dead processes left, average; trains nothing.
-
-    Returns:
-        What was done with each trial, in words, by label.
-    """
-    record.refresh()
-    runs = record.trials()
-    done = {}
-    for trial in study.trials:
-        run = runs.get(trial.id)
-        if run is not None and not run.finished and _publish_journal(trial.id, record, storage, {trial.id: run.run_id}):
-            done[trial.label] = "its whole history was published"
-    done |= mend(record, storage, keep=set())
-    _summarise(record, study)
-    return done
-
-
-def put_aside(trials: Sequence[str], record: Record, storage: Folder, reason: str) -> None:
-    """Take trials out of the record: runs by a tag, journals by a new name. Nothing is deleted."""
-    record.supersede(trials, reason)
-    names = storage.names()
-    for trial in trials:
-        if trial in names:
-            put_folder_aside(storage, trial, names, reason)
-
-
-def _publish_journal(identity: str, record: Record, storage: Folder, runs: dict[str, str]) -> bool:
-    """Publish what a trial's journal holds; whether that was all of a trial that is done."""
-    journal = newest_journal(storage / identity, identity)
-    if journal is None:
-        return False
-    record.publish(runs[identity], journal)
-    return journal.done
-
-
-def _ids(todo: Sequence[Planned], variant: Variant) -> set[str]:
-    return {planned.trial.id for planned in todo if planned.trial.variant.name == variant.name}
-
-
-def _summarise(record: Record, study: Study, only: str | None = None) -> None:
-    """Put means on the runs of those variants of which trials are recorded."""
-    record.refresh()
-    for variant in study.variants:
-        if only in (None, variant.name):
-            histories = record.histories([t.id for t in study.trials if t.variant.name == variant.name])
-            if histories:
-                record.summarise(study, variant, histories)
-
-
-def _jobs(todo: Sequence[Planned], plan: Plan, record: Record, storage: Folder, runs: dict[str, str]) -> list[Job]:
-    experiment = plan.study.experiment
-    launch = uuid4().hex[:12]
-    return [
-        Job(
-            trial=planned.trial,
-            execution=experiment.execution,
-            resources=experiment.resources,
-            folder=storage / planned.trial.id,
-            uri=record.uri if isinstance(record, Store) else "",
-            run_id=runs[planned.trial.id],
-            launch=launch,
-            # A whole GPU is a trial's own; cores of one machine share its memory and its clock.
-            shared=plan.concurrency > 1 and experiment.resources.gpus < 1,
-            size=plan.study.data.size,
-            revision=revision(),
-        )
-        for planned in todo
-    ]
+    def _jobs(self) -> list[Job]:
+        experiment = self.plan.study.experiment
+        launch = uuid4().hex[:12]
+        return [
+            Job(
+                trial=planned.trial,
+                execution=experiment.execution,
+                resources=experiment.resources,
+                folder=self.storage / planned.trial.id,
+                uri=self.record.uri if isinstance(self.record, Store) else "",
+                run_id=self.runs[planned.trial.id],
+                launch=launch,
+                # A whole GPU is a trial's own; cores of one machine share its memory and its clock.
+                shared=self.plan.concurrency > 1 and experiment.resources.gpus < 1,
+                size=self.plan.study.data.size,
+                revision=revision(),
+            )
+            for planned in self.todo
+        ]
 
 
 def revision() -> str:

@@ -106,7 +106,7 @@ def test_forced_trials_do_not_come_back_from_another_experiment(quick_study, set
     run(quick_study(seeds=[100]), here, QUIET)
     run(quick_study(seeds=[100], name="other"), here, QUIET)
     study = quick_study(seeds=[100])
-    from harness.launching.driver import put_aside
+    from harness.launching.mending import put_aside
 
     record = here.record("quick")
     put_aside([trial.id for trial in study.trials], record, here.folder, "a test")

@@ -1,0 +1,79 @@
+"""Bringing the record up to what the journals hold; whoever calls holds the experiment's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.launching.aside import put_folder_aside
+from harness.specs import Study
+from harness.storage import Folder
+from harness.tracking import Record
+from harness.tracking.history import newest_journal
+
+
+def publish_journal(identity: str, record: Record, storage: Folder, runs: Mapping[str, str]) -> bool:
+    """Publish what a trial's journal holds; whether that was all of a trial that is done."""
+    journal = newest_journal(storage / identity, identity)
+    if journal is None:
+        return False
+    record.publish(runs[identity], journal)
+    return journal.done
+
+
+def summarise(record: Record, study: Study, only: str | None = None) -> None:
+    """Put means on the runs of those variants of which trials are recorded."""
+    record.refresh()
+    for variant in study.variants:
+        if only in (None, variant.name):
+            histories = record.histories([t.id for t in study.trials if t.variant.name == variant.name])
+            if histories:
+                record.summarise(study, variant, histories)
+
+
+def mend(record: Record, storage: Folder, keep: set[str]) -> dict[str, str]:
+    """Trials whose runs say RUNNING though their processes are gone: publish what their journals hold, and end them.
+
+    Returns:
+        What was done with each, in words, by label.
+    """
+    done = {}
+    for identity, run in record.left_running().items():
+        if identity in keep:
+            continue
+        journal = newest_journal(storage / identity, identity)
+        if journal is not None:
+            record.publish(run.run_id, journal)
+        if journal is not None and journal.done:
+            done[run.name] = "its whole history was published"
+            continue
+        epochs = journal.last_epoch if journal is not None else 0
+        record.stop(run.run_id, f"its process ended; its checkpoint holds {epochs} epochs")
+        done[run.name] = f"stopped, with {epochs} epochs in its checkpoint; `harness run` goes on from there"
+    return done
+
+
+def synchronise(study: Study, record: Record, storage: Folder) -> dict[str, str]:
+    """Publish every journal that the store lacks, end runs that dead processes left, average; trains nothing.
+
+    Returns:
+        What was done with each trial, in words, by label.
+    """
+    record.refresh()
+    runs = record.trials()
+    done = {}
+    for trial in study.trials:
+        run = runs.get(trial.id)
+        if run is not None and not run.finished and publish_journal(trial.id, record, storage, {trial.id: run.run_id}):
+            done[trial.label] = "its whole history was published"
+    done |= mend(record, storage, keep=set())
+    summarise(record, study)
+    return done
+
+
+def put_aside(trials: Sequence[str], record: Record, storage: Folder, reason: str) -> None:
+    """Take trials out of the record: runs by a tag, journals by a new name. Nothing is deleted."""
+    record.supersede(trials, reason)
+    names = storage.names()
+    for trial in trials:
+        if trial in names:
+            put_folder_aside(storage, trial, names, reason)
