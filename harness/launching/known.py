@@ -10,7 +10,7 @@ from harness.launching.attempts import Attempt
 from harness.specs import Trial
 from harness.storage import Folder, checkpoints
 from harness.tracking.history import History, NewerFormat, OtherTrial, read_journal
-from harness.tracking.store import Recorded
+from harness.tracking.reading import Recorded
 
 STATES = {
     "recorded": "in the record, with its whole history",

@@ -14,7 +14,7 @@ from harness.specs import Study
 from harness.storage import Folder
 from harness.tracking import Record
 from harness.tracking.journals import Journals
-from harness.tracking.store import Recorded
+from harness.tracking.reading import Recorded
 
 READERS = 8
 SHORTEST = 4

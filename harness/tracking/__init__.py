@@ -7,7 +7,8 @@ from pathlib import Path
 from harness.storage import Folder
 from harness.tracking.client import NO_STORE, open_store, probe, tracking_uri
 from harness.tracking.journals import Journals
-from harness.tracking.store import Store, experiment_names
+from harness.tracking.reading import experiment_names
+from harness.tracking.store import Store
 
 Record = Store | Journals
 

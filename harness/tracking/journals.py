@@ -16,7 +16,7 @@ from harness.files import write_whole
 from harness.specs import Study, Trial, Variant
 from harness.storage import Folder
 from harness.tracking.history import History, newest_journal
-from harness.tracking.store import Recorded
+from harness.tracking.reading import Recorded
 
 
 class Journals:

@@ -1,232 +1,31 @@
-"""The record in MLflow: an experiment, a run per variant, its trials nested under it, and a run for the report.
+"""The record in MLflow, written: the driver's part. What trials write themselves is the outbox's.
 
-Design.md of the project says why: the UI folds nested runs away, so its table and charts compare variants.
+Design.md of the project says why there is a run per variant on top: the UI folds nested runs away, so its table and
+charts compare variants.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
-from harness.errors import HarnessError, nearest
 from harness.specs import Study, Trial, Variant
 from harness.specs.identity import digest
 from harness.text import escaped
-from harness.tracking.client import answering, artifact_root, first_line, open_store, probe, without_password
-from harness.tracking.history import FORMAT, MEMBER, History, NewerFormat, parse
+from harness.tracking.client import answering, artifact_root
+from harness.tracking.history import FORMAT, History
 from harness.tracking.means import mean_metrics
 from harness.tracking.outbox import Publisher, flat_params
+from harness.tracking.reading import FORMAT_TAG, KIND, LOCK, REPORT, STUDY_FILE, SUPERSEDED, TRACEBACK, Reading
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import Run
 
-KIND = "depthbench.kind"
-FORMAT_TAG = "depthbench.format"
-LOCK = "depthbench.lock"
-STUDY_FILE = "study.json"
-SUPERSEDED = "superseded"
-REPORT = "report"
-TRACEBACK = "traceback.txt"
-READERS = 8
 
-
-@dataclass(frozen=True)
-class Recorded:
-    """A trial's run in MLflow.
-
-    Attributes:
-        seconds: On its training and evaluation clocks.
-        status: MLflow's, such as RUNNING.
-        error: Why it failed or stopped; why it was superseded.
-        name: Of the trial, for a person.
-        outcome: ``finished``, ``diverged``; empty before its end.
-        at: When it ended, else when it was created: milliseconds since 1970, 0 where that is not known.
-    """
-
-    run_id: str
-    finished: bool
-    seconds: float = 0.0
-    status: str = ""
-    error: str = ""
-    name: str = ""
-    outcome: str = ""
-    at: int = 0
-
-
-class Store:
-    """One experiment in one MLflow store.
-
-    Args:
-        uri: The tracking store.
-        name: The experiment's name.
-        create: Whether to create a store in a database that has none; without, it reads as an empty one.
-        home: Holds the artifacts, where neither a server nor a SQLite file says where they lie.
-
-    Raises:
-        HarnessError: The store does not answer, or the experiment was deleted in it.
-    """
-
-    def __init__(self, uri: str, name: str, create: bool = True, home: Path = Path(".depthbench")) -> None:
-        self.uri, self.name, self.home = uri, name, home
-        self.experiment_id: str | None = None
-        self._runs: list[Run] | None = None
-        if create or probe(uri):
-            self.client = open_store(uri)
-            self._find()
-
-    @answering
-    def _find(self) -> None:
-        """Look for the experiment."""
-        found = self.client.get_experiment_by_name(self.name)
-        if found is not None and found.lifecycle_stage == "deleted":
-            raise HarnessError(
-                f"the experiment '{self.name}' was deleted in this store",
-                where=self.place,
-                remedy=f"Restore it (mlflow experiments restore -x {found.experiment_id}), or choose another name.",
-            )
-        if found is not None:
-            number = found.tags.get(FORMAT_TAG, "1")
-            if number.isdigit() and int(number) > FORMAT:
-                raise NewerFormat(
-                    f"the experiment '{self.name}' is recorded in format {number}; this version reads up to {FORMAT}",
-                    where=self.place,
-                    remedy="Upgrade depthbench, or use another --home; nothing was changed.",
-                )
-            self.experiment_id = found.experiment_id
-
-    @property
-    def place(self) -> str:
-        """The store's address as it may be shown."""
-        return without_password(self.uri)
-
-    @property
-    def experiment_is_new(self) -> bool:
-        """Whether it never ran in this store."""
-        return not self.runs(REPORT)
-
-    def refresh(self) -> None:
-        """Read the runs anew: others have written to them."""
-        self._runs = None
-
-    # --- reading -----------------------------------------------------------------------------------------------
-
-    @answering
-    def runs(self, kind: str) -> list[Run]:
-        """This experiment's runs of a kind (trial, variant, report), oldest first."""
-        if self.experiment_id is None:
-            return []
-        if self._runs is None:
-            self._runs = self._search([self.experiment_id])
-        return [run for run in self._runs if run.data.tags.get(KIND) == kind]
-
-    def _search(self, experiments: Sequence[str]) -> list[Run]:
-        """Every run of those experiments that is ours, oldest first."""
-        runs: list[Run] = []
-        token: str | None = None
-        while True:
-            page = self.client.search_runs(
-                list(experiments),
-                f"tags.`{KIND}` LIKE '%'",
-                max_results=1000,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            runs += [run for run in page if KIND in run.data.tags]
-            token = page.token
-            if not token:
-                return runs
-
-    @answering
-    def trials(self) -> dict[str, Recorded]:
-        """The newest run of each trial by its id, a finished one before any other."""
-        found: dict[str, Recorded] = {}
-        for run in self.runs("trial"):
-            if SUPERSEDED in run.data.tags:
-                continue
-            entry = _recorded(run)
-            known = found.get(run.data.tags["trial"])
-            if known is None or entry.finished or not known.finished:
-                found[run.data.tags["trial"]] = entry
-        return found
-
-    @answering
-    def superseded(self) -> dict[str, list[Recorded]]:
-        """The runs that were taken out of this experiment's record, by trial, oldest first."""
-        found: dict[str, list[Recorded]] = {}
-        for run in self.runs("trial"):
-            if SUPERSEDED in run.data.tags:
-                found.setdefault(run.data.tags["trial"], []).append(
-                    replace(_recorded(run), error=run.data.tags[SUPERSEDED])
-                )
-        return found
-
-    @answering
-    def histories(self, trials: Iterable[str]) -> list[History]:
-        """The histories of those trials that are recorded here."""
-        recorded = self.trials()
-        wanted = [recorded[trial].run_id for trial in trials if trial in recorded and recorded[trial].finished]
-        with ThreadPoolExecutor(READERS) as pool:
-            return list(pool.map(self._history, wanted))
-
-    def _history(self, run_id: str) -> History:
-        return parse(self._artifact(run_id, MEMBER), f"{MEMBER} of MLflow run {run_id}")
-
-    def _artifact(self, run_id: str, name: str) -> bytes:
-        location = urlsplit(f"{self.client.get_run(run_id).info.artifact_uri}/{name}")
-        if location.scheme == "file" and Path(unquote(location.path)).is_file():
-            return Path(unquote(location.path)).read_bytes()
-        with TemporaryDirectory() as folder:
-            try:
-                return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
-            except Exception as error:
-                raise HarnessError(
-                    f"the artifact {name} cannot be read: {first_line(error)}",
-                    where=f"MLflow run {run_id}",
-                    remedy="Check that the store's artifacts are where they were; `harness run` records it anew.",
-                ) from error
-
-    @answering
-    def elsewhere(self, trials: Iterable[str]) -> dict[str, Callable[[], History]]:
-        """Those of ``trials`` that another experiment of this store has recorded, with how to read them."""
-        missing = set(trials)
-        if not hasattr(self, "client"):
-            return {}
-        others = [e.experiment_id for e in self.client.search_experiments() if e.experiment_id != self.experiment_id]
-        if not missing or not others:
-            return {}
-        found: dict[str, Callable[[], History]] = {}
-        for run in self._search(others):
-            trial = run.data.tags.get("trial")
-            finished = run.info.status == "FINISHED" and "outcome" in run.data.tags
-            if trial in missing and finished and SUPERSEDED not in run.data.tags:
-                found[trial] = lambda run_id=run.info.run_id: self._history(run_id)  # type: ignore[misc]
-        return found
-
-    @answering
-    def study(self) -> Study:
-        """The experiment as it was last run.
-
-        Raises:
-            HarnessError: It never ran in this store.
-        """
-        reports = self.runs(REPORT)
-        if not reports:
-            ours = experiment_names(self.client) if hasattr(self, "client") else []
-            raise HarnessError(
-                f"no experiment '{self.name}' is recorded",
-                where=self.place,
-                remedy=nearest(self.name, ours) if ours else f"Run it first: harness run {self.name}",
-            )
-        return Study.model_validate_json(self._artifact(reports[-1].info.run_id, STUDY_FILE))
-
-    # --- writing (the driver's part) ---------------------------------------------------------------------------
+class Store(Reading):
+    """One experiment in one MLflow store, to read and to write."""
 
     @answering
     def create(self, study: Study) -> None:
@@ -239,12 +38,6 @@ class Store:
         tags = {KIND: "experiment", FORMAT_TAG: str(FORMAT), "mlflow.note.content": note}
         found = self.client.get_experiment_by_name(self.name)
         self.experiment_id = found.experiment_id if found else self.client.create_experiment(self.name, location, tags)
-
-    @answering
-    def lease(self) -> str:
-        """Who holds the experiment, as :mod:`harness.tracking.lock` wrote it."""
-        assert self.experiment_id is not None
-        return str(self.client.get_experiment(self.experiment_id).tags.get(LOCK, ""))
 
     @answering
     def write_lease(self, content: str) -> None:
@@ -329,21 +122,10 @@ class Store:
         self.client.set_terminated(run_id, "FAILED")
 
     @answering
-    def traceback(self, run_id: str) -> str:
-        """Of a failed trial."""
-        return self._artifact(run_id, TRACEBACK).decode(errors="replace")
-
-    @answering
     def stop(self, run_id: str, reason: str) -> None:
         """Say of a trial's run that nobody trains it at present; the next ``harness run`` goes on with it."""
         self.client.set_tag(run_id, "stopped", reason)
         self.client.set_terminated(run_id, "KILLED")
-
-    @answering
-    def left_running(self) -> dict[str, Recorded]:
-        """Trials whose runs say that they run or will: whoever holds the lock knows better."""
-        self.refresh()
-        return {trial: run for trial, run in self.trials().items() if run.status in ("RUNNING", "SCHEDULED")}
 
     @answering
     def note_end(self, reason: str) -> None:
@@ -385,27 +167,6 @@ class Store:
         self.client.log_artifacts(run_id, str(directory))
         self.client.set_terminated(run_id, "FINISHED")
         self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", headline)
-
-
-def _recorded(run: Run) -> Recorded:
-    tags, info = run.data.tags, run.info
-    return Recorded(
-        run_id=info.run_id,
-        finished=info.status == "FINISHED" and "outcome" in tags,
-        seconds=sum(run.data.metrics.get(f"time/{clock}_s", 0.0) for clock in ("train", "eval")),
-        status=info.status,
-        error=tags.get("error") or tags.get("stopped", ""),
-        name=info.run_name,
-        outcome=tags.get("outcome", ""),
-        at=info.end_time or info.start_time or 0,
-    )
-
-
-@answering
-def experiment_names(client: MlflowClient) -> list[str]:
-    """Of the experiments in a store that are ours, oldest first."""
-    found = client.search_experiments(order_by=["creation_time ASC"])
-    return [experiment.name for experiment in found if KIND in experiment.tags]
 
 
 def _identity(study: Study, variant: Variant) -> str:
