@@ -12,6 +12,8 @@ import yaml
 # Before anything imports it: no test may reach for a user's own store or cache.
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Servers that tests start do without a dozen processes of their own.
+os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

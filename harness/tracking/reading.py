@@ -199,6 +199,9 @@ class Reading:
                 found[trial] = lambda run_id=run.info.run_id: self._history(run_id)  # type: ignore[misc]
         return found
 
+    def _experiments(self) -> list[str]:
+        return experiment_names(self.client) if hasattr(self, "client") else []
+
     @answering
     def study(self) -> Study:
         """The experiment as it was last run.
@@ -208,7 +211,8 @@ class Reading:
         """
         reports = self.runs(REPORT)
         if not reports:
-            ours = experiment_names(self.client) if hasattr(self, "client") else []
+            # One that was created, and stopped before it began, has nothing recorded either.
+            ours = [name for name in self._experiments() if name != self.name]
             raise HarnessError(
                 f"no experiment '{self.name}' is recorded",
                 where=self.place,

@@ -14,6 +14,8 @@ from harness.errors import HarnessError, Interrupted
 from harness.tracking.client import NO_STORE, open_store, sqlite_file, tracking_uri, without_password
 
 HOST = "127.0.0.1"
+QUICK = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""A dozen processes that run jobs of MLflow's own, which nobody here gives it."""
 
 
 def serve(option: str | None, home: Path, experiment: str | None, port: int, console: Console) -> int:
@@ -51,7 +53,7 @@ def serve(option: str | None, home: Path, experiment: str | None, port: int, con
     # The artifacts of a database's experiments are files of this machine, which the server reads in place.
     command += ["--serve-artifacts", "--artifacts-destination", str(home.absolute() / "artifacts")]
     # The address may hold a password, and everybody on the machine sees a command line.
-    environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
+    environment = QUICK | {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
     server = subprocess.Popen(command, env=environment)  # noqa: S603 (our own words and a checked port)
     try:
         return server.wait()

@@ -242,7 +242,8 @@ class Server:
         command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.database}"]
         command += ["--artifacts-destination", str(self.work / "artifacts")]
         with (self.work / "server.txt").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         until = time.monotonic() + 120
         while time.monotonic() < until:
             try:
