@@ -112,7 +112,7 @@ def run(
     if outcome.stopped:
         err.print(
             f"Stopped by {shown(outcome.ended)}: {len(outcome.stopped)} of {len(study.trials)} trials are not done. "
-            "What they had is in checkpoints; the same command goes on from there.",
+            "What they had in checkpoints is kept; the same command goes on from there.",
             soft_wrap=True,
         )
     if outcome.trouble:
@@ -122,7 +122,7 @@ def run(
     if outcome.failed or outcome.unpublished or outcome.trouble:
         raise typer.Exit(EXIT_FAILED)
     if outcome.stopped:
-        raise typer.Exit(EXIT_LIMIT)
+        raise typer.Exit(EXIT_LIMIT if limit is not None else EXIT_FAILED)
 
 
 def _print_changes(plan: Any) -> None:
@@ -152,11 +152,16 @@ def sync(
     """Bring the store up to what the checkpoints hold, and end the runs that dead processes left. Trains nothing."""
     from harness import verbs
 
-    done = verbs.sync(experiments or (), verbs.Settings(home, tracking_uri, storage=storage))
+    done, refused = verbs.sync(experiments or (), verbs.Settings(home, tracking_uri, storage=storage))
     for name, trials in done.items():
-        out.print(f"{name}: {'nothing to do' if not trials else f'{len(trials)} trials mended'}", markup=False)
+        count = f"{len(trials)} trial{'s' * (len(trials) > 1)} mended" if trials else "nothing to do"
+        out.print(f"{name}: {count}", markup=False)
         for label, text in trials.items():
             out.print(f"  {label}: {text}", markup=False, soft_wrap=True)
+    for name, reason in refused.items():
+        err.print(f"[red]not done[/red]  {shown(name)}: {shown(reason)}", soft_wrap=True)
+    if refused:
+        raise typer.Exit(EXIT_USER)
 
 
 @app.command()
@@ -419,12 +424,25 @@ def _interrupt(number: int, frame: Any) -> NoReturn:
     raise Interrupted(number)
 
 
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    """A warning is a note to the user, without the place in the code that gave it."""
+    err.print(f"[yellow]note[/yellow] {shown(message)}", soft_wrap=True)
+
+
 def main() -> None:
     """Run the command line; errors that a user can mend are printed without a traceback."""
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, _interrupt)
     # torchvision makes torch say so at every start.
     warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated")
+    warnings.showwarning = _warn
     try:
         app()
     except HarnessError as error:

@@ -356,7 +356,7 @@ def _debug(error: Exception | None, trace: str) -> None:
 
 @app.command()
 def discard(
-    trials: Annotated[list[str], typer.Argument(help="Ids, or their first digits.", metavar="ID...")],
+    trials: Annotated[list[str], typer.Argument(help="Ids, or their first digits.", metavar="ID")],
     reason: Annotated[str, typer.Option("--reason", help="Why, for whoever finds them missing.", metavar="TEXT")],
     tracking_uri: TrackingUri = None,
     home: Home = HOME,

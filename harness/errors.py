@@ -41,8 +41,8 @@ class HarnessError(Exception):
 
     def __str__(self) -> str:
         where = f"{self.where}: " if self.where else ""
-        remedy = f" {self.remedy}" if self.remedy else ""
-        return f"{where}{self.what}{remedy}"
+        stop = "" if self.what.endswith((".", "?", "!")) or not self.remedy else "."
+        return f"{where}{self.what}{stop}{' ' * bool(self.remedy)}{self.remedy}"
 
 
 class StoreAway(HarnessError):

@@ -11,23 +11,29 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Process(BaseModel):
-    """A process of some host; ``born`` is when it started, in the system's own ticks."""
+    """A process of some host.
+
+    Attributes:
+        born: When it started, in the system's own ticks.
+        system: Which boot of which kernel, and which space of process numbers: two containers may share a host's name.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     host: str
     pid: int
     born: str = ""
+    system: str = ""
 
     @classmethod
     def this(cls) -> Process:
         """The one that asks."""
-        return cls(host=socket.gethostname(), pid=os.getpid(), born=_born(os.getpid()))
+        return cls(host=socket.gethostname(), pid=os.getpid(), born=_born(os.getpid()), system=_system())
 
     @property
     def here(self) -> bool:
         """Whether it is a process of this host."""
-        return self.host == socket.gethostname()
+        return (self.host, self.system) == (socket.gethostname(), _system())
 
     @property
     def gone(self) -> bool:
@@ -48,4 +54,11 @@ def _born(pid: int) -> str:
         with suppress(OSError):
             os.kill(pid, 0)
             return "there"
+    return ""
+
+
+def _system() -> str:
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -141,6 +142,9 @@ class Folder:
                     file.write(content)
             except FileExistsError:
                 return False
+            except OSError:
+                (self.path / name).unlink(missing_ok=True)
+                raise
         return True
 
     def remove(self, name: str) -> None:
@@ -186,10 +190,11 @@ class Folder:
         except Exception as error:
             # Each file system of fsspec has errors of its own library.
             reason = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
+            full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
             raise HarnessError(
-                f"the storage of checkpoints does not answer: {reason}",
+                f"{'the disk is full' if full else 'the storage of checkpoints does not answer'}: {reason}",
                 where=str(self),
-                remedy="Check the address, its credentials, and that there is space left.",
+                remedy="Make room on it." if full else "Check the address and its credentials.",
             ) from error
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreAway
 from harness.files import require_writable
 from harness.specs import Catalogue, Study, find_experiment, load_experiment, resolve
 from harness.specs.experiment import MOST_SEEDS
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.launching.driver import Launcher, Outcome
-    from harness.launching.job import Progress
     from harness.launching.plan import Plan
     from harness.launching.stop import Stop
     from harness.reporting.verdicts import Verdict
@@ -214,7 +213,7 @@ def run(
     # Whatever is wrong with checkpoints or record is found before anything is created.
     planned()
     record.create(study)
-    with Lock(record, f"harness run {experiment.name}")() as lock:
+    with Lock(record, f"harness run {experiment.name}", lambda who: stop.ask(who, hands_off=True))() as lock:
         # Another driver may have held the lock and trained since.
         record.refresh()
         todo = planned()
@@ -233,8 +232,14 @@ def launch_plan(
     stop: Stop,
     lock: Lock,
     inline: Launcher | None = None,
+    whole: bool = True,
 ) -> Outcome:
-    """Only once the launcher stands is anything put aside or created."""
+    """Only once the launcher stands is anything put aside or created.
+
+    Args:
+        inline: In place of the inline launcher, such as one with a debugger.
+        whole: Whether the plan is all of its experiment.
+    """
     from harness.launching.display import Display
     from harness.launching.driver import execute
     from harness.launching.inline import launch
@@ -244,13 +249,8 @@ def launch_plan(
         if force:
             put_aside([p.trial.id for p in planned.trials], record, settings.folder, "trained again")
         with Display(planned, console) as display:
-
-            def report(progress: Progress) -> None:
-                if lock.lost:
-                    stop.ask(lock.lost, hands_off=True)
-                display(progress)
-
-            outcome = execute(planned, record, settings.folder, launcher, report, stop, console.print)
+            lock.require()
+            outcome = execute(planned, record, settings.folder, launcher, display, stop, console.print, whole)
         if stop.hands_off:
             raise HarnessError(lock.lost, where="the lock", remedy="Checkpoints are written; run it again later.")
         return outcome
@@ -268,29 +268,34 @@ def launch_plan(
         launcher.close()
 
 
-def sync(names: Sequence[str], settings: Settings) -> dict[str, dict[str, str]]:
+def sync(names: Sequence[str], settings: Settings) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
     """Bring the record up to what the journals hold, and end the runs that dead processes left; trains nothing.
 
     Args:
         names: Experiments; none: all that are recorded.
 
     Returns:
-        What was done, by experiment and trial.
+        What was done, by experiment and trial; and why it could not be done, by experiment.
 
     Raises:
-        HarnessError: The store does not answer, or somebody is at one of these experiments.
+        HarnessError: The store does not answer.
     """
     from harness.launching.mending import synchronise
     from harness.tracking import recorded_experiments
     from harness.tracking.lock import Lock
 
-    done = {}
+    done, refused = {}, {}
     for name in names or recorded_experiments(settings.tracking_uri, settings.home):
-        record = settings.record(name, create=False)
-        study = record.study()
-        with Lock(record, f"harness sync {name}")():
-            done[name] = synchronise(study, record, settings.folder)
-    return done
+        try:
+            record = settings.record(name, create=False)
+            study = record.study()
+            with Lock(record, f"harness sync {name}")():
+                done[name] = synchronise(study, record, settings.folder)
+        except StoreAway:
+            raise
+        except HarnessError as error:
+            refused[name] = str(error)
+    return done, refused
 
 
 def collect(name: str, settings: Settings) -> tuple[Results, Record]:

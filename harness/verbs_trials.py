@@ -140,7 +140,7 @@ def discard(prefixes: Sequence[str], reason: str, settings: Settings) -> dict[st
                 f"nothing to do, it was put aside before ({before or 'nobody wrote why'})"
             )
             continue
-        text = f"discarded, it was {known.state}"
+        text = f"discarded (before: {known.state})"
         if len(known.experiments) > 1:
             text += f"; so it is for all experiments that share it: {', '.join(known.experiments)}"
         done[f"{known.id} {known.label}"] = text
@@ -275,7 +275,7 @@ def rerun(
         else:
             record = trials.records[known.experiments[0]]
             plan = alone(study, trial, known.journal.last_epoch if known.journal is not None else 0)
-            outcome = launch_plan(plan, record, settings, console, False, stop, lock, inline)
+            outcome = launch_plan(plan, record, settings, console, False, stop, lock, inline, whole=False)
             tried = attempts(known.folder)
             now, _ = newest_readable(known.folder, known.id)
             finished = now if now is not None and now.done else None
@@ -324,7 +324,7 @@ def _train_beside(
         return Rerun(known, outcome, before, None, tried[-1].trace if tried else "")
     put_aside([trial.id], record, storage, "trained again by harness rerun")
     bring_home(storage, trial.id)
-    published = execute(alone(study, trial, trained=True), record, storage, launch, lambda progress: None)
+    published = execute(alone(study, trial, trained=True), record, storage, launch, lambda progress: None, whole=False)
     outcome.trouble = outcome.trouble or published.trouble
     return Rerun(known, outcome, before, now)
 

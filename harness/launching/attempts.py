@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -22,7 +23,11 @@ MOST_DEATHS = 3
 
 
 class Superseded(Exception):
-    """Another attempt has taken the trial over."""
+    """The trial is another attempt's: it was taken over, or it is being trained."""
+
+
+class GivenUp(HarnessError):
+    """Workers died at the same place of a trial again and again."""
 
 
 class Attempt(Spec):
@@ -30,6 +35,7 @@ class Attempt(Spec):
 
     Attributes:
         launch: The driver's run that it belongs to.
+        token: Tells it from another of the same number, where its folder was put aside meanwhile.
         started: Milliseconds since 1970.
         epoch: Epochs that were done when it began, and ``step`` in the next.
         ended: ``finished``, ``diverged``, ``stopped``, ``failed``, ``superseded``; empty while it runs, or died.
@@ -39,6 +45,7 @@ class Attempt(Spec):
 
     number: int
     launch: str
+    token: str = ""
     process: Process
     started: int
     epoch: int = 0
@@ -52,6 +59,11 @@ class Attempt(Spec):
     def died(self) -> bool:
         """Whether its process ended without a word."""
         return not self.ended and self.process.gone
+
+    @property
+    def alive(self) -> bool:
+        """Whether another process of this host certainly is at it."""
+        return not self.ended and self.process.here and not self.process.gone and self.process != Process.this()
 
     @property
     def name(self) -> str:
@@ -73,12 +85,16 @@ class Claim:
     """This process's hold on a trial.
 
     Raises:
-        HarnessError: The storage does not answer, or workers died at this place again and again.
+        Superseded: Another run's process trains it at present.
+        GivenUp: Workers died at this place again and again.
+        HarnessError: The storage does not answer.
     """
 
     def __init__(self, folder: Folder, launch: str, position: tuple[int, int]) -> None:
         self.folder = folder
         before = attempts(folder)
+        if before and before[-1].launch != launch and before[-1].alive:
+            raise Superseded(f"another run trains it: {before[-1].process}")
         self.attempt = self._take(launch, position)
         deaths = 0
         for earlier in reversed(before):
@@ -87,11 +103,12 @@ class Claim:
             deaths += 1
         for name in folder.names():
             # What a killed process had half written.
-            if name.startswith("."):
-                folder.remove(name)
+            if name.startswith((".checkpoint-", ".attempt-")):
+                with suppress(HarnessError):
+                    folder.remove(name)
         self.after_death = bool(before) and before[-1].launch == launch and not before[-1].ended
         if deaths >= MOST_DEATHS:
-            error = HarnessError(
+            error = GivenUp(
                 f"its worker was killed {deaths} times in epoch {position[0] + 1}, without reaching a checkpoint",
                 where=str(folder),
                 remedy="The machine may be short of memory: use fewer trials at once (resources.max_concurrent) or a "
@@ -105,6 +122,7 @@ class Claim:
             attempt = Attempt(
                 number=self._newest() + 1,
                 launch=launch,
+                token=uuid4().hex,
                 process=Process.this(),
                 started=int(time.time() * 1000),
                 epoch=position[0],
@@ -123,8 +141,23 @@ class Claim:
         Raises:
             Superseded: It is not.
         """
-        if self._newest() > self.attempt.number:
-            raise Superseded(f"attempt {self._newest()} has taken this trial over from attempt {self.attempt.number}")
+        newest = self._newest()
+        if newest > self.attempt.number:
+            raise Superseded(f"attempt {newest} has taken this trial over from attempt {self.attempt.number}")
+        written = self._written()
+        if written is None:
+            # The folder has vanished, and with it what there was: go on in a new one.
+            self.folder.create(self.attempt.name, self.attempt.model_dump_json().encode())
+        elif written != self.attempt.token:
+            raise Superseded(f"the folder of attempt {self.attempt.number} was put aside, and another one begun")
+
+    def _written(self) -> str | None:
+        """The token in the file of this attempt's number; None where there is no such file."""
+        if self.attempt.name not in self.folder.names():
+            return None
+        with suppress(ValidationError):
+            return Attempt.model_validate_json(self.folder.read(self.attempt.name)).token
+        return ""
 
     def note(self, text: str) -> None:
         """Keep what a user should know of this attempt, once."""
@@ -136,4 +169,5 @@ class Claim:
         """Say how it ended; where that cannot be written, the trial's checkpoint says enough."""
         self.attempt = self.attempt.model_copy(update={"ended": how, "error": error, "trace": trace})
         with suppress(HarnessError):
-            self.folder.write(self.attempt.name, self.attempt.model_dump_json().encode())
+            if self._written() in (None, self.attempt.token):
+                self.folder.write(self.attempt.name, self.attempt.model_dump_json().encode())

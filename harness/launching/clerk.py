@@ -5,13 +5,11 @@ Workers wait for the driver whenever they report, so the driver itself never wai
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from types import TracebackType
-
-from harness.errors import HarnessError
 
 Errand = Callable[[], None]
 
@@ -21,6 +19,7 @@ class Clerk:
 
     def __init__(self) -> None:
         self._errands: queue.SimpleQueue[Errand | None] = queue.SimpleQueue()
+        self._abandoned = False
         self._thread = threading.Thread(target=self._work, name="clerk", daemon=True)
 
     def __enter__(self) -> Clerk:
@@ -37,11 +36,15 @@ class Clerk:
         self._errands.put(errand)
 
     def finish(self, seconds: float) -> None:
-        """Wait until all errands are done, or the time is over."""
+        """Wait until all errands are done, or the time is over; none is begun after that."""
         self._errands.put(None)
         self._thread.join(seconds)
+        self._abandoned = True
 
     def _work(self) -> None:
-        while (errand := self._errands.get()) is not None:
-            with suppress(HarnessError):
+        while (errand := self._errands.get()) is not None and not self._abandoned:
+            try:
                 errand()
+            except Exception:
+                # Whatever it was, the driver's last look meets it again, and says so.
+                logging.getLogger(__name__).debug("an errand failed", exc_info=True)

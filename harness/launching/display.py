@@ -78,8 +78,7 @@ class Display:
         if progress.outcome == "superseded":
             return f"{count} {label} [yellow]left to another run[/yellow]: {shown(progress.message)}"
         if progress.outcome == "stopped":
-            where = progress.message or f"in epoch {progress.epoch + 1}, to go on from its checkpoint"
-            return f"{count} {label} stopped {where}"
+            return f"{count} {label} stopped {shown(progress.message)}"
         note = "[yellow]diverged[/yellow]  " if progress.outcome == "diverged" else ""
         errors = f"train error {_percent(progress.error)}  test error {_percent(progress.test_error)}"
         return f"{count} {label} {note}{errors}  {progress.seconds:6.1f} s   about {self._left()} left"

@@ -71,15 +71,21 @@ def execute(
     report: Report,
     stop: Stop | None = None,
     say: Say = lambda text: None,
+    whole: bool = True,
 ) -> Outcome:
     """Bring everything in ``plan`` into the record. Trials fail alone; a stop leaves checkpoints.
 
     Whoever calls holds the experiment's lock.
 
+    Args:
+        whole: Whether the plan is all of its experiment, whose end is then noted.
+
     Raises:
         HarnessError: The store does not answer, before anything was launched.
     """
-    return _Sweep(plan, record, storage, Stop() if stop is None else stop, report, say).run(launcher)
+    sweep = _Sweep(plan, record, storage, Stop() if stop is None else stop, report, say)
+    sweep.whole = whole
+    return sweep.run(launcher)
 
 
 class _Sweep:
@@ -88,6 +94,7 @@ class _Sweep:
     def __init__(self, plan: Plan, record: Record, storage: Folder, stop: Stop, report: Report, say: Say) -> None:
         self.plan, self.record, self.storage = plan, record, storage
         self.stop, self.report, self.say = stop, report, say
+        self.whole = True
         self.todo = plan.to_run
         self.runs: dict[str, str] = {}
         self.ended: dict[str, Progress] = {}
@@ -140,7 +147,7 @@ class _Sweep:
         if progress.outcome == "failed":
             self.clerk.do(lambda: self.record.fail(self.runs[progress.trial], progress.message, progress.trace))
         name = self.variants[progress.trial]
-        self.left[name] -= progress.outcome != "stopped"
+        self.left[name] -= progress.outcome not in ("stopped", "superseded")
         if not self.left[name]:
             self.clerk.do(lambda: summarise(self.record, self.plan.study, name))
 
@@ -162,7 +169,9 @@ class _Sweep:
                 # Without MLflow a trial that failed has no run.
                 self.record.fail(self.runs[identity], self.ended[identity].message, self.ended[identity].trace)
         summarise(self.record, self.plan.study)
-        self.record.note_end(outcome.ended or "it ran all there was to run")
+        if self.whole:
+            failed = f"{len(outcome.failed)} trials failed" if outcome.failed else ""
+            self.record.note_end(outcome.ended or failed or "all trials are recorded")
 
     def outcome(self) -> Outcome:
         """What the trials came to; what is published is settled later."""
@@ -173,14 +182,17 @@ class _Sweep:
         failed = {
             planned.trial.label: self.ended[planned.trial.id].message
             for planned in self.todo
-            if self._how(planned) in ("failed", "superseded")
+            if self._how(planned) == "failed"
         }
         stopped = labels.get("stopped", [])
-        return Outcome(len(trained), failed, stopped, trained, ended=self.stop.reason if stopped else "")
+        taken = any(progress.outcome == "superseded" for progress in self.ended.values())
+        reason = self.stop.reason or ("another run, which trains these trials" if taken else "")
+        return Outcome(len(trained), failed, stopped, trained, ended=reason if stopped else "")
 
     def _how(self, planned: Planned) -> str:
-        """How a trial of this run ended; one that was never started was stopped."""
-        return self.ended[planned.trial.id].outcome if planned.trial.id in self.ended else "stopped"
+        """How a trial of this run ended; one that was never started, or left to another run, was stopped."""
+        how = self.ended[planned.trial.id].outcome if planned.trial.id in self.ended else "stopped"
+        return "stopped" if how == "superseded" else how
 
     def _waiting(self, error: StoreAway) -> None:
         self.say(f"{shown(error.what)}; waiting for it up to {PATIENCE:g} s ...")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.launching.attempts import Claim, Superseded
+from harness.launching.attempts import Claim, GivenUp, Superseded
 from harness.specs import Execution, Resources, Trial
 from harness.storage import Checkpoint, Folder, checkpoints
 from harness.tracking.history import Epoch, History, NewerFormat, OtherTrial, read_journal
@@ -85,14 +85,15 @@ def attempt(
     claim: Claim | None = None
     history: History | None = None
     try:
-        newest = checkpoints(job.folder)[:1]
-        claim = Claim(job.folder, job.launch, newest[0].position if newest else (0, 0))
+        claim = _claim(job, stopping)
         for history in run_job(job, claim, stopping):
             if history.done:
                 claim.end(history.outcome)
             yield _progress(history, claim)
     except Superseded as error:
-        # Whoever took it over reports its end; this is no failure of the trial.
+        # Whoever has it reports its end; this is no failure of the trial.
+        if claim is not None:
+            claim.end("superseded")
         yield Progress(job.trial.id, "superseded", message=str(error))
         return
     except Exception as error:
@@ -106,7 +107,37 @@ def attempt(
     if history is None or not history.done:
         claim.end("stopped")
         last = Progress(job.trial.id, "stopped") if history is None else _progress(history, claim)
-        yield replace(last, outcome="stopped", message="")
+        yield replace(last, outcome="stopped", message=_where_stopped(job, claim))
+
+
+def _claim(job: Job, stopping: Stopping) -> Claim:
+    """Take the trial; where the storage does not let it, such as a full disk, try for a while.
+
+    Raises:
+        Superseded: Another run trains it.
+        HarnessError: The storage still does not answer, or the trial is given up.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            newest = checkpoints(job.folder)[:1]
+            return Claim(job.folder, job.launch, newest[0].position if newest else (0, 0))
+        except GivenUp:
+            raise
+        except HarnessError:
+            if stopping() or time.monotonic() > until:
+                raise
+            time.sleep(1)
+
+
+def _where_stopped(job: Job, claim: Claim) -> str:
+    """From where a stopped trial will go on, which is not where it was if its last checkpoint failed."""
+    try:
+        newest = checkpoints(job.folder)[:1]
+    except HarnessError as error:
+        return f"; {error.what}"
+    where = f"at epoch {newest[0].epoch}, step {newest[0].step}" if newest else "without a checkpoint: it begins anew"
+    return "; ".join([where, *claim.attempt.notes])
 
 
 def run_job(job: Job, claim: Claim, stopping: Stopping = lambda: False) -> Iterator[History]:
@@ -119,20 +150,21 @@ def run_job(job: Job, claim: Claim, stopping: Stopping = lambda: False) -> Itera
     from harness.training import Training
     from harness.training.troubles import explained
 
-    training = Training(job.trial, job.execution, job.resources)
-    history = History(
-        id=job.trial.id,
-        trial=job.trial,
-        costs=count(job.trial.variant, job.size).metrics(),
-        provenance=training.provenance() | {"shared": job.shared, "revision": job.revision},
-    )
-    resumed = _resume(job, training, claim)
+    with explained(job.trial, job.size):
+        training = Training(job.trial, job.execution, job.resources)
+        history = History(
+            id=job.trial.id,
+            trial=job.trial,
+            costs=count(job.trial.variant, job.size).metrics(),
+            provenance=training.provenance() | {"shared": job.shared, "revision": job.revision},
+        )
+        resumed = _resume(job, training, claim)
     if resumed is not None:
         history = resumed.model_copy(update={"provenance": _joined(resumed.provenance, history.provenance)})
     history = history.model_copy(update={"provenance": history.provenance | {"attempts": claim.attempt.number}})
     outbox = Outbox(job.uri, job.run_id) if job.uri else None
     try:
-        with explained(training):
+        with explained(job.trial, job.size):
             yield from _train(job, training, history, claim, outbox, stopping)
     finally:
         if outbox is not None:
@@ -197,10 +229,11 @@ def _commit(job: Job, training: Training, history: History, claim: Claim, stoppi
             save(job.folder, checkpoint, history.model_dump_json().encode(), training.state())
             return True
         except HarnessError as error:
-            claim.note(f"no checkpoint in epoch {history.last_epoch + (not history.done)}: {error.what}")
-            if not history.done:
+            claim.note(f"a checkpoint could not be written ({error.what}); it trains on")
+            last, waited = history.done or stopping(), time.monotonic() - started
+            if not last or (stopping() and waited > STOP_SECONDS and not history.done):
                 return False
-            if stopping() or time.monotonic() - started > PATIENCE:
+            if waited > (STOP_SECONDS if stopping() else PATIENCE):
                 raise
             time.sleep(1)
 
@@ -223,7 +256,7 @@ def _resume(job: Job, training: Training, claim: Claim) -> History | None:
         except (NewerFormat, OtherTrial):
             raise
         except HarnessError as error:
-            claim.note(f"{checkpoint.name} is damaged ({error.what}); the one before was used")
+            claim.note(f"{checkpoint.name} is damaged ({error.what}); what was before it is used")
             continue
         if claim.after_death:
             claim.note(f"its worker was lost; it goes on from epoch {checkpoint.epoch}, step {checkpoint.step}")

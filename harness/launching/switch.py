@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -32,17 +33,21 @@ class _Switch:
 def switch_of(stop: Stop) -> Iterator[Any]:
     """A switch on the cluster that is thrown when ``stop`` is."""
     import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    switch = ray.remote(num_cpus=0, max_concurrency=10_000)(_Switch).remote()
+    # Beside the driver: a node that goes must not take the switch with it.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options = {"num_cpus": 0, "max_concurrency": 10_000, "max_restarts": -1, "scheduling_strategy": here}
+    switch = ray.remote(**options)(_Switch).remote()
     over = threading.Event()
 
     def throw() -> None:
         # In a thread of its own: in a signal's handler, Ray might be holding a lock that it needs here.
-        while not over.is_set():
-            if stop.wait(0.2):
+        while not over.wait(0.2):
+            if stop.asked:
+                # Again and again: one that was killed and started anew knows nothing of it.
                 with suppress(Exception):
                     ray.get(switch.stop.remote(), timeout=SECONDS)
-                return
 
     thread = threading.Thread(target=throw, name="switch", daemon=True)
     thread.start()
@@ -68,9 +73,13 @@ def thrown(switch: Any) -> threading.Event:
         event = _watched[key] = threading.Event()
 
         def wait() -> None:
-            with suppress(Exception):
-                ray.get(switch.wait.remote())
-                event.set()
+            while not event.is_set():
+                try:
+                    ray.get(switch.wait.remote())
+                    event.set()
+                except Exception:
+                    # It was killed, and is started anew, or the run is over and this process with it.
+                    time.sleep(1)
 
         threading.Thread(target=wait, name="switch", daemon=True).start()
     return _watched[key]

@@ -116,5 +116,5 @@ class Execution(Spec):
         10.0, description="Time between checkpoints, which are written between two steps."
     )
     drain_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        30.0, description="How long a finished trial waits for the store to take its history; its journal keeps it."
+        10.0, description="How long a finished trial waits for the store to take its history; its journal keeps it."
     )

@@ -134,5 +134,5 @@ def newest_journal(folder: Folder, trial: str) -> History | None:
         except (NewerFormat, OtherTrial):
             raise
         except HarnessError as error:
-            warnings.warn(f"{error}; falling back to the checkpoint before", stacklevel=2)
+            warnings.warn(f"a damaged checkpoint is left out: {error}", stacklevel=2)
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from getpass import getuser
 from typing import Protocol
@@ -24,6 +24,8 @@ RENEW_SECONDS = 5.0
 WATCH_SECONDS = 4 * RENEW_SECONDS
 """A lease of another host that is not renewed for so long is taken over."""
 SETTLE_SECONDS = 0.2
+MOST_LETTERS = 200
+"""Of a command: MLflow takes tags of 5,000."""
 
 
 class Register(Protocol):
@@ -57,17 +59,23 @@ class Lease(Spec):
 
 
 class Lock:
-    """Held by the driver that runs, mends or tidies an experiment."""
+    """Held by the driver that runs, mends or tidies an experiment.
 
-    def __init__(self, register: Register, command: str) -> None:
-        self.register = register
+    Args:
+        register: Where the lease is kept.
+        command: What the holder does, for whoever comes second.
+        on_loss: Called where somebody has taken it all the same, with who.
+    """
+
+    def __init__(self, register: Register, command: str, on_loss: Callable[[str], None] = lambda reason: None) -> None:
+        self.register, self.on_loss = register, on_loss
         self.lost = ""
         self._ended = threading.Event()
         self.lease = Lease(
             token=uuid4().hex,
             owner=_user(),
             process=Process.this(),
-            command=command,
+            command=command[:MOST_LETTERS],
             since=int(time.time() * 1000),
         )
 
@@ -95,9 +103,18 @@ class Lock:
         holder = self._holder()
         if holder is not None and not holder.process.gone:
             self._refuse_if_alive(holder)
+        started = time.monotonic()
         self.register.write_lease(self.lease.model_dump_json())
-        # Another may have written at the same moment: the last one has it.
-        time.sleep(SETTLE_SECONDS)
+        # Another may have written at the same moment: the last one has it. A slow store is slow for both.
+        time.sleep(max(SETTLE_SECONDS, 3 * (time.monotonic() - started)))
+        self.require()
+
+    def require(self) -> None:
+        """Make sure that it is still held.
+
+        Raises:
+            HarnessError: Somebody else holds it.
+        """
         holder = self._holder()
         if holder is not None and holder.token != self.lease.token:
             raise self._held_by(holder)
@@ -136,7 +153,8 @@ class Lock:
             with suppress(HarnessError):
                 holder = self._holder()
                 if holder is not None and holder.token != self.lease.token:
-                    self.lost = str(self._held_by(holder))
+                    self.lost = self._held_by(holder).what
+                    self.on_loss(self.lost)
                     return
                 self.lease = self.lease.model_copy(update={"beat": self.lease.beat + 1})
                 self.register.write_lease(self.lease.model_dump_json())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 METRICS_PER_BATCH = 1000
 PARAMS_PER_BATCH = 100
-FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+FIRST_WAIT, LONGEST_WAIT, CLOSING_WAIT = 0.5, 30.0, 2.0
 
 
 def flat_params(spec: Spec, prefix: str = "") -> dict[str, str]:
@@ -107,9 +107,10 @@ class Publisher:
             raise RuntimeError("this run is finished already; what an older attempt sends is not wanted")
         if self.training:
             self.client.update_run(self.run_id, status="RUNNING")
-        for tag in {"stopped", "error"} & run.data.tags.keys():
-            # Of an attempt before this one.
-            self.client.delete_tag(self.run_id, tag)
+        if self.training or history.done:
+            for tag in {"stopped", "error"} & run.data.tags.keys():
+                # Of an attempt before this one.
+                self.client.delete_tag(self.run_id, tag)
         params = _params(flat_params(history.trial))
         at = history.epochs[0].at if history.epochs else int(time.time() * 1000)
         costs = {key: value for key, value in history.costs.items() if not isinstance(value, str)}
@@ -200,7 +201,14 @@ class Outbox:
             except Exception as error:
                 # Whatever the store's trouble is, the journal keeps the history; try again, more and more slowly.
                 self.last_error = first_line(error)
-                with self._wake:
-                    if self._wake.wait_for(lambda: self._abandoned, wait):
-                        return
+                if self._pause(wait):
+                    return
                 wait = min(2 * wait, LONGEST_WAIT)
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait before trying again, less where the trial waits for its end; whether it was given up meanwhile."""
+        with self._wake:
+            if not self._closing:
+                self._wake.wait_for(lambda: self._closing, seconds)
+                return self._abandoned
+            return self._wake.wait_for(lambda: self._abandoned, min(seconds, CLOSING_WAIT))

@@ -27,6 +27,7 @@ SUPERSEDED = "superseded"
 REPORT = "report"
 TRACEBACK = "traceback.txt"
 READERS = 8
+UNENDED = ("RUNNING", "SCHEDULED")
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,10 @@ class Reading:
         """This experiment's runs of a kind (trial, variant, report), oldest first."""
         if self.experiment_id is None:
             return []
-        if self._runs is None:
-            self._runs = self._search([self.experiment_id])
-        return [run for run in self._runs if run.data.tags.get(KIND) == kind]
+        runs = self._runs
+        if runs is None:
+            runs = self._runs = self._search([self.experiment_id])
+        return [run for run in runs if run.data.tags.get(KIND) == kind]
 
     def _search(self, experiments: Sequence[str]) -> list[Run]:
         """Every run of those experiments that is ours, oldest first."""
@@ -235,7 +237,7 @@ class Reading:
     def left_running(self) -> dict[str, Recorded]:
         """Trials whose runs say that they run or will: whoever holds the lock knows better."""
         self.refresh()
-        return {trial: run for trial, run in self.trials().items() if run.status in ("RUNNING", "SCHEDULED")}
+        return {trial: run for trial, run in self.trials().items() if run.status in UNENDED}
 
 
 def _recorded(run: Run) -> Recorded:

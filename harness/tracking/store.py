@@ -18,7 +18,7 @@ from harness.tracking.client import answering, artifact_root
 from harness.tracking.history import FORMAT, History
 from harness.tracking.means import mean_metrics
 from harness.tracking.outbox import Publisher, flat_params
-from harness.tracking.reading import FORMAT_TAG, KIND, LOCK, REPORT, STUDY_FILE, SUPERSEDED, TRACEBACK, Reading
+from harness.tracking.reading import FORMAT_TAG, KIND, LOCK, REPORT, STUDY_FILE, SUPERSEDED, TRACEBACK, UNENDED, Reading
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -112,6 +112,8 @@ class Store(Reading):
         for run in self._search([experiment.experiment_id for experiment in self.client.search_experiments()]):
             if run.data.tags.get("trial") in wanted and SUPERSEDED not in run.data.tags:
                 self.client.set_tag(run.info.run_id, SUPERSEDED, reason)
+                if run.info.status in UNENDED:
+                    self.client.set_terminated(run.info.run_id, "KILLED")
         self.refresh()
 
     @answering
@@ -129,8 +131,11 @@ class Store(Reading):
 
     @answering
     def note_end(self, reason: str) -> None:
-        """Say on the run ``report`` how the last ``harness run`` came to its end."""
-        self.client.set_tag(self.runs(REPORT)[-1].info.run_id, "ended", reason)
+        """Say on the run ``report`` how the last ``harness run`` came to its end; its report ends it better."""
+        report = self.runs(REPORT)[-1].info
+        self.client.set_tag(report.run_id, "ended", reason)
+        if report.status in UNENDED:
+            self.client.set_terminated(report.run_id, "KILLED")
 
     @answering
     def summarise(self, study: Study, variant: Variant, histories: Sequence[History]) -> None:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 
 from harness.errors import HarnessError
+from harness.specs import Trial
 
-if TYPE_CHECKING:
-    from harness.training.trial import Training
-
+EXHAUSTED = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 ROOM = 0.9
 """Share of a device's memory that a suggestion counts on."""
 
 
 @contextmanager
-def explained(training: Training) -> Iterator[None]:
+def explained(trial: Trial, size: tuple[int, int]) -> Iterator[None]:
     """Turn exhausted memory and killed data workers into errors with a remedy; anything else passes.
+
+    Args:
+        trial: What is built, or trained.
+        size: Height and width of the images.
 
     Raises:
         HarnessError: Which of the two, and what would fit.
@@ -38,43 +40,42 @@ def explained(training: Training) -> Iterator[None]:
                 remedy="The machine is probably short of memory: use fewer trials at once "
                 "(resources.max_concurrent), fewer resources.cpus, or smaller images.",
             ) from error
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in text:
-            raise _too_large(training, error) from error
+        if isinstance(error, torch.OutOfMemoryError) or any(words in text for words in EXHAUSTED):
+            raise _too_large(trial, size, error) from error
         raise
 
 
-def _too_large(training: Training, error: RuntimeError) -> HarnessError:
+def _too_large(trial: Trial, size: tuple[int, int], error: RuntimeError) -> HarnessError:
     """What does not fit, and the largest micro-batch that should."""
-    recipe, device = training.recipe, training.device
+    recipe, cuda = trial.recipe, "CUDA" in str(error) or "CUBLAS" in str(error)
     now = recipe.micro_batch or recipe.batch
     fits = now // 2
-    if device.type == "cuda":
-        capacity = torch.cuda.get_device_properties(device).total_memory
-        fits = min(fits, int(now * ROOM * capacity / max(estimated_memory(training, now), capacity)))
-        where = f"{torch.cuda.get_device_name(device)} has {capacity / 2**30:.1f} GiB"
+    if cuda and torch.cuda.is_available():
+        capacity = torch.cuda.get_device_properties(0).total_memory
+        fits = min(fits, int(now * ROOM * capacity / max(estimated_memory(trial, size, now), capacity)))
+        where = f"{torch.cuda.get_device_name(0)} has {capacity / 2**30:.1f} GiB"
     else:
         where = str(error).partition("Error code")[0].strip().rpartition(": ")[2] or "the machine's memory is exhausted"
-    size = max((d for d in range(2, max(fits, 1) + 1) if recipe.batch % d == 0), default=None)
+    part = max((d for d in range(2, max(fits, 1) + 1) if recipe.batch % d == 0), default=None)
     remedy = (
-        f"Let {size} images through at once and keep steps of {recipe.batch}: --set recipe.micro_batch={size}. It is "
+        f"Let {part} images through at once and keep steps of {recipe.batch}: --set recipe.micro_batch={part}. It is "
         "part of the trial's identity, since BatchNorm then sees these."
-        if size
+        if part
         else "Use a smaller network, smaller images, or a larger device."
     )
-    if training.trial.recipe.precision == "fp32" and device.type == "cuda":
+    if recipe.precision == "fp32" and cuda:
         remedy += " recipe.precision=bf16 halves the activations."
     return HarnessError(
         f"{now} images at once do not fit the memory of the device ({where})", where="recipe.batch", remedy=remedy
     )
 
 
-def estimated_memory(training: Training, images: int) -> float:
+def estimated_memory(trial: Trial, size: tuple[int, int], images: int) -> float:
     """Bytes that a training step takes, about: weights, gradients and momentum, and what backward keeps.
 
     Counted from the layer plan: every convolution's output, with its BatchNorm's and activation's, in 4 or 2 bytes.
     """
-    size = next(iter(training.splits["train"].in_order()))[0].shape[-2:]
-    plan = training.trial.variant.plan((int(size[0]), int(size[1])))
-    states = 4 if training.recipe.optimiser == "adamw" else 3
-    width = 2 if training.recipe.precision in ("bf16", "fp16") else 4
+    plan = trial.variant.plan(size)
+    states = 4 if trial.recipe.optimiser == "adamw" else 3
+    width = 2 if trial.recipe.precision in ("bf16", "fp16") else 4
     return float(4 * plan.params * states + 3 * width * plan.activations * images)

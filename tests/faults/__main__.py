@@ -37,11 +37,19 @@ class Notebook:
         return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
 
     def add(self, fault: str, seed: str, damage: Damage, seconds: float, **more: object) -> None:
-        entry = {"fault": fault, "seed": seed, "seconds": round(seconds, 1), **asdict(damage), **more}
+        entry = {"fault": fault, "seed": seed, "revision": revision(), "seconds": round(seconds, 1)}
+        entry |= {**asdict(damage), **more}
         with self.path.open("a") as file:
             file.write(json.dumps(entry) + "\n")
         clean = "clean" if damage.clean else f"NOT CLEAN: {damage.details}"
         print(f"{seed}: {damage.injected} injected, {damage.runs} runs, {seconds:.0f} s, {clean}", flush=True)
+
+
+def revision() -> str:
+    """What is under test."""
+    command = ["git", "-C", str(REPOSITORY), "rev-parse", "--short=12", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
 
 
 def _timed(action: Callable[[], Damage]) -> tuple[Damage, float]:
@@ -95,14 +103,12 @@ def table(entries: list[dict], times: int) -> str:
     reached = {point for entry in entries for point in entry.get("reached", ())}
     absent = [point for point in CRASH_POINTS if point not in reached]
     seeds = ", ".join(f"`{entry['seed']}`" for entry in entries if entry["injected"])
-    revision = subprocess.run(
-        ["git", "-C", str(REPOSITORY), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    revisions = ", ".join(dict.fromkeys(f"`{entry['revision']}`" for entry in entries))
     return f"""# Faults
 
 Real sweeps of short trials, on Ray and MLflow, into which faults are injected at random moments; each is run again
 until the harness says that all is done, and what MLflow then holds is compared, row by row, with the same sweep
-undisturbed. Written by `make faults` (`tests/faults`), at {revision or "an unknown revision"} on
+undisturbed. Written by `make faults` (`tests/faults`), whose sweeps ran at {revisions} on
 {platform.system()}, Python {platform.python_version()}.
 
 {chr(10).join(lines)}

@@ -2,6 +2,9 @@
 
 import errno
 import json
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -10,7 +13,7 @@ from harness.files import pack
 from harness.launching import job as jobs
 from harness.launching.attempts import MOST_DEATHS, Attempt, attempts
 from harness.launching.job import Job, attempt
-from harness.processes import Process
+from harness.processes import Process, _born
 from harness.specs import Execution, Recipe, Resources
 from harness.storage import Checkpoint, Folder, checkpoints
 from harness.tracking.history import MEMBER, newest_journal
@@ -186,7 +189,8 @@ def test_a_full_disk_costs_nothing_while_there_is_time(job, monkeypatch):
     monkeypatch.setattr(jobs.Folder, "write", full)
     disturbed = job()
     rows = _finished(disturbed)
-    assert any("no checkpoint in epoch" in note for note in attempts(disturbed.folder)[-1].notes)
+    (note,) = attempts(disturbed.folder)[-1].notes
+    assert "a checkpoint could not be written" in note
     monkeypatch.undo()
     assert rows == _finished(job())
 
@@ -221,6 +225,72 @@ def test_an_attempt_that_was_replaced_lets_go(job):
     assert "attempt 2 has taken this trial over" in last.message
     assert old.folder.names() == written
     assert _finished(job(folder=old.folder)) == _finished(job())
+
+
+def test_two_runs_do_not_train_one_trial(job):
+    """Experiments share trials, and a lock is of one experiment: who comes second leaves it to the first."""
+    first = job()
+    sleeping = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    other = Process.this().model_copy(update={"pid": sleeping.pid, "born": _born(sleeping.pid)})
+    busy = Attempt(number=1, launch="theirs", token="x", process=other, started=0)
+    first.folder.create(busy.name, busy.model_dump_json().encode())
+    (progress,) = attempt(first)
+    assert (progress.outcome, progress.message) == ("superseded", f"another run trains it: {other}")
+    sleeping.communicate()
+    assert _finished(job(folder=first.folder)) == _finished(job())
+
+
+def test_an_attempt_whose_folder_was_put_aside_lets_go(job):
+    old = job()
+    running = attempt(old)
+    next(running)
+    old.folder.move(Folder(f"{old.folder}.superseded-1"))
+    new = job(folder=old.folder)
+    next(attempt(new))
+    written = new.folder.names()
+    (last,) = running
+    assert (last.outcome, "was put aside" in last.message) == ("superseded", True)
+    assert new.folder.names() == written
+
+
+def test_a_folder_that_vanishes_under_a_trial_is_made_again(job):
+    disturbed = job()
+    running = attempt(disturbed)
+    next(running)
+    shutil.rmtree(disturbed.folder.path)
+    assert [*running][-1].outcome == "finished"
+    assert _untimed(newest_journal(disturbed.folder, disturbed.trial.id)) == _finished(job())
+
+
+def test_a_stop_on_a_full_disk_says_from_where_it_goes_on(job, monkeypatch):
+    monkeypatch.setattr(jobs, "STOP_SECONDS", 0)
+    original = jobs.Folder.write
+
+    def full(self, name, content):
+        if name.startswith("checkpoint") and "-000001-" in name:
+            raise HarnessError("the disk is full", where=name)
+        original(self, name, content)
+
+    monkeypatch.setattr(jobs.Folder, "write", full)
+    stopped = job()
+    (*_, last) = attempt(stopped, _after(13, lambda: True))
+    assert last.outcome == "stopped"
+    assert last.message.startswith("at epoch 0, step 3; a checkpoint could not be written (the disk is full)")
+    monkeypatch.undo()
+    assert _finished(stopped) == _finished(job())
+
+
+def test_a_disk_that_is_full_at_the_start_is_waited_for(job, monkeypatch):
+    original = jobs.Folder.create
+    fails = iter([True, False])
+
+    def full(self, name, content):
+        if next(fails, False):
+            raise HarnessError("the disk is full", where=name)
+        return original(self, name, content)
+
+    monkeypatch.setattr(jobs.Folder, "create", full)
+    assert _finished(job())[-1][0] == 2
 
 
 def test_workers_that_die_at_the_same_place_are_given_up_with_a_reason(job):

@@ -131,7 +131,7 @@ def test_a_damaged_newest_journal_falls_back_and_says_so(study, tmp_path):
         folder.write(Checkpoint(1, epoch).name, pack({MEMBER: history.model_dump_json().encode()}))
     newest = tmp_path / Checkpoint(1, 2).name
     newest.write_bytes(newest.read_bytes()[:50])
-    with pytest.warns(UserWarning, match="falling back"):
+    with pytest.warns(UserWarning, match="damaged checkpoint is left out"):
         history = newest_journal(folder, study.trials[0].id)
     assert history.last_epoch == 1
 
