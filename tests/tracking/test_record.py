@@ -81,7 +81,7 @@ def _publish_all(store, study):
 def test_an_outbox_without_a_store_gives_up_in_time_and_says_why(study):
     outbox = Outbox("http://127.0.0.1:9", "0" * 32)
     outbox.publish(_history(study.trials[0]))
-    assert not outbox.close(2)
+    assert not outbox.close(8)
     assert outbox.last_error
     assert threading.active_count() < 50
 
@@ -236,6 +236,23 @@ def test_epochs_that_are_there_are_not_sent_again(store, study):
     assert outbox.close(30)
     rows = store.client.get_metric_history(run_id, "train/error")
     assert [(row.step, row.timestamp) for row in rows] == [(e.epoch, e.at) for e in (*first.epochs, third)]
+
+
+def test_publishing_what_is_left_says_nothing_about_why_a_trial_stopped(store, study):
+    """Whether it runs, and why it does not, is the driver's to say; `harness sync` only adds what is missing."""
+    trial = study.trials[0]
+    run_id = store.create_trial(study, trial)
+    store.stop(run_id, "the time limit of 2:00:00")
+    store.publish(run_id, _history(trial, epochs=1, outcome="running"))
+    run = store.client.get_run(run_id)
+    assert (run.info.status, run.data.tags["stopped"]) == ("KILLED", "the time limit of 2:00:00")
+
+
+def test_a_run_that_is_put_aside_does_not_stay_running(store, study):
+    trial = study.trials[0]
+    run_id = store.create_trial(study, trial)
+    store.supersede([trial.id], "a test")
+    assert store.client.get_run(run_id).info.status == "KILLED"
 
 
 def test_an_older_attempt_does_not_reopen_a_finished_run(store, study):
