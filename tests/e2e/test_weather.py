@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[2]
 LONG = {"epochs": 400, "batch": 64, "lr": 0.05}
 SHORT = {"epochs": 3, "batch": 64, "lr": 0.05}
