@@ -151,6 +151,7 @@ def main() -> int:
             except PermissionError as error:
                 print(f"{name}: skipped, {error}", flush=True)
     entries = notebook.entries()
+    TABLE.parent.mkdir(exist_ok=True)
     TABLE.write_text(table(entries, arguments.times))
     print(TABLE.read_text())
     keys = [field.name for field in fields(Damage) if field.name.startswith(("trials", "steps", "results"))]
