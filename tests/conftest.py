@@ -34,6 +34,14 @@ QUICK = {
 """An experiment of eight trials that takes a second or two."""
 
 
+@pytest.fixture(autouse=True)
+def _denormal_numbers():
+    """A trial sets its process up to flush them; the next test may count on them."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def catalogue():
     from harness.specs import Catalogue

@@ -9,9 +9,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from harness.errors import HarnessError, StoreAway
@@ -101,7 +103,8 @@ def open_store(uri: str) -> MlflowClient:
     if file is not None:
         require_writable(file.parent)
         file.parent.mkdir(parents=True, exist_ok=True)
-    probe(uri)
+    if not probe(uri) and file is not None:
+        _make_whole(file)
     try:
         client = connect(uri)
         client.search_experiments(max_results=1)
@@ -113,6 +116,20 @@ def open_store(uri: str) -> MlflowClient:
         remedy = "Check the address, or leave it out to use SQLite in --home."
         raise _unanswered(error, f"--tracking-uri {without_password(uri)}", remedy) from error
     return client
+
+
+def _make_whole(file: Path) -> None:
+    """Make a SQLite store beside ``file``, then put it there: MLflow cannot finish one whose making was killed."""
+    with TemporaryDirectory(dir=file.parent, prefix=".making-") as folder:
+        made, whole = Path(folder) / "made.db", Path(folder) / "whole.db"
+        connect(f"sqlite:///{made}").search_experiments(max_results=1)
+        # A copy: the connections of this process stay with the file that they opened.
+        whole.write_bytes(made.read_bytes())
+        if file.exists():
+            # Tables without a single experiment, the default one included: what a killed process left.
+            file.replace(file.with_name(f"{file.name}.unfinished"))
+        with suppress(FileExistsError):
+            os.link(whole, file)
 
 
 def probe(uri: str) -> bool:

@@ -34,7 +34,7 @@ def test_from_the_list_to_the_discarded_trial(harness, experiment_file, tmp_path
     assert "The same bit for bit: all metrics of all 2 epochs" in again.stdout
 
     gone = harness("discard", identity, "--reason", "the [bold]fan[/bold] was off")
-    assert gone.returncode == 0 and "discarded, it was recorded" in gone.stdout
+    assert gone.returncode == 0 and "discarded (before: recorded)" in gone.stdout
     everything = harness("trials", "--all").stdout
     assert "3 recorded, 1 new, 1 discarded, 1 superseded" in everything
     assert "discarded: the [bold]fan[/bold] was off" in everything

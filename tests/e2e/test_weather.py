@@ -68,7 +68,7 @@ def test_an_interrupt_writes_a_checkpoint_and_says_how_to_go_on(started, experim
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert "running trials write a checkpoint" in output and "stopped in epoch" in output
+    assert "running trials write a checkpoint" in output and "stopped at epoch" in output
     assert "the same command goes on" in errors
     assert "Traceback" not in output + errors
     assert _statuses(tmp_path / "work" / ".depthbench") == ["KILLED"] * 4

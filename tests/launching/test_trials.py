@@ -265,7 +265,7 @@ def test_discarded_trials_are_trained_anew_and_nothing_is_deleted(one, quick_stu
     ids = [trial.id for trial in one.trials[:2]]
     content = sorted(_files(here.home).values())
     (first, _) = discard([ids[0][:6], ids[1]], "the\nfan was off", here).values()
-    assert "discarded, it was recorded" in first and first.endswith(("quick, other", "other, quick"))
+    assert "discarded (before: recorded)" in first and first.endswith(("quick, other", "other, quick"))
     assert all(value in sorted(_files(here.home).values()) for value in content)
     states = _states(here)
     assert [states[trial.id] for trial in one.trials] == ["new", "new", "recorded", "recorded"]

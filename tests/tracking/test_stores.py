@@ -274,6 +274,10 @@ def test_tables_that_were_never_finished_are_no_store(tmp_path):
         connection.execute("CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY)")
     connection.close()
     assert open_record(None, tmp_path, "x", create=False).trials() == {}
+    # MLflow itself could not finish them: "table already exists", at every start.
+    assert open_record(None, tmp_path, "x").trials() == {}
+    assert (tmp_path / "mlflow.db.unfinished").exists()
+    assert not list(tmp_path.glob(".making-*"))
     (tmp_path / "mlflow.db").write_bytes(b"no database at all, whatever its name says")
     with pytest.raises(HarnessError, match="not a database"):
         open_record(None, tmp_path, "x")
