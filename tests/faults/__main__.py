@@ -102,6 +102,8 @@ def table(entries: list[dict], times: int) -> str:
         lines.append(f"| {label} | {' | '.join(map(str, numbers))} |")
     reached = {point for entry in entries for point in entry.get("reached", ())}
     absent = [point for point in CRASH_POINTS if point not in reached]
+    unclean = [entry for entry in entries if any(entry[column] for column in columns)]
+    bad = "; ".join(f"`{entry['seed']}` at `{entry['revision']}`: {entry['details'][0]}" for entry in unclean)
     seeds = ", ".join(f"`{entry['seed']}`" for entry in entries if entry["injected"])
     revisions = ", ".join(dict.fromkeys(f"`{entry['revision']}`" for entry in entries))
     return f"""# Faults
@@ -120,6 +122,7 @@ undisturbed. Written by `make faults` (`tests/faults`), whose sweeps ran at {rev
   and a checkpoint every 0.2 s. At least {times} injections of each fault, several into one sweep.
 - Crash points: before and after {", ".join(dict.fromkeys(p.split(" ", 1)[1] for p in CRASH_POINTS))}.
 {f"- Not reached: {', '.join(absent)}." if absent else "- Every crash point was reached."}
+{f"- Not clean: {bad}." if bad else "- Every sweep was clean."}
 - Seeds: {seeds}.
 """.replace("{8 trials}", "8 trials")
 
