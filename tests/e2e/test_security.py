@@ -249,7 +249,7 @@ sys.addaudithook(spy)
 def hostile_run(tmp_path_factory):
     """One real run of an experiment in which all free text is hostile: (its root, the process, listing before)."""
     root = tmp_path_factory.mktemp("hostile")
-    work = root / "deep" / "down" / "work"
+    work = root / "deep" / "down" / "inside"
     work.mkdir(parents=True)
     labels = [MARKUP["image"] + MARKUP["rich"], MARKUP["script"] + MARKUP["shell"]]
     content = {
@@ -287,7 +287,7 @@ def hostile_run(tmp_path_factory):
 
 def test_files_lie_where_they_belong(hostile_run):
     root, _, before = hostile_run
-    work = Path("deep/down/work")
+    work = Path("deep/down/inside")
     made = {path.relative_to(root) for path in root.rglob("*")} - before
     places = (work / ".depthbench", work / "reports", Path("cache"), Path("tmp"))
     assert not {path for path in made if not any(path.is_relative_to(place) for place in places)}
@@ -354,7 +354,7 @@ def _markdown(csv):
 
 @pytest.mark.parametrize("kind", MARKUP | LINES | FORMULAS)
 def test_a_report_of_hostile_text_is_built_like_one_of_plain_words(hostile_run, tmp_path, kind):
-    source = hostile_run[0] / "deep/down/work/reports/hostile/results.csv"
+    source = hostile_run[0] / "deep/down/inside/reports/hostile/results.csv"
     text = HOSTILE[kind]
     labels = [f"{text} 1", f"{text} 2"] if kind in MARKUP else ["a", "b"]
     hostile = _markdown(_planted(source, tmp_path / "hostile.csv", text, labels))
@@ -364,7 +364,7 @@ def test_a_report_of_hostile_text_is_built_like_one_of_plain_words(hostile_run, 
 
 def test_a_table_with_control_characters_shows_none(hostile_run, tmp_path):
     """They are refused where the experiment is read, and left out where a machine's name might bring them."""
-    source = hostile_run[0] / "deep/down/work/reports/hostile/results.csv"
+    source = hostile_run[0] / "deep/down/inside/reports/hostile/results.csv"
     for text in CONTROL.values():
         _planted(source, tmp_path / "a.csv", text, ["a", "b"])
         with pytest.raises(HarnessError):
@@ -376,7 +376,7 @@ def test_a_table_with_control_characters_shows_none(hostile_run, tmp_path):
 
 
 def test_a_table_whose_study_or_ids_are_hostile_is_refused(hostile_run, tmp_path):
-    source = hostile_run[0] / "deep/down/work/reports/hostile/results.csv"
+    source = hostile_run[0] / "deep/down/inside/reports/hostile/results.csv"
     frame = pd.read_csv(source, dtype="str", keep_default_na=False)
     for kind, text in HOSTILE.items():
         changed_id = frame.assign(trial=text)
@@ -392,7 +392,7 @@ def test_a_table_whose_study_or_ids_are_hostile_is_refused(hostile_run, tmp_path
 
 
 def test_figures_hold_no_markup_of_the_text(hostile_run):
-    figures = hostile_run[0] / "deep/down/work/reports/hostile/figures"
+    figures = hostile_run[0] / "deep/down/inside/reports/hostile/figures"
     seen = list(figures.glob("*.svg"))
     assert seen
     for path in seen:
@@ -409,7 +409,7 @@ def test_mlflow_is_sent_text(hostile_run):
     """MLflow's pages render the note of an experiment or a run as Markdown; all else they show as text."""
     from harness.tracking.client import connect
 
-    home = hostile_run[0] / "deep/down/work/.depthbench"
+    home = hostile_run[0] / "deep/down/inside/.depthbench"
     client = connect(f"sqlite:///{home / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("hostile")
     note = experiment.tags["mlflow.note.content"]
@@ -469,7 +469,7 @@ def test_reports_and_home_may_be_links_and_a_link_below_is_refused(hostile_run, 
     from harness.reporting.render import write_report
     from harness.tracking.table import read_csv
 
-    results = read_csv(hostile_run[0] / "deep/down/work/reports/hostile/results.csv")
+    results = read_csv(hostile_run[0] / "deep/down/inside/reports/hostile/results.csv")
     outside = tmp_path / "outside"
     outside.mkdir()
     (tmp_path / "reports").symlink_to(outside)
@@ -694,7 +694,7 @@ def test_the_ui_listens_on_loopback_alone(hostile_run):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    work = hostile_run[0] / "deep/down/work"
+    work = hostile_run[0] / "deep/down/inside"
     server = subprocess.Popen(
         [sys.executable, "-m", "harness", "ui", "--port", str(port)],
         cwd=work, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, stdout=subprocess.DEVNULL,
