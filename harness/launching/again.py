@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.launching.driver import Report
-from harness.launching.job import Job, attempt
+from harness.launching.inline import launch
+from harness.launching.job import Job
 from harness.launching.plan import Plan, Planned, estimate
 from harness.launching.stop import Stop
 from harness.specs import Study, Trial
@@ -29,9 +30,7 @@ class Inline:
 
     def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None:
         """Run the jobs in their order."""
-        for job in jobs:
-            for progress in attempt(job, lambda: stop.asked, self._keep):
-                report(progress)
+        launch(jobs, concurrency, report, stop, self._keep)
 
     def _keep(self, error: Exception) -> None:
         self.error = error

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harness.launching.driver import Report
 from harness.launching.job import Job, attempt
 from harness.launching.stop import Stop
 
 
-def launch(jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None:
-    """Run the jobs in their order."""
+def launch(
+    jobs: Sequence[Job],
+    concurrency: int,
+    report: Report,
+    stop: Stop,
+    caught: Callable[[Exception], None] = lambda error: None,
+) -> None:
+    """Run the jobs in their order.
+
+    Args:
+        caught: Told of what ends a trial, for a debugger.
+    """
     for job in jobs:
         if stop.asked:
             return
-        for progress in attempt(job, lambda: stop.asked):
+        for progress in attempt(job, lambda: stop.asked, caught):
             report(progress)
