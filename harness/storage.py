@@ -56,6 +56,11 @@ class Folder:
         """As a local path; None at a URL."""
         return None if "://" in self.url else Path(self.url)
 
+    @property
+    def name(self) -> str:
+        """Its last part."""
+        return self.url.rpartition("/")[2]
+
     def __truediv__(self, name: str) -> Folder:
         return Folder(f"{self.url}/{name}")
 
@@ -130,10 +135,9 @@ class Folder:
     def create(self, name: str, content: bytes) -> bool:
         """Write a file that is not there yet; False where it is."""
         if self.path is None:
-            # No exclusive creation that all storages share: look, and let the reader of a tie decide.
-            if name in self.names():
+            # Exclusive where the store itself can do it (S3, Google's). Elsewhere: look, and read who won a tie.
+            if name in self.names() or not self._put_new(name, content):
                 return False
-            self.write(name, content)
             return self.read(name) == content
         with self._answering():
             self.path.mkdir(parents=True, exist_ok=True)
@@ -145,6 +149,18 @@ class Folder:
             except OSError:
                 (self.path / name).unlink(missing_ok=True)
                 raise
+        return True
+
+    def _put_new(self, name: str, content: bytes) -> bool:
+        if urlsplit(self.url).scheme not in PUT_WHOLE:
+            self.write(name, content)
+            return True
+        with self._answering():
+            fs, inside = self._remote()
+            try:
+                fs.pipe_file(f"{inside}/{name}", content, mode="create")
+            except FileExistsError:
+                return False
         return True
 
     def remove(self, name: str) -> None:

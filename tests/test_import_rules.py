@@ -21,6 +21,8 @@ MAY_IMPORT = {
     "tracking": {"specs"},
     "launching": {"specs", "models", "data", "training", "costs", "tracking"},
     "reporting": {"specs", "tracking"},
+    "verbs": {"specs", "data", "launching", "tracking", "reporting"},
+    "cli": {"specs", "launching", "tracking", "reporting", "verbs", "doctor", "the package itself"},
 }
 NEVER = {
     "specs": {"torch", "ray", "mlflow"},
@@ -31,6 +33,8 @@ NEVER = {
     "tracking": {"ray", "torch"},
     "launching": set(),
     "reporting": {"torch", "ray", "mlflow"},
+    "verbs": {"torch", "ray", "mlflow"},
+    "cli": {"torch", "ray", "mlflow"},
 }
 
 

@@ -44,6 +44,15 @@ def test_a_name_is_taken_once(folder):
     assert folder.read("attempt-0001.json") == b"mine"
 
 
+def test_a_file_that_appears_between_look_and_creation_is_not_overwritten(folder, monkeypatch):
+    if folder.url.startswith("local://"):
+        pytest.skip("a file system without exclusive creation: the claim's token tells who won")
+    folder.write("attempt-0001.json", b"theirs")
+    monkeypatch.setattr(Folder, "names", lambda self: [])
+    assert not folder.create("attempt-0001.json", b"mine")
+    assert folder.read("attempt-0001.json") == b"theirs"
+
+
 def test_a_folder_is_put_aside(folder):
     (folder / "abc").write("x", b"1")
     (folder / "abc").move(folder / "abc.superseded-1")

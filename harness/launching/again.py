@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from harness.launching.aside import AGAIN
 from harness.launching.driver import Report
 from harness.launching.inline import launch
 from harness.launching.job import Job
@@ -45,11 +46,6 @@ def alone(study: Study, trial: Trial, epochs_done: int = 0, trained: bool = Fals
     return Plan(study, (Planned(trial, state, left * estimate(trial, study), epochs_done),), 1)  # type: ignore[arg-type]
 
 
-def beside(storage: Folder, trial: str) -> Folder:
-    """Where the checkpoints of a trial lie that is trained again; no other name in the storage is like it."""
-    return storage / f"{trial}.again"
-
-
 @contextmanager
 def apart(name: str, storage: Folder) -> Iterator[Journals]:
     """A record of its own for what is trained in ``storage``: nothing of it reaches the store."""
@@ -63,7 +59,7 @@ def bring_home(storage: Folder, trial: str) -> None:
     Raises:
         HarnessError: The storage does not answer.
     """
-    place = beside(storage, trial)
+    place = storage / f"{trial}{AGAIN}"
     (place / trial).move(storage / trial)
     if place.path is not None:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Folders of trials that were put aside, ``<id>.superseded-<n>``: their names, and why."""
+"""Folders beside those of trials: ``<id>.superseded-<n>`` put aside, with why; ``<id>.again`` of a rerun."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from harness.storage import Folder
 
 ASIDE = re.compile(r"([0-9a-f]{12})\.superseded-(\d+)")
 WHY = "superseded.json"
+AGAIN = ".again"
+"""How the folder is called in which a trial is trained again, until that is done."""
 DISCARDED = "discarded: "
 """How the reason begins where a user discarded a trial."""
 

@@ -8,8 +8,8 @@ from harness.errors import HarnessError
 from harness.launching.aside import DISCARDED, Aside
 from harness.launching.attempts import Attempt
 from harness.specs import Trial
-from harness.storage import Folder, checkpoints
-from harness.tracking.history import History, NewerFormat, OtherTrial, read_journal
+from harness.storage import Folder
+from harness.tracking.history import History, NewerFormat, OtherTrial, newest_journal
 from harness.tracking.reading import Recorded
 
 STATES = {
@@ -38,6 +38,7 @@ class Known:
         journal: The history in its newest checkpoint that can be read.
         troubles: What is wrong with its checkpoints.
         aside: Where it was put aside before, and why.
+        again: The history of a rerun that came to no end.
         why: Why it is put aside itself.
         current: Whether the experiment would train it as it was last run.
     """
@@ -51,6 +52,7 @@ class Known:
     attempts: tuple[Attempt, ...] = ()
     troubles: tuple[str, ...] = ()
     aside: tuple[tuple[str, Aside], ...] = ()
+    again: History | None = None
     why: Aside | None = None
     current: bool = True
 
@@ -194,12 +196,11 @@ def newest_readable(folder: Folder, trial: str) -> tuple[History | None, tuple[s
         HarnessError: The storage does not answer.
     """
     troubles: list[str] = []
-    for checkpoint in checkpoints(folder):
-        try:
-            with folder.open(checkpoint.name) as file:
-                return read_journal(file, checkpoint.name, trial), tuple(troubles)
-        except (NewerFormat, OtherTrial) as error:
-            return None, (*troubles, str(error))
-        except HarnessError as error:
-            troubles.append(f"{checkpoint.name} is damaged ({error.what})")
-    return None, tuple(troubles)
+
+    def damaged(checkpoint: str, error: HarnessError) -> None:
+        troubles.append(f"{checkpoint} is damaged ({error.what})")
+
+    try:
+        return newest_journal(folder, trial, damaged), tuple(troubles)
+    except (NewerFormat, OtherTrial) as error:
+        return None, (*troubles, str(error))

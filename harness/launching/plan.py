@@ -57,6 +57,8 @@ class Plan:
     concurrency: int
     changes: tuple[str, ...] = ()
     """What is set otherwise than when the experiment was last run, in words."""
+    warning: str = ""
+    """What a user should know before it starts."""
 
     @property
     def to_run(self) -> list[Planned]:
@@ -195,7 +197,24 @@ def make_plan(
             state = "elsewhere"
         left = 0.0 if state not in ("new", "started") else 1 - done / trial.recipe.epochs
         planned.append(Planned(trial, state, left * scale * guess[trial.id], done))
-    return Plan(study, tuple(planned), concurrency, changes(before, study) if before is not None else ())
+    begun = [t for t in todo if t.id not in journals and t.id in recorded and recorded[t.id].begun and not force]
+    return Plan(
+        study,
+        tuple(planned),
+        concurrency,
+        changes(before, study) if before is not None else (),
+        _left_elsewhere(len(begun), record.storage, str(storage)) if begun else "",
+    )
+
+
+def _left_elsewhere(count: int, before: str, now: str) -> str:
+    """What to say of trials that had begun, and of which there is no checkpoint here."""
+    if before in ("", now):
+        return ""
+    return (
+        f"{count} trial{'s' * (count > 1)} had begun with checkpoints in {before}, and would begin anew in {now}. "
+        f"To go on with {'them' if count > 1 else 'it'}: --storage {before}"
+    )
 
 
 def changes(before: Study, after: Study) -> tuple[str, ...]:

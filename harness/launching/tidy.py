@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.errors import HarnessError
 from harness.files import pack, unpack
-from harness.launching.aside import names_aside
+from harness.launching.aside import AGAIN, names_aside
 from harness.storage import Checkpoint, Folder, checkpoints
 from harness.tracking.history import MEMBER, parse, read_journal
 
@@ -50,6 +50,9 @@ def tidy(storage: Folder, trials: Iterable[str], names: Iterable[str], dry_run: 
                 continue
             if freed:
                 done.append(Tidied(trial, name, freed))
+        if f"{trial}{AGAIN}" in there:
+            left = f"a rerun came to no end in it; `harness rerun {trial}` goes on with it"
+            done.append(Tidied(trial, f"{trial}{AGAIN}", left=left))
     return done
 
 

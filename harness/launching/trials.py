@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from harness.errors import HarnessError, nearest
-from harness.launching.aside import ASIDE, Aside, names_aside, why
+from harness.launching.aside import AGAIN, ASIDE, Aside, names_aside, why
 from harness.launching.attempts import attempts
 from harness.launching.known import Known, newest_readable
 from harness.specs import Study
@@ -124,6 +124,7 @@ class Trials:
             run = Recorded("", True, journal.seconds, "FINISHED", name=journal.trial.label, outcome=journal.outcome)
         versions = self._versions(identity, name)
         trial = self._trials.get(name, {}).get(identity)
+        again = self.storage / f"{identity}{AGAIN}"
         known = Known(
             id=identity,
             experiments=tuple(dict.fromkeys([*([name] if name else []), *self.experiments_of(identity)])),
@@ -134,6 +135,7 @@ class Trials:
             attempts=tuple(attempts(folder)) if identity in self.names else (),
             troubles=troubles,
             aside=tuple((str(old.folder), old.why) for old in versions if old.why is not None),
+            again=newest_readable(again / identity, identity)[0] if again.name in self.names else None,
             current=trial is not None,
         )
         # Of a trial that nobody would train any more, the newest that was put aside is all there is.

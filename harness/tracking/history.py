@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable
 from typing import Any, BinaryIO, Literal
 
 from pydantic import Field
@@ -120,8 +121,17 @@ def read_journal(file: BinaryIO, where: str, trial: str) -> History:
     return history
 
 
-def newest_journal(folder: Folder, trial: str) -> History | None:
+def _warn_of_damage(checkpoint: str, error: HarnessError) -> None:
+    warnings.warn(f"a damaged checkpoint is left out: {error}", stacklevel=3)
+
+
+def newest_journal(
+    folder: Folder, trial: str, damaged: Callable[[str, HarnessError], None] = _warn_of_damage
+) -> History | None:
     """The history in a trial's newest readable checkpoint; None where there is none.
+
+    Args:
+        damaged: Told of each newer one that cannot be read: its name, and why.
 
     Raises:
         NewerFormat: The newest was written by a newer version.
@@ -134,5 +144,5 @@ def newest_journal(folder: Folder, trial: str) -> History | None:
         except (NewerFormat, OtherTrial):
             raise
         except HarnessError as error:
-            warnings.warn(f"a damaged checkpoint is left out: {error}", stacklevel=2)
+            damaged(checkpoint.name, error)
     return None

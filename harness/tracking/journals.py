@@ -20,10 +20,10 @@ from harness.tracking.reading import Recorded
 
 
 class Journals:
-    """One experiment whose record is its trials' checkpoints below ``storage``; its settings are in ``home``."""
+    """One experiment whose record is its trials' checkpoints in ``storage``; its settings are in ``home``."""
 
     def __init__(self, home: Path, name: str, storage: Folder) -> None:
-        self.home, self.name, self.storage = home, name, storage
+        self.home, self.name, self.folder = home, name, storage
         self.place = str(home)
 
     @property
@@ -35,9 +35,9 @@ class Journals:
         """The finished trials by id."""
         return {
             identity: Recorded("", True, journal.seconds, "FINISHED", name=journal.trial.label)
-            for identity in self.storage.names()
+            for identity in self.folder.names()
             if re.fullmatch("[0-9a-f]{12}", identity)
-            and (journal := newest_journal(self.storage / identity, identity)) is not None
+            and (journal := newest_journal(self.folder / identity, identity)) is not None
             and journal.done
         }
 
@@ -47,7 +47,7 @@ class Journals:
 
     def histories(self, trials: Iterable[str]) -> list[History]:
         """The histories of those trials that have one."""
-        journals = (newest_journal(self.storage / trial, trial) for trial in trials)
+        journals = (newest_journal(self.folder / trial, trial) for trial in trials)
         return [journal for journal in journals if journal is not None and journal.done]
 
     def study(self) -> Study:
@@ -95,7 +95,12 @@ class Journals:
         else:
             self._lease_path.unlink(missing_ok=True)
 
-    def prepare(self, study: Study) -> None:
+    @property
+    def storage(self) -> str:
+        """Of no use here: what lies in another place is another record."""
+        return ""
+
+    def prepare(self, study: Study, storage: str = "") -> None:
         """Keep the study."""
         write_whole(self._study_path, study.record_json().encode())
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 KIND = "depthbench.kind"
 FORMAT_TAG = "depthbench.format"
 LOCK = "depthbench.lock"
+STORAGE = "depthbench.storage"
 STUDY_FILE = "study.json"
 SUPERSEDED = "superseded"
 REPORT = "report"
@@ -51,6 +52,11 @@ class Recorded:
     name: str = ""
     outcome: str = ""
     at: int = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether somebody trained it, to whatever end."""
+        return self.status not in ("", "SCHEDULED")
 
 
 class Reading:
@@ -103,6 +109,14 @@ class Reading:
     def experiment_is_new(self) -> bool:
         """Whether it never ran in this store."""
         return not self.runs(REPORT)
+
+    @property
+    @answering
+    def storage(self) -> str:
+        """Where the checkpoints of its last run are; empty where that is not known."""
+        if self.experiment_id is None:
+            return ""
+        return str(self.client.get_experiment(self.experiment_id).tags.get(STORAGE, ""))
 
     def refresh(self) -> None:
         """Read the runs anew: others have written to them."""

@@ -18,7 +18,18 @@ from harness.tracking.client import answering, artifact_root
 from harness.tracking.history import FORMAT, History
 from harness.tracking.means import mean_metrics
 from harness.tracking.outbox import Publisher, flat_params
-from harness.tracking.reading import FORMAT_TAG, KIND, LOCK, REPORT, STUDY_FILE, SUPERSEDED, TRACEBACK, UNENDED, Reading
+from harness.tracking.reading import (
+    FORMAT_TAG,
+    KIND,
+    LOCK,
+    REPORT,
+    STORAGE,
+    STUDY_FILE,
+    SUPERSEDED,
+    TRACEBACK,
+    UNENDED,
+    Reading,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -46,9 +57,15 @@ class Store(Reading):
         self.client.set_experiment_tag(self.experiment_id, LOCK, content)
 
     @answering
-    def prepare(self, study: Study) -> None:
-        """Create what is missing of the experiment, its report run and a run per variant; keep the study."""
+    def prepare(self, study: Study, storage: str = "") -> None:
+        """Create what is missing of the experiment, its report run and a run per variant; keep the study.
+
+        Args:
+            storage: Where the checkpoints of this run are.
+        """
         self.create(study)
+        assert self.experiment_id is not None
+        self.client.set_experiment_tag(self.experiment_id, STORAGE, storage)
         self.refresh()
         reports = self.runs(REPORT)
         run_id = reports[-1].info.run_id if reports else self._create(REPORT, REPORT, {})

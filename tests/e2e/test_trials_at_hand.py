@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 
+
+@pytest.mark.slow
 def test_from_the_list_to_the_discarded_trial(harness, experiment_file, tmp_path):
     path = experiment_file(seeds=[100], contrasts=None, execution={"checkpoint_seconds": 0})
     assert harness("run", path, "--launcher", "inline").returncode == 0

@@ -1,6 +1,7 @@
 """Plan and launchers, with real trials and a real store."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -13,7 +14,7 @@ from harness.specs import Resources
 from harness.storage import Folder
 from harness.tracking.history import newest_journal
 from harness.tracking.journals import Journals
-from harness.verbs import Settings, collect, parse_seeds, run
+from harness.verbs import Settings, collect, parse_seeds, plan, run
 
 QUIET = Console(file=io.StringIO(), width=140)
 
@@ -141,6 +142,20 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(quick_study, settings):
     whole = newest_journal(here.folder / first.id, first.id)
     assert [e.epoch for e in whole.epochs] == [0, 1, 2]
     assert whole.epochs[1].at == stopped_at
+
+
+def test_checkpoints_that_were_left_in_another_place_are_named(quick_study, settings, tmp_path, monkeypatch, failing):
+    study, here = quick_study(execution={"checkpoint_seconds": 0}, seeds=[100]), settings()
+    with monkeypatch.context() as patched:
+        failing(patched, 30)
+        assert run(study, here, QUIET).failed
+    begun = [p.trial.id for p in plan(study, here).trials if p.state == "started"]
+    moved = replace(here, storage=str(tmp_path / "other"))
+    warning = plan(study, moved).warning
+    assert begun and "had begun with checkpoints in" in warning and f"--storage {here.folder}" in warning
+    assert plan(study, here).warning == ""
+    run(study, here, QUIET)
+    assert plan(study, moved).warning == "", "nothing is left to go on with"
 
 
 def test_a_failed_trial_fails_alone(quick_study, settings, monkeypatch):

@@ -16,12 +16,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tracking.places import PASSWORD, SEEDS, SMALL, USER
 
 from harness.tracking.client import open_store
-
-USER = "bench"
-PASSWORD = "correct-horse-7431"
-"""Of the server with basic auth and of PostgreSQL; it is looked for wherever it must not be."""
 
 
 @pytest.fixture(scope="session")
@@ -198,3 +195,20 @@ def ui(tmp_path):
     for process in started:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(20)
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Credentials as users give them; returns how to set others."""
+
+    def give(user=USER, password=PASSWORD):
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+
+    return give
+
+
+@pytest.fixture
+def study(quick_study):
+    seed = next(SEEDS)
+    return quick_study(name=f"quick-{seed}", seeds=[seed, seed + 1], **SMALL)

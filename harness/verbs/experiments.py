@@ -1,21 +1,17 @@
-"""What the commands do: plan, run, collect, report. Each reads what the one before wrote.
-
-The command line and notebooks call these; they join the two wings of the house, launching and reporting.
-"""
+"""Plan, run, sync, collect, report: each reads what the one before wrote."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, StoreAway
 from harness.files import require_writable
-from harness.specs import Catalogue, Study, find_experiment, load_experiment, resolve
-from harness.specs.experiment import MOST_SEEDS
-from harness.storage import Folder
+from harness.specs import Study
 from harness.text import shown
+from harness.verbs.settings import Settings, local_concurrency
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,126 +24,6 @@ if TYPE_CHECKING:
     from harness.tracking.lock import Lock
     from harness.tracking.table import Results
 
-REPORTS = Path("reports")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Options that have one name everywhere.
-
-    Attributes:
-        home: Store, artifacts and checkpoints.
-        tracking_uri: The MLflow store (None: MLFLOW_TRACKING_URI, else SQLite in the home; ``none``: no MLflow).
-        launcher: ``ray`` or ``inline``.
-        address: A Ray cluster; None starts a local one.
-        storage: Where checkpoints go, a directory or a URL of fsspec; None: in the home.
-        time_limit: Seconds after which no trial is started any more and those that run write a checkpoint.
-        reports: Where reports go, each into a directory named after its experiment.
-    """
-
-    home: Path = Path(".depthbench")
-    tracking_uri: str | None = None
-    launcher: str = "ray"
-    address: str | None = None
-    reports: Path = REPORTS
-    storage: str | None = None
-    time_limit: float | None = None
-
-    @property
-    def folder(self) -> Folder:
-        """Where the trials' checkpoints are."""
-        from harness.tracking import default_storage
-
-        return default_storage(self.home) if self.storage is None else Folder.at(self.storage)
-
-    def record(self, experiment: str, create: bool = True) -> Record:
-        """The record of an experiment.
-
-        Raises:
-            HarnessError: The store does not answer.
-        """
-        from harness.tracking import open_record
-
-        return open_record(self.tracking_uri, self.home, experiment, create, self.folder)
-
-
-def load_study(
-    name: str,
-    overrides: Sequence[str] = (),
-    seeds: str | None = None,
-    data_root: Path | None = None,
-    download: bool = False,
-    local: bool = False,
-) -> Study:
-    """An experiment by name or path, resolved against the catalogue and its data, and checked.
-
-    Args:
-        name: A file, or the name of one on the shelves.
-        overrides: ``key=value`` assignments.
-        seeds: ``10,11,12`` or ``10-17`` in place of the experiment's.
-        data_root: Where the data is.
-        download: Whether it may be fetched.
-        local: Whether this machine has to have what a trial asks for.
-
-    Raises:
-        HarnessError: Something in the file, the overrides or the data is wrong.
-    """
-    from harness.data.info import describe
-    from harness.launching.plan import check
-    from harness.launching.resources import require_local
-
-    assignments = list(overrides)
-    if seeds is not None:
-        assignments.append(f"seeds={parse_seeds(seeds)}")
-    experiment, document = load_experiment(find_experiment(name), assignments)
-    catalogue = Catalogue.load()
-    data = experiment.data
-    if data_root is not None:
-        data = data.model_copy(update={"root": str(data_root)})
-    try:
-        info, data = describe(data, download)
-        experiment = experiment.model_copy(update={"data": data})
-        study = resolve(experiment, document, catalogue, info)
-        check(study)
-        if local:
-            require_local(study.experiment.resources, study.experiment.recipe.precision)
-    except HarnessError as error:
-        raise _located(error, document) from error
-    return study
-
-
-def _located(error: HarnessError, document: Any) -> HarnessError:
-    """Name the file and line where an error so far names only a field of the experiment."""
-    if document.file in error.where or error.where.startswith("--set"):
-        return error
-    places = error.where.split(", ")
-    field = tuple(places[-1].split("."))
-    if field in document.lines or field[0] in ("data", "recipe", "resources", "contrasts", "seeds"):
-        where = ", ".join([document.where(field), *places[:-1]])
-        return HarnessError(error.what, where=where, remedy=error.remedy)
-    return error
-
-
-def parse_seeds(text: str) -> list[int]:
-    """``10,11`` and ranges such as ``10-17``, also mixed.
-
-    Raises:
-        HarnessError: It is neither.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        # Ten digits hold every seed; int() takes no thousands of them.
-        if any(not (end.isdecimal() and len(end) <= 10) for end in ([first, last] if dash else [first])):
-            raise HarnessError(f"'{part[:60]}' is no seed", where="--seeds", remedy="Write 10,11,12 or 10-17.")
-        span = range(int(first), int(last or first) + 1)
-        if not span or len(seeds) + len(span) > MOST_SEEDS:
-            raise HarnessError(
-                f"'{part}' holds {len(span):,} seeds", where="--seeds", remedy=f"Give 1 to {MOST_SEEDS:,} in all."
-            )
-        seeds += span
-    return seeds
-
 
 def plan(study: Study, settings: Settings) -> Plan:
     """Look every trial of a study up in the record; writes nothing."""
@@ -156,19 +32,6 @@ def plan(study: Study, settings: Settings) -> Plan:
     record = settings.record(study.experiment.name, create=False)
     before = None if record.experiment_is_new else record.study()
     return make_plan(study, record, settings.folder, local_concurrency(study, settings), before=before)
-
-
-def local_concurrency(study: Study, settings: Settings) -> int:
-    """How many trials this machine runs at once."""
-    from harness.launching.resources import cores
-
-    if settings.launcher == "inline":
-        return 1
-    resources = study.experiment.resources
-    fits = max(cores() // resources.cpus, 1)
-    if resources.gpus:
-        fits = min(fits, int(1 / resources.gpus))
-    return min(fits, resources.max_concurrent or fits)
 
 
 def run(

@@ -1,22 +1,15 @@
-"""The commands, thin: each parses its options, calls a verb, and prints what came of it."""
+"""The commands on whole experiments, thin: run, sync, plan, report."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import sys
-import warnings
 from datetime import timedelta
-from enum import StrEnum
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from harness import __version__, cli_trials
-from harness.errors import EXIT_FAILED, EXIT_LIMIT, EXIT_USER, HarnessError, Interrupted
-from harness.options import (
+from harness.cli.options import (
     HOME,
     REPORTS,
     DataRoot,
@@ -35,18 +28,10 @@ from harness.options import (
     err,
     out,
 )
+from harness.errors import EXIT_FAILED, EXIT_LIMIT, EXIT_USER, HarnessError
 from harness.text import shown
 
-app = typer.Typer(
-    name="harness",
-    help="Does depth, or this change of architecture, help here, and what does it cost?\n\n"
-    "Start with: harness run quickstart. Then: harness ui.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-variants_app = typer.Typer(help="The catalogue of variants.", no_args_is_help=True)
-app.add_typer(variants_app, name="variants")
+app = typer.Typer()
 
 
 @app.command()
@@ -86,6 +71,8 @@ def run(
 
     def announce(plan: Any) -> None:
         _print_changes(plan)
+        if plan.warning:
+            err.print(f"[yellow]note[/yellow] {shown(plan.warning)}", soft_wrap=True)
         total, todo = len(plan.trials), len(plan.to_run)
         if not todo:
             waiting = total - plan.count("recorded")
@@ -202,6 +189,7 @@ def plan(
                     "experiment": study.experiment.name,
                     "seconds": planned.seconds,
                     "changes": planned.changes,
+                    "warning": planned.warning,
                     "trials": rows,
                 },
                 indent=2,
@@ -230,6 +218,8 @@ def plan(
     states = ", ".join(f"{planned.count(state)} {text}" for state, text in STATES.items() if planned.count(state))
     out.print(f"{len(planned.trials)} trials: {states}.")
     _print_changes(planned)
+    if planned.warning:
+        out.print(f"[yellow]note[/yellow] {shown(planned.warning)}", soft_wrap=True)
     if planned.to_run:
         about = str(timedelta(seconds=round(planned.seconds)))
         out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
@@ -259,202 +249,3 @@ def _write_report(name: str, settings: Any) -> None:
     for line in summary_lines(verdicts):
         out.print(line, markup=False, soft_wrap=True)
     out.print(f"Report: {shown(path)}", soft_wrap=True)
-
-
-# The help lists commands in this order, and what is added as a Typer after all of them.
-app.registered_commands += cli_trials.app.registered_commands
-
-
-@variants_app.command("list")
-def variants_list(as_json: Json = False) -> None:
-    """All named variants with their costs at the family's own input size."""
-    from harness.specs import Catalogue
-
-    catalogue = Catalogue.load()
-    rows = []
-    for variant in catalogue.members():
-        side = catalogue.family(variant.family).input_size
-        layers = variant.plan(side)
-        rows.append(
-            {
-                "name": variant.name,
-                "depth": variant.depth,
-                "block": variant.block,
-                "shortcut": variant.shortcut,
-                "input": f"{variant.in_channels}x{side}x{side}",
-                "parameters": layers.params,
-                "macs": layers.macs,
-            }
-        )
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    table = Table(box=None, header_style="bold")
-    for heading in rows[0]:
-        table.add_column(heading, justify="right" if heading in ("depth", "parameters", "macs") else "left")
-    for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else shown(value) for value in row.values()))
-    out.print(table)
-    rules = [
-        f"{f.member_prefix}N with N = {rule} ({block})"
-        for f in catalogue.families.values()
-        for block, rule in f.depth.items()
-    ]
-    out.print(f"Also at any depth: {', '.join(rules)}. MACs per image, convolutions and linear layers only.")
-
-
-@variants_app.command("show")
-def variants_show(
-    name: Annotated[str, typer.Argument(help="Such as resnet18, cifar-plain56, cifar-resnet1202.")],
-    size: Annotated[int | None, typer.Option("--input", help="Side of the image in pixels.", min=1)] = None,
-    as_json: Json = False,
-) -> None:
-    """One variant: its spec, and its stages with shapes and costs."""
-    from harness.specs import Catalogue
-
-    catalogue = Catalogue.load()
-    variant = catalogue.get(name)
-    layers = variant.plan(size or catalogue.family(variant.family).input_size)
-    parts = [("stem", layers.stem)]
-    parts += [
-        (f"stage {n}: {len(stage)} {variant.block} blocks", tuple(layer for block in stage for layer in block.layers()))
-        for n, stage in enumerate(layers.stages, start=1)
-    ]
-    parts.append(("head", (layers.head,)))
-    ends = [layers.stem[-1].output, *(stage[-1].output for stage in layers.stages), layers.head.output]
-    rows = [
-        {"part": part, "output": "x".join(map(str, end)), "parameters": sum(layer.params for layer in inside),
-         "macs": sum(layer.macs for layer in inside)}
-        for (part, inside), end in zip(parts, ends, strict=True)
-    ]  # fmt: skip
-    if as_json:
-        spec = variant.model_dump(mode="json")
-        typer.echo(
-            json.dumps(
-                {"spec": spec, "depth": variant.depth, "parts": rows, "parameters": layers.params, "macs": layers.macs},
-                indent=2,
-            )
-        )
-        return
-    out.print(f"[bold]{variant.name}[/bold], depth {variant.depth}: {json.dumps(variant.identity())}")
-    table = Table("part", "output", box=None, header_style="bold")
-    table.add_column("parameters", justify="right")
-    table.add_column("MACs", justify="right")
-    for row in rows:
-        table.add_row(str(row["part"]), str(row["output"]), f"{row['parameters']:,}", f"{row['macs']:,}")
-    table.add_row("all", "", f"{layers.params:,}", f"{layers.macs:,}", style="bold")
-    out.print(table)
-
-
-@app.command()
-def ui(
-    experiment: Annotated[str | None, typer.Argument(help="Open at this experiment.")] = None,
-    tracking_uri: TrackingUri = None,
-    home: Home = HOME,
-    port: Annotated[int, typer.Option("--port", help="On loopback only.", min=1, max=65535)] = 5000,
-) -> None:
-    """Serve the MLflow UI on the right store, on loopback, until Ctrl-C."""
-    from harness.tracking.serving import serve
-
-    raise typer.Exit(serve(tracking_uri, home, experiment, port, out))
-
-
-@app.command()
-def doctor(
-    tracking_uri: TrackingUri = None, home: Home = HOME, data_root: DataRoot = None, as_json: Json = False
-) -> None:
-    """What is installed, which devices, which store, which data sets are at hand. Exit 2 where something is broken."""
-    from harness.doctor import examine
-
-    findings = examine(tracking_uri, home, data_root)
-    if as_json:
-        typer.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))
-    else:
-        marks = {"ok": "[green]ok[/green]", "absent": "[yellow]absent[/yellow]", "broken": "[red]broken[/red]"}
-        table = Table("", "what", "found", box=None, header_style="bold")
-        for finding in findings:
-            table.add_row(marks[finding.state], finding.what, shown(finding.found))
-        out.print(table)
-    if any(finding.state == "broken" for finding in findings):
-        raise typer.Exit(EXIT_USER)
-
-
-class SchemaKind(StrEnum):
-    """Kinds of YAML file."""
-
-    experiment = "experiment"
-    family = "family"
-
-
-@app.command()
-def schema(
-    kind: Annotated[SchemaKind, typer.Argument(help="Of experiments/ or variants/.")] = SchemaKind.experiment,
-) -> None:
-    """Print the JSON Schema of a YAML file, for editors to complete and check it.
-
-    Example: harness schema > experiment.schema.json, and in the YAML's first line
-    # yaml-language-server: $schema=experiment.schema.json
-    """
-    from harness.specs.catalogue import Family
-    from harness.specs.experiment import Experiment
-
-    model = Experiment if kind is SchemaKind.experiment else Family
-    typer.echo(json.dumps(model.model_json_schema(), indent=2))
-
-
-def _version(show: bool) -> None:
-    if show:
-        typer.echo(f"depthbench {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
-
-
-def _interrupt(number: int, frame: Any) -> NoReturn:
-    # A second signal does not wait for what the first one began.
-    for kind in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(kind, lambda again, _: os._exit(128 + again))
-    raise Interrupted(number)
-
-
-def _warn(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: Any = None,
-    line: str | None = None,
-) -> None:
-    """A warning is a note to the user, without the place in the code that gave it."""
-    err.print(f"[yellow]note[/yellow] {shown(message)}", soft_wrap=True)
-
-
-def main() -> None:
-    """Run the command line; errors that a user can mend are printed without a traceback."""
-    for kind in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(kind, _interrupt)
-    # torchvision makes torch say so at every start.
-    warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated")
-    warnings.showwarning = _warn
-    try:
-        app()
-    except HarnessError as error:
-        where = f" {shown(error.where)}" if error.where else ""
-        err.print(f"[red bold]error[/red bold]{where}", soft_wrap=True)
-        err.print(f"  {shown(error.what)}", soft_wrap=True)
-        if error.remedy:
-            err.print(f"  [green]→[/green] {shown(error.remedy)}", soft_wrap=True)
-        sys.exit(EXIT_USER)
-    except Interrupted as interrupt:
-        err.print("Stopped. What is recorded or in a checkpoint is kept; the same command goes on from there.")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # Threads of an outbox may still be waiting for a store.
-        os._exit(interrupt.exit_code)

@@ -1,0 +1,160 @@
+"""One trial trained again, beside its recorded self."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.files import require_writable
+from harness.verbs.experiments import launch_plan
+from harness.verbs.settings import Settings
+from harness.verbs.trials import find, held, require_idle, with_history
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.launching.again import Inline
+    from harness.launching.driver import Outcome
+    from harness.launching.known import Known
+    from harness.launching.stop import Stop
+    from harness.launching.trials import Trials
+    from harness.specs import Study, Trial
+    from harness.tracking.history import History
+    from harness.tracking.lock import Lock
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """What training a trial again came to.
+
+    Attributes:
+        before: The history that it supersedes; None where it had not been trained to its end.
+        now: Its history now; None where it came to no end.
+        trace: The traceback where it failed.
+    """
+
+    known: Known
+    outcome: Outcome
+    before: History | None = None
+    now: History | None = None
+    trace: str = ""
+
+
+def rerun(
+    prefix: str, settings: Settings, console: Console, inline: Inline | None = None, data_root: Path | None = None
+) -> Rerun:
+    """Train one trial again. The recorded one stays in the record until the new one is done, and is kept after that.
+
+    One that was not trained to its end goes on from its checkpoint, as ``harness run`` would have it.
+
+    Args:
+        inline: Launches it in this process and keeps its exception; None: as the settings say.
+        data_root: Where the data is; the record does not say it.
+
+    Raises:
+        HarnessError: It is unknown, of other settings or being trained, or its data is not what it was.
+        Interrupted: By a signal; its checkpoint is kept.
+    """
+    from harness.launching.again import alone
+    from harness.launching.attempts import attempts
+    from harness.launching.known import newest_readable
+    from harness.launching.resources import require_local
+    from harness.launching.stop import Stop
+
+    known, trials = find(prefix, settings)
+    study, trial = _at_hand(known, trials, data_root)
+    require_writable(settings.home)
+    settings.folder.require_writable()
+    if settings.address is None:
+        require_local(study.experiment.resources, trial.recipe.precision)
+    stop = Stop()
+    with held(trials.experiments_of(known.id), settings, f"harness rerun {known.id}") as locks:
+        known, trials = find(known.id, settings)
+        require_idle(known)
+        lock = locks[sorted(trials.experiments_of(known.id)).index(known.experiments[0])]
+        if known.done or (known.run is not None and known.run.finished):
+            done = _train_beside(known, trials, study, trial, settings, console, stop, lock, inline)
+        else:
+            record = trials.records[known.experiments[0]]
+            plan = alone(study, trial, known.journal.last_epoch if known.journal is not None else 0)
+            outcome = launch_plan(plan, record, settings, console, False, stop, lock, inline, whole=False)
+            tried = attempts(known.folder)
+            now, _ = newest_readable(known.folder, known.id)
+            finished = now if now is not None and now.done else None
+            done = Rerun(known, outcome, None, finished, tried[-1].trace if tried else "")
+    stop.raise_if_interrupted()
+    return done
+
+
+def _train_beside(
+    known: Known,
+    trials: Trials,
+    study: Study,
+    trial: Trial,
+    settings: Settings,
+    console: Console,
+    stop: Stop,
+    lock: Lock,
+    inline: Inline | None,
+) -> Rerun:
+    """Train it in a folder beside its own; only once it is done does it take the other's place."""
+    from harness.launching.again import alone, apart, bring_home
+    from harness.launching.aside import AGAIN
+    from harness.launching.attempts import attempts
+    from harness.launching.driver import execute
+    from harness.launching.inline import launch
+    from harness.launching.known import newest_readable
+    from harness.launching.mending import put_aside
+
+    record, storage = trials.records[known.experiments[0]], settings.folder
+    before = with_history(known, trials).journal
+    place = storage / f"{trial.id}{AGAIN}"
+    half, _ = newest_readable(place / trial.id, trial.id)
+    if half is None or not half.done:
+        if half is not None:
+            console.print(f"It goes on from a rerun before this one, which came to epoch {half.last_epoch}.")
+        with apart(known.experiments[0], place) as scratch:
+            plan = alone(study, trial, half.last_epoch if half is not None else 0)
+            beside_it = replace(settings, storage=str(place))
+            outcome = launch_plan(plan, scratch, beside_it, console, False, stop, lock, inline)
+    else:
+        from harness.launching.driver import Outcome
+
+        outcome = Outcome(trained=1)
+    now, _ = newest_readable(place / trial.id, trial.id)
+    if now is None or not now.done:
+        tried = attempts(place / trial.id)
+        return Rerun(known, outcome, before, None, tried[-1].trace if tried else "")
+    put_aside([trial.id], record, storage, "trained again by harness rerun")
+    bring_home(storage, trial.id)
+    published = execute(alone(study, trial, trained=True), record, storage, launch, lambda progress: None, whole=False)
+    outcome.trouble = outcome.trouble or published.trouble
+    return Rerun(known, outcome, before, now)
+
+
+def _at_hand(known: Known, trials: Trials, data_root: Path | None) -> tuple[Study, Trial]:
+    """The experiment of a trial with its data in place, whose content is what it was.
+
+    Raises:
+        HarnessError: It is of other settings, or its data is not at hand.
+    """
+    from harness.data.info import describe
+    from harness.specs import Study
+
+    if not known.current or known.trial is None or not known.experiments:
+        raise HarnessError(
+            f"{known.label} is of other settings than its experiment was last run with",
+            where=f"trial {known.id}",
+            remedy="Run the experiment with those settings: harness run NAME --set ...; `harness show` names them.",
+        )
+    study = trials.studies[known.experiments[0]]
+    written = known.journal.trial.data.root if known.journal is not None else None
+    root = str(data_root) if data_root is not None else written
+    _, data = describe(known.trial.data.model_copy(update={"root": root}))
+    data = study.experiment.data.model_copy(update={"root": data.root})
+    # A copy by pydantic would keep the trials that are cached, without the root.
+    experiment = study.experiment.model_copy(update={"data": data})
+    study = Study(experiment=experiment, variants=study.variants, data=study.data)
+    return study, next(trial for trial in study.trials if trial.id == known.id)

@@ -1,0 +1,68 @@
+"""The options that have one name everywhere, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.specs import Study
+from harness.storage import Folder
+
+if TYPE_CHECKING:
+    from harness.tracking import Record
+
+REPORTS = Path("reports")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options that have one name everywhere.
+
+    Attributes:
+        home: Store, artifacts and checkpoints.
+        tracking_uri: The MLflow store (None: MLFLOW_TRACKING_URI, else SQLite in the home; ``none``: no MLflow).
+        launcher: ``ray`` or ``inline``.
+        address: A Ray cluster; None starts a local one.
+        storage: Where checkpoints go, a directory or a URL of fsspec; None: in the home.
+        time_limit: Seconds after which no trial is started any more and those that run write a checkpoint.
+        reports: Where reports go, each into a directory named after its experiment.
+    """
+
+    home: Path = Path(".depthbench")
+    tracking_uri: str | None = None
+    launcher: str = "ray"
+    address: str | None = None
+    reports: Path = REPORTS
+    storage: str | None = None
+    time_limit: float | None = None
+
+    @property
+    def folder(self) -> Folder:
+        """Where the trials' checkpoints are."""
+        from harness.tracking import default_storage
+
+        return default_storage(self.home) if self.storage is None else Folder.at(self.storage)
+
+    def record(self, experiment: str, create: bool = True) -> Record:
+        """The record of an experiment.
+
+        Raises:
+            HarnessError: The store does not answer.
+        """
+        from harness.tracking import open_record
+
+        return open_record(self.tracking_uri, self.home, experiment, create, self.folder)
+
+
+def local_concurrency(study: Study, settings: Settings) -> int:
+    """How many trials this machine runs at once."""
+    from harness.launching.resources import cores
+
+    if settings.launcher == "inline":
+        return 1
+    resources = study.experiment.resources
+    fits = max(cores() // resources.cpus, 1)
+    if resources.gpus:
+        fits = min(fits, int(1 / resources.gpus))
+    return min(fits, resources.max_concurrent or fits)

@@ -1,0 +1,89 @@
+"""An experiment by its name or file, checked against the catalogue and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.specs import Catalogue, Study, find_experiment, load_experiment, resolve
+from harness.specs.experiment import MOST_SEEDS
+
+
+def load_study(
+    name: str,
+    overrides: Sequence[str] = (),
+    seeds: str | None = None,
+    data_root: Path | None = None,
+    download: bool = False,
+    local: bool = False,
+) -> Study:
+    """An experiment by name or path, resolved against the catalogue and its data, and checked.
+
+    Args:
+        name: A file, or the name of one on the shelves.
+        overrides: ``key=value`` assignments.
+        seeds: ``10,11,12`` or ``10-17`` in place of the experiment's.
+        data_root: Where the data is.
+        download: Whether it may be fetched.
+        local: Whether this machine has to have what a trial asks for.
+
+    Raises:
+        HarnessError: Something in the file, the overrides or the data is wrong.
+    """
+    from harness.data.info import describe
+    from harness.launching.plan import check
+    from harness.launching.resources import require_local
+
+    assignments = list(overrides)
+    if seeds is not None:
+        assignments.append(f"seeds={parse_seeds(seeds)}")
+    experiment, document = load_experiment(find_experiment(name), assignments)
+    catalogue = Catalogue.load()
+    data = experiment.data
+    if data_root is not None:
+        data = data.model_copy(update={"root": str(data_root)})
+    try:
+        info, data = describe(data, download)
+        experiment = experiment.model_copy(update={"data": data})
+        study = resolve(experiment, document, catalogue, info)
+        check(study)
+        if local:
+            require_local(study.experiment.resources, study.experiment.recipe.precision)
+    except HarnessError as error:
+        raise _located(error, document) from error
+    return study
+
+
+def _located(error: HarnessError, document: Any) -> HarnessError:
+    """Name the file and line where an error so far names only a field of the experiment."""
+    if document.file in error.where or error.where.startswith("--set"):
+        return error
+    places = error.where.split(", ")
+    field = tuple(places[-1].split("."))
+    if field in document.lines or field[0] in ("data", "recipe", "resources", "contrasts", "seeds"):
+        where = ", ".join([document.where(field), *places[:-1]])
+        return HarnessError(error.what, where=where, remedy=error.remedy)
+    return error
+
+
+def parse_seeds(text: str) -> list[int]:
+    """``10,11`` and ranges such as ``10-17``, also mixed.
+
+    Raises:
+        HarnessError: It is neither.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        # Ten digits hold every seed; int() takes no thousands of them.
+        if any(not (end.isdecimal() and len(end) <= 10) for end in ([first, last] if dash else [first])):
+            raise HarnessError(f"'{part[:60]}' is no seed", where="--seeds", remedy="Write 10,11,12 or 10-17.")
+        span = range(int(first), int(last or first) + 1)
+        if not span or len(seeds) + len(span) > MOST_SEEDS:
+            raise HarnessError(
+                f"'{part}' holds {len(span):,} seeds", where="--seeds", remedy=f"Give 1 to {MOST_SEEDS:,} in all."
+            )
+        seeds += span
+    return seeds

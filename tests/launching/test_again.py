@@ -1,0 +1,131 @@
+"""A trial trained again: the same bit for bit, or the record stays as it was. Real trials, real stores."""
+
+from dataclasses import replace
+
+import pytest
+from launching.at_hand import QUIET, files, states, untimed
+
+from harness.errors import HarnessError
+from harness.launching.again import Inline, difference
+from harness.tracking.history import newest_journal
+from harness.verbs import run
+from harness.verbs.again import rerun
+from harness.verbs.trials import find, gc, trials_of
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
+
+
+def test_a_rerun_gives_the_same_and_says_so(one, here):
+    run(one, here, QUIET)
+    before, trial = untimed(here), one.trials[1]
+    done = rerun(trial.id, here, QUIET, Inline())
+    assert difference(done.before, done.now) == ""
+    assert done.now.epochs[-1].at > done.before.epochs[-1].at
+    assert untimed(here).equals(before)
+    assert set(states(here).values()) == {"recorded"}
+    assert newest_journal(here.folder / trial.id, trial.id) == done.now
+    assert newest_journal(here.folder / f"{trial.id}.superseded-1", trial.id) == done.before
+    assert not (here.folder / f"{trial.id}.again").names()
+    (old,) = trials_of(["quick"], here)[0].aside_of("quick")
+    assert (old.state, old.why.reason) == ("superseded", "trained again by harness rerun")
+    assert run(one, here, QUIET).trained == 0
+    # Also of one whose checkpoint has no tensors any more, and on Ray.
+    gc((), here)
+    again = rerun(trial.id, replace(here, launcher="inline" if here.tracking_uri else "ray"), QUIET)
+    assert difference(again.before, again.now) == "" and again.before == done.now
+
+
+def test_a_rerun_that_fails_leaves_the_record_as_it_is(one, here, monkeypatch, failing):
+    run(one, here, QUIET)
+    before, results, trial = files(here.home), untimed(here), one.trials[2]
+    inline = Inline()
+    with monkeypatch.context() as patched:
+        failing(patched, 8)
+        done = rerun(trial.id, here, QUIET, inline)
+    assert done.now is None and done.outcome.failed
+    assert "out of [bold]luck" in done.trace
+    # What a debugger opens at.
+    frames = []
+    trace = inline.error.__traceback__
+    while trace is not None:
+        frames.append(trace.tb_frame.f_code.co_name)
+        trace = trace.tb_next
+    assert frames[0] == "attempt" and frames[-1] == "forward"
+    assert {path: content for path, content in files(here.home).items() if ".again" not in str(path)} == before
+    assert untimed(here).equals(results)
+    assert set(states(here).values()) == {"recorded"}
+    assert difference(*(lambda d: (d.before, d.now))(rerun(trial.id, here, QUIET, Inline()))) == ""
+
+
+def test_a_rerun_that_is_stopped_goes_on_where_it_was(one, here):
+    run(one, here, QUIET)
+    before, trial = files(here.home), one.trials[3]
+
+    class Stopping(Inline):
+        def __call__(self, jobs, concurrency, report, stop):
+            def once(progress):
+                report(progress)
+                stop.ask("a test")
+
+            super().__call__(jobs, concurrency, once, stop)
+
+    done = rerun(trial.id, here, QUIET, Stopping())
+    assert (done.now, len(done.outcome.stopped)) == (None, 1)
+    known, _ = find(trial.id, here)
+    assert (known.state, known.again.last_epoch) == ("recorded", 1)
+    (left,) = [tidied for tidied in gc([], here, dry_run=True).folders["quick"] if tidied.left]
+    assert left.folder == f"{trial.id}.again" and f"harness rerun {trial.id}" in left.left
+    assert {path: content for path, content in files(here.home).items() if ".again" not in str(path)} == before
+    done = rerun(trial.id, here, QUIET, Inline())
+    assert difference(done.before, done.now) == ""
+    assert [a.ended for a in find(trial.id, here)[0].attempts] == ["stopped", "finished"]
+
+
+def test_a_rerun_that_was_cut_off_between_training_and_taking_its_place(one, here, monkeypatch):
+    run(one, here, QUIET)
+    trial = one.trials[0]
+
+    class Cut(BaseException):
+        pass
+
+    def cut(*_):
+        raise Cut
+
+    with monkeypatch.context() as patched, pytest.raises(Cut):
+        patched.setattr("harness.launching.again.bring_home", cut)
+        rerun(trial.id, here, QUIET, Inline())
+    known, _ = find(trial.id, here)
+    assert (known.state, len(known.aside)) == ("new", 1)
+    assert newest_journal(here.folder / f"{trial.id}.superseded-1", trial.id).done
+    rerun(trial.id, here, QUIET, Inline())
+    assert states(here)[trial.id] == "recorded"
+
+
+def test_what_differs_is_named(one, here):
+    run(one, here, QUIET)
+    history = newest_journal(here.folder / one.trials[0].id, one.trials[0].id)
+    last = history.epochs[-1]
+    metrics = {**last.metrics, "test/error": 1.0, "time/train_s": 99.0}
+    other = history.model_copy(update={"epochs": (*history.epochs[:-1], last.model_copy(update={"metrics": metrics}))})
+    assert difference(history, other) == f"epoch 2: test/error was {last.metrics['test/error']!r}, is 1.0"
+    shorter = history.model_copy(update={"epochs": history.epochs[:-1]})
+    assert difference(history, shorter) == "epoch 2 was measured before alone"
+
+
+def test_a_rerun_needs_the_data_as_it_was(quick_study, image_folder, here, tmp_path):
+    root = image_folder()
+    data = {"name": "imagefolder", "root": str(root), "image_size": 8}
+    study = quick_study(data=data, recipe={"epochs": 1, "batch": 16, "lr": 0.05}, seeds=[100], contrasts=None)
+    run(study, here, QUIET)
+    trial = study.trials[0].id
+    moved = root.rename(tmp_path / "moved")
+    with pytest.raises(HarnessError):
+        rerun(trial, here, QUIET, Inline())
+    done = rerun(trial, here, QUIET, Inline(), data_root=moved)
+    assert difference(done.before, done.now) == ""
+    next(moved.rglob("*.png")).unlink()
+    with pytest.raises(HarnessError, match="fingerprint"):
+        rerun(trial, here, QUIET, Inline(), data_root=moved)
+    assert find(trial, here)[0].state == "recorded"
