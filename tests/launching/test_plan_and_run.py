@@ -147,7 +147,7 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(quick_study, settings):
 def test_checkpoints_that_were_left_in_another_place_are_named(quick_study, settings, tmp_path, monkeypatch, failing):
     study, here = quick_study(execution={"checkpoint_seconds": 0}, seeds=[100]), settings()
     with monkeypatch.context() as patched:
-        failing(patched, 30)
+        failing(patched, 20)
         assert run(study, here, QUIET).failed
     begun = [p.trial.id for p in plan(study, here).trials if p.state == "started"]
     moved = replace(here, storage=str(tmp_path / "other"))
