@@ -12,6 +12,7 @@ from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
 from harness.specs import Degradation, Difference, Study, Trial, Variant
 from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
+from harness.specs.expansion import require_input
 from harness.specs.identity import digest
 from harness.storage import Folder
 from harness.tracking import Record
@@ -113,6 +114,7 @@ def check(study: Study) -> None:
 def _require_feasible(study: Study) -> None:
     """Refuse networks that no machine holds, and trials that nobody waits for, before anything is allocated."""
     for variant in study.variants:
+        require_input(variant, study.data.size)
         params, seed = _costs(variant, study.data.size)[0], study.experiment.seeds[0]
         if params > MOST_PARAMS:
             raise HarnessError(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import singledispatch
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.specs.layers import Conv, Layer, Linear, MaxPool, Norm, Pad
+from harness.specs import Variant
+from harness.specs.layers import Act, Conv, Layer, Linear, MaxPool, Norm, Pad, Scale, SqueezeExcite
 
 
 def activation(name: str) -> nn.Module:
@@ -27,38 +29,87 @@ class PadShortcut(nn.Module):
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.channels_added))
 
 
+class SqueezeExciteBlock(nn.Module):
+    """Each channel times a weight in (0, 1) that depends on all channels' averages (Hu et al. 2018, eq. 2 to 4)."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same shape."""
+        weights = torch.sigmoid(self.fc2(F.relu(self.fc1(x.mean((2, 3))))))
+        return x * weights[:, :, None, None]
+
+
+class BranchScale(nn.Module):
+    """A learnable factor (Bachlechner et al. 2020, eq. 1)."""
+
+    def __init__(self, initial: float) -> None:
+        super().__init__()
+        self.initial = initial
+        self.factor = nn.Parameter(torch.tensor(initial))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape -> the same."""
+        return x * self.factor
+
+
 def group_count(channels: int) -> int:
     """Groups of a GroupNorm: the most that divide ``channels``, up to 32 and with at least 4 channels each."""
     return max((n for n in range(1, 33) if channels % n == 0 and channels // n >= 4), default=1)
 
 
 @singledispatch
-def module(layer: Layer, norm: str) -> nn.Module:
-    """The torch module that computes ``layer``; ``norm`` is ``batch`` or ``group``."""
+def module(layer: Layer, variant: Variant) -> nn.Module:
+    """The torch module that computes ``layer`` in a network of that variant."""
     raise TypeError(f"no module for {type(layer).__name__}: register one in harness/models/modules.py")
 
 
 @module.register
-def _conv(layer: Conv, norm: str) -> nn.Module:
-    return nn.Conv2d(layer.input[0], layer.channels, layer.kernel, layer.stride, padding=layer.kernel // 2, bias=False)
+def _conv(layer: Conv, variant: Variant) -> nn.Module:
+    return nn.Conv2d(
+        layer.input[0],
+        layer.channels,
+        layer.kernel,
+        layer.stride,
+        padding=layer.kernel // 2,
+        groups=layer.groups,
+        bias=False,
+    )
 
 
 @module.register
-def _norm(layer: Norm, norm: str) -> nn.Module:
+def _norm(layer: Norm, variant: Variant) -> nn.Module:
     channels = layer.input[0]
-    return nn.BatchNorm2d(channels) if norm == "batch" else nn.GroupNorm(group_count(channels), channels)
+    return nn.BatchNorm2d(channels) if variant.norm == "batch" else nn.GroupNorm(group_count(channels), channels)
 
 
 @module.register
-def _max_pool(layer: MaxPool, norm: str) -> nn.Module:
+def _act(layer: Act, variant: Variant) -> nn.Module:
+    return activation(variant.activation)
+
+
+@module.register
+def _max_pool(layer: MaxPool, variant: Variant) -> nn.Module:
     return nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
 
 
 @module.register
-def _pad(layer: Pad, norm: str) -> nn.Module:
+def _pad(layer: Pad, variant: Variant) -> nn.Module:
     return PadShortcut(layer.channels - layer.input[0], layer.stride)
 
 
 @module.register
-def _linear(layer: Linear, norm: str) -> nn.Module:
+def _squeeze_excite(layer: SqueezeExcite, variant: Variant) -> nn.Module:
+    return SqueezeExciteBlock(layer.input[0], layer.hidden)
+
+
+@module.register
+def _scale(layer: Scale, variant: Variant) -> nn.Module:
+    return BranchScale(layer.initial)
+
+
+@module.register
+def _linear(layer: Linear, variant: Variant) -> nn.Module:
     return nn.Linear(layer.input[0], layer.classes)

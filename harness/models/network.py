@@ -6,77 +6,118 @@ its ResNet state dicts load strictly.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
-from harness.models.modules import activation, module
+from harness.models.modules import BranchScale, module
 from harness.specs import LayerPlan, Variant
+from harness.specs.expansion import Block
+from harness.specs.layers import Layer, Norm
 from harness.specs.streams import stream_seed
-from harness.specs.variant import Block
+
+
+def _add(parent: nn.Module, layers: Iterable[Layer], variant: Variant) -> list[str]:
+    """Make the layers children of ``parent``, under the last part of their names; these names."""
+    names = []
+    for layer in layers:
+        name = layer.name.rpartition(".")[2]
+        parent.add_module(name, module(layer, variant))
+        names.append(name)
+    return names
 
 
 class ResidualBlock(nn.Module):
-    """Convolution, norm, activation in a row; the shortcut is added before the last activation.
+    """``after(main(x) + shortcut(x))``, all as the plan lists it; He et al. 2015, eq. 1 and 2.
 
-    He et al. 2015, eq. 1 and 2. In a plain network ``plan.shortcut`` is None and nothing is added.
+    In a plain network ``plan.shortcut`` is None and nothing is added.
     """
 
     downsample: nn.Module | None
 
     def __init__(self, plan: Block, variant: Variant) -> None:
         super().__init__()
-        self.convs = len(plan.main)
+        self.before, self.main, self.after = (
+            _add(self, layers, variant) for layers in (plan.before, plan.main, plan.after)
+        )
         self.residual = plan.shortcut is not None
-        for number, (conv, norm) in enumerate(plan.main, start=1):
-            self.add_module(f"conv{number}", module(conv, variant.norm))
-            self.add_module(f"bn{number}", module(norm, variant.norm))
-        self.act = activation(variant.activation)
         self.downsample = None
         if plan.shortcut:
-            self.downsample = nn.Sequential(*(module(layer, variant.norm) for layer in plan.shortcut))
+            self.downsample = nn.Sequential(*(module(layer, variant) for layer in plan.shortcut))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the shape that the plan gives the block's output."""
+    def forward(self, x: Tensor, kept: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) -> the shape that the plan gives the block's output.
+
+        Args:
+            kept: Factor on each image's main path, (N,): 0 where it skips the block.
+        """
+        for name in self.before:
+            x = getattr(self, name)(x)
         out = x
-        for number in range(1, self.convs + 1):
-            out = getattr(self, f"bn{number}")(getattr(self, f"conv{number}")(out))
-            if number < self.convs:
-                out = self.act(out)
+        for name in self.main:
+            out = getattr(self, name)(out)
+        if kept is not None:
+            out = out * kept[:, None, None, None]
         if self.residual:
             out = out + (x if self.downsample is None else self.downsample(x))
-        return self.act(out)
+        for name in self.after:
+            out = getattr(self, name)(out)
+        return out
 
 
 class Network(nn.Module):
-    """Stem, stages of blocks, global average pooling, classifier: all as the plan lists them."""
+    """Stem, stages of blocks, global average pooling, classifier: all as the plan lists them.
+
+    Attributes:
+        initial: Of each norm's scale, by its name.
+        draws: Where stochastic depth takes its random numbers from; None: torch's default generator.
+    """
 
     def __init__(self, plan: LayerPlan) -> None:
         super().__init__()
         variant = plan.variant
-        self.stem = [layer.name for layer in plan.stem]
-        for layer in plan.stem:
-            self.add_module(layer.name, module(layer, variant.norm))
-        self.act = activation(variant.activation)
+        self.stem = _add(self, plan.stem, variant)
         self.stages = [f"layer{number}" for number in range(1, len(plan.stages) + 1)]
         for name, stage in zip(self.stages, plan.stages, strict=True):
             self.add_module(name, nn.Sequential(*(ResidualBlock(block, variant) for block in stage)))
-        self.fc = module(plan.head, variant.norm)
+        self.tail = _add(self, plan.tail, variant)
+        self.fc = module(plan.head, variant)
+        survival = [block.survival for stage in plan.stages for block in stage]
+        self.survival = survival if variant.stochastic_depth else None
+        self.draws: torch.Generator | None = None
+        self.initial = {layer.name: layer.initial for layer in plan.layers() if isinstance(layer, Norm)}
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) images -> (N, classes) logits."""
+        kept = self._kept(len(x), x) if self.training and self.survival is not None else None
         for name in self.stem:
             x = getattr(self, name)(x)
-            if name == "bn1":
-                x = self.act(x)
+        number = 0
         for name in self.stages:
+            for block in getattr(self, name):
+                x = block(x, None if kept is None else kept[number])
+                number += 1
+        for name in self.tail:
             x = getattr(self, name)(x)
         logits: Tensor = self.fc(x.mean((2, 3)))
         return logits
 
+    @torch.compiler.disable
+    def _kept(self, images: int, like: Tensor) -> Tensor:
+        """(blocks, images): 1/p where an image takes a block's main path, which it does with probability p, else 0.
+
+        Drawn on the CPU: the same on every device.
+        """
+        assert self.survival is not None
+        survival = torch.tensor(self.survival)[:, None]
+        taken = torch.rand(len(self.survival), images, generator=self.draws) < survival
+        return (taken / survival).to(like.device, like.dtype)
+
 
 @torch.no_grad()
 def initialise(network: Network, seed: int) -> None:
-    """He initialisation with fan-out for convolutions, 1 and 0 for norms, torch's default for the classifier.
+    """He initialisation with fan-out for convolutions, 1 and 0 for norms, torch's default for linear layers.
 
     He et al. 2015 (arXiv 1502.01852), as torchvision's ResNets. Each parameter draws from a stream of its own,
     named after it: the layers that twins share start from the same values.
@@ -92,10 +133,12 @@ def initialise(network: Network, seed: int) -> None:
             for parameter in (layer.weight, layer.bias):
                 parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator))
         elif isinstance(layer, nn.BatchNorm2d | nn.GroupNorm):
-            layer.weight.fill_(1)
+            layer.weight.fill_(network.initial[name])
             layer.bias.zero_()
             if isinstance(layer, nn.BatchNorm2d):
                 layer.reset_running_stats()
+        elif isinstance(layer, BranchScale):
+            layer.factor.fill_(layer.initial)
 
 
 def build(variant: Variant, seed: int | None = None, device: torch.device | str = "cpu") -> Network:

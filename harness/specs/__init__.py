@@ -1,10 +1,11 @@
 """Frozen specs, their YAML files, their identity, and the layer plan. No torch, ray or mlflow here."""
 
 from harness.specs.catalogue import Catalogue, find_experiment, load_experiment, resolve
+from harness.specs.expansion import LayerPlan
 from harness.specs.experiment import Contrast, DataInfo, Degradation, Difference, Experiment, Study
 from harness.specs.recipe import DataSpec, Execution, Recipe, Resources
 from harness.specs.trial import Trial
-from harness.specs.variant import LayerPlan, Variant
+from harness.specs.variant import Variant
 
 __all__ = [
     "Catalogue",

@@ -15,7 +15,7 @@ from harness.specs.experiment import MOST_TRIALS, Choice, DataInfo, Difference, 
 from harness.specs.identity import Spec, digest
 from harness.specs.loading import Document, read, validate
 from harness.specs.shortcuts import SHORTCUTS
-from harness.specs.variant import Variant
+from harness.specs.variant import NEEDS_SHORTCUT, Variant
 from harness.text import Line, PerhapsWord, Prose, Word
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -80,6 +80,17 @@ class Family(Spec):
     def member_prefix(self) -> str:
         """Prefix of the members' names."""
         return self.prefix or self.family
+
+    def twin_name(self, name: str) -> str:
+        """What the twin of the member ``name`` is called."""
+        return self.twin.prefix + name.removeprefix(self.member_prefix)
+
+    def has_twin(self, fields: dict[str, Any]) -> bool:
+        """Whether the member with ``fields`` means something without its shortcut."""
+        merged = {**self.base, **fields}
+        return SHORTCUTS[self.twin.shortcut] is not None or not NEEDS_SHORTCUT.keys() & {
+            field for field, value in merged.items() if value
+        }
 
     def variant(self, fields: dict[str, Any], name: str, location: tuple[str | int, ...] = ()) -> Variant:
         """The base with ``fields`` changed; ``depth`` among them becomes blocks by the family's rule."""
@@ -159,12 +170,13 @@ class Catalogue:
         return cls(load_family(path) for shelf in shelves("variants") for path in sorted(shelf.glob("*.yaml")))
 
     def members(self) -> Iterator[Variant]:
-        """Every named member, each followed by its plain twin."""
+        """Every named member, each followed by its twin where it has one."""
         for family in self.families.values():
             for name, fields in family.members.items():
                 yield family.variant(fields, name, ("members", name))
-                twin = family.twin.prefix + name.removeprefix(family.member_prefix)
-                yield family.variant({**fields, "shortcut": family.twin.shortcut}, twin, ("twin",))
+                if family.has_twin(fields):
+                    twin = family.twin_name(name)
+                    yield family.variant({**fields, "shortcut": family.twin.shortcut}, twin, ("twin",))
 
     def get(self, name: str) -> Variant:
         """A variant by name: a member, a family's prefix with a depth, or the twin of either.
@@ -234,7 +246,7 @@ class Catalogue:
                 fields, name = family.of_depth(depth, choice.block)
                 base = family.variant({**fields, "shortcut": shortcut}, name)
                 if shortcut == family.twin.shortcut:
-                    name = family.twin.prefix + name.removeprefix(family.member_prefix)
+                    name = family.twin_name(name)
                 elif shortcut != usual:
                     name += f"-{shortcut}"
                 found.append(changed(base, name))

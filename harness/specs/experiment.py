@@ -15,7 +15,7 @@ from harness.errors import HarnessError, nearest
 from harness.specs.identity import Spec, canonical
 from harness.specs.recipe import DataSpec, Execution, Positive, Recipe, Resources
 from harness.specs.trial import Seed, Trial
-from harness.specs.variant import Variant
+from harness.specs.variant import NEEDS_SHORTCUT, Variant
 from harness.text import Label, Line, Prose
 
 DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))}
@@ -116,8 +116,10 @@ class Degradation(Spec):
                     )
                 found[f"{kind}_{role}"] = names[0]
         compared = [v for v in variants if v.name in found.values()]
-        for field in ("block", "widths", "stem", "norm", "activation"):
-            if len({getattr(v, field) for v in compared}) > 1:
+        residual = [v for v in compared if not v.plain]
+        for field in Variant.model_fields.keys() - {*Variant.labels, "blocks", "shortcut"}:
+            among = residual if field in NEEDS_SHORTCUT else compared
+            if len({getattr(v, field) for v in among}) > 1:
                 raise HarnessError(
                     f"the degradation contrast compares networks that differ in {field}, not in depth alone",
                     where="contrasts",

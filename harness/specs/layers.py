@@ -43,11 +43,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class Conv(Layer):
-    """A square convolution without bias, padded by half its kernel."""
+    """A square convolution without bias, padded by half its kernel; in ``groups`` that do not see each other."""
 
     channels: int
     kernel: int
     stride: int = 1
+    groups: int = 1
 
     @property
     def output(self) -> Shape:
@@ -55,7 +56,7 @@ class Conv(Layer):
 
     @property
     def params(self) -> int:
-        return self.channels * self.input[0] * self.kernel**2
+        return self.channels * (self.input[0] // self.groups) * self.kernel**2
 
     @property
     def macs(self) -> int:
@@ -64,11 +65,18 @@ class Conv(Layer):
 
 @dataclass(frozen=True)
 class Norm(Layer):
-    """A normalisation with scale and shift per channel."""
+    """A normalisation with scale and shift per channel; ``initial`` is the scale's first value."""
+
+    initial: float = 1.0
 
     @property
     def params(self) -> int:
         return 2 * self.input[0]
+
+
+@dataclass(frozen=True)
+class Act(Layer):
+    """The variant's activation."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,41 @@ class Pad(Layer):
     @property
     def output(self) -> Shape:
         return self.channels, *_strided(self.input, 1, self.stride)
+
+
+@dataclass(frozen=True)
+class SqueezeExcite(Layer):
+    """Channels weighted by two linear layers on their global averages (Hu et al. 2018, arXiv 1709.01507)."""
+
+    reduction: int
+
+    @property
+    def hidden(self) -> int:
+        """Units between the two linear layers."""
+        return max(self.input[0] // self.reduction, 1)
+
+    @property
+    def params(self) -> int:
+        return 2 * self.hidden * self.input[0] + self.hidden + self.input[0]
+
+    @property
+    def macs(self) -> int:
+        return 2 * self.hidden * self.input[0]
+
+    @property
+    def activations(self) -> int:
+        return self.hidden + self.input[0]
+
+
+@dataclass(frozen=True)
+class Scale(Layer):
+    """One learnable factor for the whole residual branch (Bachlechner et al. 2020, arXiv 2003.04887)."""
+
+    initial: float
+
+    @property
+    def params(self) -> int:
+        return 1
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,21 @@ def projection(name: str, shape: Shape, channels: int, stride: int) -> tuple[Lay
     """Option B of He et al. 2015, section 3.3: a 1x1 convolution with norm where the shape changes."""
     if stride == 1 and shape[0] == channels:
         return ()
+    return projection_everywhere(name, shape, channels, stride)
+
+
+def projection_everywhere(name: str, shape: Shape, channels: int, stride: int) -> tuple[Layer, ...]:
+    """Option C of He et al. 2015, section 3.3: a 1x1 convolution with norm beside every block."""
     conv = Conv(f"{name}.0", shape, channels=channels, kernel=1, stride=stride)
     return conv, Norm(f"{name}.1", conv.output)
 
 
-SHORTCUTS: dict[str, Planner | None] = {"identity": identity, "projection": projection, "none": None}
+SHORTCUTS: dict[str, Planner | None] = {
+    "identity": identity,
+    "projection": projection,
+    "projection-everywhere": projection_everywhere,
+    "none": None,
+}
 """Shortcut types by name; ``none`` makes the plain twin: nothing is added to the block's output."""
+OPTIONS = {"A": "identity", "B": "projection", "C": "projection-everywhere"}
+"""The names of He et al. 2015, which a file may use too."""

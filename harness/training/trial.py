@@ -16,6 +16,7 @@ from harness.data.batches import Batches, load
 from harness.data.info import steps_per_epoch
 from harness.models import build
 from harness.specs import Execution, Resources, Trial
+from harness.specs.streams import stream_seed
 from harness.training.clocks import Clocks
 from harness.training.device import choose_device, configure, describe_device
 from harness.training.diagnostics import GradientNorms
@@ -147,7 +148,10 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.optimiser.zero_grad(set_to_none=True)
-        for part, targets in micro_batches(images, labels, self.recipe.micro_batch):
+        for number, (part, targets) in enumerate(micro_batches(images, labels, self.recipe.micro_batch)):
+            if self.trial.variant.stochastic_depth:
+                stream = stream_seed(self.trial.seed, "stochastic depth", step, number)
+                self.network.draws = torch.Generator().manual_seed(stream)
             with self._autocast():
                 logits = self.model(part)
                 loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)

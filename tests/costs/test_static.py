@@ -19,6 +19,29 @@ def test_plan_fvcore_and_torch_agree_as_integers(catalogue, name):
     assert counted.flops == 2 * counted.macs
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"preactivation": True, "shortcut": "projection"},
+        {"block": "bottleneck", "groups": 4, "group_width": 2, "stride_on": "1x1"},
+        {"se_reduction": 4, "widening": 1.5, "shortcut": "projection-everywhere"},
+        {"stochastic_depth": 0.5, "residual_scale": 0.0, "norm": "group"},
+    ],
+)
+def test_every_field_is_counted_alike(fields):
+    base = {"stem": "conv3x3", "block": "basic", "blocks": [1, 2], "widths": [8, 16], "shortcut": "identity"}
+    count(Variant(**{**base, **fields}), (17, 13))
+
+
+@pytest.mark.slow
+def test_the_counters_agree_on_the_whole_catalogue(catalogue):
+    """At a small size where a large one would only take longer: the same layers."""
+    for variant in catalogue.members():
+        side = min(catalogue.family(variant.family).input_size, 64)
+        counted, planned = count(variant, (side, side)), static_costs(variant, (side, side))
+        assert (counted.params, counted.macs) == (planned.params, planned.macs), variant.name
+
+
 def test_odd_sizes_agree_too(catalogue):
     count(catalogue.get("resnet18"), (45, 37))
 

@@ -14,7 +14,7 @@ from harness.launching import job as jobs
 from harness.launching.attempts import MOST_DEATHS, Attempt, attempts
 from harness.launching.job import Job, attempt
 from harness.processes import Process, _born
-from harness.specs import Execution, Recipe, Resources
+from harness.specs import Execution, Recipe, Resources, Variant
 from harness.storage import Checkpoint, Folder, checkpoints
 from harness.tracking.history import MEMBER, newest_journal
 
@@ -28,6 +28,7 @@ FEATURES = {
     "adamw, clipping, smoothing": {"optimiser": "adamw", "lr": 0.01, "clip_grad_norm": 0.5, "label_smoothing": 0.1},
     "micro-batches": {"micro_batch": 16},
     "nesterov": {"nesterov": True},
+    "stochastic depth": {"micro_batch": 16, "variant": {"stochastic_depth": 0.5}},
 }
 
 
@@ -43,7 +44,9 @@ def job(quick_study, tmp_path):
     def make(recipe=None, execution=EVERY_STEP, launch="one", folder=None, data=None):
         study = quick_study()
         trial = study.trials[4]
-        trial = trial.model_copy(update={"recipe": Recipe(**{**trial.recipe.model_dump(), **(recipe or {})})})
+        fields = {**trial.recipe.model_dump(), **(recipe or {})}
+        variant = Variant(**{**trial.variant.model_dump(), **fields.pop("variant", {})})
+        trial = trial.model_copy(update={"recipe": Recipe(**fields), "variant": variant})
         folder = folder or Folder.at(tmp_path / f"job-{next(count)}" / trial.id)
         return Job(trial, Execution(**execution), Resources(), folder, "", "", launch, False, (8, 8), "")
 

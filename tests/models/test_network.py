@@ -3,15 +3,19 @@
 import pytest
 import torch
 import torchvision
+from pydantic import ValidationError
 
 from harness.models import build
-from harness.models.modules import PadShortcut, group_count
+from harness.models.modules import PadShortcut, SqueezeExciteBlock, group_count
 from harness.models.network import initialise
 from harness.specs import Variant
 from harness.specs.shortcuts import SHORTCUTS
+from harness.specs.variant import NEEDS_SHORTCUT
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "resnet34", "resnet50", "resnet101", "wide_resnet50_2", "resnext50_32x4d"]
+)
 def test_torchvision_s_weights_give_torchvision_s_logits(catalogue, name):
     theirs = getattr(torchvision.models, name)(weights=None).double().eval()
     ours = build(catalogue.get(name)).double().eval()
@@ -43,6 +47,97 @@ def test_every_shortcut_trains(shortcut, block, norm):
     assert logits.shape == (3, 5)
     logits.sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
+
+
+FEATURES = {
+    "preactivation": {"preactivation": True},
+    "widening": {"widening": 1.5},
+    "squeeze-and-excitation": {"se_reduction": 2},
+    "groups": {"block": "bottleneck", "groups": 2, "group_width": 3},
+    "stride on the 1x1": {"block": "bottleneck", "stride_on": "1x1"},
+    "zero-initialised": {"zero_init_last": True},
+    "stochastic depth": {"stochastic_depth": 0.5},
+    "rezero": {"residual_scale": 0.0},
+    "all together": {
+        "block": "bottleneck", "preactivation": True, "widening": 1.5, "se_reduction": 2, "groups": 2,
+        "group_width": 3, "stochastic_depth": 0.5, "residual_scale": 0.1,
+    },
+}  # fmt: skip
+
+
+def _featured(feature, shortcut):
+    fields = {"stem": "conv3x3", "block": "basic", "blocks": [2, 2], "widths": [8, 16], "classes": 5}
+    return Variant(**{**fields, **FEATURES[feature], "shortcut": shortcut})
+
+
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
+@pytest.mark.parametrize("feature", FEATURES)
+def test_every_feature_trains(feature, shortcut):
+    """Also without a shortcut, unless that is refused; a step moves every parameter that has a gradient."""
+    if shortcut == "none" and FEATURES[feature].keys() & NEEDS_SHORTCUT.keys():
+        with pytest.raises(ValidationError, match="goes with a shortcut"):
+            _featured(feature, shortcut)
+        return
+    variant = _featured(feature, shortcut)
+    network = build(variant, seed=0).train()
+    assert sum(p.numel() for p in network.parameters()) == variant.plan(8).params
+    logits = network(torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(1)))
+    assert logits.shape == (16, 5)
+    logits.square().sum().backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("fields", [{"zero_init_last": True}, {"residual_scale": 0.0}])
+def test_a_block_that_starts_at_zero_is_the_identity(fields):
+    variant = Variant(stem="conv3x3", block="basic", blocks=[2], widths=[4], shortcut="identity", **fields)
+    block = build(variant, seed=0).layer1[1]
+    features = torch.rand(2, 4, 8, 8)
+    assert torch.equal(block(features), features)
+
+
+def test_an_image_skips_a_block_whole_or_takes_it_scaled():
+    variant = _featured("stochastic depth", "identity")
+    network = build(variant, seed=0).train()
+    network.draws = torch.Generator().manual_seed(3)
+    kept = network._kept(4000, torch.zeros(1))
+    survival = torch.tensor([0.875, 0.75, 0.625, 0.5])
+    assert all(set(row.tolist()) == {0.0, float(1 / p)} for row, p in zip(kept, survival, strict=True))
+    assert torch.allclose(kept.mean(1), torch.ones(4), atol=0.05)
+    block = network.layer1[1].eval()
+    features = torch.rand(2, 8, 8, 8)
+    out = block(features, torch.tensor([0.0, 1.0]))
+    assert torch.equal(out[0], features[0]) and torch.equal(out[1], block(features)[1])
+
+
+def test_stochastic_depth_is_off_in_evaluation_and_drawn_from_its_stream():
+    network = build(_featured("stochastic depth", "identity"), seed=0)
+    images = torch.rand(8, 3, 8, 8)
+    assert torch.equal(network.eval()(images), network(images))
+    network.train()
+    outputs = []
+    for seed in (1, 1, 2):
+        network.draws = torch.Generator().manual_seed(seed)
+        outputs.append(network(images))
+    assert torch.equal(outputs[0], outputs[1]) and not torch.equal(outputs[0], outputs[2])
+
+
+def test_squeeze_and_excitation_weighs_channels():
+    features = torch.rand(2, 8, 4, 4)
+    block = SqueezeExciteBlock(8, 2)
+    for parameter in block.parameters():
+        torch.nn.init.zeros_(parameter)
+    assert torch.equal(block(features), features / 2)
+
+
+def test_a_thousand_layers_take_a_training_step():
+    variant = Variant(stem="conv3x3", block="basic", blocks=[200] * 3, widths=[4, 8, 16], shortcut="identity")
+    assert variant.depth == 1202
+    network = build(variant, seed=0)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
+    loss = torch.nn.functional.cross_entropy(network(torch.rand(2, 3, 8, 8)), torch.tensor([0, 1]))
+    loss.backward()
+    optimiser.step()
+    assert torch.isfinite(loss)
 
 
 def test_option_a_subsamples_and_pads_with_zeros():

@@ -165,14 +165,23 @@ CHANGES = maybe(
     activation=st.sampled_from(["relu", "gelu", "silu"]),
     stem=st.sampled_from(["conv3x3", "imagenet"]),
     block=st.sampled_from(["basic", "bottleneck"]),
-    shortcut=st.sampled_from(["none", "identity", "projection"]),
+    shortcut=st.sampled_from(["none", "identity", "projection", "projection-everywhere", "A"]),
+    stride_on=st.sampled_from(["3x3", "1x1"]),
+    preactivation=st.booleans(),
+    zero_init_last=st.booleans(),
+    widening=st.sampled_from([1.0, 0.01, 1.5, 100.0, 0.0]),
+    groups=st.sampled_from([1, 2, 3, 4096]),
+    group_width=st.sampled_from([None, 1, 4, 65536]),
+    se_reduction=st.sampled_from([None, 1, 16, 4096]),
+    stochastic_depth=st.sampled_from([0.0, 0.5, 0.999, 1.0]),
+    residual_scale=st.sampled_from([None, 0.0, 1.0, 2.0]),
 )
 DEPTHS = st.sampled_from([8, 14, 20, 11, 18, 7, 1202, 10_000_002, 10**18, 10**4000, -4])
 CHOICES = st.one_of(
     st.sampled_from(["cifar-resnet20", "cifar-plain8", "resnet18", "plain50", "cifar-resnet11-bottleneck"]),
     st.builds(
         lambda need, more: need | more,
-        st.fixed_dictionaries({"name": st.sampled_from(["cifar-resnet20", "cifar-plain14", "resnet50"])}),
+        st.fixed_dictionaries({"name": st.sampled_from(["cifar-resnet20", "cifar-plain14", "resnet50", "wrn-16-4"])}),
         maybe(label=st.one_of(st.sampled_from(["mine", *WORDS]), st.text(max_size=30)), set=CHANGES),
     ),
     st.builds(

@@ -10,7 +10,7 @@ from torch import nn
 
 from harness.errors import HarnessError
 from harness.files import pack
-from harness.specs import Execution, Recipe, Resources, Trial
+from harness.specs import Execution, Recipe, Resources, Trial, Variant
 from harness.storage import Checkpoint, Folder, checkpoints
 from harness.training import Training
 from harness.training.checkpoint import load_state, save
@@ -33,20 +33,27 @@ def _run(trial, execution=PLAIN):
 
 @pytest.fixture
 def trial(quick_study):
-    """A trial of the quick experiment, with fields of its recipe changed."""
+    """A trial of the quick experiment, with fields of its recipe (and variant) changed."""
     trials = quick_study().trials
 
-    def make(index=4, **recipe):
+    def make(index=4, variant=None, **recipe):
         chosen = trials[index]
         fields = {**chosen.recipe.model_dump(), **recipe}
-        return chosen.model_copy(update={"recipe": Recipe(**fields)})
+        changed = Variant(**{**chosen.variant.model_dump(), **(variant or {})})
+        return chosen.model_copy(update={"recipe": Recipe(**fields), "variant": changed})
 
     return make
 
 
 @pytest.mark.parametrize(
     "recipe",
-    [{}, {"augment": "crop-flip", "crop_padding": 1}, {"optimiser": "adamw", "lr": 0.01}, {"precision": "bf16"}],
+    [
+        {},
+        {"augment": "crop-flip", "crop_padding": 1},
+        {"optimiser": "adamw", "lr": 0.01},
+        {"precision": "bf16"},
+        {"variant": {"stochastic_depth": 0.5}},
+    ],
 )
 def test_the_same_trial_twice_is_bitwise_equal(trial, recipe):
     chosen = trial(**recipe)
