@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "launching": {"specs", "models", "data", "training", "costs", "tracking"},
     "reporting": {"specs", "tracking"},
     "verbs": {"specs", "data", "launching", "tracking", "reporting"},
-    "cli": {"specs", "launching", "tracking", "reporting", "verbs", "doctor", "the package itself"},
+    "cli": {"specs", "costs", "launching", "tracking", "reporting", "verbs", "doctor", "the package itself"},
 }
 NEVER = {
     "specs": {"torch", "ray", "mlflow"},

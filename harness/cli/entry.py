@@ -26,10 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-# In the order in which the help lists them; what is added as a Typer stands after all of them.
-for group in (experiments.app, trials.app, tools.app):
+# In the order in which the help lists them.
+for group in (experiments.app, trials.app, variants.app, tools.app):
     app.registered_commands += group.registered_commands
-app.add_typer(variants.app, name="variants")
 
 
 def _version(show: bool) -> None:

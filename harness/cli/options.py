@@ -58,8 +58,31 @@ Storage = Annotated[
         metavar="PLACE",
     ),
 ]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", help="Images: 3x224x224, 224x224 or 224. Default: the family's.", metavar="CxHxW"),
+]
+VariantOverrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="Change a field: widths=[8,16,32], shortcut=none. May be repeated.", metavar="KEY=VALUE"
+    ),
+]
 HOME = Path(".depthbench")
 REPORTS = Path("reports")
+
+
+def image_shape(text: str) -> tuple[int | None, int, int]:
+    """(channels, height, width) of ``3x224x224``, ``224x224`` or ``224``; channels are None where they are not given.
+
+    Raises:
+        HarnessError: It is none of these.
+    """
+    match = re.fullmatch(r"(?:(?:(\d{1,6})x)?(\d{1,6})x)?(\d{1,6})", text)
+    sides = [int(part) for part in match.groups() if part] if match else []
+    if not all(sides) or not sides:
+        raise HarnessError(f"'{text[:60]}' is no shape of images", where="--input", remedy="Write 3x224x224 or 224.")
+    return (sides[0] if len(sides) == 3 else None), sides[-2 if len(sides) > 1 else -1], sides[-1]
 
 
 def duration(text: str) -> float:

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
 from harness.specs import Degradation, Difference, Study, Trial, Variant
-from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.specs.expansion import require_input
+from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.specs.identity import digest
 from harness.storage import Folder
 from harness.tracking import Record

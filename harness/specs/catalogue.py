@@ -171,12 +171,16 @@ class Catalogue:
 
     def members(self) -> Iterator[Variant]:
         """Every named member, each followed by its twin where it has one."""
+        return (variant for variant, _ in self.members_with_twins())
+
+    def members_with_twins(self) -> Iterator[tuple[Variant, str]]:
+        """The same, each with the name of its twin; empty where there is none."""
         for family in self.families.values():
             for name, fields in family.members.items():
-                yield family.variant(fields, name, ("members", name))
-                if family.has_twin(fields):
-                    twin = family.twin_name(name)
-                    yield family.variant({**fields, "shortcut": family.twin.shortcut}, twin, ("twin",))
+                twin = family.twin_name(name) if family.has_twin(fields) else ""
+                yield family.variant(fields, name, ("members", name)), twin
+                if twin:
+                    yield family.variant({**fields, "shortcut": family.twin.shortcut}, twin, ("twin",)), name
 
     def get(self, name: str) -> Variant:
         """A variant by name: a member, a family's prefix with a depth, or the twin of either.
@@ -199,7 +203,23 @@ class Catalogue:
         raise HarnessError(
             f"there is no variant '{name}'",
             where="variant",
-            remedy=f"{nearest(name, known)} `harness variants list` shows all.",
+            remedy=f"{nearest(name, known)} `harness variants` shows all.",
+        )
+
+    def changed(self, name: str, assignments: Sequence[str]) -> Variant:
+        """A variant by name with ``field=value`` assignments applied, as ``--set`` gives them.
+
+        Raises:
+            HarnessError: There is no such variant, or what comes out is none.
+        """
+        base = self.get(name)
+        document = Document(Path(base.name), base.model_dump(mode="json"), {})
+        for assignment in assignments:
+            document.override(assignment)
+        variant = validate(Variant, document.data, document)
+        fields = [key for key in Variant.model_fields if getattr(variant, key) != getattr(base, key)]
+        return variant.model_copy(
+            update={"name": base.name + _suffix(base, {field: getattr(variant, field) for field in fields})}
         )
 
     def family(self, name: str) -> Family:

@@ -86,6 +86,23 @@ class LayerPlan:
         """Output elements of convolutions and linear layers for one image."""
         return sum(layer.activations for layer in self.layers())
 
+    def weight_bytes(self, width: int = 4) -> int:
+        """Bytes of the parameters, at ``width`` bytes each."""
+        return width * self.params
+
+    def training_bytes(self, images: int, width: int = 4, copies: int = 3) -> int:
+        """About what a training step takes: parameters and what backward keeps, without workspaces of kernels.
+
+        Backward keeps every convolution's output, with its norm's and its activation's.
+
+        Args:
+            images: That go through the network at once.
+            width: Bytes of an activation: 4, or 2 in bf16 and fp16.
+            copies: Of the parameters, 4 bytes each: weights, gradients, and the optimiser's states (SGD with
+                momentum one, AdamW two).
+        """
+        return self.weight_bytes() * copies + 3 * width * self.activations * images
+
 
 def expand(variant: Variant, image: Shape) -> LayerPlan:
     """The layers of ``variant`` for one image of that shape."""

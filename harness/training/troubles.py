@@ -70,12 +70,7 @@ def _too_large(trial: Trial, size: tuple[int, int], error: RuntimeError) -> Harn
     )
 
 
-def estimated_memory(trial: Trial, size: tuple[int, int], images: int) -> float:
-    """Bytes that a training step takes, about: weights, gradients and momentum, and what backward keeps.
-
-    Counted from the layer plan: every convolution's output, with its BatchNorm's and activation's, in 4 or 2 bytes.
-    """
-    plan = trial.variant.plan(size)
-    states = 4 if trial.recipe.optimiser == "adamw" else 3
+def estimated_memory(trial: Trial, size: tuple[int, int], images: int) -> int:
+    """Bytes that a training step takes, about."""
     width = 2 if trial.recipe.precision in ("bf16", "fp16") else 4
-    return float(4 * plan.params * states + 3 * width * plan.activations * images)
+    return trial.variant.plan(size).training_bytes(images, width, 4 if trial.recipe.optimiser == "adamw" else 3)

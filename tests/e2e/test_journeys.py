@@ -87,11 +87,11 @@ def test_plan_starts_and_writes_nothing(harness, experiment_file, tmp_path):
 
 
 def test_commands_that_only_look(harness):
-    listed = json.loads(harness("variants", "list", "--json").stdout)
+    listed = json.loads(harness("variants", "--json").stdout)
     costs = {row["name"]: (row["parameters"], row["macs"]) for row in listed}
     assert costs["resnet50"] == (25557032, 4089184256)
     assert costs["cifar-plain1202"] == costs["cifar-resnet1202"]
-    shown = json.loads(harness("variants", "show", "plain34", "--json").stdout)
+    shown = json.loads(harness("inspect", "plain34", "--json").stdout)
     assert (shown["depth"], shown["parameters"]) == (34, 21623848)
     schema = json.loads(harness("schema").stdout)
     assert {"variants", "recipe", "seeds"} <= set(schema["required"])
