@@ -11,9 +11,16 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+import platformdirs
+
 from harness.errors import HarnessError
 
 CHECKSUMS = "sha256.json"
+
+
+def cache_dir() -> Path:
+    """The user's cache directory: data sets, fingerprints, costs of foreign networks."""
+    return Path(os.environ.get("DEPTHBENCH_CACHE", platformdirs.user_cache_dir("depthbench")))
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -166,6 +166,7 @@ def plan(
 ) -> None:
     """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing."""
     from harness import verbs
+    from harness.costs.static import static_costs
     from harness.launching.plan import STATES
     from harness.specs.experiment import SEEDS_FOR_CLAIMS
 
@@ -208,10 +209,10 @@ def plan(
     for variant in study.variants:
         mine = [p for p in planned.trials if p.trial.variant.name == variant.name]
         todo = [p for p in mine if p.state in ("new", "started")]
-        layers = variant.plan(data.size)
+        costs = static_costs(variant, data.size)
         about = str(timedelta(seconds=round(sum(p.seconds for p in todo)))) if todo else "–"
         table.add_row(
-            shown(variant.name), str(variant.depth), variant.shortcut, f"{layers.params:,}", f"{layers.macs:,}",
+            shown(variant.name), str(variant.depth), variant.shortcut, f"{costs.params:,}", f"{costs.macs:,}",
             str(len(mine)), str(len(todo)), about,
         )  # fmt: skip
     out.print(table)

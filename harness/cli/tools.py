@@ -72,8 +72,8 @@ def schema(
     Example: harness schema > experiment.schema.json, and in the YAML's first line
     # yaml-language-server: $schema=experiment.schema.json
     """
-    from harness.specs.catalogue import Family
     from harness.specs.experiment import Experiment
+    from harness.specs.families import Family
 
     model = Experiment if kind is SchemaKind.experiment else Family
     typer.echo(json.dumps(model.model_json_schema(), indent=2))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from harness.cli.options import Input, Json, VariantOverrides, image_shape, out
+from harness.cli.options import Input, Json, VariantOverrides, err, image_shape, out
+from harness.errors import HarnessError
 from harness.text import shown
 
 if TYPE_CHECKING:
     from harness.costs.breakdown import Row
-    from harness.specs import LayerPlan, Variant
+    from harness.costs.static import StaticCosts
+    from harness.specs import LayerPlan
+    from harness.specs.trial import AnyVariant
 
 app = typer.Typer()
 
@@ -29,30 +32,39 @@ def variants(
         list[str] | None, typer.Argument(help="Only names that hold one of these words.", metavar="[WORD]...")
     ] = None,
     given: Input = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="Also count networks of other libraries that were not counted yet.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """The catalogue: depth, parameters, MACs, shortcut and twin of every named variant.
 
+    The depth of a network of another library is the number of its convolutions and linear layers.
+
     Example: harness variants plain --input 3x32x32
     """
-    from harness.specs import Catalogue
+    from harness.specs import Catalogue, Foreign
+    from harness.specs.families import Family
 
     catalogue = Catalogue.load()
-    rows = []
-    for variant, twin in catalogue.members_with_twins():
+    rows: list[dict[str, Any]] = []
+    uncounted = 0
+    for variant, twin in catalogue.networks():
         if patterns and not any(word in variant.name for word in patterns):
             continue
         variant, size = fitted(variant, given, catalogue.family(variant.family).input_size)
-        layers = variant.plan(size)
+        costs = _costs(variant, size, count)
+        uncounted += costs is None
         rows.append(
             {
                 "name": variant.name,
-                "depth": variant.depth,
+                "kind": variant.kind,
+                "depth": (costs.layers if costs else None) if isinstance(variant, Foreign) else variant.depth,
                 "block": variant.block,
                 "shortcut": variant.shortcut,
                 "input": f"{variant.in_channels}x{size[0]}x{size[1]}",
-                "parameters": layers.params,
-                "macs": layers.macs,
+                "parameters": costs.params if costs else None,
+                "macs": costs.macs if costs else None,
                 "twin": twin,
             }
         )
@@ -60,7 +72,7 @@ def variants(
         typer.echo(json.dumps(rows, indent=2))
         return
     table = Table(box=None, header_style="bold")
-    for heading in ("variant", "depth", "block", "shortcut", "input", "parameters", "MACs", "twin"):
+    for heading in ("variant", "kind", "depth", "block", "shortcut", "input", "parameters", "MACs", "twin"):
         table.add_column(heading, justify="right" if heading in ("depth", "parameters", "MACs") else "left")
     for row in rows:
         table.add_row(*(f"{value:,}" if isinstance(value, int) else shown(value or "–") for value in row.values()))
@@ -68,21 +80,44 @@ def variants(
     rules = [
         f"{f.member_prefix}N with N = {rule} ({block})"
         for f in catalogue.families.values()
+        if isinstance(f, Family)
         for block, rule in f.depth.items()
     ]
     out.print(f"Also at any depth: {', '.join(rules)}. {COUNTED}")
+    if uncounted:
+        out.print(f"{uncounted} of other libraries are not counted yet: --count does it once, some seconds for each.")
 
 
-def fitted(variant: Variant, given: str | None, side: int) -> tuple[Variant, tuple[int, int]]:
+def _costs(variant: AnyVariant, size: tuple[int, int], count: bool) -> StaticCosts | None:
+    """None where a foreign network was not counted before and is not to be, or is not installed."""
+    from harness.costs.static import remembered, static_costs
+    from harness.specs import Foreign
+
+    try:
+        if isinstance(variant, Foreign):
+            variant = variant.located()
+            if not count:
+                return remembered(variant, size)
+        with out.status(f"Counting {shown(variant.name)} ..."):
+            return static_costs(variant, size)
+    except HarnessError as error:
+        if count:
+            err.print(f"{shown(variant.name)}: {shown(error.what)}", soft_wrap=True)
+        return None
+
+
+def fitted(variant: AnyVariant, given: str | None, side: int) -> tuple[AnyVariant, tuple[int, int]]:
     """The variant with the channels of ``--input``, and the images' height and width.
 
     Raises:
         HarnessError: It is no shape, or smaller than the network's total stride.
     """
+    from harness.specs import Variant
     from harness.specs.expansion import require_input
 
     channels, height, width = image_shape(given) if given is not None else (None, side, side)
-    require_input(variant, (height, width))
+    if isinstance(variant, Variant):
+        require_input(variant, (height, width))
     if channels is not None:
         variant = variant.model_copy(update={"in_channels": channels})
     return variant, (height, width)
@@ -102,65 +137,71 @@ def inspect(
     Example: harness inspect resnet50 --input 3x64x64 --set preactivation=true
     """
     from harness.costs.breakdown import by_layer, by_stage
-    from harness.specs import Catalogue
+    from harness.costs.static import static_costs
+    from harness.specs import Catalogue, Foreign
 
     catalogue = Catalogue.load()
     variant = catalogue.changed(name, overrides or ())
     variant, size = fitted(variant, given, catalogue.family(variant.family).input_size)
-    plan = variant.plan(size)
-    rows = list(by_layer(plan)) if every_layer else by_stage(plan)
+    if isinstance(variant, Foreign):
+        variant = variant.located()
+        with out.status(f"Counting {shown(variant.name)} ..."):
+            costs, rows = static_costs(variant, size), by_stage(variant, size)
+        plan, drawing = None, []
+    else:
+        plan = variant.plan(size)
+        costs = static_costs(variant, size)
+        rows = list(by_layer(plan)) if every_layer else by_stage(variant, size)
+        drawing = _drawing(plan)
+    memory = {"weight_bytes": 4 * costs.params}
+    if plan is not None:
+        memory |= {"training_bytes": plan.training_bytes(batch), "batch": batch}
     if as_json:
-        typer.echo(json.dumps(_described(variant, plan, rows, batch), indent=2))
+        described = {
+            "name": variant.name,
+            "family": variant.family,
+            "depth": costs.layers or variant.depth,
+            "spec": variant.model_dump(mode="json"),
+            "input": [variant.in_channels, *size],
+            "counter": costs.counter,
+            "parameters": costs.params,
+            "macs": costs.macs,
+            "flops": costs.flops,
+            "activations": costs.activations,
+            **memory,
+            "parts": [row.__dict__ for row in rows],
+        }
+        typer.echo(json.dumps(described, indent=2))
         return
     out.print(
-        f"[bold]{shown(variant.name)}[/bold], depth {variant.depth}, "
+        f"[bold]{shown(variant.name)}[/bold], depth {costs.layers or variant.depth}, "
         f"images of {variant.in_channels}x{size[0]}x{size[1]}: {shown(json.dumps(variant.identity()))}",
         soft_wrap=True,
     )
-    out.print(_table(rows, plan))
-    out.print(COUNTED)
-    out.print(
-        f"Weights {_megabytes(plan.weight_bytes())}; a training step of {batch} images in fp32 with SGD takes about "
-        f"{_megabytes(plan.training_bytes(batch))}, without the kernels' workspaces."
-    )
-    out.print()
-    for line in _drawing(plan):
+    out.print(_table(rows, costs))
+    out.print(f"MACs of convolutions and linear layers for one image, by {costs.counter}; 1 MAC = 2 FLOPs.")
+    out.print(f"Weights {_megabytes(memory['weight_bytes'])} in fp32.", end=" " if plan is not None else "\n")
+    if plan is not None:
+        out.print(
+            f"A training step of {batch} images with SGD takes about {_megabytes(memory['training_bytes'])}, "
+            "without the kernels' workspaces."
+        )
+    for line in drawing:
         out.print(line, markup=False, soft_wrap=True)
 
 
-def _described(variant: Variant, plan: LayerPlan, rows: Iterable[Row], batch: int) -> dict[str, Any]:
-    return {
-        "name": variant.name,
-        "family": variant.family,
-        "depth": variant.depth,
-        "spec": variant.model_dump(mode="json"),
-        "counter": "layer plan",
-        "parameters": plan.params,
-        "macs": plan.macs,
-        "flops": 2 * plan.macs,
-        "activations": plan.activations,
-        "weight_bytes": plan.weight_bytes(),
-        "training_bytes": plan.training_bytes(batch),
-        "batch": batch,
-        "parts": [row.__dict__ for row in rows],
-    }
-
-
-def _table(rows: Sequence[Row], plan: LayerPlan) -> Table:
+def _table(rows: Sequence[Row], costs: StaticCosts) -> Table:
     from harness.cli.diagram import shape
 
     table = Table("part", "output", box=None, header_style="bold")
     for heading in ("parameters", "MACs", "FLOPs", "activations"):
         table.add_column(heading, justify="right")
-    counts = {f"stage {n}": len(stage) for n, stage in enumerate(plan.stages, start=1)}
-    for row in rows:
-        label = f"{row.name}: {counts[row.name]} {plan.variant.block}" if row.name in counts else row.name
+    whole = ("all", (), costs.params, costs.macs, costs.activations)
+    for name, output, params, macs, activations in [*(tuple(row.__dict__.values()) for row in rows), whole]:
+        style = "bold" if name == "all" else None
         table.add_row(
-            label, shape(row.output), f"{row.params:,}", f"{row.macs:,}", f"{2 * row.macs:,}", f"{row.activations:,}"
+            shown(name), shape(output), f"{params:,}", f"{macs:,}", f"{2 * macs:,}", f"{activations:,}", style=style
         )
-    table.add_row(
-        "all", "", f"{plan.params:,}", f"{plan.macs:,}", f"{2 * plan.macs:,}", f"{plan.activations:,}", style="bold"
-    )
     return table
 
 
@@ -176,7 +217,10 @@ def _drawing(plan: LayerPlan) -> list[str]:
     ]
     drawn = [[title, "", *block_diagram(b, plan.variant.activation)] for title, b in zip(titles, blocks, strict=True)]
     width = max(map(len, drawn[0])) + 6
-    return ["".join(f"{line:<{width}}" for line in lines).rstrip() for lines in zip_longest(*drawn, fillvalue="")]
+    return [
+        "",
+        *("".join(f"{line:<{width}}" for line in lines).rstrip() for lines in zip_longest(*drawn, fillvalue="")),
+    ]
 
 
 @app.command()
@@ -186,17 +230,19 @@ def compare(a: Name, b: Name, given: Input = None, as_json: Json = False) -> Non
     Example: harness compare resnet18 plain18
     """
     from harness.costs import breakdown
-    from harness.specs import Catalogue
+    from harness.specs import Catalogue, Foreign
 
     catalogue = Catalogue.load()
     side = catalogue.family(catalogue.get(a).family).input_size
     (first, size), (second, _) = (fitted(catalogue.get(name), given, side) for name in (a, b))
+    first, second = (v.located() if isinstance(v, Foreign) else v for v in (first, second))
     found = breakdown.compare(first, second, size)
+    one, other = found.costs
     costs = {
-        "depth": (first.depth, second.depth),
-        "parameters": (found.a.params, found.b.params),
-        "MACs": (found.a.macs, found.b.macs),
-        "activations": (found.a.activations, found.b.activations),
+        "depth": (one.layers or first.depth, other.layers or second.depth),
+        "parameters": (one.params, other.params),
+        "MACs": (one.macs, other.macs),
+        "activations": (one.activations, other.activations),
     }
     if as_json:
         typer.echo(
@@ -206,7 +252,7 @@ def compare(a: Name, b: Name, given: Input = None, as_json: Json = False) -> Non
                     "fields": found.fields,
                     "costs": costs,
                     "twins": found.twins,
-                    "shortcuts": [row.__dict__ for row in found.shortcuts],
+                    "shortcuts": [row.__dict__ for row in found.shortcuts or ()],
                 },
                 indent=2,
             )
@@ -221,7 +267,7 @@ def compare(a: Name, b: Name, given: Input = None, as_json: Json = False) -> Non
         table.add_row(key, f"{mine:,}", f"{theirs:,}", f"{mine - theirs:+,}", f"{mine / theirs:.4f}", style="bold")
     out.print(table)
     out.print(f"At {first.in_channels}x{size[0]}x{size[1]}. {COUNTED}")
-    if found.twins:
+    if found.shortcuts is not None:
         has = [
             f"{shown(variant.name)}'s add {row.params:,} parameters and {row.macs:,} MACs"
             for variant, row in zip((first, second), found.shortcuts, strict=True)
@@ -230,6 +276,8 @@ def compare(a: Name, b: Name, given: Input = None, as_json: Json = False) -> Non
         out.print(f"They are twins: only the shortcuts differ. {'; '.join(has)}.")
     elif not found.fields:
         out.print("They are the same network.")
+    elif "kind" in found.fields:
+        out.print("They are no twins: one is of the residual family, or each is of another library.")
     else:
         out.print(f"They are no twins: {', '.join(found.fields)} differ{'s' * (len(found.fields) == 1)}.")
 

@@ -1,4 +1,4 @@
-"""Where a variant's costs lie, stage by stage and layer by layer, and what two variants differ in. No torch."""
+"""Where a variant's costs lie, stage by stage and layer by layer, and what two variants differ in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.specs import LayerPlan, Variant
-from harness.specs.layers import Layer, Shape
+from harness.costs.static import StaticCosts, counted_children, static_costs
+from harness.specs import Foreign, LayerPlan, Variant
+from harness.specs.layers import Layer
+from harness.specs.trial import AnyVariant
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,13 @@ class Row:
     """
 
     name: str
-    output: Shape
+    output: tuple[int, ...]
     params: int
     macs: int
     activations: int
 
     @classmethod
-    def over(cls, name: str, layers: Iterable[Layer], output: Shape) -> Row:
+    def over(cls, name: str, layers: Iterable[Layer], output: tuple[int, ...]) -> Row:
         """The sum over some layers."""
         inside = tuple(layers)
         return cls(
@@ -39,8 +41,15 @@ class Row:
         )
 
 
-def by_stage(plan: LayerPlan) -> list[Row]:
-    """Stem, stages and head."""
+def by_stage(variant: AnyVariant, size: tuple[int, int]) -> list[Row]:
+    """Stem, stages and head; of a foreign network the modules that it consists of, as fvcore counts them.
+
+    Raises:
+        HarnessError: A foreign network cannot be made, or does not take such images.
+    """
+    if isinstance(variant, Foreign):
+        return [Row(name, *costs) for name, costs in counted_children(variant, size).items()]
+    plan = variant.plan(size)
     ends = [plan.stem[-1].output, *(stage[-1].output for stage in plan.stages), plan.head.output]
     return [Row.over(name, layers, end) for (name, layers), end in zip(plan.parts(), ends, strict=True)]
 
@@ -55,24 +64,31 @@ class Comparison:
     """What two variants differ in, at one input size.
 
     Attributes:
-        fields: The spec's fields that differ: what a has, what b has.
+        costs: Of each.
+        fields: The spec's fields that differ: what a has, what b has; None where it has no such field.
         twins: Whether the shortcut is all that differs.
-        shortcuts: Costs of the shortcuts of each.
+        shortcuts: Costs of the shortcuts of each; None where they are no twins.
     """
 
-    a: LayerPlan
-    b: LayerPlan
+    costs: tuple[StaticCosts, StaticCosts]
     fields: dict[str, tuple[Any, Any]]
     twins: bool
-    shortcuts: tuple[Row, Row]
+    shortcuts: tuple[Row, Row] | None
 
 
-def compare(a: Variant, b: Variant, size: tuple[int, int]) -> Comparison:
-    """Two variants side by side, for images of that height and width."""
-    mine, theirs = a.model_dump(mode="json"), b.model_dump(mode="json")
-    fields = {key: (mine[key], theirs[key]) for key in mine if mine[key] != theirs[key] and key not in Variant.labels}
-    plans = a.plan(size), b.plan(size)
-    return Comparison(*plans, fields, set(fields) == {"shortcut"}, (_shortcuts(plans[0]), _shortcuts(plans[1])))
+def compare(a: AnyVariant, b: AnyVariant, size: tuple[int, int]) -> Comparison:
+    """Two variants side by side, for images of that height and width.
+
+    Raises:
+        HarnessError: A foreign network cannot be made, or does not take such images.
+    """
+    mine, theirs = ({"kind": v.kind} | v.model_dump(mode="json", exclude=set(v.labels)) for v in (a, b))
+    keys = dict.fromkeys([*mine, *theirs])
+    fields = {key: (mine.get(key), theirs.get(key)) for key in keys if mine.get(key) != theirs.get(key)}
+    shortcuts = None
+    if set(fields) == {"shortcut"} and isinstance(a, Variant) and isinstance(b, Variant):
+        shortcuts = _shortcuts(a.plan(size)), _shortcuts(b.plan(size))
+    return Comparison((static_costs(a, size), static_costs(b, size)), fields, shortcuts is not None, shortcuts)
 
 
 def _shortcuts(plan: LayerPlan) -> Row:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.sources import DEFAULT_IMAGE_SIZE, cache_dir, locate, scan_tree, source
+from harness.data.sources import DEFAULT_IMAGE_SIZE, locate, scan_tree, source
 from harness.errors import HarnessError
-from harness.files import write_whole
+from harness.files import cache_dir, write_whole
 from harness.specs import DataInfo, DataSpec
 from harness.specs.identity import digest
 

@@ -7,7 +7,6 @@ uint8 images (N, C, H, W) and int64 labels (N,). torch and torchvision are impor
 from __future__ import annotations
 
 import gzip
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
 from harness.errors import HarnessError, nearest
+from harness.files import cache_dir
 from harness.specs import DataSpec
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -43,11 +42,6 @@ class Source:
     load: Callable[[list[Path]], tuple[Arrays, Arrays | None]] | None
     download: Callable[[Path], Any] | None = None
     places: tuple[Path, ...] = ()
-
-
-def cache_dir() -> Path:
-    """The user's cache directory for data sets and fingerprints."""
-    return Path(os.environ.get("DEPTHBENCH_CACHE", platformdirs.user_cache_dir("depthbench")))
 
 
 def _require(root: Path, names: list[str]) -> list[Path]:

@@ -8,12 +8,14 @@ from functools import lru_cache
 from statistics import median
 from typing import Any, Literal
 
+from harness.costs.static import static_costs
 from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
-from harness.specs import Degradation, Difference, Study, Trial, Variant
+from harness.specs import Degradation, Difference, Foreign, Study, Trial, Variant
 from harness.specs.expansion import require_input
 from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.specs.identity import digest
+from harness.specs.trial import AnyVariant
 from harness.storage import Folder
 from harness.tracking import Record
 from harness.tracking.history import History, newest_journal
@@ -78,6 +80,19 @@ class Plan:
         return Counter(planned.state for planned in self.trials)[state]
 
 
+def counted(study: Study) -> Study:
+    """The same with the layers of foreign networks counted, for which each is built once.
+
+    Raises:
+        HarnessError: One of them cannot be made, or does not take the data's images.
+    """
+    variants = tuple(
+        v.model_copy(update={"layers": static_costs(v, study.data.size).layers}) if isinstance(v, Foreign) else v
+        for v in study.variants
+    )
+    return study if variants == study.variants else study.model_copy(update={"variants": variants})
+
+
 def check(study: Study) -> None:
     """Refuse what could not be trained, before anything is written.
 
@@ -114,7 +129,8 @@ def check(study: Study) -> None:
 def _require_feasible(study: Study) -> None:
     """Refuse networks that no machine holds, and trials that nobody waits for, before anything is allocated."""
     for variant in study.variants:
-        require_input(variant, study.data.size)
+        if isinstance(variant, Variant):
+            require_input(variant, study.data.size)
         params, seed = _costs(variant, study.data.size)[0], study.experiment.seeds[0]
         if params > MOST_PARAMS:
             raise HarnessError(
@@ -133,10 +149,10 @@ def _require_feasible(study: Study) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _costs(variant: Variant, size: tuple[int, int]) -> tuple[int, int]:
+def _costs(variant: AnyVariant, size: tuple[int, int]) -> tuple[int, int]:
     """(parameters, MACs) of a variant, which all of its seeds share; a deep one takes a while to expand."""
-    plan = variant.plan(size)
-    return plan.params, plan.macs
+    costs = static_costs(variant, size)
+    return costs.params, costs.macs
 
 
 def _require_reachable(study: Study) -> None:

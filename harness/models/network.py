@@ -7,15 +7,18 @@ its ResNet state dicts load strictly.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import overload
 
 import torch
 from torch import Tensor, nn
 
+from harness.models.foreign import build_foreign
 from harness.models.modules import BranchScale, module
-from harness.specs import LayerPlan, Variant
+from harness.specs import Foreign, LayerPlan, Variant
 from harness.specs.expansion import Block
 from harness.specs.layers import Layer, Norm
 from harness.specs.streams import stream_seed
+from harness.specs.trial import AnyVariant
 
 
 def _add(parent: nn.Module, layers: Iterable[Layer], variant: Variant) -> list[str]:
@@ -71,7 +74,6 @@ class Network(nn.Module):
 
     Attributes:
         initial: Of each norm's scale, by its name.
-        draws: Where stochastic depth takes its random numbers from; None: torch's default generator.
     """
 
     def __init__(self, plan: LayerPlan) -> None:
@@ -85,7 +87,6 @@ class Network(nn.Module):
         self.fc = module(plan.head, variant)
         survival = [block.survival for stage in plan.stages for block in stage]
         self.survival = survival if variant.stochastic_depth else None
-        self.draws: torch.Generator | None = None
         self.initial = {layer.name: layer.initial for layer in plan.layers() if isinstance(layer, Norm)}
 
     def forward(self, x: Tensor) -> Tensor:
@@ -107,11 +108,11 @@ class Network(nn.Module):
     def _kept(self, images: int, like: Tensor) -> Tensor:
         """(blocks, images): 1/p where an image takes a block's main path, which it does with probability p, else 0.
 
-        Drawn on the CPU: the same on every device.
+        Drawn from torch's default generator of the CPU: the same on every device.
         """
         assert self.survival is not None
         survival = torch.tensor(self.survival)[:, None]
-        taken = torch.rand(len(self.survival), images, generator=self.draws) < survival
+        taken = torch.rand(len(self.survival), images, device="cpu") < survival
         return (taken / survival).to(like.device, like.dtype)
 
 
@@ -141,12 +142,21 @@ def initialise(network: Network, seed: int) -> None:
             layer.factor.fill_(layer.initial)
 
 
-def build(variant: Variant, seed: int | None = None, device: torch.device | str = "cpu") -> Network:
+@overload
+def build(variant: Variant, seed: int | None = None, device: torch.device | str = "cpu") -> Network: ...
+@overload
+def build(variant: AnyVariant, seed: int | None = None, device: torch.device | str = "cpu") -> nn.Module: ...
+def build(variant: AnyVariant, seed: int | None = None, device: torch.device | str = "cpu") -> nn.Module:
     """The network of ``variant``, initialised from ``seed``.
 
     Without a seed the values are left as they are in memory (for a state dict to fill); on the meta device
-    there are none.
+    there are none. Foreign networks always have their own initialisation.
+
+    Raises:
+        HarnessError: A foreign network cannot be made.
     """
+    if isinstance(variant, Foreign):
+        return build_foreign(variant, seed, device)
     with torch.device("meta"):
         # The plan's shapes do not change the network, which takes images of any size.
         network = Network(variant.plan(224))

@@ -10,7 +10,7 @@ import pandas as pd
 from harness.reporting.canvas import error_axis
 from harness.reporting.components import images
 from harness.reporting.series import Series, series, shortened
-from harness.specs import Variant
+from harness.specs.trial import AnyVariant
 from harness.tracking.table import Results
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def has_curves(results: Results) -> bool:
     )
 
 
-def by_epoch(results: Results, variant: Variant, key: str) -> pd.DataFrame:
+def by_epoch(results: Results, variant: AnyVariant, key: str) -> pd.DataFrame:
     """``key`` of one variant: epochs as rows, seeds as columns. A diverged trial goes on at chance error.
 
     So a mean over seeds is over the same seeds at every epoch, and does not fall when a bad one drops out.
@@ -94,7 +94,7 @@ def draw_curves(figure: Figure, results: Results) -> None:
     figure.legend(handles=handles, loc="outside upper center", borderaxespad=0.5, ncols=min(len(handles), 4))
 
 
-def gradient_variants(results: Results) -> list[tuple[Series, Variant]]:
+def gradient_variants(results: Results) -> list[tuple[Series, AnyVariant]]:
     """The deepest variant of each of the first three lines that has a gradient norm on record."""
     frame = results.epochs
     measured = set(frame.loc[frame[list(POSITIONS)].gt(0).any(axis=1), "variant"])

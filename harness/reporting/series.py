@@ -8,8 +8,9 @@ import pandas as pd
 
 from harness.reporting.canvas import MARKERS, PLAIN, RESIDUALS
 from harness.reporting.wording import one_line
-from harness.specs import Study, Variant
+from harness.specs import Foreign, Study, Variant
 from harness.specs.identity import canonical
+from harness.specs.trial import AnyVariant
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Series:
 
     label: str
     plain: bool
-    variants: tuple[Variant, ...]
+    variants: tuple[AnyVariant, ...]
     colour: str
     marker: str
 
@@ -30,7 +31,7 @@ class Series:
 
 def series(study: Study) -> list[Series]:
     """The study's variants in lines; two of one kind and depth (other blocks per stage) are not put on one."""
-    groups: dict[str, list[Variant]] = {}
+    groups: dict[str, list[AnyVariant]] = {}
     for variant in study.variants:
         kind = canonical({k: v for k, v in variant.identity().items() if k != "blocks"} | {"family": variant.family})
         taken = {v.depth for v in groups.get(kind, [])}
@@ -49,9 +50,12 @@ def series(study: Study) -> list[Series]:
     return made
 
 
-def _label(members: list[Variant], study: Study) -> str:
-    shortcuts = {v.shortcut for v in study.variants if not v.plain}
-    families = {(v.family, v.block) for v in study.variants}
+def _label(members: list[AnyVariant], study: Study) -> str:
+    if isinstance(members[0], Foreign):
+        return shortened(members[0].name)
+    ours = [v for v in study.variants if isinstance(v, Variant)]
+    shortcuts = {v.shortcut for v in ours if not v.plain}
+    families = {(v.family, v.block) for v in ours}
     name = "plain" if members[0].plain else "residual" if len(shortcuts) == 1 else f"residual, {members[0].shortcut}"
     return name if len(families) == 1 else f"{shortened(members[0].family)} {members[0].block}, {name}"
 
@@ -67,7 +71,7 @@ def is_family(study: Study) -> bool:
     return any(len(line.variants) > 1 for line in series(study))
 
 
-def values(final: pd.DataFrame, variant: Variant, key: str) -> list[float]:
+def values(final: pd.DataFrame, variant: AnyVariant, key: str) -> list[float]:
     """Last-epoch values of one variant by rising seed, what was not measured left out."""
     rows = final[(final["variant"] == variant.name) & final[key].notna()].sort_values("seed")
     return [float(value) for value in rows[key]]

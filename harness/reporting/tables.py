@@ -13,7 +13,8 @@ from harness.reporting.series import Series, series
 from harness.reporting.statistics import mean_interval
 from harness.reporting.verdicts import Verdict
 from harness.reporting.wording import ABSENT, big, code, escaped, interval, number, p_value, points, unbroken
-from harness.specs import DataInfo, Recipe, Variant
+from harness.specs import DataInfo, Recipe
+from harness.specs.trial import AnyVariant
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
 
@@ -39,7 +40,7 @@ def error_rows(results: Results, final: pd.DataFrame, keys: Sequence[str]) -> Ro
     return rows
 
 
-def error_cell(final: pd.DataFrame, variant: Variant, key: str, data: DataInfo, trials: int) -> str:
+def error_cell(final: pd.DataFrame, variant: AnyVariant, key: str, data: DataInfo, trials: int) -> str:
     """Mean ± sd, then the 95 % interval and the range of the seeds on lines of their own; n where it is not all."""
     values = list(cell(final, variant.name, key, frozenset()).values())
     if not values:

@@ -1,9 +1,11 @@
 """Frozen specs, their YAML files, their identity, and the layer plan. No torch, ray or mlflow here."""
 
-from harness.specs.catalogue import Catalogue, find_experiment, load_experiment, resolve
+from harness.specs.catalogue import Catalogue
 from harness.specs.expansion import LayerPlan
 from harness.specs.experiment import Contrast, DataInfo, Degradation, Difference, Experiment, Study
+from harness.specs.foreign import Foreign
 from harness.specs.recipe import DataSpec, Execution, Recipe, Resources
+from harness.specs.resolving import find_experiment, load_experiment, resolve
 from harness.specs.trial import Trial
 from harness.specs.variant import Variant
 
@@ -16,6 +18,7 @@ __all__ = [
     "Difference",
     "Execution",
     "Experiment",
+    "Foreign",
     "LayerPlan",
     "Recipe",
     "Resources",

@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from harness.errors import HarnessError, nearest
+from harness.specs.foreign import Kind
 from harness.specs.identity import Spec, canonical
 from harness.specs.recipe import DataSpec, Execution, Positive, Recipe, Resources
-from harness.specs.trial import Seed, Trial
+from harness.specs.shortcuts import OPTIONS
+from harness.specs.trial import AnyVariant, Seed, Trial
 from harness.specs.variant import NEEDS_SHORTCUT, Variant
 from harness.text import Label, Line, Prose
 
@@ -37,13 +39,18 @@ MOST_TRIALS = 10_000
 
 
 class Choice(Spec):
-    """Which variants: one by name, or every combination of a family's depths and shortcuts."""
+    """Which variants: one by name, every combination of a family's depths and shortcuts, or one of another library."""
 
     name: Line | None = Field(None, description="A member or twin, such as resnet18 or cifar-plain56.")
     family: Line | None = Field(None, description="A family of variants/, crossed with depth and shortcut.")
     depth: tuple[Depth, ...] = ()
     shortcut: tuple[Line, ...] = ()
     block: Literal["basic", "bottleneck"] | None = None
+    kind: Kind | None = Field(
+        None, description="torchvision or timm (name is that of a model), or python (a factory of your own)."
+    )
+    factory: Line | None = Field(None, description="For kind python: package.module:function.")
+    args: dict[str, Any] = Field({}, description="For a kind: more arguments of the model or factory.")
     label: Annotated[Label, Field(min_length=1)] | None = Field(
         None, description="What reports call it, for a variant changed by `set`."
     )
@@ -54,8 +61,29 @@ class Choice(Spec):
     def _one_or_many(cls, value: Any) -> Any:
         return value if isinstance(value, list | tuple) else (value,)
 
+    @field_validator("shortcut")
+    @classmethod
+    def _options(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """The names of the paper stand for ours."""
+        return tuple(OPTIONS.get(name, name) for name in value)
+
+    @model_validator(mode="after")
+    def _one_of_another_library(self) -> Choice:
+        if self.kind is None:
+            if self.factory is not None or self.args:
+                raise ValueError("factory and args go with kind: torchvision, timm or python")
+            return self
+        wanted, other = ("factory", "name") if self.kind == "python" else ("name", "factory")
+        if getattr(self, wanted) is None or getattr(self, other) is not None:
+            raise ValueError(f"kind {self.kind} needs {wanted}, and no {other}")
+        if self.family is not None or self.depth or self.shortcut or self.block or self.set:
+            raise ValueError(f"kind {self.kind} goes with {wanted}, args and label alone")
+        return self
+
     @model_validator(mode="after")
     def _name_or_family(self) -> Choice:
+        if self.kind == "python":
+            return self
         if (self.name is None) == (self.family is None):
             raise ValueError("give either name (one variant) or family (with depth)")
         if self.family is not None and not self.depth:
@@ -63,7 +91,7 @@ class Choice(Spec):
         if self.name is not None and (self.depth or self.shortcut or self.block):
             raise ValueError("depth, shortcut and block go with family; change a named variant with set")
         if self.label is not None and self.name is None:
-            raise ValueError("label goes with name")
+            raise ValueError("label goes with name or factory")
         for field, values in (("depth", self.depth), ("shortcut", self.shortcut)):
             if len(set(values)) < len(values):
                 raise ValueError(f"{field} names the same value twice")
@@ -90,7 +118,7 @@ class Degradation(Spec):
             raise ValueError(f"shallow ({self.shallow}) must be less than deep ({self.deep})")
         return self
 
-    def cells(self, variants: Sequence[Variant]) -> dict[str, str]:
+    def cells(self, variants: Sequence[AnyVariant]) -> dict[str, str]:
         """Names of the four variants it compares: plain_shallow, plain_deep, residual_shallow, residual_deep.
 
         Raises:
@@ -102,7 +130,8 @@ class Degradation(Spec):
                 names = [
                     v.name
                     for v in variants
-                    if v.depth == depth
+                    if isinstance(v, Variant)
+                    and v.depth == depth
                     and v.plain == plain
                     and self.family in (None, v.family)
                     and (plain or self.shortcut in (None, v.shortcut))
@@ -115,7 +144,7 @@ class Degradation(Spec):
                         remedy="Name family and shortcut in the contrast." if names else "Add it to variants.",
                     )
                 found[f"{kind}_{role}"] = names[0]
-        compared = [v for v in variants if v.name in found.values()]
+        compared = [v for v in variants if v.name in found.values() and isinstance(v, Variant)]
         residual = [v for v in compared if not v.plain]
         for field in Variant.model_fields.keys() - {*Variant.labels, "blocks", "shortcut"}:
             among = residual if field in NEEDS_SHORTCUT else compared
@@ -150,7 +179,7 @@ class Difference(Spec):
             raise ValueError(f"a and b are both {self.a}")
         return self
 
-    def cells(self, variants: Sequence[Variant]) -> dict[str, str]:
+    def cells(self, variants: Sequence[AnyVariant]) -> dict[str, str]:
         """Names of the two variants it compares; a name without the suffix of ``set`` will do.
 
         Raises:
@@ -253,7 +282,7 @@ class Study(Spec):
     """An experiment resolved against its catalogue and its data: all that is needed to run and to report it."""
 
     experiment: Experiment
-    variants: tuple[Variant, ...]
+    variants: tuple[AnyVariant, ...]
     data: DataInfo
 
     def record_json(self) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
+from harness.specs.foreign import Foreign
 from harness.specs.identity import SEMANTICS, Spec, digest
 from harness.specs.recipe import DataSpec, Recipe
 from harness.specs.variant import Variant
+
+AnyVariant: TypeAlias = Variant | Foreign
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
@@ -17,7 +20,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 class Trial(Spec):
     """One training run. Its id is the hash of all that decides its result."""
 
-    variant: Variant
+    variant: AnyVariant
     data: DataSpec
     recipe: Recipe
     seed: Seed

@@ -34,6 +34,7 @@ class Variant(Spec):
     """
 
     labels: ClassVar[frozenset[str]] = frozenset({"name", "family"})
+    kind: ClassVar[str] = "residual"
 
     name: Label = Field("", description="What reports call it; not part of the identity.")
     family: Label = Field("", description="The YAML family it came from; not part of the identity.")
@@ -154,6 +155,11 @@ class Variant(Spec):
     def stride(self) -> int:
         """Total: image pixels to one pixel before the pooling."""
         return (4 if self.stem == "imagenet" else 1) * 2 ** (len(self.blocks) - 1)
+
+    @property
+    def random(self) -> bool:
+        """Whether it draws random numbers in training."""
+        return self.stochastic_depth > 0
 
     @property
     def plain(self) -> bool:

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.files import write_whole
-from harness.specs import Study, Trial, Variant
+from harness.specs import Study, Trial
+from harness.specs.trial import AnyVariant
 from harness.storage import Folder
 from harness.tracking.history import History, newest_journal
 from harness.tracking.reading import Recorded
@@ -138,7 +139,7 @@ class Journals:
     def note_end(self, reason: str) -> None:
         """The command line has said it."""
 
-    def summarise(self, study: Study, variant: Variant, histories: Sequence[History]) -> None:
+    def summarise(self, study: Study, variant: AnyVariant, histories: Sequence[History]) -> None:
         """There is no UI to compare variants in."""
 
     def attach_report(self, directory: Path, headline: str) -> None:

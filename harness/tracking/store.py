@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.specs import Study, Trial, Variant
+from harness.specs import Foreign, Study, Trial
 from harness.specs.identity import digest
+from harness.specs.trial import AnyVariant
 from harness.text import escaped
 from harness.tracking.client import answering, artifact_root
 from harness.tracking.history import FORMAT, History
@@ -80,7 +81,7 @@ class Store(Reading):
         """By the variant's identity; the newest where there are several."""
         return {run.data.tags["identity"]: run for run in self.runs("variant")}
 
-    def _create_variant(self, study: Study, variant: Variant) -> str:
+    def _create_variant(self, study: Study, variant: AnyVariant) -> str:
         from mlflow.entities import Param
 
         tags = _variant_tags(variant) | {
@@ -155,7 +156,7 @@ class Store(Reading):
             self.client.set_terminated(report.run_id, "KILLED")
 
     @answering
-    def summarise(self, study: Study, variant: Variant, histories: Sequence[History]) -> None:
+    def summarise(self, study: Study, variant: AnyVariant, histories: Sequence[History]) -> None:
         """Put the means over a variant's seeds on its run, which the UI compares.
 
         MLflow never forgets a metric, so where seeds were added a fresh run takes the place of the old one.
@@ -191,24 +192,27 @@ class Store(Reading):
         self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", headline)
 
 
-def _identity(study: Study, variant: Variant) -> str:
+def _identity(study: Study, variant: AnyVariant) -> str:
     """A variant under one data set and recipe: what its seeds share."""
     trial = next(trial for trial in study.trials if trial.variant.name == variant.name)
     return digest({key: value for key, value in trial.identity().items() if key != "seed"})
 
 
-def _colour(study: Study, variant: Variant) -> str:
-    """A colour for the UI's charts: plain networks orange, residual ones blue, the darker the deeper.
+def _colour(study: Study, variant: AnyVariant) -> str:
+    """A colour for the UI's charts: plain networks orange, residual ones blue, others violet, the darker the deeper.
 
     MLflow would draw one from the run's id, and give several variants the same.
     """
-    group = sorted((v.depth, v.name) for v in study.variants if v.plain == variant.plain)
+    alike = [v for v in study.variants if (v.plain, v.kind) == (variant.plain, variant.kind)]
+    group = sorted((v.depth, v.name) for v in alike)
     place = (group.index((variant.depth, variant.name)) + 1) / len(group)
     light, dark = ((251, 196, 152), (166, 60, 0)) if variant.plain else ((158, 202, 233), (0, 66, 128))
+    if isinstance(variant, Foreign):
+        light, dark = (199, 171, 226), (84, 22, 140)
     return "#" + "".join(f"{round(a + (b - a) * place):02x}" for a, b in zip(light, dark, strict=True))
 
 
-def _variant_tags(variant: Variant) -> dict[str, str]:
+def _variant_tags(variant: AnyVariant) -> dict[str, str]:
     return {
         "variant": variant.name,
         "family": variant.family,

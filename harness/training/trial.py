@@ -149,9 +149,9 @@ class Training:
             group["lr"] = lr
         self.optimiser.zero_grad(set_to_none=True)
         for number, (part, targets) in enumerate(micro_batches(images, labels, self.recipe.micro_batch)):
-            if self.trial.variant.stochastic_depth:
-                stream = stream_seed(self.trial.seed, "stochastic depth", step, number)
-                self.network.draws = torch.Generator().manual_seed(stream)
+            if self.trial.variant.random:
+                # Dropout draws from torch's default generators: set anew at each step, they have no state to lose.
+                torch.manual_seed(stream_seed(self.trial.seed, "network", step, number))
             with self._autocast():
                 logits = self.model(part)
                 loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)

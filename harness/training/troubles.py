@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from harness.errors import HarnessError
-from harness.specs import Trial
+from harness.specs import Foreign, Trial
 
 EXHAUSTED = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 ROOM = 0.9
@@ -71,6 +71,8 @@ def _too_large(trial: Trial, size: tuple[int, int], error: RuntimeError) -> Harn
 
 
 def estimated_memory(trial: Trial, size: tuple[int, int], images: int) -> int:
-    """Bytes that a training step takes, about."""
+    """Bytes that a training step takes, about; 0 for a foreign network, of which nobody knows."""
+    if isinstance(trial.variant, Foreign):
+        return 0
     width = 2 if trial.recipe.precision in ("bf16", "fp16") else 4
     return trial.variant.plan(size).training_bytes(images, width, 4 if trial.recipe.optimiser == "adamw" else 3)

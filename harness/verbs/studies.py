@@ -33,7 +33,7 @@ def load_study(
         HarnessError: Something in the file, the overrides or the data is wrong.
     """
     from harness.data.info import describe
-    from harness.launching.plan import check
+    from harness.launching.plan import check, counted
     from harness.launching.resources import require_local
 
     assignments = list(overrides)
@@ -47,7 +47,7 @@ def load_study(
     try:
         info, data = describe(data, download)
         experiment = experiment.model_copy(update={"data": data})
-        study = resolve(experiment, document, catalogue, info)
+        study = counted(resolve(experiment, document, catalogue, info))
         check(study)
         if local:
             require_local(study.experiment.resources, study.experiment.recipe.precision)
@@ -62,7 +62,9 @@ def _located(error: HarnessError, document: Any) -> HarnessError:
         return error
     places = error.where.split(", ")
     field = tuple(places[-1].split("."))
-    if field in document.lines or field[0] in ("data", "recipe", "resources", "contrasts", "seeds"):
+    if field[0] in ("factory", "args", "kind", "name"):
+        field = ("variants",)
+    if field in document.lines or field[0] in ("data", "recipe", "resources", "contrasts", "seeds", "variants"):
         where = ", ".join([document.where(field), *places[:-1]])
         return HarnessError(error.what, where=where, remedy=error.remedy)
     return error

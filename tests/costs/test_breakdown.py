@@ -4,29 +4,41 @@ import pytest
 
 from harness.cli.diagram import block_diagram
 from harness.cli.options import image_shape
+from harness.costs import count
 from harness.costs.breakdown import by_layer, by_stage, compare
 from harness.errors import HarnessError
+from harness.specs import Foreign
 
 
 @pytest.mark.parametrize("name", ["resnet50", "cifar-plain20", "wrn-28-10", "se-resnet18", "resnext50_32x4d"])
 def test_parts_add_up(catalogue, name):
-    plan = catalogue.get(name).plan(64)
-    for rows in (by_stage(plan), list(by_layer(plan))):
+    variant = catalogue.get(name)
+    plan = variant.plan(64)
+    for rows in (by_stage(variant, (64, 64)), list(by_layer(plan))):
         assert sum(row.params for row in rows) == plan.params
         assert sum(row.macs for row in rows) == plan.macs
         assert sum(row.activations for row in rows) == plan.activations
-    assert len(by_stage(plan)) == len(plan.stages) + 2
+    assert len(by_stage(variant, (64, 64))) == len(plan.stages) + 2
+
+
+def test_a_foreign_network_is_counted_by_its_modules(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHBENCH_CACHE", str(tmp_path))
+    spec = Foreign(kind="torchvision", factory="squeezenet1_1", classes=5)
+    rows, costs = by_stage(spec, (64, 64)), count(spec, (64, 64))
+    assert [(row.name, row.output) for row in rows] == [("features", (512, 3, 3)), ("classifier", (5, 1, 1))]
+    assert sum(row.params for row in rows) == costs.params
+    assert sum(row.macs for row in rows) == costs.macs
 
 
 def test_twins_of_option_a_cost_the_same_and_those_of_b_the_projections_more(catalogue):
     option_a = compare(catalogue.get("cifar-resnet20"), catalogue.get("cifar-plain20"), (32, 32))
     assert option_a.twins and option_a.fields == {"shortcut": ("identity", "none")}
-    assert (option_a.a.params, option_a.a.macs) == (option_a.b.params, option_a.b.macs)
+    assert option_a.costs[0] == option_a.costs[1]
     assert (option_a.shortcuts[0].params, option_a.shortcuts[0].macs) == (0, 0)
     option_b = compare(catalogue.get("plain18"), catalogue.get("resnet18"), (224, 224))
     assert option_b.twins
-    assert option_b.b.params - option_b.a.params == option_b.shortcuts[1].params == 173824
-    assert option_b.b.macs - option_b.a.macs == option_b.shortcuts[1].macs == 19267584
+    assert option_b.costs[1].params - option_b.costs[0].params == option_b.shortcuts[1].params == 173824
+    assert option_b.costs[1].macs - option_b.costs[0].macs == option_b.shortcuts[1].macs == 19267584
 
 
 def test_other_variants_are_no_twins(catalogue):
@@ -34,6 +46,8 @@ def test_other_variants_are_no_twins(catalogue):
     assert not found.twins and found.fields == {"groups": (1, 32), "group_width": (None, 4)}
     same = compare(catalogue.get("resnet18"), catalogue.get("resnet18"), (224, 224))
     assert not same.twins and same.fields == {}
+    foreign = compare(catalogue.get("resnet18"), Foreign(kind="torchvision", factory="squeezenet1_1"), (64, 64))
+    assert not foreign.twins and foreign.fields["kind"] == ("residual", "torchvision")
 
 
 def test_a_training_step_takes_more_memory_with_more_images(catalogue):

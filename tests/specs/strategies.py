@@ -184,6 +184,14 @@ CHOICES = st.one_of(
         st.fixed_dictionaries({"name": st.sampled_from(["cifar-resnet20", "cifar-plain14", "resnet50", "wrn-16-4"])}),
         maybe(label=st.one_of(st.sampled_from(["mine", *WORDS]), st.text(max_size=30)), set=CHANGES),
     ),
+    maybe(
+        kind=st.sampled_from(["torchvision", "timm", "python", "keras"]),
+        # None of them is a factory: what is imported here would run.
+        factory=st.one_of(st.sampled_from(["nowhere:make", "no where", "a.b.c:d", ":", *WORDS]), st.text(max_size=20)),
+        name=st.sampled_from(["alexnet", "squeezenet1_1", "no-such-net", "densenet121"]),
+        args=st.one_of(st.just({}), st.dictionaries(st.sampled_from(["dropout", "weights", "x"]), st.floats())),
+        label=st.text(max_size=30),
+    ),
     st.builds(
         lambda need, more: need | more,
         st.fixed_dictionaries(

@@ -7,9 +7,10 @@ import yaml
 
 from harness.errors import HarnessError, printable
 from harness.specs import Catalogue, Study
-from harness.specs.catalogue import find_experiment, load_family
 from harness.specs.experiment import seeds_to_reach
+from harness.specs.families import load_family
 from harness.specs.loading import MOST_BYTES, read
+from harness.specs.resolving import find_experiment
 from harness.verbs import load_study, parse_seeds
 
 RECIPE = {"epochs": 2, "batch": 64, "lr": 0.05}

@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.specs import Catalogue, DataInfo, load_experiment, resolve
-from harness.specs.catalogue import load_family
+from harness.specs.families import load_family
 from harness.specs.loading import read
 
 DIGITS = DataInfo(name="digits", fingerprint="x", channels=1, classes=10, size=(8, 8), train=1437, val=0, test=360)

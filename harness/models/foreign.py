@@ -1,0 +1,168 @@
+"""Networks of other libraries and of the user's own factories."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import HarnessError, nearest
+from harness.specs.foreign import INSTALL, Foreign, find_source, source_hash
+from harness.specs.streams import stream_seed
+
+AUXILIARY = ("inception_v3", "googlenet")
+"""torchvision's that have classifiers beside the last one, whose loss no recipe here adds."""
+
+
+class GreyAsColour(nn.Module):
+    """A network for colour images, given those of one channel."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 1, H, W) -> what the network gives for (N, 3, H, W)."""
+        logits: Tensor = self.network(x.expand(-1, 3, -1, -1))
+        return logits
+
+
+def build_foreign(spec: Foreign, seed: int | None = None, device: torch.device | str = "cpu") -> nn.Module:
+    """The network of ``spec``; its own initialisation, drawn from the stream of ``seed``.
+
+    Raises:
+        HarnessError: The library or the model is not there; the user's factory raises, or returns no module.
+    """
+    with torch.random.fork_rng(devices=[]):
+        if seed is not None:
+            torch.manual_seed(stream_seed(seed, "initialisation"))
+        network = {"torchvision": _torchvision, "timm": _timm, "python": _python}[spec.kind](spec)
+    return network.to(device)
+
+
+def _torchvision(spec: Foreign) -> nn.Module:
+    from torchvision import models
+
+    names = models.list_models(module=models)
+    if spec.factory not in names:
+        raise HarnessError(
+            f"torchvision has no classifier '{spec.factory}'", where="name", remedy=nearest(spec.factory, names)
+        )
+    args = {"aux_logits": False, "init_weights": True} if spec.factory in AUXILIARY else {}
+    network = _made(spec, lambda: models.get_model(spec.factory, num_classes=spec.classes, **{**args, **spec.args}))
+    if spec.in_channels == 3:
+        return network
+    if spec.in_channels != 1:
+        raise HarnessError(f"{spec.factory} takes images of 3 channels, not {spec.in_channels}", where="data")
+    return GreyAsColour(network)
+
+
+def _timm(spec: Foreign) -> nn.Module:
+    try:
+        import timm
+    except ImportError as error:
+        raise HarnessError(f"timm is not installed: {error}", where="kind", remedy=INSTALL["timm"] + ".") from error
+
+    if not timm.is_model(spec.factory):
+        raise HarnessError(
+            f"timm has no model '{spec.factory}'", where="name", remedy=nearest(spec.factory, timm.list_models())
+        )
+    return _made(
+        spec,
+        lambda: timm.create_model(
+            spec.factory, pretrained=False, num_classes=spec.classes, in_chans=spec.in_channels, **spec.args
+        ),
+    )
+
+
+def _python(spec: Foreign) -> nn.Module:
+    directory, source = (spec.path, _source_in(spec)) if spec.path else find_source(spec.module)
+    if spec.version and source_hash(source) != spec.version:
+        raise HarnessError(
+            "the factory's source is not what it was when these trials were planned",
+            where=str(source),
+            remedy="Run the experiment again: a changed factory makes new trials.",
+        )
+    with _importable(directory):
+        try:
+            function = getattr(importlib.import_module(spec.module), spec.function, None)
+        except Exception as error:
+            raise _fault(spec, f"cannot be imported: {type(error).__name__}: {error}") from error
+        if not callable(function):
+            raise _fault(spec, f"is not there: {spec.module} has no function '{spec.function}'")
+        network = _made(spec, lambda: function(in_channels=spec.in_channels, classes=spec.classes, **spec.args))
+    if not isinstance(network, nn.Module):
+        raise _fault(spec, f"returned a {type(network).__name__}, not a torch.nn.Module")
+    return network
+
+
+def _source_in(spec: Foreign) -> Path:
+    relative = Path(spec.path, *spec.module.split("."))
+    file = relative.with_suffix(".py")
+    found = file if file.is_file() else relative / "__init__.py"
+    if not found.is_file():
+        raise _fault(spec, f"is not on this machine: there is no {file}")
+    return found
+
+
+@contextmanager
+def _importable(directory: str) -> Iterator[None]:
+    if directory in sys.path:
+        yield
+        return
+    sys.path.insert(0, directory)
+    try:
+        yield
+    finally:
+        sys.path.remove(directory)
+
+
+def _made(spec: Foreign, make: Any) -> nn.Module:
+    try:
+        made: nn.Module = make()
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise _fault(spec, f"raised {type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
+    return made
+
+
+def _fault(spec: Foreign, what: str) -> HarnessError:
+    given = ["in_channels", "classes", *spec.args] if spec.kind == "python" else list(spec.args)
+    return HarnessError(
+        f"the factory {spec.factory} {what}",
+        where="factory" if spec.kind == "python" else "args",
+        remedy=f"It is called with {', '.join(given)}, by name." if "raised" in what and given else "",
+    )
+
+
+def check_output(spec: Foreign, network: nn.Module, size: tuple[int, int]) -> None:
+    """Put two images through the network, in evaluation.
+
+    Raises:
+        HarnessError: It raises, or gives anything but logits of shape (2, classes).
+    """
+    images = torch.zeros(2, spec.in_channels, *size)
+    try:
+        with torch.no_grad():
+            logits = network.eval()(images)
+    except Exception as error:
+        raise HarnessError(
+            f"{spec.name or spec.factory} does not take images of {spec.in_channels}x{size[0]}x{size[1]}: "
+            f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            where="variants",
+            remedy="They may be smaller than its total stride: use larger ones.",
+        ) from error
+    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if shape != (2, spec.classes):
+        raise HarnessError(
+            f"{spec.name or spec.factory} gives {shape} for two images, not logits of shape (2, {spec.classes})",
+            where="variants",
+            remedy="Its forward must return one tensor (N, classes).",
+        )

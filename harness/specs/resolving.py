@@ -1,0 +1,94 @@
+"""An experiment's file, found, read, and resolved against catalogue and data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from harness.errors import HarnessError, nearest
+from harness.specs.catalogue import Catalogue
+from harness.specs.experiment import MOST_TRIALS, DataInfo, Difference, Experiment, Study
+from harness.specs.families import shelves
+from harness.specs.identity import digest
+from harness.specs.loading import Document, read, validate
+from harness.specs.trial import AnyVariant
+
+
+def load_experiment(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document]:
+    """Read one file of ``experiments/`` with ``--set`` overrides applied.
+
+    Raises:
+        HarnessError: The file, or an override, is not an experiment.
+    """
+    document = read(path)
+    for assignment in overrides:
+        document.override(assignment)
+    return validate(Experiment, document.data, document), document
+
+
+def find_experiment(name: str) -> Path:
+    """The file of an experiment given as a path or by name.
+
+    Raises:
+        HarnessError: There is no such file on any shelf.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        with suppress(OSError):  # a name that is too long for a file
+            if path.is_file():
+                return path
+        name, wanted = path.stem, path.parent
+        if wanted not in (Path("experiments"), Path()):
+            raise HarnessError("no such file", where=str(path), remedy="Give the path of an experiment's YAML.")
+    found = {file.stem: file for shelf in reversed(shelves("experiments")) for file in shelf.glob("*.yaml")}
+    if name not in found:
+        raise HarnessError(f"there is no experiment '{name}'", where="experiments/", remedy=nearest(name, found))
+    return found[name]
+
+
+def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, info: DataInfo) -> Study:
+    """Expand an experiment's variants and contrasts.
+
+    Raises:
+        HarnessError: A variant does not exist, two share a name, a contrast compares what is not there.
+    """
+    choices = sum(max(len(c.depth), 1) * max(len(c.shortcut), 1) for c in experiment.variants)
+    if choices * len(experiment.seeds) > MOST_TRIALS:
+        raise HarnessError(
+            f"{choices:,} variants by {len(experiment.seeds):,} seeds are too many trials",
+            where=document.where(("seeds",)),
+            remedy=f"Plan at most {MOST_TRIALS:,} in one experiment.",
+        )
+    variants: list[AnyVariant] = []
+    listed = isinstance(document.data.get("variants"), list)
+    for index, choice in enumerate(experiment.variants):
+        at: tuple[str | int, ...] = ("variants", index) if listed else ("variants",)
+        try:
+            variants += catalogue.choose(choice, info, document, at)
+        except HarnessError as error:
+            if document.file in error.where or error.where.startswith("--set"):
+                raise
+            raise HarnessError(error.what, where=document.where((*at, error.where)), remedy=error.remedy) from error
+    seen: dict[str, str] = {}
+    for variant in variants:
+        network = digest(variant.identity(), 64)
+        other = variant.name if variant.name in seen.values() else seen.get(network)
+        if other is not None:
+            raise HarnessError(
+                f"{variant.name} stands there twice" + (f", also as {other}" if other != variant.name else ""),
+                where=document.where(("variants",)),
+                remedy="Remove one, or give it a label.",
+            )
+        seen[network] = variant.name
+    study = Study(experiment=experiment, variants=tuple(variants), data=info)
+    try:
+        cells = study.cells
+    except HarnessError as error:
+        raise HarnessError(error.what, where=document.where(("contrasts",)), remedy=error.remedy) from error
+    # A report names the variants that were compared, with the suffix that `set` gave them.
+    named = [
+        contrast.model_copy(update=found) if isinstance(contrast, Difference) else contrast
+        for contrast, found in zip(experiment.contrasts, cells, strict=True)
+    ]
+    return study.model_copy(update={"experiment": experiment.model_copy(update={"contrasts": tuple(named)})})
