@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "tracking": {"specs"},
     "launching": {"specs", "models", "data", "training", "costs", "tracking"},
     "reporting": {"specs", "tracking"},
-    "verbs": {"specs", "data", "launching", "tracking", "reporting"},
+    "verbs": {"specs", "data", "models", "training", "launching", "tracking", "reporting"},
     "cli": {"specs", "costs", "launching", "tracking", "reporting", "verbs", "doctor", "the package itself"},
 }
 NEVER = {

@@ -110,6 +110,8 @@ def count(variant: AnyVariant, size: tuple[int, int]) -> StaticCosts:
         HarnessError: The counters and the layer plan disagree; the record would then be wrong. A foreign network
             cannot be made, or does not take such images.
     """
+    if variant.weights is not None:
+        variant = variant.model_copy(update={"weights": None})
     if isinstance(variant, Variant):
         return _counted(variant, size)
     costs = remembered(variant, size)

@@ -190,6 +190,25 @@ def _images(folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
     return found
 
 
+def evaluation_files(root: Path) -> tuple[list[str], list[tuple[Path, int]]]:
+    """(classes, (path, label) of each image) of ``root/val``, ``root/test`` or ``root`` itself, classes in their order.
+
+    Raises:
+        HarnessError: There is no such directory, fewer than two classes, or no images in one.
+    """
+    folder = next((root / part for part in ("val", "test") if (root / part).is_dir()), root)
+    if not folder.is_dir():
+        raise HarnessError("there is no such directory", where=f"{folder}, --data-root", remedy="Check --data-root.")
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if len(classes) < 2:
+        raise HarnessError(
+            f"holds {len(classes) or 'no'} class folder{'s' * (len(classes) != 1)}; at least two are needed",
+            where=f"{folder}, --data-root",
+            remedy="Lay it out as ROOT/val/<class>/<image>.",
+        )
+    return classes, _images(folder, classes)
+
+
 def _tree_files(root: Path) -> list[Path]:
     tree = scan_tree(root)
     return [path for path, _ in [*tree.train, *(tree.test or [])]]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from harness.models.foreign import build_foreign
 from harness.models.modules import BranchScale, module
+from harness.models.weights import start_from
 from harness.specs import Foreign, LayerPlan, Variant
 from harness.specs.expansion import Block
 from harness.specs.layers import Layer, Norm
@@ -104,6 +105,12 @@ class Network(nn.Module):
         logits: Tensor = self.fc(x.mean((2, 3)))
         return logits
 
+    def features(self, x: Tensor, stage: int) -> Tensor:
+        """(N, channels, H, W) images -> what ``stage`` (from 1; 0 is the stem) gives: (N, C, H', W'), for transfer."""
+        for name in [*self.stem, *self.stages[:stage]]:
+            x = getattr(self, name)(x)
+        return x
+
     @torch.compiler.disable
     def _kept(self, images: int, like: Tensor) -> Tensor:
         """(blocks, images): 1/p where an image takes a block's main path, which it does with probability p, else 0.
@@ -150,19 +157,22 @@ def build(variant: AnyVariant, seed: int | None = None, device: torch.device | s
     """The network of ``variant``, initialised from ``seed``.
 
     Without a seed the values are left as they are in memory (for a state dict to fill); on the meta device
-    there are none. Foreign networks always have their own initialisation.
+    there are none. Foreign networks always have their own initialisation. A spec's weights then take its place.
 
     Raises:
         HarnessError: A foreign network cannot be made.
     """
     if isinstance(variant, Foreign):
-        return build_foreign(variant, seed, device)
-    with torch.device("meta"):
-        # The plan's shapes do not change the network, which takes images of any size.
-        network = Network(variant.plan(224))
-    if torch.device(device).type == "meta":
-        return network
-    network = network.to_empty(device=device)
-    if seed is not None:
-        initialise(network, seed)
+        network = build_foreign(variant, seed, device)
+    else:
+        with torch.device("meta"):
+            # The plan's shapes do not change the network, which takes images of any size.
+            network = ours = Network(variant.plan(224))
+        if torch.device(device).type == "meta":
+            return network
+        network = network.to_empty(device=device)
+        if seed is not None:
+            initialise(ours, seed)
+    if variant.weights is not None and seed is not None:
+        start_from(network, variant.weights)
     return network

@@ -102,7 +102,7 @@ class Catalogue:
             raise HarnessError("use label to name a variant", where=document.where((*at, "set")))
         if choice.kind is not None:
             factory = choice.factory or choice.name
-            fields = {"kind": choice.kind, "factory": factory, "args": choice.args, **fit}
+            fields = {"kind": choice.kind, "factory": factory, "args": choice.args, "weights": choice.weights, **fit}
             made = validate(Foreign, fields, document, at)
             return [made.model_copy(update={"name": choice.label or made.function or made.factory}).located()]
         if choice.name is not None:
@@ -146,7 +146,7 @@ def _changed(
     variant = validate(type(base), base.model_dump() | choice.set | fit, document, (*at, "set"))
     suffix = _suffix(base, {field: getattr(variant, field) for field in choice.set})
     variant = variant.model_copy(update={"name": choice.label or (name or base.name) + suffix})
-    return variant.located() if isinstance(variant, Foreign) else variant
+    return variant.located()
 
 
 def _suffix(base: AnyVariant, changes: dict[str, Any]) -> str:

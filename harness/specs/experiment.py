@@ -18,6 +18,7 @@ from harness.specs.recipe import DataSpec, Execution, Positive, Recipe, Resource
 from harness.specs.shortcuts import OPTIONS
 from harness.specs.trial import AnyVariant, Seed, Trial
 from harness.specs.variant import NEEDS_SHORTCUT, Variant
+from harness.specs.weights import PerhapsWeights
 from harness.text import Label, Line, Prose
 
 DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))}
@@ -51,6 +52,7 @@ class Choice(Spec):
     )
     factory: Line | None = Field(None, description="For kind python: package.module:function.")
     args: dict[str, Any] = Field({}, description="For a kind: more arguments of the model or factory.")
+    weights: PerhapsWeights = Field(None, description="For a kind: what the network starts from.")
     label: Annotated[Label, Field(min_length=1)] | None = Field(
         None, description="What reports call it, for a variant changed by `set`."
     )
@@ -70,8 +72,8 @@ class Choice(Spec):
     @model_validator(mode="after")
     def _one_of_another_library(self) -> Choice:
         if self.kind is None:
-            if self.factory is not None or self.args:
-                raise ValueError("factory and args go with kind: torchvision, timm or python")
+            if self.factory is not None or self.args or self.weights:
+                raise ValueError("factory, args and weights go with kind; elsewhere write set: {weights: FILE}")
             return self
         wanted, other = ("factory", "name") if self.kind == "python" else ("name", "factory")
         if getattr(self, wanted) is None or getattr(self, other) is not None:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from harness.errors import HarnessError
 from harness.specs.identity import Spec, canonical
+from harness.specs.weights import PerhapsWeights, identity_with_weights
 from harness.text import Label, Line
 
 Kind = Literal["torchvision", "timm", "python"]
@@ -44,6 +45,7 @@ class Foreign(Spec):
     layers: int = Field(0, description="Convolutions and linear layers, once they were counted; reports' depth.")
     in_channels: Annotated[int, Field(gt=0, le=65536)] = 3
     classes: Annotated[int, Field(gt=1, le=1_000_000)] = 1000
+    weights: PerhapsWeights = Field(None, description="What it starts from in place of its initialisation.")
 
     @model_validator(mode="after")
     def _factory_fits(self) -> Foreign:
@@ -57,6 +59,10 @@ class Foreign(Spec):
         except (ValueError, TypeError) as error:
             raise ValueError("args holds a value that is no finite number, text, list or mapping") from error
         return self
+
+    def identity(self) -> dict[str, Any]:
+        """Without labels; of weights their content, not their place."""
+        return identity_with_weights(super().identity(), self.weights)
 
     def __hash__(self) -> int:
         return hash(canonical(self.model_dump(mode="json")))
@@ -94,6 +100,8 @@ class Foreign(Spec):
         Raises:
             HarnessError: The library is not installed, or there is no such module.
         """
+        if self.weights is not None and not self.weights.sha256:
+            return self.model_copy(update={"weights": self.weights.located()}).located()
         if self.kind == "python":
             directory, source = find_source(self.module)
             return self.model_copy(update={"version": source_hash(source), "path": directory})

@@ -11,6 +11,7 @@ from harness.errors import nearest
 from harness.specs.expansion import CONVS_PER_BLOCK, EXPANSION, LayerPlan, expand
 from harness.specs.identity import Spec
 from harness.specs.shortcuts import OPTIONS, SHORTCUTS
+from harness.specs.weights import PerhapsWeights, identity_with_weights
 from harness.text import Label
 
 Width = Annotated[int, Field(gt=0, le=65536)]
@@ -94,6 +95,7 @@ class Variant(Spec):
         description="Each block's branch gets a learnable factor that starts here; 0 is ReZero (Bachlechner et al. "
         "2020, arXiv 2003.04887).",
     )
+    weights: PerhapsWeights = Field(None, description="What it starts from in place of its initialisation.")
 
     @field_validator("shortcut", mode="before")
     @classmethod
@@ -136,6 +138,18 @@ class Variant(Spec):
         if self.zero_init_last and self.residual_scale == 0:
             raise ValueError("zero_init_last and residual_scale 0 leave each branch without any gradient: use one")
         return self
+
+    def identity(self) -> dict[str, Any]:
+        """Without labels; of weights their content, not their place."""
+        return identity_with_weights(super().identity(), self.weights)
+
+    def located(self) -> Variant:
+        """The same with the hash of its weights.
+
+        Raises:
+            HarnessError: They cannot be read.
+        """
+        return self if self.weights is None else self.model_copy(update={"weights": self.weights.located()})
 
     def _width_changes(self) -> Iterator[tuple[int, int]]:
         out = [EXPANSION[self.block] * width for width in self.stage_widths]

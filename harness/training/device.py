@@ -39,6 +39,24 @@ def choose_device(resources: Resources, precision: str) -> torch.device:
     return torch.device("cpu")
 
 
+def named_device(text: str) -> torch.device:
+    """The device of that name: ``cpu``, ``cuda``, ``cuda:1``.
+
+    Raises:
+        HarnessError: torch knows no such device, or it is not here.
+    """
+    try:
+        device = torch.device(text)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        there = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+        raise HarnessError(
+            f"there is no device '{text[:60]}' here: {reason}", where="--device", remedy=f"Use {' or '.join(there)}."
+        ) from error
+    return device
+
+
 def configure(device: torch.device, execution: Execution, recipe: Recipe, threads: int) -> torch.memory_format:
     """Set threads, denormals, determinism and tf32; a worker may carry another trial's settings.
 

@@ -12,7 +12,7 @@ class GradientNorms:
         layers: list[nn.Conv2d | nn.Linear] = [
             module
             for name, module in network.named_modules()
-            if isinstance(module, nn.Conv2d) and "downsample" not in name
+            if isinstance(module, nn.Conv2d) and "downsample" not in name and module.weight.requires_grad
         ]
         layers = layers or [module for module in network.modules() if isinstance(module, nn.Linear)]
         places = {"grad/first": 0, "grad/middle": len(layers) // 2, "grad/last": -1} if layers else {}

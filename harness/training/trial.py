@@ -78,7 +78,8 @@ class Training:
         self.model: nn.Module = self.network
         if execution.compile:
             self.model.compile()
-        self.optimiser = optimiser(self.recipe, self.network.parameters())
+        self.frozen = trial.variant.weights is not None and trial.variant.weights.freeze == "body"
+        self.optimiser = optimiser(self.recipe, (p for p in self.network.parameters() if p.requires_grad))
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.recipe.precision == "fp16")
         self.gradients = GradientNorms(self.network)
         self.epochs_done = 0
@@ -134,6 +135,9 @@ class Training:
                 steps = range(self.under_way.step, self.steps)
                 self._batches = self.splits["train"].epoch(self.recipe, self.trial.seed, epoch, steps)
             self.model.train()
+            if self.frozen:
+                for norm in (m for m in self.network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)):
+                    norm.eval()
             for images, labels in self._batches:
                 self._step(images, labels, (epoch - 1) * self.steps + self.under_way.step, self.under_way)
                 self.under_way.step += 1

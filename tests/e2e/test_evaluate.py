@@ -1,0 +1,88 @@
+"""``harness evaluate`` on images and weights in the format of the real ones."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+from harness.models import build
+from harness.specs import Catalogue
+from harness.training.evaluation import evaluate
+from harness.verbs.evaluation import evaluate as verb
+
+
+@pytest.fixture
+def colours(tmp_path):
+    """``val/`` with six classes of two images each, of one colour a class."""
+    for label in range(6):
+        folder = tmp_path / "data" / "val" / f"n{label:08d}"
+        folder.mkdir(parents=True)
+        for number in range(2):
+            Image.new("RGB", (40 + number, 48), (40 * label, 255 - 40 * label, 10)).save(folder / f"{number}.JPEG")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A resnet18 for six classes."""
+    network = build(Catalogue.load().get("resnet18").model_copy(update={"classes": 6}), seed=0)
+    torch.save(network.state_dict(), tmp_path / "six.pth")
+    return tmp_path / "six.pth"
+
+
+def test_counts_are_those_of_the_network():
+    class Oracle(torch.nn.Module):
+        def forward(self, x):
+            """Of images 0 and 1 the right class, 0, is the likeliest, of 2 the fifth likeliest, of 3 the sixth."""
+            ranks = [0, 0, 4, 5]
+            return torch.stack([torch.tensor([6.5 - ranks[int(i)], 6, 5, 4, 3, 2, 1]) for i in x.flatten()])
+
+    import harness.training.evaluation as evaluation
+
+    class Numbers(evaluation.Labelled):
+        def __getitem__(self, index):
+            return torch.tensor([float(index)]), 0
+
+    original, evaluation.Labelled = evaluation.Labelled, Numbers
+    try:
+        *_, last = evaluate(Oracle(), [(None, 0)] * 4, None, batch=3)
+    finally:
+        evaluation.Labelled = original
+    assert (last.images, last.top1, last.top5) == (4, 2, 3)
+
+
+def test_evaluate_from_the_command_line(harness, colours, weights):
+    done = harness("evaluate", "resnet18", "--weights", weights, "--data-root", colours, "--crop", 32, "--resize", 36,
+                   "--batch", 5, "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["images"], found["classes"], found["transform"]) == (12, 6, "resize 36, crop 32")
+    assert 0 <= found["top1"] <= found["top5"] <= 12 and found["published"] is None
+    said = verb("resnet18", str(weights), colours, crop=32, resize=36)
+    assert (said.top1, said.top5) == (found["top1"], found["top5"]), "the batch changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["resnet34"], ["these weights are of another network", "the network has and the file lacks"]),
+        (["resnet18", "--batch", "0"], ["--batch"]),
+        (["resnet18", "--device", "tpu9"], ["there is no device 'tpu9'"]),
+        (["resnet18", "--data-root", "."], ["class folder"]),
+        (["resnet18", "--weights", "IMAGENET1K_V9"], ["torchvision has no weights 'IMAGENET1K_V9'"]),
+        (["resnet18", "--weights", "IMAGENET1K_V1"], ["not in torchvision's cache", "--download"]),
+        (["cifar-resnet20", "--weights", "IMAGENET1K_V1"], ["torchvision has no weights for 'cifar-resnet20'"]),
+        (["resnet18", "--weights", "absent.pth"], ["absent.pth", "No such file"]),
+    ],
+)
+def test_what_cannot_be_evaluated_is_said(harness, colours, weights, tmp_path, arguments, words):
+    given = {"--weights": str(weights), "--data-root": str(colours)}
+    for option, value in given.items():
+        if option not in arguments:
+            arguments = [*arguments, option, value]
+    done = harness("evaluate", *arguments, env={"TORCH_HOME": str(tmp_path / "torch")})
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr

@@ -1,0 +1,147 @@
+"""Weights: put in whole or not at all, by name of what differs; fine-tuning trains what it says."""
+
+import json
+
+import pytest
+import torch
+import torchvision
+
+from harness.errors import HarnessError
+from harness.models import build
+from harness.models.weights import fill, head_of, read_state_dict
+from harness.specs import Execution, Recipe, Resources, Trial, Variant
+from harness.specs.weights import Weights
+from harness.training import Training
+
+TINY = {
+    "stem": "conv3x3",
+    "block": "basic",
+    "blocks": [1, 1],
+    "widths": [4, 8],
+    "shortcut": "identity",
+    "in_channels": 1,
+}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A state dict of the tiny network for 7 classes; returns (its path, the network)."""
+    network = build(Variant(**TINY, classes=7), seed=5)
+    torch.save(network.state_dict(), tmp_path / "tiny.pth")
+    return tmp_path / "tiny.pth", network
+
+
+def _trial(quick_study, file, **weights):
+    trial = quick_study().trials[0]
+    variant = Variant(**TINY, classes=10, weights={"file": str(file), **weights}).located()
+    recipe = Recipe(**{**trial.recipe.model_dump(), "epochs": 1})
+    return Trial(variant=variant, data=trial.data, recipe=recipe, seed=1)
+
+
+def test_state_dicts_as_scripts_write_them(saved, tmp_path):
+    _, network = saved
+    state = network.state_dict()
+    parallel = {f"module.{key}": value for key, value in state.items()}
+    for content in (state, {"state_dict": state, "epoch": torch.tensor(3)}, {"model": parallel}):
+        torch.save(content, tmp_path / "a.pth")
+        assert read_state_dict(tmp_path / "a.pth").keys() == state.keys()
+
+
+def test_what_is_no_state_dict_is_refused(tmp_path):
+    torch.save([1, 2], tmp_path / "list.pth")
+    torch.save(build(Variant(**TINY)), tmp_path / "module.pth")
+    (tmp_path / "text.pth").write_text("weights")
+    for name, says in (("list", "no state dict"), ("module", "cannot be loaded"), ("text", "cannot be loaded"),
+                       ("absent", "No such file")):  # fmt: skip
+        with pytest.raises(HarnessError, match=says):
+            read_state_dict(tmp_path / f"{name}.pth")
+
+
+def test_the_keys_that_differ_are_named(catalogue):
+    state = build(catalogue.get("cifar-resnet20"), seed=0).state_dict()
+    with pytest.raises(HarnessError) as caught:
+        fill(build(catalogue.get("resnet18"), seed=0), state, "here")
+    for words in ("of another network", "the network has and the file lacks: layer2.0.downsample.0.weight",
+                  "of another shape: conv1.weight (16x3x3x3 in the file, 64x3x7x7 in the network)"):  # fmt: skip
+        assert words in caught.value.what
+
+
+def test_a_network_keeps_what_it_has_where_nothing_fits(saved):
+    _, network = saved
+    other = build(Variant(**{**TINY, "widths": [4, 9]}, classes=7), seed=1)
+    before = {key: value.clone() for key, value in other.state_dict().items()}
+    with pytest.raises(HarnessError):
+        fill(other, network.state_dict(), "here")
+    assert all(torch.equal(value, before[key]) for key, value in other.state_dict().items())
+
+
+def test_torchvision_s_own_weights_fit(catalogue):
+    theirs = torchvision.models.resnet18(weights=None).state_dict()
+    ours = build(catalogue.get("resnet18"), seed=0)
+    fill(ours, theirs, "here")
+    assert torch.equal(ours.layer4[1].conv2.weight, theirs["layer4.1.conv2.weight"])
+    assert head_of(torchvision.models.vgg11(weights=None)) == "classifier.6"
+
+
+def test_a_new_head_on_a_given_body(saved, quick_study):
+    path, network = saved
+    trial = _trial(quick_study, path)
+    started = build(trial.variant, seed=trial.seed)
+    assert torch.equal(started.layer2[0].conv1.weight, network.layer2[0].conv1.weight)
+    assert torch.equal(started.layer1[0].bn1.running_var, network.layer1[0].bn1.running_var)
+    plain = build(Variant(**TINY, classes=10), seed=trial.seed)
+    assert torch.equal(started.fc.weight, plain.fc.weight) and started.fc.out_features == 10
+    with pytest.raises(HarnessError, match=r"fc\.weight \(7x8 in the file, 10x8 in the network"):
+        build(_trial(quick_study, path, head="keep").variant, seed=0)
+
+
+@pytest.mark.parametrize("freeze", ["nothing", "body"])
+def test_a_frozen_body_stays_as_it_was(saved, quick_study, freeze):
+    path, _ = saved
+    training = Training(_trial(quick_study, path, freeze=freeze), Execution(), Resources())
+    before = {key: value.clone() for key, value in training.network.state_dict().items()}
+    rows = list(training.run())
+    moved = {key for key, value in training.network.state_dict().items() if not torch.equal(value, before[key])}
+    assert rows[-1][0] == 1 and {"fc.weight", "fc.bias"} <= moved
+    assert (moved == {"fc.weight", "fc.bias"}) is (freeze == "body")
+
+
+def test_the_content_of_weights_is_in_the_identity_and_their_place_is_not(saved, quick_study, tmp_path):
+    path, network = saved
+    before = _trial(quick_study, path)
+    (tmp_path / "moved").mkdir()
+    copy = tmp_path / "moved" / "same.pth"
+    copy.write_bytes(path.read_bytes())
+    assert _trial(quick_study, copy).id == before.id
+    assert _trial(quick_study, path, freeze="body").id != before.id
+    network.fc.bias.data += 1
+    torch.save(network.state_dict(), path)
+    assert _trial(quick_study, path).id != before.id
+    with pytest.raises(HarnessError, match="not what it was when these trials were planned"):
+        build(before.variant, seed=0)
+    with pytest.raises(HarnessError, match="sha256 begins with"):
+        Weights(file=str(path), sha256="0" * 16).located()
+    with pytest.raises(HarnessError, match="cannot be read"):
+        Weights(file=str(tmp_path / "absent.pth")).located()
+
+
+def test_features_of_a_stage(catalogue):
+    network = build(catalogue.get("cifar-resnet20"), seed=0).eval()
+    images = torch.rand(2, 3, 32, 32)
+    shapes = [tuple(network.features(images, stage).shape[1:]) for stage in range(4)]
+    assert shapes == [(16, 32, 32), (16, 32, 32), (32, 16, 16), (64, 8, 8)]
+    assert torch.equal(network.fc(network.features(images, 3).mean((2, 3))), network(images))
+
+
+def test_weights_in_an_experiment(experiment_file, saved, quick_study):
+    path, _ = saved
+    study = quick_study(
+        variants=[{"name": "cifar-resnet8", "label": "a", "set": {"widths": [4, 8, 16]}},
+                  {"name": "cifar-resnet8", "label": "b", "set": {"widths": [4, 8, 16], "weights": str(path)}}],
+        contrasts=None,
+    )  # fmt: skip
+    a, b = study.variants
+    assert a.weights is None and len(b.weights.sha256) == 16
+    assert "weights" not in a.identity() and json.dumps(b.identity())
+    with pytest.raises(HarnessError, match="cannot be read"):
+        quick_study(variants=[{"name": "cifar-resnet8", "set": {"weights": "nowhere.pth"}}], contrasts=None)
