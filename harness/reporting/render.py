@@ -16,6 +16,7 @@ from harness.files import require_writable
 from harness.reporting import tables
 from harness.reporting.figures import FIGURES, draw_figures
 from harness.reporting.limitations import limitations
+from harness.reporting.published import published_rows
 from harness.reporting.verdicts import Verdict, headline, verdicts
 from harness.reporting.wording import code, count, escaped, listed, number, p_value, trials
 from harness.specs import Study
@@ -151,6 +152,7 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "labels": [METRICS[key].title for key in keys],
         "errors": errors,
         "costs": tables.cost_rows(results, final),
+        "published": published_rows(results, final),
         "counters": _distinct(final["counter"]),
         "shared": bool(final["shared"].any()),
         "agreeing": "‡" in used,

@@ -1,0 +1,74 @@
+"""Published results beside measured ones: only where data set, network, shortcut and stride are the same."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.reporting.statistics import mean_interval
+from harness.reporting.wording import escaped, number
+from harness.specs import Catalogue, DataInfo, Variant
+from harness.specs.trial import AnyVariant
+from harness.tracking.table import Results
+
+FILE = Path(__file__).with_suffix(".csv")
+SIZES = {"cifar10": (50_000, 10_000, 10), "imagenet": (1_281_167, 50_000, 1000)}
+"""(training and validation images, test images, classes) by which the data sets of the file are known."""
+
+
+@cache
+def published() -> list[dict[str, str]]:
+    """The table as it is shipped; errors in percent, shortcuts and strides as the spec calls them."""
+    with FILE.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def dataset(data: DataInfo) -> str | None:
+    """Which data set of the table this is; None for any other, or for a part of one."""
+    name = {"imagefolder": "imagenet"}.get(data.name, data.name)
+    whole = (data.train + data.val, data.test, data.classes)
+    return name if SIZES.get(name) == whole else None
+
+
+def rows_for(variant: AnyVariant, name: str | None) -> list[dict[str, str]]:
+    """What was published of a network on a data set: of this network exactly, under whatever name it goes here."""
+    if not isinstance(variant, Variant):
+        return []
+    return [row for row in published() if row["dataset"] == name and _network(row) == _shape(variant)]
+
+
+def _network(row: dict[str, str]) -> dict[str, Any]:
+    spec = Catalogue.load().get(row["variant"])
+    assert isinstance(spec, Variant)
+    return _shape(spec.model_copy(update={"shortcut": row["shortcut"], "stride_on": row["stride_on"]}))
+
+
+def _shape(variant: Variant) -> dict[str, Any]:
+    return {key: value for key, value in variant.identity().items() if key not in ("classes", "in_channels")}
+
+
+def published_rows(results: Results, final: pd.DataFrame) -> list[list[str]]:
+    """Variant, measured test error with n, published error, how and where it was published."""
+    name = dataset(results.study.data)
+    rows = []
+    for variant in results.study.variants if name is not None else ():
+        measured = final.loc[(final["variant"] == variant.name) & final["test/error"].notna(), "test/error"]
+        for row in rows_for(variant, name) if len(measured) else ():
+            estimate = mean_interval(measured.to_numpy())
+            spread = f" ± {number(estimate.sd)}" if estimate.sd is not None else ""
+            theirs = row["error"] + f" ± {row['spread']}" * bool(row["spread"])
+            second = " (seen in a secondary source)" * (row["confidence"] == "secondary")
+            rows.append(
+                [
+                    escaped(variant.name),
+                    f"{number(estimate.mean)}{spread}, n = {estimate.n}",
+                    theirs,
+                    row["protocol"],
+                    row["source"] + second,
+                ]
+            )
+    return rows
