@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.reporting.canvas import INK, MARKERS, drawn, error_axis
 from harness.reporting.components import images, shown_interval
+from harness.reporting.costs import cost_points, draw_costs
 from harness.reporting.curves import draw_curves, draw_gradients, gradient_variants, has_curves
 from harness.reporting.series import Series, is_family, series, shortened, values
 from harness.reporting.statistics import mean_interval
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = ("train/error_clean", "train/error", "test/error")
-FIGURES = ("depth", "variants", "curves", "gradients")
+FIGURES = ("depth", "variants", "costs", "curves", "gradients")
 """All that may be drawn, in the order of the report."""
 
 
@@ -31,6 +32,8 @@ def draw_figures(results: Results) -> dict[str, dict[str, bytes]]:
     elif keys:
         height = 1.5 + 0.42 * len(study.variants)
         made["variants"] = drawn(9.2, min(height, 14), lambda f: _dots(f, results, keys))
+    if cost_points(results):
+        made["costs"] = drawn(9.2, 4.4, lambda f: draw_costs(f, results))
     if has_curves(results):
         rows = -(-len({v.depth for v in study.variants}) // 3)
         made["curves"] = drawn(9.2, 0.7 + 2.9 * rows, lambda f: draw_curves(f, results))

@@ -14,6 +14,7 @@ import yaml
 from harness.errors import HarnessError
 from harness.files import require_writable
 from harness.reporting import tables
+from harness.reporting.costs import cost_points, on_front
 from harness.reporting.figures import FIGURES, draw_figures
 from harness.reporting.limitations import limitations
 from harness.reporting.published import published_rows
@@ -152,6 +153,7 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "labels": [METRICS[key].title for key in keys],
         "errors": errors,
         "costs": tables.cost_rows(results, final),
+        "front": [point.name for point in on_front(cost_points(results))],
         "published": published_rows(results, final),
         "counters": _distinct(final["counter"]),
         "shared": bool(final["shared"].any()),

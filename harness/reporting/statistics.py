@@ -204,6 +204,21 @@ def binomial_interval(wrong: int, images: int, confidence: float = CONFIDENCE) -
     return 100 * float(interval.low), 100 * float(interval.high)
 
 
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Indices of the points that no other one beats: none is as low in one and lower in the other; by rising x, then y.
+
+    Args:
+        points: (cost, error), lower is better in both. Equal points are all on the front, or none is.
+    """
+    order = sorted(range(len(points)), key=lambda index: points[index])
+    front: list[int] = []
+    for index in order:
+        best = points[front[-1]] if front else None
+        if best is None or points[index][1] < best[1] or points[index] == best:
+            front.append(index)
+    return front
+
+
 def seeds_needed(sd: float, effect: float, level: float, two_sided: bool = False) -> int:
     """Pairs for a power of 0.8 to see a true ``effect`` at the spread ``sd`` of one difference; at least 8.
 

@@ -16,7 +16,7 @@ FILES = {
     "README.md",
     "results.csv",
     "experiment.yaml",
-    *(f"figures/{name}.{suffix}" for name in ("depth", "curves", "gradients") for suffix in ("svg", "png")),
+    *(f"figures/{name}.{suffix}" for name in ("depth", "costs", "curves", "gradients") for suffix in ("svg", "png")),
 }
 
 
@@ -40,7 +40,7 @@ def test_what_is_written(written):
     assert set(files) == FILES
     readme = files["README.md"].decode()
     linked = re.findall(r"\]\((figures/[^)]+)\)", readme)
-    assert linked == ["figures/depth.svg", "figures/curves.svg", "figures/gradients.svg"]
+    assert linked == ["figures/depth.svg", "figures/costs.svg", "figures/curves.svg", "figures/gradients.svg"]
     headings = re.findall(r"^#+ (.*)$", readme, flags=re.M)
     assert headings == [
         "quickstart",
@@ -135,7 +135,7 @@ def test_users_text_is_shown_literally(study, planted):
 
 def test_figures_without_data_are_left_out(study, planted):
     results = planted(study(seeds=[0]), gradients=False)
-    assert set(draw_figures(results)) == {"depth", "curves"}
+    assert set(draw_figures(results)) == {"depth", "costs", "curves"}
 
 
 def test_figures_carry_no_date_and_no_version(written):
@@ -151,7 +151,9 @@ def test_stale_figures_go_and_a_users_files_stay(study, planted, tmp_path):
         (tmp_path / "figures" / name).write_text("old")
     write_report(planted(study(seeds=[0]), gradients=False), tmp_path)
     names = {p.name for p in (tmp_path / "figures").iterdir()}
-    assert names == {"depth.svg", "depth.png", "curves.svg", "curves.png", "mine.svg"}
+    assert names == {f"{name}.{suffix}" for name in ("depth", "costs", "curves") for suffix in ("svg", "png")} | {
+        "mine.svg"
+    }
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 

@@ -13,6 +13,7 @@ from harness.reporting.statistics import (
     holm,
     mean_interval,
     paired,
+    pareto_front,
     seeds_needed,
     sign_flip_p,
     welch,
@@ -168,3 +169,10 @@ def test_onset_is_against_the_best_shallower_depth():
     assert onset_depth([8, 14], errors[:2]) is None
     with pytest.raises(ValueError, match="rise"):
         onset_depth([14, 8], errors[:2])
+
+
+def test_the_front_holds_what_none_beats():
+    points = [(1, 9.0), (2, 5.0), (2, 6.0), (3, 5.0), (4, 1.0), (4, 1.0), (0.5, 9.5)]
+    assert pareto_front(points) == [6, 0, 1, 4, 5]
+    assert pareto_front([]) == []
+    assert pareto_front([(1, 2.0), (1, 1.0)]) == [1]
