@@ -34,6 +34,7 @@ def test_every_field_is_counted_alike(fields):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_counters_agree_on_the_whole_catalogue(catalogue):
     """At a small size where a large one would only take longer: the same layers."""
     for variant in catalogue.members():

@@ -163,6 +163,7 @@ def test_every_network_of_the_catalogue_is_known_to_its_library(catalogue):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_counters_agree_on_the_catalogue_s_foreign_networks(catalogue):
     for variant, _ in catalogue.networks():
         if isinstance(variant, Foreign):
