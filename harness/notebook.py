@@ -48,16 +48,18 @@ def build(name: str | AnyVariant, seed: int = 0, device: str = "cpu", **fields: 
         HarnessError: There is no such variant or field.
     """
     from harness import models
+    from harness.training.device import named_device
 
-    return models.build(_spec(name, fields), seed, device)
+    return models.build(_spec(name, fields), seed, named_device(device))
 
 
-def cost(name: str | AnyVariant, input: str | int | tuple[int, int] | None = None, **fields: Any) -> StaticCosts:
+def cost(name: str | AnyVariant, input: str | int | tuple[int, ...] | None = None, **fields: Any) -> StaticCosts:
     """Parameters, MACs (1 MAC = 2 FLOPs; convolutions and linear layers) and activations for one image.
 
     Args:
         name: A variant's name or spec.
-        input: Side in pixels, (height, width), or text such as ``3x224x224``; None: what its family is quoted at.
+        input: Side in pixels, (height, width), (channels, height, width), or text such as ``3x224x224``; None: what
+            its family is quoted at.
         fields: Of the spec, to be changed.
 
     Raises:
@@ -68,15 +70,12 @@ def cost(name: str | AnyVariant, input: str | int | tuple[int, int] | None = Non
     from harness.specs import Catalogue, Variant
     from harness.specs.expansion import require_input
 
-    channels: int | None = None
     spec = _spec(name, fields)
     if input is None:
         input = Catalogue.load().family(spec.family).input_size
-    if isinstance(input, tuple):
-        size = input
-    else:
-        channels, *sides = image_shape(str(input))
-        size = (sides[0], sides[1])
+    shape = "x".join(map(str, input)) if isinstance(input, tuple) else str(input)
+    channels, *sides = image_shape(shape)
+    size = (sides[0], sides[1])
     if channels is not None:
         spec = spec.model_copy(update={"in_channels": channels})
     if isinstance(spec, Variant):
@@ -92,6 +91,7 @@ def run(
     home: str | Path = HOME,
     reports: str | Path = "reports",
     data_root: str | Path | None = None,
+    download: bool = False,
     **settings: Any,
 ) -> Outcome:
     """Run what the record does not hold yet of an experiment, and write its report: ``harness run``.
@@ -104,6 +104,7 @@ def run(
         home: Store, artifacts and checkpoints.
         reports: Where reports go.
         data_root: Where the data set is.
+        download: Whether it may be fetched.
         settings: More of :class:`harness.verbs.Settings`, such as ``tracking_uri`` or ``storage``.
 
     Returns:
@@ -121,7 +122,7 @@ def run(
     if seeds is not None:
         changes.append(f"seeds={json.dumps(list(seeds))}")
     root = Path(data_root) if data_root is not None else None
-    study = verbs.load_study(str(experiment), changes, None, root, local=options.address is None)
+    study = verbs.load_study(str(experiment), changes, None, root, download, local=options.address is None)
     outcome = verbs.run(study, options, Console(highlight=False))
     if not outcome.trouble and len(outcome.failed) + len(outcome.stopped) < len(study.trials):
         verbs.report(study.experiment.name, options)
@@ -156,4 +157,9 @@ def _spec(name: str | AnyVariant, fields: Mapping[str, Any]) -> AnyVariant:
 
 def _assignments(fields: Mapping[str, Any]) -> list[str]:
     """As ``--set`` takes them; JSON is YAML."""
-    return [f"{key}={json.dumps(value)}" for key, value in fields.items()]
+    return [f"{key}={json.dumps(value, default=_plain)}" for key, value in fields.items()]
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy, and paths."""
+    return value.item() if hasattr(value, "item") else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -72,8 +72,10 @@ def schema(
     Example: harness schema > experiment.schema.json, and in the YAML's first line
     # yaml-language-server: $schema=experiment.schema.json
     """
-    from harness.specs.experiment import Experiment
-    from harness.specs.families import Family
+    from pydantic import TypeAdapter
 
-    model = Experiment if kind is SchemaKind.experiment else Family
-    typer.echo(json.dumps(model.model_json_schema(), indent=2))
+    from harness.specs.experiment import Experiment
+    from harness.specs.families import Family, ForeignFamily
+
+    model: Any = Experiment if kind is SchemaKind.experiment else Family | ForeignFamily
+    typer.echo(json.dumps(TypeAdapter(model).json_schema(), indent=2))

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="Such as resnet18, cifar-plain56, cifar-resnet1202, wrn-28-10.")]
-COUNTED = "MACs of convolutions and linear layers for one image, summed over the layer plan; 1 MAC = 2 FLOPs."
+COUNTED = (
+    "MACs of convolutions and linear layers for one image, of the residual family summed over the layer plan, of "
+    "others counted by fvcore; 1 MAC = 2 FLOPs."
+)
 
 
 @app.command("variants")
@@ -45,15 +48,22 @@ def variants(
     Example: harness variants plain --input 3x32x32
     """
     from harness.specs import Catalogue, Foreign
+    from harness.specs.expansion import TooSmall
     from harness.specs.families import Family
 
     catalogue = Catalogue.load()
     rows: list[dict[str, Any]] = []
     uncounted = 0
+    too_small: list[str] = []
     for variant, twin in catalogue.networks():
         if patterns and not any(word in variant.name for word in patterns):
             continue
-        variant, size = fitted(variant, given, catalogue.family(variant.family).input_size)
+        side = catalogue.family(variant.family).input_size
+        try:
+            variant, size = fitted(variant, given, side)
+        except TooSmall:
+            too_small.append(variant.name)
+            continue
         costs = _costs(variant, size, count)
         uncounted += costs is None
         rows.append(
@@ -79,13 +89,15 @@ def variants(
         table.add_row(*(f"{value:,}" if isinstance(value, int) else shown(value or "–") for value in row.values()))
     out.print(table)
     rules = [
-        f"{f.member_prefix}N with N = {rule} ({block})"
+        shown(f"{f.member_prefix}N with N = {rule} ({block})")
         for f in catalogue.families.values()
         if isinstance(f, Family)
         for block, rule in f.depth.items()
     ]
     out.print(f"Also at any depth: {', '.join(rules)}. {COUNTED}")
-    if uncounted:
+    if too_small:
+        out.print(f"Left out, since such images are smaller than their total stride: {shown(', '.join(too_small))}.")
+    if uncounted and not count:
         out.print(f"{uncounted} of other libraries are not counted yet: --count does it once, some seconds for each.")
 
 
@@ -145,6 +157,8 @@ def inspect(
     variant = catalogue.changed(name, overrides or ())
     variant, size = fitted(variant, given, catalogue.family(variant.family).input_size)
     if isinstance(variant, Foreign):
+        if every_layer:
+            raise HarnessError(f"{variant.name} has no layer plan", where="--layers", remedy="Leave it out.")
         variant = variant.located()
         with out.status(f"Counting {shown(variant.name)} ..."):
             costs, rows = static_costs(variant, size), by_stage(variant, size)
@@ -248,7 +262,7 @@ def evaluate(
     from harness.verbs.evaluation import evaluate as run
 
     with Progress(console=err, transient=True) as bar:
-        task = bar.add_task(f"{name}, images", total=None)
+        task = bar.add_task(shown(f"{name}, images"), total=None)
         found = run(
             name,
             weights,

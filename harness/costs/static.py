@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-COUNTED = ("conv", "linear", "addmm", "matmul", "bmm", "einsum")
-"""fvcore's operator names that count; its totals would add norms and pooling."""
+COUNTED = ("conv", "linear", "addmm")
+"""fvcore's operator names that count: its totals would add norms, pooling, and some kinds of attention alone."""
+TORCH_COUNTED = ("convolution", "addmm", "mm")
+"""The same in torch's counter."""
 
 
 @dataclass(frozen=True)
@@ -201,9 +203,16 @@ def _torch(network: nn.Module, image: torch.Tensor) -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(image)
-    return int(counter.get_total_flops() // 2)
+    fast = torch.backends.mha.get_fastpath_enabled()
+    # The fused path of attention hides its linear layers from both counters.
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            network(image)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+    by_operator = counter.get_flop_counts().get("Global", {})
+    return int(sum(n for op, n in by_operator.items() if str(op).rpartition(".")[2] in TORCH_COUNTED) // 2)
 
 
 def _fvcore(network: nn.Module, image: torch.Tensor) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +91,25 @@ def stream(
         # The process may hold threads of MLflow or gRPC, which a fork would break.
         multiprocessing_context="spawn" if workers else None,
     )
-    for pixels, labels, index in loader:
-        yield tuple(tensor.to(device, non_blocking=True) for tensor in (pixels, labels, index))
+    with own_words():
+        for pixels, labels, index in loader:
+            yield tuple(tensor.to(device, non_blocking=True) for tensor in (pixels, labels, index))
+
+
+@contextmanager
+def own_words() -> Iterator[None]:
+    """What a loader's process raised, as it was: the loader hands it on with that process's traceback in its text.
+
+    Raises:
+        HarnessError: What was wrong, and where.
+    """
+    try:
+        yield
+    except HarnessError as error:
+        _, raised, said = error.what.rpartition(f"{HarnessError.__module__}.{HarnessError.__qualname__}: ")
+        if not raised:
+            raise
+        raise HarnessError(said.strip()) from error
 
 
 def decode(images: ImageFiles, workers: int) -> tuple[Tensor, Tensor]:

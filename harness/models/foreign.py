@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from harness.errors import HarnessError, nearest
-from harness.specs.foreign import INSTALL, Foreign, find_source, source_hash
+from harness.specs.foreign import INSTALL, Foreign, find_source, library_version, source_hash
 from harness.specs.streams import stream_seed
 
 AUXILIARY = ("inception_v3", "googlenet")
@@ -39,6 +40,13 @@ def build_foreign(spec: Foreign, seed: int | None = None, device: torch.device |
     Raises:
         HarnessError: The library or the model is not there; the user's factory raises, or returns no module.
     """
+    if spec.kind != "python" and spec.version and library_version(spec.kind, spec.factory) != spec.version:
+        raise HarnessError(
+            f"these trials were planned with {spec.kind} {spec.version}, and here is "
+            f"{library_version(spec.kind, spec.factory)}",
+            where=spec.factory,
+            remedy="Use one version of it on all machines of an experiment.",
+        )
     with torch.random.fork_rng(devices=[]):
         if seed is not None:
             torch.manual_seed(stream_seed(seed, "initialisation"))
@@ -89,17 +97,34 @@ def _python(spec: Foreign) -> nn.Module:
             where=str(source),
             remedy="Run the experiment again: a changed factory makes new trials.",
         )
-    with _importable(directory):
-        try:
-            function = getattr(importlib.import_module(spec.module), spec.function, None)
-        except Exception as error:
-            raise _fault(spec, f"cannot be imported: {type(error).__name__}: {error}") from error
-        if not callable(function):
-            raise _fault(spec, f"is not there: {spec.module} has no function '{spec.function}'")
-        network = _made(spec, lambda: function(in_channels=spec.in_channels, classes=spec.classes, **spec.args))
+    if directory not in sys.path:
+        # It stays there: a network may import what lies beside it when it runs.
+        sys.path.insert(0, directory)
+    try:
+        function = getattr(_module(spec.module, source), spec.function, None)
+    except (Exception, SystemExit) as error:
+        raise _fault(spec, f"cannot be imported: {type(error).__name__}: {error}") from error
+    if not callable(function):
+        raise _fault(spec, f"is not there: {spec.module} has no function '{spec.function}'")
+    args = copy.deepcopy(spec.args)
+    network = _made(spec, lambda: function(in_channels=spec.in_channels, classes=spec.classes, **args))
     if not isinstance(network, nn.Module):
         raise _fault(spec, f"returned a {type(network).__name__}, not a torch.nn.Module")
+    if any(isinstance(parameter, UninitializedParameter) for parameter in network.parameters()):
+        raise _fault(spec, "returned lazy layers, whose sizes nobody knows before the first image: give their sizes")
     return network
+
+
+def _module(name: str, source: Path) -> ModuleType:
+    """The module as its file is now: one that was imported before may be an older or another of that name."""
+    package = name if source.name == "__init__.py" else ""
+    for known in [key for key in sys.modules if key == name or (package and key.startswith(f"{package}."))]:
+        del sys.modules[known]
+    importlib.invalidate_caches()
+    module = importlib.import_module(name)
+    if Path(module.__file__ or "").resolve() != source.resolve():
+        raise ImportError(f"another module of that name comes first: {module.__file__}")
+    return module
 
 
 def _source_in(spec: Foreign) -> Path:
@@ -111,24 +136,12 @@ def _source_in(spec: Foreign) -> Path:
     return found
 
 
-@contextmanager
-def _importable(directory: str) -> Iterator[None]:
-    if directory in sys.path:
-        yield
-        return
-    sys.path.insert(0, directory)
-    try:
-        yield
-    finally:
-        sys.path.remove(directory)
-
-
 def _made(spec: Foreign, make: Any) -> nn.Module:
     try:
         made: nn.Module = make()
     except HarnessError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _fault(spec, f"raised {type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
     return made
 
@@ -157,7 +170,7 @@ def check_output(spec: Foreign, network: nn.Module, size: tuple[int, int]) -> No
             f"{spec.name or spec.factory} does not take images of {spec.in_channels}x{size[0]}x{size[1]}: "
             f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
             where="variants",
-            remedy="They may be smaller than its total stride: use larger ones.",
+            remedy="Where it wants larger images, or others, use another data set or size.",
         ) from error
     shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != (2, spec.classes):

@@ -174,5 +174,5 @@ def build(variant: AnyVariant, seed: int | None = None, device: torch.device | s
         if seed is not None:
             initialise(ours, seed)
     if variant.weights is not None and seed is not None:
-        start_from(network, variant.weights)
+        start_from(network, variant.weights, variant.classes)
     return network

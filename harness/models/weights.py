@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import zipfile
 from io import BytesIO
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from harness.errors import HarnessError, nearest
+from harness.files import unpack
+from harness.models.foreign import GreyAsColour
 from harness.specs.weights import Weights, file_hash
 
 WRITTEN = "Give what torch.save(net.state_dict()) wrote."
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 SHOWN = 4
 """Keys of each kind that an error names."""
-WRAPPERS = ("state_dict", "model", "model_state_dict")
+WRAPPERS = ("state_dict", "model", "model_state_dict", "network")
+CHECKPOINT = "state.pt"
 """Under which training scripts put the state dict beside other things."""
 
 
@@ -27,14 +31,17 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         HarnessError: It cannot be read, or holds no state dict.
     """
     try:
-        content = torch.load(BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, KeyError) as error:
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise HarnessError(
-            f"cannot be loaded as weights: {reason}",
-            where=str(path),
-            remedy="Give what torch.save(net.state_dict()) wrote.",
-        ) from error
+        data = path.read_bytes()
+        if CHECKPOINT in _members(data):
+            # A checkpoint of a trial of ours, whose checksums are looked at.
+            data = unpack(BytesIO(data), CHECKPOINT, str(path))
+        content = torch.load(BytesIO(data), map_location="cpu", weights_only=True)
+    except HarnessError:
+        raise
+    except Exception as error:
+        # A damaged file makes torch and pickle raise whatever they stumble over.
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
+        raise HarnessError(f"cannot be loaded as weights: {reason}", where=str(path), remedy=WRITTEN) from error
     for wrapper in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
@@ -44,29 +51,45 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return {str(name).removeprefix("module."): value for name, value in content.items()}
 
 
-def head_of(network: nn.Module) -> str:
-    """Name of the classifier: the last linear layer.
+def _members(data: bytes) -> list[str]:
+    return zipfile.ZipFile(BytesIO(data)).namelist() if zipfile.is_zipfile(BytesIO(data)) else []
+
+
+def head_of(network: nn.Module, classes: int) -> str:
+    """Name of the classifier: the last layer, linear or a 1x1 convolution, with as many outputs as classes.
 
     Raises:
         HarnessError: There is none.
     """
-    names = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    names = [name for name, module in network.named_modules() if _outputs(module) == classes]
     if not names:
         raise HarnessError(
-            "this network has no linear classifier", where="weights", remedy="Use weights with head: keep."
+            f"no layer of this network has {classes} outputs, so nobody knows its classifier",
+            where="weights",
+            remedy="Use weights with head: keep, and freeze: nothing.",
         )
     return names[-1]
 
 
-def fill(network: nn.Module, state: dict[str, Tensor], where: str, keep_head: bool = True) -> None:
-    """Put a state dict into a network; without ``keep_head`` all but the classifier.
+def _outputs(module: nn.Module) -> int | None:
+    if isinstance(module, nn.Linear):
+        return module.out_features
+    if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1):
+        return module.out_channels
+    return None
+
+
+def fill(network: nn.Module, state: dict[str, Tensor], where: str, new_head: str = "") -> None:
+    """Put a state dict into a network, all but its layer ``new_head``.
 
     Raises:
         HarnessError: They do not fit; the keys that differ are named.
     """
+    # What torchvision trains beside the classifier, and no network here has.
+    state = {key: value for key, value in state.items() if not key.startswith(AUXILIARY)}
     own = network.state_dict()
-    if not keep_head:
-        head = f"{head_of(network)}."
+    if new_head:
+        head = f"{new_head}."
         own, state = ({k: v for k, v in each.items() if not k.startswith(head)} for each in (own, state))
     # Counted by newer versions of torch alone, and of no use in evaluation.
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
@@ -91,14 +114,14 @@ def fill(network: nn.Module, state: dict[str, Tensor], where: str, keep_head: bo
             where=where,
             remedy="Name the variant that they are of, or use head: new where only the classifier differs.",
         )
-    network.load_state_dict(own | state if keep_head else network.state_dict() | state)
+    network.load_state_dict(network.state_dict() | state)
 
 
 def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a number"
 
 
-def start_from(network: nn.Module, weights: Weights) -> None:
+def start_from(network: nn.Module, weights: Weights, classes: int) -> None:
     """Put a spec's weights into a network; a frozen body is no longer trained.
 
     Raises:
@@ -109,11 +132,13 @@ def start_from(network: nn.Module, weights: Weights) -> None:
         raise HarnessError(
             "this file is not what it was when these trials were planned", where=str(path), remedy="Put it back."
         )
-    fill(network, read_state_dict(path), str(path), weights.head == "keep")
+    # Weights are of the network itself, also where it stands in one that makes grey images coloured.
+    network = network.network if isinstance(network, GreyAsColour) else network
+    head = head_of(network, classes) if weights.head == "new" or weights.freeze == "body" else ""
+    fill(network, read_state_dict(path), str(path), head if weights.head == "new" else "")
     if weights.freeze == "body":
-        head = f"{head_of(network)}."
         for name, parameter in network.named_parameters():
-            parameter.requires_grad_(name.startswith(head))
+            parameter.requires_grad_(name.startswith(f"{head}."))
 
 
 def torchvision_weights(name: str, enum: str, download: bool = False) -> Path:

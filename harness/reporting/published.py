@@ -16,8 +16,11 @@ from harness.specs.trial import AnyVariant
 from harness.tracking.table import Results
 
 FILE = Path(__file__).with_suffix(".csv")
-SIZES = {"cifar10": (50_000, 10_000, 10), "imagenet": (1_281_167, 50_000, 1000)}
-"""(training and validation images, test images, classes) by which the data sets of the file are known."""
+SIZES = {
+    "cifar10": (50_000, 10_000, 10, (32, 32)),
+    "imagenet": (1_281_167, 50_000, 1000, (224, 224)),
+}
+"""(training and validation images, test images, classes, size) by which the data sets of the file are known."""
 
 
 @cache
@@ -28,9 +31,9 @@ def published() -> list[dict[str, str]]:
 
 
 def dataset(data: DataInfo) -> str | None:
-    """Which data set of the table this is; None for any other, or for a part of one."""
+    """Which data set of the table this is; None for any other, for a part of one, or at another size."""
     name = {"imagefolder": "imagenet"}.get(data.name, data.name)
-    whole = (data.train + data.val, data.test, data.classes)
+    whole = (data.train + data.val, data.test, data.classes, data.size)
     return name if SIZES.get(name) == whole else None
 
 
@@ -38,13 +41,19 @@ def rows_for(variant: AnyVariant, name: str | None) -> list[dict[str, str]]:
     """What was published of a network on a data set: of this network exactly, under whatever name it goes here."""
     if not isinstance(variant, Variant):
         return []
-    return [row for row in published() if row["dataset"] == name and _network(row) == _shape(variant)]
+    return [row for row, network in _networks() if row["dataset"] == name and network == _shape(variant)]
 
 
-def _network(row: dict[str, str]) -> dict[str, Any]:
-    spec = Catalogue.load().get(row["variant"])
-    assert isinstance(spec, Variant)
-    return _shape(spec.model_copy(update={"shortcut": row["shortcut"], "stride_on": row["stride_on"]}))
+@cache
+def _networks() -> list[tuple[dict[str, str], dict[str, Any]]]:
+    """Each row with its network: the shipped one, whatever the user's own families call so."""
+    catalogue, found = Catalogue.shipped(), []
+    for row in published():
+        spec = catalogue.get(row["variant"])
+        assert isinstance(spec, Variant)
+        changed = spec.model_copy(update={"shortcut": row["shortcut"], "stride_on": row["stride_on"]})
+        found.append((row, _shape(changed)))
+    return found
 
 
 def _shape(variant: Variant) -> dict[str, Any]:

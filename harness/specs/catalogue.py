@@ -14,6 +14,11 @@ from harness.specs.loading import Document, validate
 from harness.specs.shortcuts import SHORTCUTS
 from harness.specs.trial import AnyVariant
 from harness.specs.variant import Variant
+from harness.specs.weights import Weights
+from harness.text import one_line
+
+MOST_LETTERS = 100
+"""Of a variant's name, as of every label."""
 
 
 class Catalogue:
@@ -32,6 +37,12 @@ class Catalogue:
             HarnessError: A file is not a family, or a member of it is no variant.
         """
         return cls(load_family(path) for shelf in shelves("variants") for path in sorted(shelf.glob("*.yaml")))
+
+    @classmethod
+    def shipped(cls) -> Catalogue:
+        """The families that come with the project, whatever lies in the working directory."""
+        shelf = shelves("variants", own=False)[0]
+        return cls(load_family(path) for path in sorted(shelf.glob("*.yaml")))
 
     def networks(self) -> Iterator[tuple[AnyVariant, str]]:
         """Every named network, each with the name of its twin; empty where there is none."""
@@ -71,7 +82,7 @@ class Catalogue:
             document.override(assignment)
         variant = validate(type(base), document.data, document)
         fields = [key for key in type(base).model_fields if getattr(variant, key) != getattr(base, key)]
-        suffix = _suffix(base, {field: getattr(variant, field) for field in fields})
+        suffix = _suffix(base, {field: getattr(variant, field) for field in fields if field not in base.labels})
         return variant.model_copy(update={"name": base.name + suffix})
 
     def family(self, name: str) -> Family | ForeignFamily:
@@ -145,8 +156,14 @@ def _changed(
     """``base`` with what an experiment sets in it, and with a name that says so."""
     variant = validate(type(base), base.model_dump() | choice.set | fit, document, (*at, "set"))
     suffix = _suffix(base, {field: getattr(variant, field) for field in choice.set})
-    variant = variant.model_copy(update={"name": choice.label or (name or base.name) + suffix})
-    return variant.located()
+    called = choice.label or (name or base.name) + suffix
+    if len(called) > MOST_LETTERS:
+        raise HarnessError(
+            f"its name would have {len(called)} letters: {called[:40]}...",
+            where=document.where((*at, "set")),
+            remedy="Give it a label.",
+        )
+    return variant.model_copy(update={"name": called}).located()
 
 
 def _suffix(base: AnyVariant, changes: dict[str, Any]) -> str:
@@ -156,6 +173,10 @@ def _suffix(base: AnyVariant, changes: dict[str, Any]) -> str:
         unchanged = getattr(base, field) == value
         if field == "widths" and not unchanged:
             parts.append(f"-w{value[0]}")
+        elif isinstance(value, Weights):
+            parts.append(f"-from-{Path(value.file).stem}" + "-frozen" * (value.freeze == "body"))
+        elif isinstance(value, dict) and not unchanged:
+            parts += [f"-{key}-{one_line(str(inner))}" for key, inner in value.items()]
         elif not unchanged:
             shown = "-".join(map(str, value)) if isinstance(value, list | tuple) else value
             parts.append(f"-{field}-{shown}")

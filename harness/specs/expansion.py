@@ -125,15 +125,19 @@ def expand(variant: Variant, image: Shape) -> LayerPlan:
     return LayerPlan(variant, stem, tuple(stages), tail, Linear("fc", shape, classes=variant.classes))
 
 
+class TooSmall(HarnessError):
+    """Images of which nothing would be left."""
+
+
 def require_input(variant: Variant, size: tuple[int, int]) -> None:
     """Refuse images of which nothing would be left.
 
     Raises:
-        HarnessError: A side is smaller than the network's total stride.
+        TooSmall: A side is smaller than the network's total stride.
     """
     if min(size) < variant.stride:
         stem = "a stem of stride 4 and " if variant.stem == "imagenet" else ""
-        raise HarnessError(
+        raise TooSmall(
             f"images of {size[0]}x{size[1]} are smaller than the total stride {variant.stride} of {variant.name}: "
             f"{stem}{len(variant.blocks)} stages",
             where="variants",

@@ -79,7 +79,7 @@ class Choice(Spec):
         if getattr(self, wanted) is None or getattr(self, other) is not None:
             raise ValueError(f"kind {self.kind} needs {wanted}, and no {other}")
         if self.family is not None or self.depth or self.shortcut or self.block or self.set:
-            raise ValueError(f"kind {self.kind} goes with {wanted}, args and label alone")
+            raise ValueError(f"kind {self.kind} goes with {wanted}, args, weights and label alone")
         return self
 
     @model_validator(mode="after")

@@ -21,12 +21,16 @@ from harness.text import Line, PerhapsWord, Prose, Word
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def shelves(kind: str) -> list[Path]:
-    """Where ``variants`` or ``experiments`` are looked up: working directory, then checkout, then wheel."""
+def shelves(kind: str, own: bool = True) -> list[Path]:
+    """Where ``variants`` or ``experiments`` are looked up: working directory, then checkout, then wheel.
+
+    Args:
+        own: Whether the working directory is one of them.
+    """
     places = []
     # The working directory may have been removed.
     with suppress(OSError):
-        places.append(Path.cwd() / kind)
+        places += [Path.cwd() / kind] if own else []
     if (PACKAGE.parent / "pyproject.toml").exists():
         places.append(PACKAGE.parent / kind)
     places.append(PACKAGE / "shipped" / kind)
@@ -147,25 +151,25 @@ class Family(Spec):
         return [count] * (len(widths) if isinstance(widths, list | tuple) else 1)
 
     def of_depth(self, depth: int, block: str | None = None) -> tuple[dict[str, Any], str]:
-        """(fields, member name) of the family's network of this depth: by its rule, else among its members.
+        """(fields, member name) of the family's network of this depth: a member, else by its rule.
 
         Raises:
             HarnessError: The family has no network of this depth.
         """
+        named = {name: self.variant(fields, name) for name, fields in self.members.items()}
+        exact = [name for name, v in named.items() if v.depth == depth and block in (None, v.block)]
+        if exact:
+            return self.members[exact[0]], exact[0]
         if self.depth:
             chosen = block or str(self.base.get("block"))
             suffix = "" if chosen == self.base.get("block") else f"-{chosen}"
             fields = {"depth": depth, "block": chosen}
             self._blocks(depth, {**self.base, **fields})
             return fields, f"{self.member_prefix}{depth}{suffix}"
-        members = {name: self.variant(fields, name) for name, fields in self.members.items()}
-        for name, variant in members.items():
-            if variant.depth == depth and block in (None, variant.block):
-                return self.members[name], name
         raise HarnessError(
             f"depth {depth} is not a member of family {self.family}",
             where="depth",
-            remedy=f"It has {', '.join(str(v.depth) for v in members.values())}; "
+            remedy=f"It has {', '.join(str(v.depth) for v in named.values())}; "
             "for another, name a member and set its blocks, as in set: {blocks: [3, 3, 3, 3]}.",
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +17,8 @@ from harness.specs.weights import PerhapsWeights, identity_with_weights
 from harness.text import Label, Line
 
 Kind = Literal["torchvision", "timm", "python"]
+TAKEN = ("in_channels", "classes", "num_classes", "in_chans", "weights", "checkpoint_path")
+"""Arguments that no user gives: content of a file, for one, is in the identity only by ``weights``."""
 INSTALL = {"torchvision": "pip install torchvision", "timm": "pip install 'depthbench[timm]'"}
 
 
@@ -51,11 +54,11 @@ class Foreign(Spec):
     def _factory_fits(self) -> Foreign:
         if self.kind == "python" and not all(self._module_and_function()):
             raise ValueError(f"'{self.factory[:60]}' is no factory: write package.module:function")
-        for name in ("in_channels", "classes", "num_classes", "in_chans", "pretrained", "weights"):
-            if name in self.args:
+        for name in self.args:
+            if name in TAKEN or name.startswith("pretrained"):
                 raise ValueError(f"args holds '{name}', which is set by the data set or by weights: leave it out")
         try:
-            canonical(self.model_dump(mode="json")["args"])
+            json.dumps(self.args, allow_nan=False, default=str)
         except (ValueError, TypeError) as error:
             raise ValueError("args holds a value that is no finite number, text, list or mapping") from error
         return self
@@ -100,19 +103,27 @@ class Foreign(Spec):
         Raises:
             HarnessError: The library is not installed, or there is no such module.
         """
-        if self.weights is not None and not self.weights.sha256:
-            return self.model_copy(update={"weights": self.weights.located()}).located()
+        weights = self.weights.located() if self.weights is not None else None
         if self.kind == "python":
             directory, source = find_source(self.module)
-            return self.model_copy(update={"version": source_hash(source), "path": directory})
-        try:
-            return self.model_copy(update={"version": version(self.kind)})
-        except PackageNotFoundError as error:
-            raise HarnessError(
-                f"{self.factory} needs {self.kind}, which is not installed",
-                where="kind",
-                remedy=f"{INSTALL[self.kind]}, or leave it out.",
-            ) from error
+            return self.model_copy(update={"version": source_hash(source), "path": directory, "weights": weights})
+        return self.model_copy(update={"version": library_version(self.kind, self.factory), "weights": weights})
+
+
+def library_version(kind: str, factory: str) -> str:
+    """What is installed of a library; without the part that names a build, which changes no network.
+
+    Raises:
+        HarnessError: It is not installed.
+    """
+    try:
+        return version(kind).partition("+")[0]
+    except PackageNotFoundError as error:
+        raise HarnessError(
+            f"{factory} needs {kind}, which is not installed",
+            where="kind",
+            remedy=f"{INSTALL[kind]}, or leave it out.",
+        ) from error
 
 
 def find_source(module: str) -> tuple[str, Path]:
@@ -134,5 +145,11 @@ def find_source(module: str) -> tuple[str, Path]:
 
 
 def source_hash(file: Path) -> str:
-    """First 16 hex digits of the sha256 of a source file."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    """First 16 hex digits of a sha256 over the source: the file, or all Python files of a package."""
+    if file.name != "__init__.py":
+        return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    total = hashlib.sha256()
+    for part in sorted(file.parent.rglob("*.py")):
+        total.update(part.relative_to(file.parent).as_posix().encode() + b"\0")
+        total.update(hashlib.sha256(part.read_bytes()).digest())
+    return total.hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,15 @@ MERGE = "tag:yaml.org,2002:merge"
 MOST_LETTERS = 200
 """Of a field's name."""
 NUMBERS = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float")}
+
+
+class Loader(yaml.SafeLoader):
+    """Safe, and with the numbers of YAML 1.2: 1e-5 is one, which YAML 1.1 reads as text."""
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+"), list("-+.0123456789")
+)
 
 
 @dataclass
@@ -146,7 +156,7 @@ def _parse(text: str, where: Callable[[int | None], str]) -> tuple[Any, dict[Loc
     """
     loader = None
     try:
-        loader = yaml.SafeLoader(text)
+        loader = Loader(text)
         node = loader.get_single_node()
         if node is None:
             return None, {}

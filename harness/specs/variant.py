@@ -133,6 +133,8 @@ class Variant(Spec):
                     raise ValueError(f"{field} goes with block 'bottleneck': a basic block has no 1x1 convolutions")
         if self.groups > 1 and self.group_width is None:
             raise ValueError("groups needs group_width: the channels of each group in the first stage")
+        if self.group_width is not None and self.widening != 1:
+            raise ValueError("widening does not go with group_width, which sets the inner width itself: scale widths")
         if self.zero_init_last and self.preactivation:
             raise ValueError("zero_init_last does not go with preactivation: its blocks end in a convolution")
         if self.zero_init_last and self.residual_scale == 0:

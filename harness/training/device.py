@@ -47,6 +47,8 @@ def named_device(text: str) -> torch.device:
     """
     try:
         device = torch.device(text)
+        if device.type not in ("cpu", "cuda"):
+            raise RuntimeError("only cpu and cuda are supported")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]

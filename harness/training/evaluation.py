@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from harness.data.streaming import WORTH_WORKERS, read_rgb
+from harness.data.streaming import WORTH_WORKERS, own_words, read_rgb
 
 Transform = Callable[[Image.Image], Tensor]
 
@@ -65,12 +65,13 @@ def evaluate(
     )
     network = network.to(device).eval()
     images = top1 = top5 = 0
-    for pixels, labels in loader:
-        with torch.inference_mode():
-            logits = network(pixels.to(device))
-        likeliest = logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu()
-        right = likeliest == labels[:, None]
-        images += len(labels)
-        top1 += int(right[:, 0].sum())
-        top5 += int(right.any(dim=1).sum())
-        yield Counted(images, top1, top5)
+    with own_words():
+        for pixels, labels in loader:
+            with torch.inference_mode():
+                logits = network(pixels.to(device))
+            likeliest = logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu()
+            right = likeliest == labels[:, None]
+            images += len(labels)
+            top1 += int(right[:, 0].sum())
+            top5 += int(right.any(dim=1).sum())
+            yield Counted(images, top1, top5)

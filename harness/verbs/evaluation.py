@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ def evaluate(
         name: Of the variant.
         weights: A file that torch.save wrote, or the name of torchvision's own, such as IMAGENET1K_V1.
         data_root: Images in class folders, in its ``val`` or ``test`` where there is one.
-        resize: Shorter side in pixels before the crop; None: what the weights want, else 256.
+        resize: Shorter side in pixels before the crop; None: what the weights want, or in the same ratio to the crop.
         crop: Side in pixels; None: what the weights want, else 224.
         download: Whether torchvision's weights may be fetched.
 
@@ -85,8 +86,10 @@ def evaluate(
     if batch < 1:
         raise HarnessError(f"a batch of {batch} images is none", where="--batch", remedy="Use 1 or more.")
     classes, files = evaluation_files(data_root)
-    head = state.get(f"{head_of(build(spec, seed=0))}.weight")
-    known = head.shape[0] if head is not None else spec.classes
+    known = spec.classes
+    with suppress(HarnessError):
+        head = state.get(f"{head_of(build(spec, seed=0), spec.classes)}.weight")
+        known = head.shape[0] if head is not None else known
     if known != len(classes):
         raise HarnessError(
             f"these weights tell {known} classes apart, and the data has {len(classes)}",
@@ -96,7 +99,17 @@ def evaluate(
     network = build(spec.model_copy(update={"classes": known}), seed=0)
     fill(network, state, str(path))
     wanted = entry.transforms() if entry is not None else ImageClassification(crop_size=224)
-    side, cut = resize or wanted.resize_size[0], crop or wanted.crop_size[0]
+    if entry is not None and hasattr(network, "transform_input"):
+        # torchvision's networks of Szegedy et al. undo its normalisation where its own weights are used.
+        network.transform_input = True  # type: ignore[assignment]
+    cut = crop or wanted.crop_size[0]
+    side = resize or round(wanted.resize_size[0] * cut / wanted.crop_size[0])
+    if cut > side:
+        raise HarnessError(
+            f"a crop of {cut} pixels is larger than the image, whose shorter side is {side}",
+            where="--crop",
+            remedy=f"Use --resize {cut} or more.",
+        )
     transform = ImageClassification(
         crop_size=cut,
         resize_size=side,
@@ -107,7 +120,8 @@ def evaluate(
     for counted in run(network, files, transform, batch, cores(), place):
         progress(counted, len(files))
     scores = None
-    if entry is not None and (len(classes), len(files)) == IMAGENET_VAL:
+    preset = (side, cut) == (wanted.resize_size[0], wanted.crop_size[0])
+    if entry is not None and preset and (len(classes), len(files)) == IMAGENET_VAL:
         metrics = entry.meta["_metrics"]["ImageNet-1K"]
         scores = metrics["acc@1"], metrics["acc@5"]
     return Evaluation(

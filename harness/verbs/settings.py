@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.errors import HarnessError
 from harness.specs import Study
 from harness.storage import Folder
 
@@ -36,6 +37,12 @@ class Settings:
     reports: Path = REPORTS
     storage: str | None = None
     time_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.launcher not in ("ray", "inline"):
+            raise HarnessError(
+                f"there is no launcher '{self.launcher}'", where="--launcher", remedy="Use ray or inline."
+            )
 
     @property
     def folder(self) -> Folder:

@@ -5,7 +5,9 @@ import json
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms import ToTensor
 
+from harness.errors import HarnessError
 from harness.models import build
 from harness.specs import Catalogue
 from harness.training.evaluation import evaluate
@@ -63,12 +65,30 @@ def test_evaluate_from_the_command_line(harness, colours, weights):
     assert (said.top1, said.top5) == (found["top1"], found["top5"]), "the batch changes nothing"
 
 
+def test_a_damaged_image_among_thousands_is_named_without_a_traceback(tmp_path, monkeypatch):
+    """Decoded by processes of their own, whose traceback the loader puts into the error's text."""
+    monkeypatch.setattr("harness.training.evaluation.WORTH_WORKERS", 2)
+    files = []
+    for number in range(4):
+        files.append((tmp_path / f"{number}.png", 0))
+        Image.new("RGB", (8, 8)).save(files[-1][0])
+    files[2][0].write_bytes(b"junk")
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 64, 2))
+    with pytest.raises(HarnessError) as caught:
+        list(evaluate(network, files, ToTensor(), batch=2, workers=1))
+    assert "2.png" in str(caught.value) and "not a readable image" in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["resnet34"], ["these weights are of another network", "the network has and the file lacks"]),
         (["resnet18", "--batch", "0"], ["--batch"]),
         (["resnet18", "--device", "tpu9"], ["there is no device 'tpu9'"]),
+        (["resnet18", "--device", "meta"], ["there is no device 'meta'"]),
+        (["resnet18", "--crop", "64", "--resize", "50"], ["larger than the image", "--resize 64"]),
+        (["resnet18[/bold]"], ["there is no variant 'resnet18[/bold]'"]),
         (["resnet18", "--data-root", "."], ["class folder"]),
         (["resnet18", "--weights", "IMAGENET1K_V9"], ["torchvision has no weights 'IMAGENET1K_V9'"]),
         (["resnet18", "--weights", "IMAGENET1K_V1"], ["not in torchvision's cache", "--download"]),

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import harness
@@ -38,5 +39,12 @@ def test_wrong_input_of_a_notebook():
         harness.build(harness.variant("resnet18"), classes=3)
     with pytest.raises(harness.HarnessError, match="no experiment 'absent'"):
         harness.run("absent")
+    with pytest.raises(harness.HarnessError, match="no launcher 'foo'"):
+        harness.run("quickstart", launcher="foo", seeds=[0])
+    with pytest.raises(harness.HarnessError, match="there is no device 'bogus'"):
+        harness.build("cifar-resnet20", device="bogus")
+    assert harness.cost("resnet18", (3, 64, 64)) == harness.cost("resnet18", "3x64x64") == harness.cost("resnet18", 64)
+    assert harness.variant("mobilenet_v3_small", args={"dropout": 1e-5}).args == {"dropout": 1e-5}
+    assert harness.build("cifar-resnet20", classes=np.int64(7)).fc.out_features == 7
     with pytest.raises(AttributeError, match="no attribute 'train'"):
         harness.train  # noqa: B018

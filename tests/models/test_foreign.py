@@ -168,3 +168,56 @@ def test_the_counters_agree_on_the_catalogue_s_foreign_networks(catalogue):
     for variant, _ in catalogue.networks():
         if isinstance(variant, Foreign):
             assert count(variant.located(), (96, 96)).counter == "fvcore", variant.name
+
+
+def test_the_module_is_the_file_that_was_hashed(tmp_path):
+    """In a process that imported an older version of it before, and of a package all of its files count."""
+    assert build(_python().located())[0].out_channels == 4
+    (tmp_path / "nets.py").write_text((tmp_path / "nets.py").read_text().replace("width=4", "width=7"))
+    assert build(_python().located())[0].out_channels == 7
+    package = tmp_path / "pk"
+    package.mkdir()
+    (package / "__init__.py").write_text("from pk.inner import make")
+    (package / "inner.py").write_text((tmp_path / "nets.py").read_text() + "\nmake = small\n")
+    spec = Foreign(kind="python", factory="pk:make", in_channels=1, classes=10)
+    first = spec.located()
+    assert build(first)[0].out_channels == 7
+    (package / "inner.py").write_text((package / "inner.py").read_text().replace("width=7", "width=8"))
+    assert spec.located().version != first.version
+    assert build(spec.located())[0].out_channels == 8
+
+
+def test_holes_of_the_identity_are_closed(tmp_path):
+    for argument in ("checkpoint_path", "pretrained_cfg_overlay"):
+        with pytest.raises(ValidationError, match="leave it out"):
+            Foreign(kind="timm", factory="resnet26d", args={argument: "x"})
+    with pytest.raises(HarnessError, match=r"planned with torchvision 0\.0\.1"):
+        build(Foreign(kind="torchvision", factory="alexnet", version="0.0.1"))
+    (tmp_path / "greedy.py").write_text(
+        "from torch import nn\n"
+        "def make(in_channels, classes, sizes):\n    sizes.append(1)\n    return nn.Linear(3, 3)\n"
+    )
+    spec = Foreign(kind="python", factory="greedy:make", args={"sizes": [2]})
+    build(spec)
+    assert spec.args == {"sizes": [2]}
+
+
+def test_factories_that_leave_or_are_lazy(tmp_path):
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(3)\n")
+    with pytest.raises(HarnessError, match="cannot be imported: SystemExit"):
+        build(Foreign(kind="python", factory="leaving:make"))
+    (tmp_path / "lazy.py").write_text(
+        "from torch import nn\ndef make(in_channels, classes):\n    return nn.LazyLinear(3)"
+    )
+    with pytest.raises(HarnessError, match="lazy layers"):
+        build(Foreign(kind="python", factory="lazy:make"))
+
+
+def test_attention_counts_alike_whoever_makes_it():
+    """Linear layers alone: 12 blocks of 4 d^2 + 2 d m each, on 197 tokens; the stem, and the head."""
+    tokens, width, mlp = 197, 768, 3072
+    blocks = 12 * tokens * (4 * width**2 + 2 * width * mlp)
+    expected = blocks + 196 * width * 3 * 16 * 16 + width * 1000
+    spec = Foreign(kind="torchvision", factory="vit_b_16").located()
+    costs = count(spec, (224, 224))
+    assert (costs.macs, costs.counter) == (expected, "fvcore")

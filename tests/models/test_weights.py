@@ -1,6 +1,8 @@
 """Weights: put in whole or not at all, by name of what differs; fine-tuning trains what it says."""
 
 import json
+import random
+from contextlib import suppress
 
 import pytest
 import torch
@@ -9,9 +11,11 @@ import torchvision
 from harness.errors import HarnessError
 from harness.models import build
 from harness.models.weights import fill, head_of, read_state_dict
-from harness.specs import Execution, Recipe, Resources, Trial, Variant
+from harness.specs import Execution, Foreign, Recipe, Resources, Trial, Variant
 from harness.specs.weights import Weights
+from harness.storage import Checkpoint, Folder
 from harness.training import Training
+from harness.training.checkpoint import save
 
 TINY = {
     "stem": "conv3x3",
@@ -80,7 +84,57 @@ def test_torchvision_s_own_weights_fit(catalogue):
     ours = build(catalogue.get("resnet18"), seed=0)
     fill(ours, theirs, "here")
     assert torch.equal(ours.layer4[1].conv2.weight, theirs["layer4.1.conv2.weight"])
-    assert head_of(torchvision.models.vgg11(weights=None)) == "classifier.6"
+    assert head_of(torchvision.models.vgg11(weights=None), 1000) == "classifier.6"
+    assert head_of(torchvision.models.squeezenet1_1(weights=None), 1000) == "classifier.1"
+    with pytest.raises(HarnessError, match="has 7 outputs"):
+        head_of(ours, 7)
+
+
+def test_torchvision_s_weights_with_auxiliary_classifiers_fit_its_networks():
+    theirs = torchvision.models.googlenet(weights=None, init_weights=False, aux_logits=True).state_dict()
+    ours = build(Foreign(kind="torchvision", factory="googlenet"), seed=0)
+    fill(ours, theirs, "here")
+    assert torch.equal(ours.fc.weight, theirs["fc.weight"])
+
+
+def test_a_grey_network_starts_from_colour_weights(tmp_path):
+    theirs = torchvision.models.squeezenet1_1(weights=None)
+    torch.save(theirs.state_dict(), tmp_path / "grey.pth")
+    spec = Foreign(kind="torchvision", factory="squeezenet1_1", in_channels=1, classes=10,
+                   weights={"file": str(tmp_path / "grey.pth"), "freeze": "body"}).located()  # fmt: skip
+    ours = build(spec, seed=0)
+    assert torch.equal(ours.network.features[0].weight, theirs.features[0].weight)
+    assert [name for name, p in ours.named_parameters() if p.requires_grad] == [
+        "network.classifier.1.weight", "network.classifier.1.bias",
+    ]  # fmt: skip
+    with pytest.raises(HarnessError, match="sha256 begins with"):
+        spec.model_copy(update={"weights": spec.weights.model_copy(update={"sha256": "0" * 16})}).located()
+
+
+def test_a_trial_s_own_checkpoint_is_weights(quick_study, tmp_path):
+    trial = quick_study().trials[0]
+    training = Training(trial, Execution(), Resources())
+    save(Folder.at(tmp_path), Checkpoint(1, 0), b"{}", training.state())
+    state = read_state_dict(tmp_path / Checkpoint(1, 0).name)
+    assert torch.equal(state["fc.weight"], training.network.fc.weight)
+    damaged = bytearray((tmp_path / Checkpoint(1, 0).name).read_bytes())
+    damaged[len(damaged) // 2] ^= 255
+    (tmp_path / "damaged.zip").write_bytes(damaged)
+    with pytest.raises(HarnessError):
+        read_state_dict(tmp_path / "damaged.zip")
+
+
+def test_any_damage_to_a_file_is_refused(saved):
+    path, _ = saved
+    whole = path.read_bytes()
+    generator = random.Random(4)
+    for _ in range(150):
+        content = bytearray(whole)
+        for _ in range(generator.randint(1, 4)):
+            content[generator.randrange(len(content))] = generator.randrange(256)
+        path.write_bytes(content[: generator.choice([len(content), generator.randrange(len(content))])])
+        with suppress(HarnessError):
+            read_state_dict(path)
 
 
 def test_a_new_head_on_a_given_body(saved, quick_study):
@@ -142,6 +196,12 @@ def test_weights_in_an_experiment(experiment_file, saved, quick_study):
     )  # fmt: skip
     a, b = study.variants
     assert a.weights is None and len(b.weights.sha256) == 16
+    (unlabelled,) = quick_study(
+        variants=[{"name": "cifar-resnet8", "set": {"weights": {"file": str(path), "freeze": "body"}}}], contrasts=None
+    ).variants
+    assert unlabelled.name == "cifar-resnet8-from-tiny-frozen"
     assert "weights" not in a.identity() and json.dumps(b.identity())
     with pytest.raises(HarnessError, match="cannot be read"):
         quick_study(variants=[{"name": "cifar-resnet8", "set": {"weights": "nowhere.pth"}}], contrasts=None)
+    with pytest.raises(HarnessError, match="Give it a label"):
+        quick_study(variants=[{"name": "cifar-resnet8", "set": {"weights": "x" * 99 + ".pth"}}], contrasts=None)

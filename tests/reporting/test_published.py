@@ -43,8 +43,9 @@ def test_data_is_known_by_its_sizes():
     assert dataset(CIFAR) == "cifar10"
     assert dataset(CIFAR.model_copy(update={"train": 50_000, "val": 0})) == "cifar10"
     assert dataset(CIFAR.model_copy(update={"train": 5_000})) is None, "a part of it"
-    whole = {"name": "imagefolder", "classes": 1000, "train": 1_281_167, "val": 0, "test": 50_000}
+    whole = {"name": "imagefolder", "classes": 1000, "train": 1_281_167, "val": 0, "test": 50_000, "size": (224, 224)}
     assert dataset(CIFAR.model_copy(update=whole)) == "imagenet"
+    assert dataset(CIFAR.model_copy(update=whole | {"size": (64, 64)})) is None, "smaller images"
     assert dataset(INFO) is None
 
 

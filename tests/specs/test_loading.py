@@ -163,3 +163,8 @@ def test_a_family_s_bad_member_names_the_file(tmp_path):
     with pytest.raises(HarnessError, match="same number") as caught:
         load_family(path)
     assert caught.value.where.startswith(f"{path}:5")
+
+
+def test_numbers_with_an_exponent_are_numbers(tmp_path):
+    (tmp_path / "a.yaml").write_text("a: 1e-5\nb: -2.5E+3\nc: .5e1\nd: e5\ne: 1.0\nf: '1e5'\n")
+    assert read(tmp_path / "a.yaml").data == {"a": 1e-5, "b": -2500.0, "c": 5.0, "d": "e5", "e": 1.0, "f": "1e5"}

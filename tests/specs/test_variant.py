@@ -107,6 +107,7 @@ def test_odd_sizes_round_as_convolutions_do():
         ({"stride_on": "1x1"}, "stride_on goes with block 'bottleneck'"),
         ({"block": "bottleneck", "groups": 2}, "groups needs group_width"),
         ({"stochastic_depth": 1}, "less than 1"),
+        ({"block": "bottleneck", "group_width": 4, "widening": 2}, "widening does not go with group_width"),
         ({"widening": 0}, "greater than 0"),
         ({"widening": 100, "widths": [4, 65536]}, "channels wide"),
     ],
@@ -166,3 +167,12 @@ def test_images_that_are_too_small_are_refused(catalogue):
     require_input(catalogue.get("cifar-resnet20"), (4, 4))
     with pytest.raises(HarnessError, match="31x64 are smaller than the total stride 32 of resnet18"):
         require_input(catalogue.get("resnet18"), (31, 64))
+
+
+def test_a_depth_is_that_of_the_member_of_its_name(catalogue):
+    family = catalogue.family("cifar-preresnet")
+    for depth in (164, 1001, 110):
+        fields, name = family.of_depth(depth)
+        assert family.variant(fields, name) == catalogue.get(f"cifar-preresnet{depth}")
+    assert family.of_depth(1004)[1] == "cifar-preresnet1004"
+    assert catalogue.get("cifar-preresnet164").plan(32).params == 1703258, "He et al. 2016 round it to 1.7 million"
