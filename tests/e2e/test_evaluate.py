@@ -1,6 +1,7 @@
 """``harness evaluate`` on images and weights in the format of the real ones."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -81,28 +82,32 @@ def test_a_damaged_image_among_thousands_is_named_without_a_traceback(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("given", "words"),
     [
-        (["resnet34"], ["these weights are of another network", "the network has and the file lacks"]),
-        (["resnet18", "--batch", "0"], ["--batch"]),
-        (["resnet18", "--device", "tpu9"], ["there is no device 'tpu9'"]),
-        (["resnet18", "--device", "meta"], ["there is no device 'meta'"]),
-        (["resnet18", "--crop", "64", "--resize", "50"], ["larger than the image", "--resize 64"]),
-        (["resnet18[/bold]"], ["there is no variant 'resnet18[/bold]'"]),
-        (["resnet18", "--data-root", "."], ["class folder"]),
-        (["resnet18", "--weights", "IMAGENET1K_V9"], ["torchvision has no weights 'IMAGENET1K_V9'"]),
-        (["resnet18", "--weights", "IMAGENET1K_V1"], ["not in torchvision's cache", "--download"]),
-        (["cifar-resnet20", "--weights", "IMAGENET1K_V1"], ["torchvision has no weights for 'cifar-resnet20'"]),
-        (["resnet18", "--weights", "absent.pth"], ["absent.pth", "No such file"]),
+        ({"name": "resnet34"}, ["these weights are of another network", "the network has and the file lacks"]),
+        ({"batch": 0}, ["--batch"]),
+        ({"device": "tpu9"}, ["there is no device 'tpu9'"]),
+        ({"device": "meta"}, ["there is no device 'meta'"]),
+        ({"crop": 64, "resize": 50}, ["larger than the image", "--resize 64"]),
+        ({"name": "resnet18[/bold]"}, ["there is no variant 'resnet18[/bold]'"]),
+        ({"data_root": Path()}, ["class folder"]),
+        ({"weights": "IMAGENET1K_V9"}, ["torchvision has no weights 'IMAGENET1K_V9'"]),
+        ({"weights": "IMAGENET1K_V1"}, ["not in torchvision's cache", "--download"]),
+        ({"name": "cifar-resnet20", "weights": "IMAGENET1K_V1"}, ["no weights for 'cifar-resnet20'"]),
+        ({"weights": "absent.pth"}, ["absent.pth", "No such file"]),
     ],
 )
-def test_what_cannot_be_evaluated_is_said(harness, colours, weights, tmp_path, arguments, words):
-    given = {"--weights": str(weights), "--data-root": str(colours)}
-    for option, value in given.items():
-        if option not in arguments:
-            arguments = [*arguments, option, value]
-    done = harness("evaluate", *arguments, env={"TORCH_HOME": str(tmp_path / "torch")})
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+def test_what_cannot_be_evaluated_is_said(colours, weights, tmp_path, monkeypatch, given, words):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.chdir(tmp_path / "data" / "val" / "n00000000")
+    arguments = {"name": "resnet18", "weights": str(weights), "data_root": colours, **given}
+    with pytest.raises(HarnessError) as caught:
+        verb(**arguments)
     for word in words:
-        assert word in done.stderr
+        assert word in str(caught.value)
+
+
+def test_the_command_says_it_without_a_traceback(harness, colours, weights):
+    done = harness("evaluate", "resnet18[/bold]", "--weights", weights, "--data-root", colours)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and "resnet18[/bold]" in done.stderr
