@@ -26,10 +26,9 @@ def variant(name: str, **fields: Any) -> AnyVariant:
     Raises:
         HarnessError: There is no such variant or field, or they do not go together.
     """
-    from harness.specs import Catalogue, Foreign
+    from harness.specs import Catalogue
 
-    found = Catalogue.load().changed(name, _assignments(fields))
-    return found.located() if isinstance(found, Foreign) else found
+    return Catalogue.load().changed(name, _assignments(fields)).located()
 
 
 def build(name: str | AnyVariant, seed: int = 0, device: str = "cpu", **fields: Any) -> nn.Module:

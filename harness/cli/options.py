@@ -58,6 +58,7 @@ Storage = Annotated[
         metavar="PLACE",
     ),
 ]
+Name = Annotated[str, typer.Argument(help="Such as resnet18, cifar-plain56, cifar-resnet1202, wrn-28-10.")]
 Input = Annotated[
     str | None,
     typer.Option("--input", help="Images: 3x224x224, 224x224 or 224. Default: the family's.", metavar="CxHxW"),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from itertools import zip_longest
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from harness.cli.options import Input, Json, VariantOverrides, err, image_shape, out
+from harness.cli.options import Input, Json, Name, VariantOverrides, err, image_shape, out
 from harness.errors import HarnessError
 from harness.text import shown
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Name = Annotated[str, typer.Argument(help="Such as resnet18, cifar-plain56, cifar-resnet1202, wrn-28-10.")]
 COUNTED = (
     "MACs of convolutions and linear layers for one image, of the residual family summed over the layer plan, of "
     "others counted by fvcore; 1 MAC = 2 FLOPs."
@@ -236,56 +234,6 @@ def _drawing(plan: LayerPlan) -> list[str]:
         "",
         *("".join(f"{line:<{width}}" for line in lines).rstrip() for lines in zip_longest(*drawn, fillvalue="")),
     ]
-
-
-@app.command()
-def evaluate(
-    name: Name,
-    weights: Annotated[
-        str,
-        typer.Option("--weights", help="A file of torch.save, or torchvision's name: IMAGENET1K_V1.", metavar="FILE"),
-    ],
-    data_root: Annotated[Path, typer.Option("--data-root", help="DIR/val/<class>/<image>, or DIR/<class>/<image>.")],
-    batch: Annotated[int, typer.Option("--batch", help="Images at once.")] = 128,
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
-    resize: Annotated[int | None, typer.Option("--resize", help="Shorter side before the crop.", min=1)] = None,
-    crop: Annotated[int | None, typer.Option("--crop", help="Side of the central crop.", min=1)] = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch torchvision's weights.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Top-1 and top-5 of a variant with given weights, on one central crop of each image.
-
-    Example: harness evaluate resnet34 --weights IMAGENET1K_V1 --data-root /data/imagenet
-    """
-    from rich.progress import Progress
-
-    from harness.verbs.evaluation import evaluate as run
-
-    with Progress(console=err, transient=True) as bar:
-        task = bar.add_task(shown(f"{name}, images"), total=None)
-        found = run(
-            name,
-            weights,
-            data_root,
-            batch,
-            device,
-            resize,
-            crop,
-            download,
-            lambda counted, total: bar.update(task, completed=counted.images, total=total),
-        )
-    if as_json:
-        typer.echo(json.dumps(found.__dict__, indent=2))
-        return
-    top1, top5 = 100 * found.top1 / found.images, 100 * found.top5 / found.images
-    out.print(
-        f"[bold]{shown(found.variant)}[/bold] with {shown(found.weights)}: top-1 {top1:.2f} % "
-        f"(95 % over images {found.interval[0]:.2f} to {found.interval[1]:.2f}), top-5 {top5:.2f} %",
-        soft_wrap=True,
-    )
-    out.print(f"{found.images:,} images of {found.classes:,} classes, one central crop ({found.transform}).")
-    if found.published is not None:
-        out.print(f"torchvision publishes {found.published[0]:.3f} and {found.published[1]:.3f} %.")
 
 
 @app.command()

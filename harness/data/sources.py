@@ -155,13 +155,11 @@ def scan_tree(root: Path) -> Tree:
     """
     train_dir = root / "train" if (root / "train").is_dir() else root
     test_dir = next((root / name for name in ("test", "val") if (root / name).is_dir()), None)
-    classes = sorted(path.name for path in train_dir.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if len(classes) < 2:
-        raise HarnessError(
-            f"holds {len(classes) or 'no'} class folder{'s' * (len(classes) != 1)}; at least two are needed",
-            where=f"{train_dir}, data.root",
-            remedy="Lay it out as ROOT/<class>/<image>, or ROOT/train/<class>/<image> and ROOT/val/<class>/<image>.",
-        )
+    classes = _classes(
+        train_dir,
+        "data.root",
+        "Lay it out as ROOT/<class>/<image>, or ROOT/train/<class>/<image> and ROOT/val/<class>/<image>.",
+    )
     if test_dir is not None and train_dir != root:
         extra = sorted({p.name for p in test_dir.iterdir() if p.is_dir()} - set(classes))
         if extra:
@@ -174,6 +172,22 @@ def scan_tree(root: Path) -> Tree:
     if test_dir is not None and train_dir != root:
         trees.append(_images(test_dir, classes))
     return Tree(classes, trees[0], trees[1] if len(trees) > 1 else None)
+
+
+def _classes(folder: Path, option: str, remedy: str) -> list[str]:
+    """Names of the class folders in their order.
+
+    Raises:
+        HarnessError: There are fewer than two.
+    """
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if len(classes) < 2:
+        raise HarnessError(
+            f"holds {len(classes) or 'no'} class folder{'s' * (len(classes) != 1)}; at least two are needed",
+            where=f"{folder}, {option}",
+            remedy=remedy,
+        )
+    return classes
 
 
 def _images(folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
@@ -199,13 +213,7 @@ def evaluation_files(root: Path) -> tuple[list[str], list[tuple[Path, int]]]:
     folder = next((root / part for part in ("val", "test") if (root / part).is_dir()), root)
     if not folder.is_dir():
         raise HarnessError("there is no such directory", where=f"{folder}, --data-root", remedy="Check --data-root.")
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if len(classes) < 2:
-        raise HarnessError(
-            f"holds {len(classes) or 'no'} class folder{'s' * (len(classes) != 1)}; at least two are needed",
-            where=f"{folder}, --data-root",
-            remedy="Lay it out as ROOT/val/<class>/<image>.",
-        )
+    classes = _classes(folder, "--data-root", "Lay it out as ROOT/val/<class>/<image>.")
     return classes, _images(folder, classes)
 
 
