@@ -17,11 +17,11 @@ MAY_IMPORT = {
     "models": {"specs"},
     "data": {"specs"},
     "training": {"specs", "models", "data"},
-    "costs": {"specs", "models"},
+    "costs": {"specs", "models", "training"},
     "tracking": {"specs"},
     "launching": {"specs", "models", "data", "training", "costs", "tracking"},
     "reporting": {"specs", "tracking"},
-    "verbs": {"specs", "data", "models", "training", "launching", "tracking", "reporting"},
+    "verbs": {"specs", "data", "models", "training", "costs", "launching", "tracking", "reporting"},
     "cli": {"specs", "costs", "launching", "tracking", "reporting", "verbs", "doctor", "the package itself"},
 }
 NEVER = {

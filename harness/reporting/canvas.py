@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PLAIN = "#D55E00"
-RESIDUALS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+PLAINS = ("#D55E00", "#E69F00")
+RESIDUALS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9")
 """Okabe and Ito 2008: told apart with every common colour blindness. Markers repeat the distinction."""
 MARKERS = ("o", "s", "D", "^", "v", "P")
 INK, FAINT = "#24292f", "#d8dee4"
@@ -100,3 +100,27 @@ def error_axis(axes: Axes, values: Iterable[float], images: int) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylim(-0.12 * threshold, min(1.6 * top, 110))
+
+
+class Drawn(Protocol):
+    """What a legend tells apart."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def colour(self) -> str: ...
+    @property
+    def marker(self) -> str: ...
+
+
+def legend_above(figure: Figure, lines: Sequence[Drawn]) -> None:
+    """One legend over all panels, in as many rows as it takes to fit."""
+    from matplotlib.lines import Line2D
+
+    letters = max(len(line.label) for line in lines) + 6
+    columns = max(1, min(len(lines), int(figure.get_figwidth() * 13 / letters)))
+    handles = [
+        Line2D([], [], color=line.colour, marker=line.marker, markersize=7, linewidth=1.6, label=line.label)
+        for line in lines
+    ]
+    figure.legend(handles=handles, loc="outside upper center", borderaxespad=0.5, ncols=columns)

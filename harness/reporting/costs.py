@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from harness.reporting.canvas import INK, error_axis
+from harness.reporting.canvas import INK, error_axis, legend_above
 from harness.reporting.components import images, shown_interval
 from harness.reporting.series import series, shortened, values
 from harness.reporting.statistics import mean_interval, pareto_front
@@ -20,15 +20,27 @@ if TYPE_CHECKING:
 ERROR = "test/error"
 FEWEST = 3
 """Variants below which a table says it all."""
+MOST_IN_LEGEND = 8
 SPELT_OUT = 10
-"""Variants up to which each point has its name beside it; of more, those on the front."""
+"""Variants up to which each point is named; of more, those on the front."""
+
+
+AXES = {
+    "cost/macs": "MACs per image (convolutions and linear layers)",
+    "bench/latency_s": "Latency of one image (seconds), measured",
+}
 
 
 @dataclass(frozen=True)
 class Point:
-    """A variant: its cost for one image, its mean test error in percent over ``n`` seeds, and how it is drawn."""
+    """A variant: its cost for one image, its mean test error in percent over seeds, and how it is drawn.
+
+    Attributes:
+        called: What stands beside the point: the depth, where the legend says the rest.
+    """
 
     name: str
+    called: str
     cost: float
     error: float
     bounds: tuple[float, float] | None
@@ -37,17 +49,17 @@ class Point:
 
 
 def cost_points(results: Results, key: str = "cost/macs") -> list[Point]:
-    """One for each variant of which an error is recorded; none where all cost the same."""
+    """One for each variant of which error and cost are recorded; none where all cost the same."""
     final, points = results.final, []
     for line in series(results.study):
         for variant in line.variants:
-            errors = values(final, variant, ERROR)
-            if errors:
+            errors, costs = values(final, variant, ERROR), values(final, variant, key)
+            if errors and costs:
                 estimate = mean_interval(errors)
                 bounds = shown_interval(estimate, ERROR, results.study.data)
-                cost = float(final.loc[final["variant"] == variant.name, key].iloc[0])
                 between = (bounds.low, bounds.high) if bounds is not None else None
-                points.append(Point(variant.name, cost, estimate.mean, between, line.colour, line.marker))
+                called = str(variant.depth) if len(line.variants) > 1 else shortened(variant.name)
+                points.append(Point(variant.name, called, costs[0], estimate.mean, between, line.colour, line.marker))
     return points if len(points) >= FEWEST and len({point.cost for point in points}) > 1 else []
 
 
@@ -57,22 +69,19 @@ def on_front(points: list[Point]) -> list[Point]:
 
 
 def draw_costs(figure: Figure, results: Results) -> None:
-    """Test error against MACs, both axes from the data, MACs logarithmic."""
-    points = cost_points(results)
-    axes = figure.add_subplot()
-    _panel(axes, results, points)
-    labels = {line.label: line for line in series(results.study)}
-    if 1 < len(labels) <= 8:
-        from matplotlib.lines import Line2D
-
-        handles = [
-            Line2D([], [], color=line.colour, marker=line.marker, linestyle="", markersize=7, label=label)
-            for label, line in labels.items()
-        ]
-        figure.legend(handles=handles, loc="outside upper center", borderaxespad=0.5, ncols=min(len(handles), 4))
+    """Test error against MACs, and against measured latency where that is recorded; costs on logarithmic axes."""
+    panels = {key: points for key in AXES if (points := cost_points(results, key))}
+    grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for number, (axes, (key, points)) in enumerate(zip(grid, panels.items(), strict=True)):
+        _panel(axes, results, points, AXES[key])
+        if number == 0:
+            axes.set_title(METRICS[ERROR].title)
+    lines = series(results.study)
+    if 1 < len(lines) <= MOST_IN_LEGEND:
+        legend_above(figure, lines)
 
 
-def _panel(axes: Axes, results: Results, points: list[Point]) -> None:
+def _panel(axes: Axes, results: Results, points: list[Point], label: str) -> None:
     from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
 
     front = on_front(points)
@@ -91,14 +100,13 @@ def _panel(axes: Axes, results: Results, points: list[Point]) -> None:
             # Twins cost about the same: the better one's name stands on the right, the other's on the left.
             side, align = (8, "left") if point in front else (-8, "right")
             axes.annotate(
-                shortened(point.name), (point.cost, point.error), xytext=(side, 3), textcoords="offset points",
+                point.called, (point.cost, point.error), xytext=(side, 3), textcoords="offset points",
                 ha=align, fontsize=8, color=INK, zorder=5,
             )  # fmt: skip
     axes.set_xscale("log")
-    axes.set_xlabel("MACs per image (convolutions and linear layers)")
+    axes.set_xlabel(label)
     axes.margins(x=0.2)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: EngFormatter(sep=" ")(value)))
     axes.xaxis.set_minor_locator(NullLocator())
     error_axis(axes, shown, images(ERROR, results.study.data))
-    axes.set_title(METRICS[ERROR].title)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.reporting.canvas import INK, MARKERS, drawn, error_axis
+from harness.reporting.canvas import INK, MARKERS, drawn, error_axis, legend_above
 from harness.reporting.components import images, shown_interval
 from harness.reporting.costs import cost_points, draw_costs
 from harness.reporting.curves import draw_curves, draw_gradients, gradient_variants, has_curves
@@ -46,11 +46,10 @@ def _depth(figure: Figure, results: Results, keys: list[str]) -> None:
     grid = figure.add_gridspec(max(len(keys) - 1, 1), 2 if len(keys) > 1 else 1, width_ratios=[1.5, 1][: len(keys)])
     places = [grid[:, 0], *(grid[row, 1] for row in range(len(keys) - 1))]
     lines = series(results.study)
+    legend_above(figure, lines)
     for number, (key, place) in enumerate(zip(keys, places, strict=True)):
         axes = figure.add_subplot(place)
         _depth_panel(axes, results, lines, key)
-        if number == 0:
-            axes.legend(loc="best")
         if number in (0, len(keys) - 1):
             axes.set_xlabel("Depth (layers with weights)")
 
@@ -60,14 +59,14 @@ def _depth_panel(axes: Axes, results: Results, lines: list[Series], key: str) ->
     # Depths at equal distances: on a scale of their own, 8 and 20 would sit on each other beside 110.
     place = {depth: float(index) for index, depth in enumerate(depths)}
     final, shown = results.final, []
-    for number, line in enumerate(lines):
-        shift = (number - (len(lines) - 1) / 2) * 0.2
+    for line in lines:
         xs, means, bars = [], [], []
         for variant in line.variants:
             y = values(final, variant, key)
             if not y:
                 continue
-            x = place[variant.depth] + shift
+            beside = [other for other in lines if variant.depth in other.depths]
+            x = place[variant.depth] + 0.2 * (beside.index(line) - (len(beside) - 1) / 2)
             estimate = mean_interval(y)
             shown += y
             axes.scatter(_spread(x, len(y)), y, s=15, color=line.colour, alpha=0.45, linewidths=0, zorder=2)

@@ -153,7 +153,11 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "labels": [METRICS[key].title for key in keys],
         "errors": errors,
         "costs": tables.cost_rows(results, final),
+        "measured": tables.has_measured(final),
+        "processes": _range(final["bench/processes"]),
+        "on_gpu": any("cuda" in text.lower() for text in _distinct(final["software"])),
         "front": [point.name for point in on_front(cost_points(results))],
+        "latency_front": [point.name for point in on_front(cost_points(results, "bench/latency_s"))],
         "published": published_rows(results, final),
         "counters": _distinct(final["counter"]),
         "shared": bool(final["shared"].any()),
@@ -188,6 +192,12 @@ def _distinct(column: pd.Series) -> list[str]:
     """Different values in the order of the trials; empty ones are named as not recorded."""
     values = column.astype("object").where(column.notna(), "").astype(str).replace("", "not recorded")
     return list(dict.fromkeys(values))
+
+
+def _range(column: pd.Series) -> str:
+    """``5``, or ``5 to 8``."""
+    seen = sorted({int(value) for value in column.dropna()})
+    return " to ".join(map(str, seen[:: max(len(seen) - 1, 1)]))
 
 
 def _dates(column: pd.Series) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.reporting.canvas import MARKERS, PLAIN, RESIDUALS
+from harness.reporting.canvas import MARKERS, PLAINS, RESIDUALS
 from harness.reporting.wording import one_line
 from harness.specs import Foreign, Study, Variant
 from harness.specs.identity import canonical
@@ -41,10 +41,11 @@ def series(study: Study) -> list[Series]:
     for members, label in zip(groups.values(), labels, strict=True):
         plain = members[0].plain
         others = sum(line.plain == plain for line in made)
-        colour = PLAIN if plain and not others else RESIDUALS[(others - plain) % len(RESIDUALS)]
+        palette = PLAINS if plain else RESIDUALS
+        colour = palette[others % len(palette)]
         if labels.count(label) > 1:
             label = f"{label}: {shortened(members[0].name)}" + (" ..." if len(members) > 1 else "")
-        marker = MARKERS[0] if colour == PLAIN else MARKERS[1 + (others - plain) % (len(MARKERS) - 1)]
+        marker = MARKERS[len(made) % len(MARKERS)]
         ordered = tuple(sorted(members, key=lambda v: v.depth))
         made.append(Series(label, plain, ordered, colour, marker))
     return made
@@ -57,7 +58,10 @@ def _label(members: list[AnyVariant], study: Study) -> str:
     shortcuts = {v.shortcut for v in ours if not v.plain}
     families = {(v.family, v.block) for v in ours}
     name = "plain" if members[0].plain else "residual" if len(shortcuts) == 1 else f"residual, {members[0].shortcut}"
-    return name if len(families) == 1 else f"{shortened(members[0].family)} {members[0].block}, {name}"
+    if len(families) == 1:
+        return name
+    several = len({family for family, _ in families}) > 1
+    return f"{shortened(members[0].family) + ' ' if several else ''}{members[0].block}, {name}"
 
 
 def shortened(name: str, limit: int = 28) -> str:

@@ -86,8 +86,27 @@ def mean_interval(values: ArrayLike) -> Estimate:
     if n == 1:
         return Estimate(1, mean, None, None, None, mean, mean)
     sd = float(x.std(ddof=1))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n)
+    half = t_factor(n) * sd
     return Estimate(n, mean, sd, mean - half, mean + half, float(x.min()), float(x.max()))
+
+
+def t_factor(n: int) -> float:
+    """Half of the 95 % t interval of a mean of ``n`` values, in their standard deviations."""
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) / math.sqrt(n)
+
+
+def ratio_interval(a: ArrayLike, b: ArrayLike) -> Estimate:
+    """Ratio of two times (n,) each, measured in pairs: geometric mean of a / b, t interval on its logarithm.
+
+    Raises:
+        ValueError: The lengths differ, or a value is not finite.
+    """
+    x, y = finite(a), finite(b)
+    if x.size != y.size:
+        raise ValueError("pairs need as many values on both sides")
+    logs = mean_interval(np.log(x / y))
+    low, high = (None if bound is None else math.exp(bound) for bound in (logs.low, logs.high))
+    return Estimate(logs.n, math.exp(logs.mean), logs.sd, low, high, math.exp(logs.min), math.exp(logs.max))
 
 
 def paired(a: ArrayLike, b: ArrayLike) -> Comparison:

@@ -10,7 +10,7 @@ import pandas as pd
 from harness.reporting.components import DESCRIPTIVE, cell, shown_interval
 from harness.reporting.depths import onset_depth, slope_on_depth
 from harness.reporting.series import Series, series
-from harness.reporting.statistics import mean_interval
+from harness.reporting.statistics import mean_interval, t_factor
 from harness.reporting.verdicts import Verdict
 from harness.reporting.wording import ABSENT, big, code, escaped, interval, number, p_value, points, unbroken
 from harness.specs import DataInfo, Recipe
@@ -58,13 +58,37 @@ def error_cell(final: pd.DataFrame, variant: AnyVariant, key: str, data: DataInf
 
 
 def cost_rows(results: Results, final: pd.DataFrame) -> Rows:
-    """Variant, parameters, MACs, activations, training seconds of a trial."""
-    rows = []
+    """Variant, parameters, MACs, training seconds of a trial; then what was measured, if anything was."""
+    rows, measured = [], has_measured(final)
     for variant in results.study.variants:
         mine = final[final["variant"] == variant.name]
         costs = [big(mine[key].iloc[0]) if len(mine) else ABSENT for key in ("cost/params", "cost/macs")]
-        rows.append([escaped(variant.name), *costs, _seconds(mine)])
+        bench = [_bench(mine, "bench/latency"), _bench(mine, "bench/step"), _mebibytes(mine)] if measured else []
+        rows.append([escaped(variant.name), *costs, _seconds(mine), *bench])
     return rows
+
+
+def has_measured(final: pd.DataFrame) -> bool:
+    """Whether the cost of some variant was measured under the conditions of its trials."""
+    return bool(final[["bench/latency_s", "bench/step_s"]].notna().to_numpy().any())
+
+
+def _bench(mine: pd.DataFrame, key: str) -> str:
+    """Milliseconds of a measured cost: mean and 95 % t interval over processes."""
+    measured = mine[mine[f"{key}_s"].notna()]
+    if measured.empty:
+        return ABSENT
+    row = measured.iloc[0]
+    mean, n = 1000 * row[f"{key}_s"], int(row["bench/processes"])
+    if n < 2:
+        return number(mean)
+    half = 1000 * row[f"{key}_sd_s"] * t_factor(n)
+    return unbroken(f"{number(mean)} [{interval(mean - half, mean + half)}]")
+
+
+def _mebibytes(mine: pd.DataFrame) -> str:
+    measured = mine[mine["bench/peak_bytes"].notna()]
+    return ABSENT if measured.empty else f"{number(measured['bench/peak_bytes'].iloc[0] / 2**20, 0)}"
 
 
 def _seconds(mine: pd.DataFrame) -> str:

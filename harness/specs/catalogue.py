@@ -9,7 +9,7 @@ from typing import Any
 from harness.errors import HarnessError, nearest
 from harness.specs.experiment import Choice, DataInfo
 from harness.specs.families import Family, ForeignFamily, load_family, shelves
-from harness.specs.foreign import Foreign
+from harness.specs.foreign import INSTALL, Foreign
 from harness.specs.loading import Document, validate
 from harness.specs.shortcuts import SHORTCUTS
 from harness.specs.trial import AnyVariant
@@ -54,7 +54,9 @@ class Catalogue:
         return (variant for variant, _ in self.networks() if isinstance(variant, Variant))
 
     def get(self, name: str) -> AnyVariant:
-        """A variant by name: a member, a family's prefix with a depth, or the twin of either.
+        """A variant by name: a member, a family's prefix with a depth, the twin of either.
+
+        Any classifier of torchvision or timm has a name: ``torchvision/resnet18`` stands beside ours of that name.
 
         Raises:
             HarnessError: There is none; the nearest name is suggested.
@@ -63,6 +65,9 @@ class Catalogue:
             found = family.find(name)
             if found is not None:
                 return found
+        library, slash, model = name.partition("/")
+        if slash and model and library in INSTALL and library in self.families:
+            return Foreign(name=name, family=library, kind=library, factory=model)
         known = [variant.name for variant, _ in self.networks()]
         raise HarnessError(
             f"there is no variant '{name}'",

@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from harness.errors import HarnessError
 from harness.files import write_whole
 from harness.specs import Study, Trial
+from harness.specs.cost import Cost
 from harness.specs.trial import AnyVariant
 from harness.storage import Folder
+from harness.tracking.costs import parse_cost
 from harness.tracking.history import History, newest_journal
 from harness.tracking.reading import Recorded
 
@@ -50,6 +52,20 @@ class Journals:
         """The histories of those trials that have one."""
         journals = (newest_journal(self.folder / trial, trial) for trial in trials)
         return [journal for journal in journals if journal is not None and journal.done]
+
+    def record_cost(self, cost: Cost) -> None:
+        """A file for each measurement."""
+        at = cost.repeats[-1].at if cost.repeats else 0
+        path = self._costs / f"{at:013d}-{cost.key}.json"
+        write_whole(path, cost.model_dump_json(exclude_defaults=True).encode())
+
+    def costs(self) -> list[Cost]:
+        """The measured costs, oldest first."""
+        return [parse_cost(path.read_bytes(), str(path)) for path in sorted(self._costs.glob("*.json"))]
+
+    @property
+    def _costs(self) -> Path:
+        return self.home / "costs" / self.name
 
     def study(self) -> Study:
         """The experiment as it was last run.

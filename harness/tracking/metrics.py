@@ -57,11 +57,19 @@ METRICS = {
         Metric("cost/macs", "MACs per image"),
         Metric("cost/flops", "FLOPs per image (2 per MAC)"),
         Metric("cost/activations", "Activations per image"),
+        Metric("bench/latency_s", "Latency of one image", "s", "lower", log=True),
+        Metric("bench/latency_sd_s", "Its standard deviation over processes", "s"),
+        Metric("bench/step_s", "Training step", "s", "lower", log=True),
+        Metric("bench/step_sd_s", "Its standard deviation over processes", "s"),
+        Metric("bench/peak_bytes", "Peak memory of a training step", "bytes", "lower"),
+        Metric("bench/processes", "Processes it was measured in"),
     )
 }
 
-EPOCH_METRICS = tuple(key for key in METRICS if not key.startswith("cost/"))
+EPOCH_METRICS = tuple(key for key in METRICS if not key.startswith(("cost/", "bench/")))
 COST_METRICS = tuple(key for key in METRICS if key.startswith("cost/"))
+MEASURED_COSTS = tuple(key for key in METRICS if key.startswith("bench/"))
+"""Of a variant, by `harness bench`; absent where it was not measured under a trial's own conditions."""
 TRAINING_ERRORS = ("train/error", "train/error_clean")
 """Degradation is a claim about training error, which is therefore measured in both ways."""
 EVALUATED_ERRORS = (*TRAINING_ERRORS, "val/error", "test/error")

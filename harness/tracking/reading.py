@@ -12,7 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from harness.errors import HarnessError, nearest
 from harness.specs import Study
+from harness.specs.cost import Cost
 from harness.tracking.client import answering, first_line, open_store, probe, without_password
+from harness.tracking.costs import parse_cost
 from harness.tracking.history import FORMAT, MEMBER, History, NewerFormat, parse
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ STORAGE = "depthbench.storage"
 STUDY_FILE = "study.json"
 SUPERSEDED = "superseded"
 REPORT = "report"
+COST = "cost"
+COST_FILE = "cost.json"
 TRACEBACK = "traceback.txt"
 READERS = 8
 UNENDED = ("RUNNING", "SCHEDULED")
@@ -181,6 +185,16 @@ class Reading:
         with ThreadPoolExecutor(READERS) as pool:
             return list(pool.map(self._history, wanted))
 
+    @answering
+    def costs(self) -> list[Cost]:
+        """The measured costs that are recorded here, oldest first."""
+        runs = [run.info.run_id for run in self.runs(COST) if run.info.status == "FINISHED"]
+        with ThreadPoolExecutor(READERS) as pool:
+            return list(pool.map(self._cost, runs))
+
+    def _cost(self, run_id: str) -> Cost:
+        return parse_cost(self._artifact(run_id, COST_FILE), f"{COST_FILE} of MLflow run {run_id}")
+
     def _history(self, run_id: str) -> History:
         return parse(self._artifact(run_id, MEMBER), f"{MEMBER} of MLflow run {run_id}")
 
@@ -272,4 +286,4 @@ def _recorded(run: Run) -> Recorded:
 def experiment_names(client: MlflowClient) -> list[str]:
     """Of the experiments in a store that are ours, oldest first."""
     found = client.search_experiments(order_by=["creation_time ASC"])
-    return [experiment.name for experiment in found if KIND in experiment.tags]
+    return [experiment.name for experiment in found if experiment.tags.get(KIND) == "experiment"]

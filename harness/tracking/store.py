@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.specs import Foreign, Study, Trial
+from harness.specs.cost import Cost
 from harness.specs.identity import digest
 from harness.specs.trial import AnyVariant
 from harness.text import escaped
 from harness.tracking.client import answering, artifact_root
+from harness.tracking.costs import figures
 from harness.tracking.history import FORMAT, History
 from harness.tracking.means import mean_metrics
 from harness.tracking.outbox import Publisher, flat_params
 from harness.tracking.reading import (
+    COST,
+    COST_FILE,
     FORMAT_TAG,
     KIND,
     LOCK,
@@ -42,14 +46,41 @@ class Store(Reading):
     @answering
     def create(self, study: Study) -> None:
         """Create the experiment where it is missing."""
+        self._create_experiment("experiment", f"**{escaped(study.experiment.question)}** No verdict yet.")
+
+    def _create_experiment(self, kind: str, note: str) -> None:
         if self.experiment_id is not None:
             return
         artifacts = artifact_root(self.uri, self.home)
         location = None if artifacts is None else (artifacts / self.name).as_uri()
-        note = f"**{escaped(study.experiment.question)}** No verdict yet."
-        tags = {KIND: "experiment", FORMAT_TAG: str(FORMAT), "mlflow.note.content": note}
+        tags = {KIND: kind, FORMAT_TAG: str(FORMAT), "mlflow.note.content": note}
         found = self.client.get_experiment_by_name(self.name)
         self.experiment_id = found.experiment_id if found else self.client.create_experiment(self.name, location, tags)
+
+    @answering
+    def record_cost(self, cost: Cost) -> None:
+        """A run of kind ``cost``: settings as parameters, figures as metrics, every raw value in its artifact."""
+        from mlflow.entities import Metric, Param
+
+        self._create_experiment("costs", "What variants cost, measured by `harness bench`.")
+        assert self.experiment_id is not None
+        now = int(time.time() * 1000)
+        name = f"{cost.label}, {cost.setting.device}, batch {cost.batch}, {cost.setting.precision}"
+        tags = _variant_tags(cost.variant) | {"measured": cost.key}
+        if cost.busy:
+            tags["mlflow.note.content"] = f"Contended: {cost.busy}."
+        parent = next((run for run in self.runs("variant") if run.data.tags["variant"] == cost.variant.name), None)
+        if parent is not None:
+            tags["mlflow.parentRunId"] = parent.info.run_id
+        run_id = self._create(COST, name, tags)
+        params = {**cost.setting.model_dump(mode="json"), **cost.conditions, "batch": cost.batch}
+        self.client.log_batch(
+            run_id,
+            metrics=[Metric(key, value, now, 0) for key, value in figures(cost).items()],
+            params=[Param(key, str(value)) for key, value in params.items()],
+        )
+        self.client.log_text(run_id, cost.model_dump_json(exclude_defaults=True), COST_FILE)
+        self.client.set_terminated(run_id, "FINISHED")
 
     @answering
     def write_lease(self, content: str) -> None:
@@ -170,9 +201,9 @@ class Store(Reading):
         run_id = current.info.run_id
         if "trials" in current.data.tags:
             run_id = self._create_variant(study, variant)
-            for trial in self.runs("trial"):
-                if trial.data.tags.get("mlflow.parentRunId") == current.info.run_id:
-                    self.client.set_tag(trial.info.run_id, "mlflow.parentRunId", run_id)
+            for child in [*self.runs("trial"), *self.runs(COST)]:
+                if child.data.tags.get("mlflow.parentRunId") == current.info.run_id:
+                    self.client.set_tag(child.info.run_id, "mlflow.parentRunId", run_id)
             self.client.delete_run(current.info.run_id)
         metrics = [Metric(key, value, at, step) for key, value, at, step in mean_metrics(histories)]
         for start in range(0, len(metrics), 1000):

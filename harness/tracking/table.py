@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +14,16 @@ import pandas as pd
 from harness.errors import HarnessError
 from harness.files import write_whole
 from harness.specs import Study
+from harness.specs.cost import Cost
+from harness.tracking.costs import beside
 from harness.tracking.history import History
-from harness.tracking.metrics import COST_METRICS, EPOCH_METRICS, EVALUATED_ERRORS, TRAINING_ERRORS
+from harness.tracking.metrics import (
+    COST_METRICS,
+    EPOCH_METRICS,
+    EVALUATED_ERRORS,
+    MEASURED_COSTS,
+    TRAINING_ERRORS,
+)
 
 IDENTITY = ["trial", "variant", "family", "depth", "shortcut", "plain", "seed", "outcome", "epoch"]
 PROVENANCE = [
@@ -34,7 +42,7 @@ STUDY = "study"
 """Column that holds the resolved experiment as JSON in its first row, so that the file stands alone."""
 REQUIRED = [*IDENTITY, *TRAINING_ERRORS, "test/error", *COST_METRICS, *PROVENANCE, STUDY]
 """Without these a table is not a results table; other metrics may be missing from an older one."""
-COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *PROVENANCE, STUDY]
+COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *MEASURED_COSTS, *PROVENANCE, STUDY]
 
 
 @dataclass(frozen=True)
@@ -70,8 +78,12 @@ class Results:
         return [(t.variant.name, t.seed) for t in self.study.trials if t.id not in recorded]
 
 
-def tidy(study: Study, histories: Iterable[History]) -> Results:
-    """The table of those histories that belong to ``study`` and have come to their end."""
+def tidy(study: Study, histories: Iterable[History], costs: Sequence[Cost] = ()) -> Results:
+    """The table of those histories that belong to ``study`` and have come to their end.
+
+    Args:
+        costs: Measured ones, oldest first; they stand beside the trials whose conditions they share.
+    """
     names = {trial.id: trial for trial in study.trials}
     order = {trial.id: index for index, trial in enumerate(study.trials)}
     rows: list[dict[str, Any]] = []
@@ -88,6 +100,7 @@ def tidy(study: Study, histories: Iterable[History]) -> Results:
             "seed": history.trial.seed,
             "outcome": history.outcome,
             **history.costs,
+            **beside(variant, history.provenance, study, costs),
             **{key: history.provenance.get(key) for key in PROVENANCE if key not in ("counter", "at")},
         }
         for epoch in history.epochs:
@@ -98,7 +111,7 @@ def tidy(study: Study, histories: Iterable[History]) -> Results:
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Column types that do not depend on whether the table came from histories or from a file."""
-    for key in EPOCH_METRICS:
+    for key in (*EPOCH_METRICS, *MEASURED_COSTS):
         frame[key] = frame[key].astype("float64")
     for key in ("depth", "seed", "epoch", "threads", *COST_METRICS):
         frame[key] = frame[key].astype("int64")

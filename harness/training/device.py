@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import re
@@ -14,6 +15,10 @@ import torch
 
 from harness.errors import HarnessError
 from harness.specs import Execution, Recipe, Resources
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's mallopt(3)."""
+LARGEST = 2**31 - 1
 
 
 def choose_device(resources: Resources, precision: str) -> torch.device:
@@ -30,13 +35,25 @@ def choose_device(resources: Resources, precision: str) -> torch.device:
                 remedy="Run it where there is one, or with --set resources.gpus=0 on the CPU.",
             )
         return torch.device("cuda", 0)
-    if precision in ("tf32", "fp16"):
+    device = torch.device("cpu")
+    require_precision(device, precision, "recipe.precision", "give trials a GPU with --set resources.gpus=1")
+    return device
+
+
+def require_precision(device: torch.device, precision: str, where: str, otherwise: str) -> None:
+    """Refuse a precision that a device does not have.
+
+    Args:
+        where: The field or option that declares it.
+        otherwise: What else would help, beside another precision.
+
+    Raises:
+        HarnessError: The CPU is to train in tf32 or fp16.
+    """
+    if device.type == "cpu" and precision in ("tf32", "fp16"):
         raise HarnessError(
-            f"the CPU does not train in {precision}",
-            where="recipe.precision",
-            remedy="Use fp32 or bf16, or give trials a GPU with --set resources.gpus=1.",
+            f"the CPU does not train in {precision}", where=where, remedy=f"Use fp32 or bf16, or {otherwise}."
         )
-    return torch.device("cpu")
 
 
 def named_device(text: str) -> torch.device:
@@ -59,12 +76,25 @@ def named_device(text: str) -> torch.device:
     return device
 
 
+def _keep_memory() -> None:
+    """Have glibc keep what it is given back: a CPU step allocates and frees hundreds of large buffers.
+
+    Each would be mapped from the system and its pages be faulted in anew, at a price that differs from process to
+    process by several percent (benchmarks/README.md).
+    """
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, LARGEST)
+        mallopt(M_TRIM_THRESHOLD, LARGEST)
+
+
 def configure(device: torch.device, execution: Execution, recipe: Recipe, threads: int) -> torch.memory_format:
     """Set threads, denormals, determinism and tf32; a worker may carry another trial's settings.
 
     Returns:
         The memory format for weights and images.
     """
+    _keep_memory()
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     cuda = device.type == "cuda"

@@ -40,9 +40,14 @@ def explained(trial: Trial, size: tuple[int, int]) -> Iterator[None]:
                 remedy="The machine is probably short of memory: use fewer trials at once "
                 "(resources.max_concurrent), fewer resources.cpus, or smaller images.",
             ) from error
-        if isinstance(error, torch.OutOfMemoryError) or any(words in text for words in EXHAUSTED):
+        if is_exhausted(error):
             raise _too_large(trial, size, error) from error
         raise
+
+
+def is_exhausted(error: Exception) -> bool:
+    """Whether it is a device's memory, or the machine's, that was not enough."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in EXHAUSTED)
 
 
 def _too_large(trial: Trial, size: tuple[int, int], error: RuntimeError) -> HarnessError:

@@ -175,7 +175,7 @@ def collect(name: str, settings: Settings) -> tuple[Results, Record]:
         )
     record = settings.record(name, create=False)
     study = record.study()
-    return tidy(study, record.histories([trial.id for trial in study.trials])), record
+    return tidy(study, record.histories([trial.id for trial in study.trials]), record.costs()), record
 
 
 def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:

@@ -1,0 +1,278 @@
+"""What a variant takes on a device: latency, memory, energy. One process measures one variant once.
+
+Networks that share a process distort each other (allocator, kernel choice, caches), so this module is run as a
+program. A request comes as a line of JSON; then the program works whenever a line arrives, and waits between: so
+several of them take turns on one machine, whose speed drifts by more than what is to be told apart.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from functools import partial
+from statistics import median
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from pydantic import TypeAdapter
+from torch import Tensor
+
+from harness.costs.exclusive import Watch
+from harness.errors import HarnessError
+from harness.models import build
+from harness.specs.cost import Phase, Repeat, Setting
+from harness.specs.trial import AnyVariant
+from harness.training.device import configure, describe_device, named_device, require_precision
+from harness.training.optim import optimiser
+from harness.training.trial import AUTOCAST
+from harness.training.troubles import is_exhausted
+
+TURNS = 10
+"""Of a phase, where its steps are fast enough; each begins with a step that fills the caches again and is discarded."""
+FEWEST_TURNS, FEWEST_STEPS, MOST_STEPS = 4, 2, 200
+"""Turns of a phase and timed steps of a turn, whatever its seconds."""
+WARM_UP = 0.25
+"""Share of the seconds of a phase that is run before and discarded, at least three steps."""
+CONDITIONS = ("device", "software", "memory_format", "kernels", "threads", "precision")
+"""What has to be equal for times to be comparable, beside the setting; as a trial records it."""
+PRODUCTS = {"cpu": (512, 1024), "cuda": (4096, 8192)}
+"""Sides of the square matrices whose product is taken for the device's peak."""
+
+
+def measure(variant: AnyVariant, setting: Setting, seconds: float) -> Generator[None, None, Repeat]:
+    """Inference, then training, then the peak of the device; on images and labels that lie on it already.
+
+    Args:
+        seconds: To time each phase for.
+
+    Yields:
+        Where another process may take its turn.
+
+    Raises:
+        HarnessError: There is no such device or precision, or compilation fails.
+        RuntimeError: The memory is exhausted, in torch's words.
+    """
+    kind, _, index = setting.device.partition(":")
+    watch = Watch("cuda" if kind == "cuda" else "cpu", int(index) if index.isdigit() else 0)
+    device = named_device(setting.device)
+    require_precision(device, setting.precision, "--precision", "give --device cuda")
+    memory_format = configure(device, setting.execution, setting.recipe, setting.threads)
+    bench = _Bench(variant, setting, device, memory_format, watch, seconds)
+    try:
+        inference = yield from bench.inference()
+        training = yield from bench.training()
+    except torch._dynamo.exc.TorchDynamoException as error:
+        raise HarnessError(
+            f"torch.compile fails here: {str(error).strip().partition(chr(10))[0]}",
+            where="--compile",
+            remedy="It needs a C++ compiler on the CPU, and Triton on a GPU; or leave --compile out.",
+        ) from error
+    described = describe_device(device, memory_format, setting.threads)
+    described["kernels"] = ("deterministic" if setting.deterministic else "autotuned") + ", compiled" * setting.compile
+    described["precision"] = setting.precision
+    return Repeat(
+        batch=setting.batch,
+        inference=inference,
+        training=training,
+        peak_flops=peak_flops(device, setting.precision),
+        busy=watch.seen(),
+        conditions={key: described[key] for key in CONDITIONS},
+        at=int(time.time() * 1000),
+    )
+
+
+class _Bench:
+    """One network on one device, with a batch to go through it."""
+
+    def __init__(
+        self,
+        variant: AnyVariant,
+        setting: Setting,
+        device: torch.device,
+        memory_format: torch.memory_format,
+        watch: Watch,
+        seconds: float,
+    ) -> None:
+        self.setting, self.device, self.watch, self.seconds = setting, device, watch, seconds
+        self.cuda = device.type == "cuda"
+        self.network = build(variant, seed=0, device=device).to(memory_format=memory_format)
+        if setting.compile:
+            self.network.compile()
+        draw = torch.Generator().manual_seed(0)
+        images = torch.randn(setting.batch, variant.in_channels, *setting.size, generator=draw)
+        self.images = images.to(device).contiguous(memory_format=memory_format)
+        self.labels = torch.randint(variant.classes, (setting.batch,), generator=draw).to(device)
+        self.dtype = AUTOCAST.get(setting.precision)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """As a trial of this precision has it."""
+        return nullcontext() if self.dtype is None else torch.autocast(self.device.type, self.dtype)
+
+    def inference(self) -> Generator[None, None, Phase]:
+        """Forward in eval mode, each step waited for: the latency that a user of the network sees."""
+        self.network.eval()
+
+        def step() -> None:
+            with torch.inference_mode(), self.autocast():
+                self.network(self.images)
+
+        return (yield from self._phase(step, waiting=True))
+
+    def training(self) -> Generator[None, None, Phase | None]:
+        """A step as a trial takes it: forward, cross-entropy, backward, update; a GPU has the next in its queue."""
+        self.network.train()
+        update = optimiser(self.setting.recipe, self.network.parameters())
+        scaler = torch.amp.GradScaler(self.device.type, enabled=self.setting.precision == "fp16")
+
+        def step() -> None:
+            update.zero_grad(set_to_none=True)
+            with self.autocast():
+                loss = F.cross_entropy(self.network(self.images), self.labels)
+            scaler.scale(loss).backward()
+            scaler.step(update)
+            scaler.update()
+
+        try:
+            return (yield from self._phase(step, waiting=False))
+        except ValueError as error:
+            if "more than 1 value per channel" in str(error):
+                return None
+            raise
+
+    def _phase(self, step: Callable[[], None], waiting: bool) -> Generator[None, None, Phase]:
+        if self.cuda:
+            torch.cuda.reset_peak_memory_stats(self.device)
+        first = self._once(step)
+        began = time.perf_counter()
+        warm: list[float] = []
+        while len(warm) < 3 or time.perf_counter() - began < WARM_UP * self.seconds:
+            warm.append(self._once(step))
+        # A turn holds a step that is discarded, and at least two that are not.
+        turns = max(FEWEST_TURNS, min(TURNS, int(self.seconds / ((1 + FEWEST_STEPS) * median(warm)))))
+        timed = self._timed_on_gpu if self.cuda else self._timed
+        times: list[list[float]] = []
+        self.watch.joules = 0.0
+        for _ in range(turns):
+            yield
+            step()
+            self._wait()
+            self.watch.start()
+            times.append(timed(step, self.seconds / turns, waiting))
+            self.watch.pause()
+        joules = self.watch.joules
+        return Phase(
+            first_s=first,
+            turns=tuple(map(tuple, times)),
+            device_bytes=torch.cuda.max_memory_allocated(self.device) if self.cuda else 0,
+            host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+            joules=None if joules is None else joules / sum(map(len, times)),
+        )
+
+    def _once(self, step: Callable[[], None]) -> float:
+        began = time.perf_counter()
+        step()
+        self._wait()
+        return time.perf_counter() - began
+
+    def _timed(self, step: Callable[[], None], seconds: float, waiting: bool) -> list[float]:
+        times: list[float] = []
+        last = began = time.perf_counter()
+        while len(times) < FEWEST_STEPS or (last - began < seconds and len(times) < MOST_STEPS):
+            step()
+            now = time.perf_counter()
+            times.append(now - last)
+            last = now
+        return times
+
+    def _timed_on_gpu(self, step: Callable[[], None], seconds: float, waiting: bool) -> list[float]:
+        """By the GPU's own clock, between events in its queue.
+
+        Where no step is waited for, the queue is bounded by waiting for the step before the last one.
+        """
+        began = time.perf_counter()
+        start = self._mark()
+        spans: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
+        while len(spans) < FEWEST_STEPS or (time.perf_counter() - began < seconds and len(spans) < MOST_STEPS):
+            step()
+            end = self._mark()
+            (end if waiting else start).synchronize()
+            spans.append((start, end))
+            start = self._mark() if waiting else end
+        self._wait()
+        return [start.elapsed_time(end) / 1000 for start, end in spans]
+
+    def _mark(self) -> torch.cuda.Event:
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def _wait(self) -> None:
+        if self.cuda:
+            torch.cuda.synchronize(self.device)
+
+
+def peak_flops(device: torch.device, precision: str, seconds: float = 0.1) -> float:
+    """FLOPs per second of the fastest product of two square matrices, which utilisation is measured against.
+
+    A data sheet's peak is never reached; this is what the same device, driver and precision give at their best. The
+    product is also taken as a convolution of 1x1, since linear algebra and convolutions are of different libraries:
+    on an AMD processor the latter is more than twice as fast.
+    """
+    dtype = AUTOCAST.get(precision, torch.float32)
+    best = 0.0
+    for side in PRODUCTS[device.type]:
+        a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+        pixels = a.view(1, 1, side, side).permute(0, 3, 1, 2)  # One image of side x 1 pixels, channels last.
+        kernels = b.view(side, side, 1, 1)
+        products: list[Callable[[], Tensor]] = [partial(torch.mm, a, b), partial(F.conv2d, pixels, kernels)]
+        for product in products:
+            times: list[float] = []
+            began = time.perf_counter()
+            while len(times) < 3 or time.perf_counter() - began < seconds:
+                start = time.perf_counter()
+                product()
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+                times.append(time.perf_counter() - start)
+            best = max(best, 2 * side**3 / min(times))
+    return best
+
+
+def main() -> None:
+    """Answer one request, ``{"variant": ..., "setting": ..., "seconds": ...}``, in turns.
+
+    A line ``{}`` says that the imports are done, and then that another process may have its turn. The last line is
+    ``{"repeat": ...}``,
+    ``{"error": [what, where, remedy]}``, ``{"exhausted": message}`` or ``{"crash": traceback}``.
+    """
+    answers = sys.stdout
+    with redirect_stdout(sys.stderr):
+        print("{}", file=answers, flush=True)
+        request = json.loads(sys.stdin.readline() or sys.exit())
+        answer: dict[str, Any]
+        try:
+            variant = TypeAdapter[AnyVariant](AnyVariant).validate_python(request["variant"])
+            work = measure(variant, Setting.model_validate(request["setting"]), request["seconds"])
+            while True:
+                next(work)
+                print("{}", file=answers, flush=True)
+                if not sys.stdin.readline():
+                    return
+        except StopIteration as end:
+            answer = {"repeat": end.value.model_dump(mode="json")}
+        except HarnessError as error:
+            answer = {"error": [error.what, error.where, error.remedy]}
+        except Exception as error:
+            first = str(error).strip().partition("\n")[0]
+            answer = {"exhausted": first} if is_exhausted(error) else {"crash": traceback.format_exc()}
+    print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

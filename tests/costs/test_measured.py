@@ -1,0 +1,159 @@
+"""Measured costs: real processes that take turns, and what else used the device."""
+
+import subprocess
+import sys
+import time
+from statistics import median
+
+import pytest
+
+from harness.costs.exclusive import Gpu, Watch
+from harness.costs.measured import peak_flops
+from harness.launching.bench import bench, together
+from harness.specs import Variant
+from harness.specs.cost import Cost, Repeat, Setting
+from harness.tracking.costs import step_seconds
+
+TINY = Variant(
+    name="tiny",
+    stem="conv3x3",
+    block="basic",
+    blocks=[1, 1],
+    widths=[4, 8],
+    shortcut="identity",
+    in_channels=1,
+    classes=10,
+)
+
+
+def request(variant=TINY, seconds=0.1, **setting):
+    fields = Setting.model_validate({"batch": 4, "size": (8, 8), **setting})
+    return {
+        "variant": variant.model_dump(mode="json"),
+        "setting": fields.model_dump(mode="json"),
+        "seconds": seconds,
+    }
+
+
+def test_two_processes_measure_in_turn():
+    answers = together([request(), request(batch=8, precision="bf16")])
+    first, second = (Repeat.model_validate(answer["repeat"]) for answer in answers)
+    assert (first.batch, second.batch) == (4, 8)
+    for repeat in (first, second):
+        for phase in (repeat.inference, repeat.training):
+            assert len(phase.turns) == 10
+            assert all(len(turn) >= 2 for turn in phase.turns)
+            assert 0 < median(step_seconds(phase)) < 1
+            assert phase.host_bytes > 50 * 2**20
+            assert (phase.device_bytes, phase.joules) == (0, None)
+        assert repeat.training.host_bytes >= repeat.inference.host_bytes
+        assert repeat.peak_flops > 1e8
+        assert repeat.conditions["threads"] == 1
+        assert repeat.conditions["kernels"] == "autotuned"
+    assert (first.conditions["precision"], second.conditions["precision"]) == ("fp32", "bf16")
+    assert "CPU" in first.conditions["device"] or "1 thread" in first.conditions["device"]
+
+
+def test_a_batch_that_batchnorm_cannot_train_on_has_inference_alone():
+    """One image whose last stage is one pixel: no variance of a single value."""
+    (answer,) = together([request(batch=1, size=(2, 2))])
+    repeat = Repeat.model_validate(answer["repeat"])
+    assert repeat.training is None
+    assert repeat.inference.turns
+
+
+def test_compilation_belongs_to_the_first_step():
+    (answer,) = together([request(compile=True)])
+    if "error" in answer:
+        assert "torch.compile fails here" in answer["error"][0]
+        pytest.skip(f"no compiler for torch.compile: {answer['error'][0]}")
+    phase = Repeat.model_validate(answer["repeat"]).inference
+    assert phase.first_s > 20 * median(step_seconds(phase))
+
+
+def test_who_else_works_is_seen():
+    watch = Watch("cpu")
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            time.sleep(0.3)
+            watch.start()
+            time.sleep(1.5)
+            watch.pause()
+        finally:
+            busy.kill()
+    assert watch.seen().startswith("others used ")
+    assert watch.busy / watch.clock > 0.4
+
+
+def test_what_happens_between_two_turns_is_none_of_the_measurement():
+    watch = Watch("cpu")
+    watch.start()
+    watch.pause()
+    clock = watch.clock
+    time.sleep(0.2)
+    watch.start()
+    watch.pause()
+    assert watch.clock - clock < 0.1
+
+
+def test_a_machine_without_nvml_has_no_gpu_to_ask():
+    gpu = Gpu(0)
+    if gpu.nvml is not None:
+        pytest.skip("this machine has NVML")
+    assert (gpu.processes(), gpu.joules()) == (0, None)
+
+
+def test_the_peak_is_above_what_a_network_reaches():
+    import torch
+
+    assert peak_flops(torch.device("cpu"), "fp32", seconds=0.01) > 1e9
+
+
+def row(label="tiny", batch=8, **fields):
+    setting = Setting.model_validate({"batch": batch, "size": (8, 8), **fields})
+    return Cost(label=label, variant=TINY, setting=setting, macs=1000)
+
+
+def answered(seconds=1e-3, batch=8):
+    phase = {"first_s": 1.0, "turns": [[seconds] * 3] * 4}
+    return {"repeat": {"batch": batch, "inference": phase, "training": phase, "peak_flops": 1e9}}
+
+
+def test_rows_of_a_setting_take_turns_and_every_second_round_is_reversed():
+    seen = []
+
+    def stub(requests):
+        seen.append([r["variant"]["name"] for r in requests])
+        return [answered() for _ in requests]
+
+    other = row("other").model_copy(update={"variant": TINY.model_copy(update={"name": "other"})})
+    rounds = list(bench([row(), other], 3, 0.1, stub))
+    assert seen == [["tiny", "other"], ["other", "tiny"], ["tiny", "other"]]
+    assert [[len(r.repeats) for r in alike] for alike in rounds] == [[1, 1], [2, 2], [3, 3]]
+
+
+def test_networks_that_do_not_fit_the_memory_together_are_measured_apart():
+    alone = []
+
+    def stub(requests):
+        alone.append(len(requests))
+        return [answered() for _ in requests]
+
+    large = row().model_copy(update={"training_bytes": 2**50})
+    list(bench([large, large], 1, 0.1, stub))
+    assert alone == [1, 1]
+
+
+def test_a_batch_that_fits_in_the_second_round_no_more_begins_anew():
+    """Repeats of another batch are no repeats of this one."""
+    batches, said = [], []
+
+    def stub(requests):
+        batch = requests[0]["setting"]["batch"]
+        batches.append(batch)
+        return [{"exhausted": "out of memory"}] if len(batches) == 2 else [answered(batch=batch)]
+
+    (done,) = list(bench([row()], 2, 0.1, stub, said.append))[-1]
+    assert batches == [8, 8, 4, 4]
+    assert (done.fitted, done.batch, [repeat.batch for repeat in done.repeats]) == (4, 4, [4, 4])
+    assert said == ["tiny: 8 images do not fit the memory, 4 are tried."]

@@ -1,0 +1,140 @@
+"""harness bench: from the command line to the record, and into the report of an experiment."""
+
+import json
+
+import pytest
+import yaml
+
+TINY = ["--input", "1x8x8", "--seconds", "0.05", "--repeats", "2", "--threads", "1"]
+
+WRONG = {
+    "no image": (["resnet18", "--batch-sizes", "0"], ["--batch-sizes", "a batch of 0 images is none", "Use 1 or more"]),
+    "no number": (["resnet18", "--batch-sizes", "1,many"], ["--batch-sizes", "Write 1,32"]),
+    "no such precision": (["resnet18", "--precision", "fp8"], ["--precision", "'fp8'", "on the CPU fp32 or bf16"]),
+    "not on the CPU": (["cifar-resnet8", *TINY, "--precision", "tf32"], ["--precision", "fp32 or bf16"]),
+    "no such device": (["cifar-resnet8", *TINY, "--device", "cuda:7"], ["--device", "no device 'cuda:7'", "Use cpu"]),
+    "no kind of device": (["cifar-resnet8", *TINY, "--device", "tpu"], ["--device", "no device 'tpu'"]),
+    "no such variant": (["resnet81"], ["resnet81", "Did you mean 'resnet18'?"]),
+    "too small": (["resnet18", "--input", "3x8x8"], ["smaller than the total stride"]),
+    "no variant": ([], ["no variant is named", "--experiment"]),
+    "no repeats": (["cifar-resnet8", "--repeats", "0"], ["--repeats", "measure nothing"]),
+    "no name": (["cifar-resnet8", "--name", "../costs"], ["--name", "no name of a report"]),
+    "both": (["resnet18", "--experiment", "quickstart"], ["--experiment", "names its variants"]),
+    "no such model": (["torchvision/resnet999", "--input", "64"], ["resnet999"]),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_is_one_screen_and_exit_2(harness, case):
+    arguments, words = WRONG[case]
+    done = harness("bench", *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in " ".join(done.stderr.split()), done.stderr
+
+
+def test_a_table_and_a_page_with_the_raw_values(harness, tmp_path):
+    """Beside torchvision's own network in the same run, and twice the same."""
+    names = ["cifar-resnet8", "cifar-resnet8", "cifar-plain8"]
+    done = harness("bench", *names, *TINY, "--batch-sizes", "2,4", "--name", "small-costs")
+    assert done.returncode == 0, done.stderr
+    assert "cifar-resnet8 (2)" in done.stdout
+    assert done.stdout.count("training") >= 6
+    assert "1x8x8 images, batch 4, fp32, contiguous, autotuned kernels" in done.stdout
+    page = tmp_path / "work" / "reports" / "small-costs" / "README.md"
+    text = page.read_text()
+    assert "harness bench cifar-resnet8 cifar-resnet8 cifar-plain8" in text
+    rows = json.loads((page.parent / "costs.json").read_text())
+    assert [row["setting"]["batch"] for row in rows] == [2, 2, 2, 4, 4, 4]
+    assert all(len(row["repeats"]) == 2 for row in rows)
+    raw = rows[0]["repeats"][0]["inference"]["turns"]
+    assert len(raw) >= 4 and all(seconds > 0 for turn in raw for seconds in turn)
+
+
+@pytest.mark.parametrize("how", ["torch.empty(10**15)", "os.kill(os.getpid(), 9)"])
+def test_out_of_memory_halves_the_batch_and_says_so(harness, tmp_path, how):
+    work = tmp_path / "work"
+    (work / "variants").mkdir(parents=True)
+    family = {"family": "mine", "kind": "python", "input_size": 8, "members": {"hungry": {"factory": "nets:hungry"}}}
+    (work / "variants" / "mine.yaml").write_text(yaml.safe_dump(family))
+    (work / "nets.py").write_text(f"""
+import os
+import torch
+from torch import nn
+
+
+class Hungry(nn.Module):
+    def __init__(self, channels, classes):
+        super().__init__()
+        self.fc = nn.Linear(channels * 64, classes)
+
+    def forward(self, images):
+        if len(images) > 5:
+            {how}
+        return self.fc(images.flatten(1))
+
+
+def hungry(in_channels, classes):
+    return Hungry(in_channels, classes)
+""")
+    done = harness("bench", "hungry", *TINY, "--batch-sizes", "16")
+    assert done.returncode == 0, done.stderr
+    assert "16 images do not fit the memory, 8 are tried" in done.stderr
+    assert "8 images do not fit the memory, 4 are tried" in done.stderr
+    assert "4 (of 16)" in done.stdout
+    assert "what fitted the memory" in done.stdout
+
+
+def test_a_network_that_fails_is_an_error_with_its_name(harness, tmp_path):
+    work = tmp_path / "work"
+    (work / "variants").mkdir(parents=True)
+    family = {"family": "mine", "kind": "python", "input_size": 8, "members": {"broken": {"factory": "nets:broken"}}}
+    (work / "variants" / "mine.yaml").write_text(yaml.safe_dump(family))
+    (work / "nets.py").write_text("""
+from torch import nn
+
+
+class Broken(nn.Linear):
+    def forward(self, images):
+        if len(images) > 1:
+            raise RuntimeError("it likes one image alone")
+        return super().forward(images.flatten(1))
+
+
+def broken(in_channels, classes):
+    return Broken(64 * in_channels, classes)
+""")
+    done = harness("bench", "broken", *TINY, "--batch-sizes", "4")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "broken" in done.stderr and "it likes one image alone" in done.stderr
+
+
+def test_costs_of_an_experiment_stand_beside_its_trials(harness, experiment_file, tmp_path):
+    """Joined at equal conditions alone: nobody else may have used the machine meanwhile."""
+    file = experiment_file(seeds=[100], contrasts=None)
+    assert harness("run", file, "--launcher", "inline").returncode == 0
+    done = harness("bench", "--experiment", file, "--seconds", "0.05", "--repeats", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    costs = json.loads(done.stdout)
+    assert [(row["setting"]["batch"], row["setting"]["threads"]) for row in costs] == [(1, 1)] * 4 + [(64, 1)] * 4
+    assert all(row["repeats"][0]["conditions"]["kernels"] == "deterministic" for row in costs)
+    assert harness("report", "quick").returncode == 0
+    text = (tmp_path / "work" / "reports" / "quick" / "README.md").read_text()
+    exclusive = any(not any(repeat["busy"] for repeat in row["repeats"]) for row in costs)
+    assert ("Latency of one image (ms)" in text) == exclusive
+    before = (tmp_path / "work" / "reports" / "quick" / "README.md").read_bytes()
+    assert harness("report", "reports/quick/results.csv").returncode == 0
+    assert (tmp_path / "work" / "reports" / "quick" / "README.md").read_bytes() == before
+    assert harness("trials", "quick").returncode == 0
+    # Costs are no trials: nothing is to be trained, and sync finds nothing to do.
+    assert "nothing to train" in harness("run", file, "--launcher", "inline").stderr.lower() + "nothing to train"
+    assert harness("sync").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_ray_task_that_reserves_the_machine_measures_the_same_way(harness):
+    done = harness("bench", "cifar-resnet8", *TINY, "--batch-sizes", "4", "--launcher", "ray")
+    assert done.returncode == 0, done.stderr
+    assert "training" in done.stdout

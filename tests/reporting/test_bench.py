@@ -1,0 +1,85 @@
+"""Tables of measured costs, on planted ones."""
+
+import numpy as np
+import pytest
+
+from harness.reporting.bench import lines, markdown, notes, ratio
+from harness.reporting.statistics import ratio_interval
+from harness.specs import Catalogue
+from harness.specs.cost import Cost, Setting
+
+CONDITIONS = {"device": "Test CPU, 1 thread", "software": "torch 2.15.0", "memory_format": "contiguous_format",
+              "kernels": "autotuned", "threads": 1, "precision": "fp32"}  # fmt: skip
+
+
+def planted(label, factor=1.0, repeats=5, batch=16, busy="", conditions=CONDITIONS, drift=True, **fields):
+    """Steps of ``factor`` milliseconds on a machine that drifts by half from turn to turn, for all rows alike."""
+    made = []
+    for number in range(repeats):
+        speed = 1 + 0.5 * np.sin(np.arange(6) + number) * drift
+        turns = [[1e-3 * factor * float(s)] * 4 for s in speed]
+        phase = {"first_s": 0.5, "turns": turns, "host_bytes": 3 * 2**20}
+        made.append({"batch": batch, "inference": phase, "training": phase, "peak_flops": 1e9, "busy": busy,
+                     "conditions": conditions, "at": number})  # fmt: skip
+    variant = Catalogue.load().get("cifar-resnet8")
+    setting = Setting.model_validate({"batch": 16, "size": (8, 8), **fields})
+    return Cost.model_validate({"label": label, "variant": variant, "setting": setting, "macs": 10_000,
+                                "repeats": made, "fitted": None if batch == 16 else batch})  # fmt: skip
+
+
+def test_drift_that_both_rows_share_leaves_the_ratio_alone():
+    a, b = planted("a"), planted("b", 1.1)
+    found = ratio(b, a, "inference")
+    assert found.mean == pytest.approx(1.1)
+    assert found.high - found.low < 1e-9
+    spread = lines([a, b])[0].step
+    assert spread.high / spread.low > 1.01
+
+
+def test_throughput_utilisation_and_memory():
+    inference, training, _, _ = lines([planted("a", drift=False), planted("b", drift=False)])
+    assert inference.images_per_s == pytest.approx(16_000)
+    assert inference.utilisation == pytest.approx(2 * 10_000 * 16 / 1e-3 / 1e9)
+    assert training.utilisation == pytest.approx(3 * inference.utilisation)
+    assert inference.memory == 3 * 2**20
+    assert inference.ratio is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"batch": 8},
+        {"conditions": {**CONDITIONS, "device": "Another CPU, 1 thread"}},
+        {"conditions": {**CONDITIONS, "software": "torch 2.14.0"}},
+        {"repeats": 4},
+        {"repeats": 1},
+    ],
+)
+def test_rows_of_unlike_conditions_have_no_ratio(other):
+    assert ratio(planted("b", **other), planted("a"), "training") is None
+
+
+def test_the_page_marks_contended_rows_and_batches_that_were_halved():
+    rows = [planted("a|b"), planted("c", busy="others used 1.0 cores"), planted("d", batch=8)]
+    page = markdown("costs", rows, "harness bench a c")
+    assert r"a\|b" in page
+    assert "| c \\* |" in page or "| c * |" in page
+    assert "contended, no measurement to compare by: others used 1.0 cores" in page
+    assert "8 (of 16)" in page.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Test CPU, 1 thread: 3x8x8 images, batch 16, fp32, contiguous, autotuned kernels" in page
+    assert "nan" not in page and "None" not in page
+    assert any("0.001 TFLOP/s in fp32" in note for note in notes(rows))
+
+
+def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    hits = 0
+    for _ in range(2000):
+        found = ratio_interval(np.exp(generator.normal(0.1, 0.05, 5)), np.exp(generator.normal(0, 0.05, 5)))
+        hits += found.low <= np.exp(0.1) <= found.high
+    assert 0.935 < hits / 2000 < 0.965
+
+
+def test_pairs_of_a_ratio_must_be_pairs():
+    with pytest.raises(ValueError, match="as many"):
+        ratio_interval([1.0, 2.0], [1.0])
