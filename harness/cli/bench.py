@@ -141,9 +141,11 @@ def _print(rows: Sequence[Cost]) -> None:
 
     for title, alike in titles(rows):
         table = Table(title=shown(title), box=None, header_style="bold", title_justify="left", title_style="bold")
-        kept = [index for index, _ in enumerate(HEADINGS) if any(cells(line)[index] != "–" for line in lines(alike))]
+        # What no row has is left out, and so is a batch that the title names.
+        shared = {"–", str(alike[0].setting.batch)}
+        kept = [i for i, _ in enumerate(HEADINGS) if any(cells(line)[i] not in shared for line in lines(alike))]
         for index in kept:
-            table.add_column(HEADINGS[index], justify="left" if index < 2 else "right")
+            table.add_column(HEADINGS[index], justify="left" if index < 2 else "right", no_wrap=index == 0)
         for line in lines(alike):
             content = cells(line)
             table.add_row(*(shown(content[index]) for index in kept))

@@ -61,7 +61,7 @@ def measure(variant: AnyVariant, setting: Setting, seconds: float) -> Generator[
     kind, _, index = setting.device.partition(":")
     watch = Watch("cuda" if kind == "cuda" else "cpu", int(index) if index.isdigit() else 0)
     device = named_device(setting.device)
-    require_precision(device, setting.precision, "--precision", "give --device cuda")
+    require_precision(device, setting.precision, "precision", "measure on a GPU")
     memory_format = configure(device, setting.execution, setting.recipe, setting.threads)
     bench = _Bench(variant, setting, device, memory_format, watch, seconds)
     try:

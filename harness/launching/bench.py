@@ -57,7 +57,7 @@ def bench(
                 answers = together([_request(alike[index], seconds) for index in waiting[:fits]])
                 for index, answer in zip(waiting, answers, strict=False):
                     alike[index] = _taken(alike[index], answer, said)
-            yield alike
+            yield list(alike)
 
 
 def _fitting(rows: Sequence[Cost]) -> int:

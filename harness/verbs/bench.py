@@ -70,6 +70,12 @@ def grid(
                 where="--precision",
                 remedy=f"Use {', '.join(known[:-1])} or {known[-1]}; on the CPU fp32 or bf16.",
             )
+        if device == "cpu" and precision in ("tf32", "fp16"):
+            raise HarnessError(
+                f"the CPU does not compute in {precision}",
+                where="--precision",
+                remedy="Use fp32 or bf16, or --device cuda.",
+            )
     return [
         Setting.model_validate(
             {

@@ -5,6 +5,9 @@ import json
 import pytest
 import yaml
 
+from harness.cli.entry import app
+from harness.errors import HarnessError
+
 TINY = ["--input", "1x8x8", "--seconds", "0.05", "--repeats", "2", "--threads", "1"]
 
 WRONG = {
@@ -12,8 +15,6 @@ WRONG = {
     "no number": (["resnet18", "--batch-sizes", "1,many"], ["--batch-sizes", "Write 1,32"]),
     "no such precision": (["resnet18", "--precision", "fp8"], ["--precision", "'fp8'", "on the CPU fp32 or bf16"]),
     "not on the CPU": (["cifar-resnet8", *TINY, "--precision", "tf32"], ["--precision", "fp32 or bf16"]),
-    "no such device": (["cifar-resnet8", *TINY, "--device", "cuda:7"], ["--device", "no device 'cuda:7'", "Use cpu"]),
-    "no kind of device": (["cifar-resnet8", *TINY, "--device", "tpu"], ["--device", "no device 'tpu'"]),
     "no such variant": (["resnet81"], ["resnet81", "Did you mean 'resnet18'?"]),
     "too small": (["resnet18", "--input", "3x8x8"], ["smaller than the total stride"]),
     "no variant": ([], ["no variant is named", "--experiment"]),
@@ -25,12 +26,22 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_input_is_one_screen_and_exit_2(harness, case):
+def test_wrong_input_is_an_error_with_its_option(tmp_path, monkeypatch, case):
+    monkeypatch.chdir(tmp_path)
     arguments, words = WRONG[case]
-    done = harness("bench", *arguments)
+    with pytest.raises(HarnessError) as caught:
+        app(["bench", *arguments], standalone_mode=False)
+    for word in words:
+        assert word in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("device", ["cuda:7", "tpu"])
+def test_a_device_that_is_not_there_is_one_screen_and_exit_2(harness, device):
+    done = harness("bench", "cifar-resnet8", *TINY, "--device", device)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    for word in words:
+    for word in ("--device", f"no device '{device}'", "Use cpu"):
         assert word in " ".join(done.stderr.split()), done.stderr
 
 
@@ -40,6 +51,7 @@ def test_a_table_and_a_page_with_the_raw_values(harness, tmp_path):
     done = harness("bench", *names, *TINY, "--batch-sizes", "2,4", "--name", "small-costs")
     assert done.returncode == 0, done.stderr
     assert "cifar-resnet8 (2)" in done.stdout
+    assert "Batch" not in done.stdout
     assert done.stdout.count("training") >= 6
     assert "1x8x8 images, batch 4, fp32, contiguous, autotuned kernels" in done.stdout
     page = tmp_path / "work" / "reports" / "small-costs" / "README.md"
@@ -52,6 +64,7 @@ def test_a_table_and_a_page_with_the_raw_values(harness, tmp_path):
     assert len(raw) >= 4 and all(seconds > 0 for turn in raw for seconds in turn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["torch.empty(10**15)", "os.kill(os.getpid(), 9)"])
 def test_out_of_memory_halves_the_batch_and_says_so(harness, tmp_path, how):
     work = tmp_path / "work"
@@ -86,6 +99,7 @@ def hungry(in_channels, classes):
     assert "what fitted the memory" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_network_that_fails_is_an_error_with_its_name(harness, tmp_path):
     work = tmp_path / "work"
     (work / "variants").mkdir(parents=True)
@@ -111,6 +125,7 @@ def broken(in_channels, classes):
     assert "broken" in done.stderr and "it likes one image alone" in done.stderr
 
 
+@pytest.mark.slow
 def test_costs_of_an_experiment_stand_beside_its_trials(harness, experiment_file, tmp_path):
     """Joined at equal conditions alone: nobody else may have used the machine meanwhile."""
     file = experiment_file(seeds=[100], contrasts=None)
