@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from harness.errors import HarnessError
 from harness.specs import Resources
@@ -135,8 +136,8 @@ def together(requests: Sequence[dict[str, Any]]) -> list[Answer]:
 class _Worker:
     """A process that measures, and waits for each turn."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
+    def __init__(self, process: subprocess.Popen[str], complaints: IO[str]) -> None:
+        self.process, self.complaints = process, complaints
 
     def say(self, line: str) -> None:
         assert self.process.stdin is not None
@@ -152,21 +153,25 @@ class _Worker:
         if line:
             answer: Answer = json.loads(line)
             return answer
-        assert self.process.stderr is not None
-        complaints = self.process.stderr.read()
         if self.process.wait() == -signal.SIGKILL:
             return {"exhausted": "the system killed the process, as it does where memory is short"}
-        return {"crash": complaints or f"the process ended with {self.process.returncode}"}
+        self.complaints.seek(0)
+        return {"crash": self.complaints.read() or f"the process ended with {self.process.returncode}"}
 
 
 @contextmanager
 def _worker(request: dict[str, Any]) -> Iterator[_Worker]:
     environment = {**os.environ, "OMP_NUM_THREADS": str(request["setting"]["threads"])}
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [sys.executable, "-m", "harness.costs.measured"]
-    with subprocess.Popen(command, text=True, env=environment, **pipes) as process:  # noqa: S603 (our own program)
+    # Into a file: nobody reads a pipe while the process is at work, and a full one would stop it.
+    with (
+        TemporaryFile("w+", errors="replace") as complaints,
+        subprocess.Popen(  # noqa: S603 (our own program)
+            command, text=True, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints
+        ) as process,
+    ):
         try:
-            yield _Worker(process)
+            yield _Worker(process, complaints)
         finally:
             process.kill()
 
