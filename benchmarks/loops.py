@@ -180,7 +180,7 @@ def measure(name: str) -> list[str]:
         str(case["batch"]),
         shown(ratio(found["idiomatic"], mine)),
         shown(by_hand[best]),
-        layout,
+        layouts,
         f"{speed:,.0f}",
     ]
 
