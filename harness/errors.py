@@ -50,7 +50,13 @@ class StoreAway(HarnessError):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM. Not a KeyboardInterrupt, which libraries between us and the user answer themselves."""
+    """Ctrl-C or SIGTERM. Not a KeyboardInterrupt, which libraries between us and the user answer themselves.
+
+    Attributes:
+        kept: What the user is told of what was done so far.
+    """
+
+    kept = "Stopped. What is recorded or in a checkpoint is kept; the same command goes on from there."
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import HOME, REPORTS, DataRoot, Home, Input, Json, Launcher, TrackingUri, err, image_shape, out
 from harness.cli.options import Reports as ReportsOption
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Interrupted
 from harness.text import shown
 
 if TYPE_CHECKING:
     from harness.specs.cost import Cost
+    from harness.verbs import Settings
 
 app = typer.Typer()
 
@@ -37,10 +38,10 @@ def bench(
     device: Annotated[
         str | None, typer.Option("--device", help="cpu, cuda or cuda:1. Default: the trials', else cpu.")
     ] = None,
-    batches: Annotated[str, typer.Option("--batch-sizes", help="Images at once: 1,32.")] = "1,32",
+    batches: Annotated[str | None, typer.Option("--batch-sizes", help="Images at once. Default: 1,32.")] = None,
     precision: Annotated[
-        str, typer.Option("--precision", help="fp32, tf32, bf16 or fp16; several with commas.")
-    ] = "fp32",
+        str | None, typer.Option("--precision", help="fp32 (default), tf32, bf16 or fp16; several with commas.")
+    ] = None,
     channels_last: Annotated[
         bool | None,
         typer.Option("--channels-last/--contiguous", help="Memory format. Default: channels_last on GPUs alone."),
@@ -72,15 +73,15 @@ def bench(
 
     Example: harness bench resnet18 resnet34 --input 3x64x64 --batch-sizes 16
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from harness.verbs import Settings, load_study
     from harness.verbs import bench as verb
 
     options = Settings(home, tracking_uri, "ray" if address else launcher.value, address, reports)
     require_name(name)
+    if repeats < 1:
+        raise HarnessError(f"{repeats} repeats measure nothing", where="--repeats", remedy="Use 5 or more.")
     if experiment is not None:
-        if names or given or channels_last is not None or compiled or every or threads:
+        if any((names, given, batches, precision, channels_last is not None, compiled, every, threads)):
             raise HarnessError(
                 "an experiment names its variants, images and settings itself",
                 where="--experiment",
@@ -88,25 +89,50 @@ def bench(
             )
         study = load_study(experiment, data_root=data_root)
         place = device or ("cuda" if study.experiment.resources.gpus else "cpu")
-        wanted = verb.rows(study.variants, verb.settings_of(study, place))
+        wanted = verb.rows([(variant, study.data.size) for variant in study.variants], verb.of_study(study, place))
         experiment = study.experiment.name
     else:
         if not names:
             raise HarnessError(
                 "no variant is named", where="bench", remedy="harness bench resnet18, or --experiment NAME."
             )
-        channels, *size = image_shape(given or "224")
         formats = {None: "auto", True: "channels_last", False: "contiguous"}
         settings = verb.grid(
-            (size[0] or 0, size[1] or 0),
             device or "cpu",
-            numbers(batches),
-            precision.split(","),
+            numbers(batches or "1,32"),
+            [part.strip() for part in (precision or "fp32").split(",")],
             ["contiguous", "channels_last"] if every else [formats[channels_last]],
             [False, True] if every else [compiled],
             threads,
         )
-        wanted = verb.rows(verb.located(names, channels), settings)
+        wanted = verb.rows(verb.located(names, image_shape(given) if given else None), settings)
+    if name is not None:
+        verb.require_page(name, options)
+    done: list[Cost] = []
+    try:
+        for alike in _shown(wanted, repeats, verb.bench, seconds, options, experiment):
+            done += alike
+    except Interrupted as interrupt:
+        interrupt.kept = f"Stopped. {len(done)} of {len(wanted)} rows are measured, and in the record."
+        raise
+    finally:
+        if done:
+            _print(done, as_json)
+            if name is not None:
+                err.print(f"Written: {shown(verb.write(name, done, options, ['harness', *sys.argv[1:]]))}")
+
+
+def _shown(
+    wanted: Sequence[Cost],
+    repeats: int,
+    bench: Callable[..., Iterator[list[Cost]]],
+    seconds: float,
+    options: Settings,
+    experiment: str | None,
+) -> Iterator[list[Cost]]:
+    """The same with a bar: one tick for each round of a setting."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -119,36 +145,35 @@ def bench(
     ) as bar:
         task = bar.add_task("measuring", total=repeats * len({row.setting for row in wanted}))
 
-        def progress(alike: Sequence[Cost]) -> None:
-            bar.update(
-                task, advance=1, description=shown(f"batch {alike[0].setting.batch}, {alike[0].setting.precision}")
-            )
+        def tick(alike: Sequence[Cost]) -> None:
+            setting = alike[0].setting
+            bar.update(task, advance=1, description=shown(f"batch {setting.batch}, {setting.precision}"))
 
-        done = verb.bench(wanted, repeats, seconds, options, experiment, progress, lambda line: err.print(line))
-    if as_json:
-        typer.echo(json.dumps([row.model_dump(mode="json") for row in done]))
-    else:
-        _print(done)
-    if name is not None:
-        path = verb.write(name, done, options, " ".join(["harness", *sys.argv[1:]]))
-        err.print(f"Written: {shown(path)}")
+        yield from bench(wanted, repeats, seconds, options, experiment, tick, lambda line: err.print(line))
 
 
-def _print(rows: Sequence[Cost]) -> None:
+def _print(rows: Sequence[Cost], as_json: bool) -> None:
     from rich.table import Table
 
     from harness.reporting.bench import HEADINGS, cells, lines, notes, titles
 
+    if as_json:
+        typer.echo(json.dumps([row.model_dump(mode="json") for row in rows]))
+        return
     for title, alike in titles(rows):
         table = Table(title=shown(title), box=None, header_style="bold", title_justify="left", title_style="bold")
+        content = [cells(line) for line in lines(alike)]
         # What no row has is left out, and so is a batch that the title names.
-        shared = {"–", str(alike[0].setting.batch)}
-        kept = [i for i, _ in enumerate(HEADINGS) if any(cells(line)[i] not in shared for line in lines(alike))]
+        batch = HEADINGS.index("Batch")
+        kept = [
+            index
+            for index, column in enumerate(zip(*content, strict=True))
+            if set(column) != {"–"} and (index != batch or any(row.fitted for row in alike))
+        ]
         for index in kept:
             table.add_column(HEADINGS[index], justify="left" if index < 2 else "right", no_wrap=index == 0)
-        for line in lines(alike):
-            content = cells(line)
-            table.add_row(*(shown(content[index]) for index in kept))
+        for row in content:
+            table.add_row(*(shown(row[index]) for index in kept))
         out.print(table)
         out.print()
     for note in notes(rows):
@@ -164,7 +189,7 @@ def numbers(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     if not all(re.fullmatch(r"-?\d{1,9}", part) for part in parts):
         raise HarnessError(f"'{text[:60]}' are no batch sizes", where="--batch-sizes", remedy="Write 1,32.")
-    return [int(part) for part in parts]
+    return list(dict.fromkeys(int(part) for part in parts))
 
 
 def require_name(name: str | None) -> None:

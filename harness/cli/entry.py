@@ -82,7 +82,7 @@ def main() -> None:
             err.print(f"  [green]→[/green] {shown(error.remedy)}", soft_wrap=True)
         sys.exit(EXIT_USER)
     except Interrupted as interrupt:
-        err.print("Stopped. What is recorded or in a checkpoint is kept; the same command goes on from there.")
+        err.print(interrupt.kept)
         sys.stdout.flush()
         sys.stderr.flush()
         # Threads of an outbox may still be waiting for a store.

@@ -17,6 +17,8 @@ Seen on an idle machine of two cores: up to 0.25, threads of a process that just
 class Watch:
     """Looks at a device while it is measured: between :meth:`start` and :meth:`pause`, as often as wanted.
 
+    A GPU that waits for the processor is slowed down by whoever keeps that busy, so both are looked at.
+
     Args:
         kind: Of the device.
         index: Of the GPU among those that this process may use.
@@ -27,27 +29,32 @@ class Watch:
         # Before this process has a context on the GPU, whoever is there is somebody else.
         self.others = self.gpu.processes() if self.gpu else 0
         self.clock = self.busy = 0.0
-        self.joules: float | None = 0.0
+
+    def begin(self) -> None:
+        """Forget what was seen: another phase begins."""
+        self.clock = self.busy = 0.0
 
     def start(self) -> None:
         """Look from here on."""
-        self._began, self._energy = _reading(), self.gpu.joules() if self.gpu else None
+        self._began = _reading()
 
     def pause(self) -> None:
         """Look no longer: what comes next is none of the measurement."""
-        now, energy = _reading(), self.gpu.joules() if self.gpu else None
+        now = _reading()
         if self._began is not None and now is not None:
             self.clock += now[0] - self._began[0]
             self.busy += now[1] - self._began[1]
-        gone = None if energy is None or self._energy is None else energy - self._energy
-        self.joules = None if gone is None or self.joules is None else self.joules + gone
         if self.gpu is not None:
             self.others = max(self.others, self.gpu.processes() - 1)
 
     def seen(self) -> str:
-        """What else used the device, in words; empty where nothing did, or nobody can tell."""
-        if self.gpu is not None:
-            return f"{self.others} other process{'es' * (self.others != 1)} on the GPU" if self.others > 0 else ""
+        """What else used the device, in words, or why nobody can tell; empty where nothing did."""
+        if self.gpu is not None and self.gpu.nvml is None:
+            return "unknown, as NVML cannot be asked (pip install nvidia-ml-py)"
+        if self.others > 0:
+            return f"{self.others} other process{'es' * (self.others != 1)} on the GPU"
+        if self._began is None:
+            return "unknown, as this system does not say"
         cores = self.busy / max(self.clock, 1e-3)
         return f"others used {cores:.1f} cores" if cores > MOST_OTHER_CORES else ""
 
@@ -57,15 +64,15 @@ def _reading() -> tuple[float, float] | None:
     with suppress(OSError, ValueError, IndexError):
         fields = [int(field) for field in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
         user, nice, system, _, _, interrupt, soft, stolen = fields
-        ticks = os.sysconf("SC_CLK_TCK")
-        mine = os.times()
-        busy = (user + nice + system + interrupt + soft + stolen) / ticks
-        return time.perf_counter(), busy - (mine.user + mine.system)
+        busy = (user + nice + system + interrupt + soft + stolen) / os.sysconf("SC_CLK_TCK")
+        return time.perf_counter(), busy - time.process_time()
     return None
 
 
 class Gpu:
-    """A GPU as NVIDIA's management library sees it; where that is not installed, it knows nothing and says so.
+    """A GPU as NVIDIA's management library sees it; ``nvml`` is None where that cannot be asked.
+
+    It numbers GPUs by their place on the bus, as CUDA does where CUDA_DEVICE_ORDER says so; the worker's does.
 
     Args:
         index: Among the GPUs that this process may use.

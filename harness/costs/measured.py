@@ -8,15 +8,16 @@ several of them take turns on one machine, whose speed drifts by more than what 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
 import traceback
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from statistics import median
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import torch
 import torch.nn.functional as F
@@ -26,30 +27,27 @@ from torch import Tensor
 from harness.costs.exclusive import Watch
 from harness.errors import HarnessError
 from harness.models import build
-from harness.specs.cost import Phase, Repeat, Setting
+from harness.specs.cost import CONDITIONS, Phase, Repeat, Setting
 from harness.specs.trial import AnyVariant
 from harness.training.device import configure, describe_device, named_device, require_precision
 from harness.training.optim import optimiser
-from harness.training.trial import AUTOCAST
+from harness.training.trial import AUTOCAST, eval_norms, micro_batches
 from harness.training.troubles import is_exhausted
 
-TURNS = 10
-"""Of a phase, where its steps are fast enough; each begins with a step that fills the caches again and is discarded."""
-FEWEST_TURNS, FEWEST_STEPS, MOST_STEPS = 4, 2, 200
-"""Turns of a phase and timed steps of a turn, whatever its seconds."""
+FEWEST_STEPS, MOST_STEPS = 2, 200
+"""Timed steps of a turn, whatever its seconds; one before them fills the caches again and is discarded."""
 WARM_UP = 0.25
 """Share of the seconds of a phase that is run before and discarded, at least three steps."""
-CONDITIONS = ("device", "software", "memory_format", "kernels", "threads", "precision")
-"""What has to be equal for times to be comparable, beside the setting; as a trial records it."""
 PRODUCTS = {"cpu": (512, 1024), "cuda": (4096, 8192)}
 """Sides of the square matrices whose product is taken for the device's peak."""
 
 
-def measure(variant: AnyVariant, setting: Setting, seconds: float) -> Generator[None, None, Repeat]:
+def measure(variant: AnyVariant, setting: Setting, seconds: float, turns: int) -> Generator[None, None, Repeat]:
     """Inference, then training, then the peak of the device; on images and labels that lie on it already.
 
     Args:
         seconds: To time each phase for.
+        turns: Of a phase.
 
     Yields:
         Where another process may take its turn.
@@ -62,12 +60,17 @@ def measure(variant: AnyVariant, setting: Setting, seconds: float) -> Generator[
     watch = Watch("cuda" if kind == "cuda" else "cpu", int(index) if index.isdigit() else 0)
     device = named_device(setting.device)
     require_precision(device, setting.precision, "precision", "measure on a GPU")
+    if device.type == "cuda":
+        # Events are recorded on the current device, whatever the network's.
+        torch.cuda.set_device(device)
     memory_format = configure(device, setting.execution, setting.recipe, setting.threads)
-    bench = _Bench(variant, setting, device, memory_format, watch, seconds)
+    bench = _Bench(variant, setting, device, memory_format, watch, seconds, turns)
     try:
         inference = yield from bench.inference()
         training = yield from bench.training()
     except torch._dynamo.exc.TorchDynamoException as error:
+        if is_exhausted(error):
+            raise
         raise HarnessError(
             f"torch.compile fails here: {str(error).strip().partition(chr(10))[0]}",
             where="--compile",
@@ -76,12 +79,14 @@ def measure(variant: AnyVariant, setting: Setting, seconds: float) -> Generator[
     described = describe_device(device, memory_format, setting.threads)
     described["kernels"] = ("deterministic" if setting.deterministic else "autotuned") + ", compiled" * setting.compile
     described["precision"] = setting.precision
+    del bench
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
     return Repeat(
         batch=setting.batch,
         inference=inference,
         training=training,
         peak_flops=peak_flops(device, setting.precision),
-        busy=watch.seen(),
         conditions={key: described[key] for key in CONDITIONS},
         at=int(time.time() * 1000),
     )
@@ -98,8 +103,11 @@ class _Bench:
         memory_format: torch.memory_format,
         watch: Watch,
         seconds: float,
+        turns: int,
     ) -> None:
-        self.setting, self.device, self.watch, self.seconds = setting, device, watch, seconds
+        self.setting, self.device, self.watch = setting, device, watch
+        self.seconds, self.turns = seconds, turns
+        self.frozen = variant.weights is not None and variant.weights.freeze == "body"
         self.cuda = device.type == "cuda"
         self.network = build(variant, seed=0, device=device).to(memory_format=memory_format)
         if setting.compile:
@@ -127,20 +135,28 @@ class _Bench:
     def training(self) -> Generator[None, None, Phase | None]:
         """A step as a trial takes it: forward, cross-entropy, backward, update; a GPU has the next in its queue."""
         self.network.train()
-        update = optimiser(self.setting.recipe, self.network.parameters())
-        scaler = torch.amp.GradScaler(self.device.type, enabled=self.setting.precision == "fp16")
+        if self.frozen:
+            eval_norms(self.network)
+        recipe = self.setting.recipe
+        parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        update = optimiser(recipe, parameters)
+        scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
 
         def step() -> None:
             update.zero_grad(set_to_none=True)
-            with self.autocast():
-                loss = F.cross_entropy(self.network(self.images), self.labels)
-            scaler.scale(loss).backward()
+            for images, labels in micro_batches(self.images, self.labels, self.setting.micro_batch):
+                with self.autocast():
+                    loss = F.cross_entropy(self.network(images), labels, label_smoothing=recipe.label_smoothing)
+                scaler.scale(loss * (len(labels) / len(self.labels))).backward()
+            if recipe.clip_grad_norm is not None:
+                scaler.unscale_(update)
+                torch.nn.utils.clip_grad_norm_(parameters, recipe.clip_grad_norm)
             scaler.step(update)
             scaler.update()
 
         try:
             return (yield from self._phase(step, waiting=False))
-        except ValueError as error:
+        except (ValueError, torch._dynamo.exc.TorchDynamoException) as error:
             if "more than 1 value per channel" in str(error):
                 return None
             raise
@@ -150,28 +166,30 @@ class _Bench:
             torch.cuda.reset_peak_memory_stats(self.device)
         first = self._once(step)
         began = time.perf_counter()
-        warm: list[float] = []
-        while len(warm) < 3 or time.perf_counter() - began < WARM_UP * self.seconds:
-            warm.append(self._once(step))
-        # A turn holds a step that is discarded, and at least two that are not.
-        turns = max(FEWEST_TURNS, min(TURNS, int(self.seconds / ((1 + FEWEST_STEPS) * median(warm)))))
+        warm = 0
+        while warm < 3 or time.perf_counter() - began < WARM_UP * self.seconds:
+            self._once(step)
+            warm += 1
         timed = self._timed_on_gpu if self.cuda else self._timed
         times: list[list[float]] = []
-        self.watch.joules = 0.0
-        for _ in range(turns):
+        self.watch.begin()
+        energy = self.watch.gpu.joules() if self.watch.gpu else None
+        for _ in range(self.turns):
             yield
-            step()
-            self._wait()
+            self._once(step)
             self.watch.start()
-            times.append(timed(step, self.seconds / turns, waiting))
+            times.append(timed(step, self.seconds / self.turns, waiting))
             self.watch.pause()
-        joules = self.watch.joules
+        # The meter is too slow for a turn; on a GPU nobody else has one, and the discarded steps count.
+        after = self.watch.gpu.joules() if self.watch.gpu else None
+        steps = sum(map(len, times)) + self.turns
         return Phase(
             first_s=first,
             turns=tuple(map(tuple, times)),
             device_bytes=torch.cuda.max_memory_allocated(self.device) if self.cuda else 0,
-            host_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-            joules=None if joules is None else joules / sum(map(len, times)),
+            host_bytes=most_resident(),
+            joules=None if energy is None or after is None else (after - energy) / steps,
+            busy=self.watch.seen(),
         )
 
     def _once(self, step: Callable[[], None]) -> float:
@@ -244,35 +262,47 @@ def peak_flops(device: torch.device, precision: str, seconds: float = 0.1) -> fl
     return best
 
 
-def main() -> None:
-    """Answer one request, ``{"variant": ..., "setting": ..., "seconds": ...}``, in turns.
+def most_resident() -> int:
+    """Most bytes that this process held; Linux's own count, as that of getrusage begins with the parent's."""
+    with suppress(OSError, ValueError, IndexError):
+        (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def main(answers: IO[str]) -> None:
+    """Answer one request, ``{"variant": ..., "setting": ..., "seconds": ..., "turns": ...}``, in turns.
 
     A line ``{}`` says that the imports are done, and then that another process may have its turn. The last line is
-    ``{"repeat": ...}``,
-    ``{"error": [what, where, remedy]}``, ``{"exhausted": message}`` or ``{"crash": traceback}``.
+    ``{"repeat": ...}``, ``{"error": [what, where, remedy]}``, ``{"exhausted": message}`` or ``{"crash": traceback}``.
     """
-    answers = sys.stdout
-    with redirect_stdout(sys.stderr):
-        print("{}", file=answers, flush=True)
-        request = json.loads(sys.stdin.readline() or sys.exit())
-        answer: dict[str, Any]
-        try:
-            variant = TypeAdapter[AnyVariant](AnyVariant).validate_python(request["variant"])
-            work = measure(variant, Setting.model_validate(request["setting"]), request["seconds"])
-            while True:
-                next(work)
-                print("{}", file=answers, flush=True)
-                if not sys.stdin.readline():
-                    return
-        except StopIteration as end:
-            answer = {"repeat": end.value.model_dump(mode="json")}
-        except HarnessError as error:
-            answer = {"error": [error.what, error.where, error.remedy]}
-        except Exception as error:
-            first = str(error).strip().partition("\n")[0]
-            answer = {"exhausted": first} if is_exhausted(error) else {"crash": traceback.format_exc()}
+    print("{}", file=answers, flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        return
+    request = json.loads(line)
+    answer: dict[str, Any]
+    try:
+        variant = TypeAdapter[AnyVariant](AnyVariant).validate_python(request["variant"])
+        setting = Setting.model_validate(request["setting"])
+        work = measure(variant, setting, request["seconds"], request["turns"])
+        while True:
+            next(work)
+            print("{}", file=answers, flush=True)
+            if not sys.stdin.readline():
+                return
+    except StopIteration as end:
+        answer = {"repeat": end.value.model_dump(mode="json")}
+    except HarnessError as error:
+        answer = {"error": [error.what, error.where, error.remedy]}
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0]
+        answer = {"exhausted": first} if is_exhausted(error) else {"crash": traceback.format_exc()}
     print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    # Whatever else writes to standard output, a library or a process of its own, must not be taken for an answer.
+    ours = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    main(ours)

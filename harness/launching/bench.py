@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any
 
+import harness
 from harness.errors import HarnessError
 from harness.specs import Resources
 from harness.specs.cost import Cost, Repeat, Setting
@@ -23,13 +24,17 @@ from harness.text import shown
 Answer = dict[str, Any]
 Together = Callable[[Sequence[dict[str, Any]]], list[Answer]]
 """Answers requests of :mod:`harness.costs.measured`, from processes that take turns."""
+TURNS, FEWEST_TURNS = 10, 4
+"""Of a phase of a process."""
+GUESSED_FLOPS = 5e10
+"""Per second of one CPU, within a factor of ten: it decides how many turns there are, and nothing else."""
 SHARE = 0.5
 """Of the machine's memory that networks which take turns may fill."""
 RUNTIME = 700 * 2**20
 """Bytes that a process takes before it has a network."""
 
 
-def bench(
+def measured(
     rows: Sequence[Cost],
     repeats: int,
     seconds: float,
@@ -48,22 +53,39 @@ def bench(
     Raises:
         HarnessError: A variant or a setting that cannot be measured here.
     """
+    groups = count(1)
     for _, group in groupby(rows, key=lambda row: row.setting):
         alike = list(group)
+        # Rows whose memory was exhausted beside others are tried alone before their batch is halved.
+        alone: set[int] = set()
         for number in range(repeats):
-            while any(len(row.repeats) <= number for row in alike):
-                waiting = [index for index, row in enumerate(alike) if len(row.repeats) <= number]
+            while waiting := [index for index, row in enumerate(alike) if len(row.repeats) <= number]:
                 waiting = waiting[::-1] if number % 2 else waiting
-                fits = _fitting([alike[index] for index in waiting])
-                answers = together([_request(alike[index], seconds) for index in waiting[:fits]])
-                for index, answer in zip(waiting, answers, strict=False):
-                    alike[index] = _taken(alike[index], answer, said)
+                crowd = [index for index in waiting if index not in alone] or waiting[:1]
+                crowd = crowd[: _fitting([alike[index] for index in crowd])]
+                turns = min(_turns(alike[index], seconds) for index in crowd)
+                answers = together([_request(alike[index], seconds, turns) for index in crowd])
+                shared = next(groups) if len(crowd) > 1 else None
+                for index, answer in zip(crowd, answers, strict=True):
+                    if "exhausted" in answer and shared is not None:
+                        alone.add(index)
+                    else:
+                        alike[index] = _taken(alike[index], answer, shared, said)
             yield list(alike)
 
 
+def _turns(row: Cost, seconds: float) -> int:
+    """Turns of a phase: each holds three steps at least, so heavy steps have fewer; the same for all that alternate."""
+    step = 6 * row.macs * row.batch / GUESSED_FLOPS
+    return max(FEWEST_TURNS, min(TURNS, int(seconds / (3 * step)))) if step else TURNS
+
+
 def _fitting(rows: Sequence[Cost]) -> int:
-    """How many of the next rows take turns: on a GPU one, whose times are steady and whose memory is the measured one;
-    on a CPU as many as fit the machine's memory beside each other."""
+    """How many of the next rows take turns.
+
+    On a GPU one, whose times are steady and whose memory is the measured one; on a CPU as many as fit the machine's
+    memory beside each other.
+    """
     if rows[0].setting.device != "cpu":
         return 1
     room = SHARE * _memory()
@@ -82,19 +104,21 @@ def _memory() -> int:
     return min(limits)
 
 
-def _request(row: Cost, seconds: float) -> dict[str, Any]:
+def _request(row: Cost, seconds: float, turns: int) -> dict[str, Any]:
     setting = row.setting.model_copy(update={"batch": row.batch})
     return {
         "variant": row.variant.model_dump(mode="json"),
         "setting": setting.model_dump(mode="json"),
         "seconds": seconds,
+        "turns": turns,
     }
 
 
-def _taken(row: Cost, answer: Answer, said: Callable[[str], None]) -> Cost:
+def _taken(row: Cost, answer: Answer, shared: int | None, said: Callable[[str], None]) -> Cost:
     """The row with one repeat more; where the memory was exhausted, with half the batch and none."""
     if "repeat" in answer:
-        return row.model_copy(update={"repeats": (*row.repeats, Repeat.model_validate(answer["repeat"]))})
+        repeat = Repeat.model_validate(answer["repeat"]).model_copy(update={"group": shared})
+        return row.model_copy(update={"repeats": (*row.repeats, repeat)})
     if "error" in answer:
         what, where, remedy = answer["error"]
         raise HarnessError(what, where=", ".join(filter(None, [row.label, where])), remedy=remedy)
@@ -120,9 +144,8 @@ def together(requests: Sequence[dict[str, Any]]) -> list[Answer]:
     """One process on this machine for each request, each at work while the others wait; all gone when this returns."""
     with ExitStack() as stack:
         workers = [stack.enter_context(_worker(request)) for request in requests]
-        for worker in workers:
-            worker.answer()
-        answers: list[Answer] = [{} for _ in workers]
+        # Each says {} once its imports are done; one that died of them has its answer already.
+        answers = [worker.answer() for worker in workers]
         lines = [json.dumps(request) for request in requests]
         while not all(answers):
             for index, worker in enumerate(workers):
@@ -153,27 +176,49 @@ class _Worker:
         if line:
             answer: Answer = json.loads(line)
             return answer
-        if self.process.wait() == -signal.SIGKILL:
+        code = self.process.wait()
+        if code == -signal.SIGKILL:
             return {"exhausted": "the system killed the process, as it does where memory is short"}
         self.complaints.seek(0)
-        return {"crash": self.complaints.read() or f"the process ended with {self.process.returncode}"}
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        return {"crash": f"{self.complaints.read().strip()}\nthe process ended with {how}"}
 
 
 @contextmanager
 def _worker(request: dict[str, Any]) -> Iterator[_Worker]:
-    environment = {**os.environ, "OMP_NUM_THREADS": str(request["setting"]["threads"])}
-    command = [sys.executable, "-m", "harness.costs.measured"]
-    # Into a file: nobody reads a pipe while the process is at work, and a full one would stop it.
-    with (
-        TemporaryFile("w+", errors="replace") as complaints,
-        subprocess.Popen(  # noqa: S603 (our own program)
-            command, text=True, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints
-        ) as process,
-    ):
+    with ExitStack() as stack:
+        # Nobody reads a pipe while the process is at work, and a full one would stop it.
+        complaints = stack.enter_context(TemporaryFile("w+", errors="replace"))
+        paths = [str(Path(harness.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(request["setting"]["threads"]),
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        }
+        if request["setting"]["compile"]:
+            # What an earlier process compiled would be found again, and the first step would cost nothing.
+            cache = stack.enter_context(TemporaryDirectory(prefix="depthbench-compiled-"))
+            environment |= {"TORCHINDUCTOR_CACHE_DIR": cache, "TRITON_CACHE_DIR": f"{cache}/triton"}
+        # -P: a file of the user's directory named as a module of Python's would take its place.
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "harness.costs.measured"],
+            text=True,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+        )
         try:
             yield _Worker(process, complaints)
         finally:
             process.kill()
+            assert process.stdin is not None and process.stdout is not None
+            # What could not be said is still in the pipe's buffer.
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            process.stdout.close()
+            process.wait()
 
 
 @contextmanager
@@ -187,9 +232,22 @@ def on_ray(setting: Setting, address: str | None) -> Iterator[Together]:
 
     cuda = setting.device != "cpu"
     wanted = "GPU" if cuda else "CPU"
-    launcher = RayLauncher(Resources(cpus=1 if cuda else setting.threads, gpus=int(cuda)), address)
+    if setting.device not in ("cpu", "cuda"):
+        raise HarnessError(
+            f"Ray chooses the GPU, so {setting.device} cannot be asked for",
+            where="--device",
+            remedy="Use --device cuda, or --launcher inline.",
+        )
+    try:
+        launcher = RayLauncher(Resources(cpus=1 if cuda else setting.threads, gpus=int(cuda)), address)
+    except HarnessError as error:
+        if error.where != "resources":
+            raise
+        remedy = "Use --device cpu." if cuda else "Use fewer --threads."
+        raise HarnessError(error.what, where="--launcher ray", remedy=remedy) from error
     try:
         import ray
+        from ray.exceptions import RayError
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         nodes = [node for node in ray.nodes() if node["Alive"]]
@@ -202,7 +260,14 @@ def on_ray(setting: Setting, address: str | None) -> Iterator[Together]:
         )(together)
 
         def on_node(requests: Sequence[dict[str, Any]]) -> list[Answer]:
-            answers: list[Answer] = ray.get(task.remote(requests))
+            try:
+                answers: list[Answer] = ray.get(task.remote(requests))
+            except RayError as error:
+                raise HarnessError(
+                    f"the task on Ray failed: {str(error).strip().rpartition(chr(10))[2]}",
+                    where="--launcher ray",
+                    remedy="Look whether that node is alive and has depthbench installed, or use --launcher inline.",
+                ) from error
             return answers
 
         yield on_node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from math import exp, log
 from pathlib import Path
@@ -12,18 +12,21 @@ from typing import Literal
 
 import numpy as np
 
+from harness.errors import HarnessError
 from harness.files import write_whole
 from harness.reporting.statistics import Estimate, mean_interval, ratio_interval
 from harness.reporting.wording import big, code, escaped, number, unbroken
-from harness.specs.cost import Cost, Phase
+from harness.specs.cost import FEWEST_REPEATS, Cost, Phase
 from harness.tracking.costs import medians, phases, step_seconds
 
 Name = Literal["inference", "training"]
 TRAINING_FLOPS = 3
 """Times the forward's FLOPs: backward takes one product for the images' gradient and one for the weights'."""
+FEWEST_STEPS = 20
+"""Timed steps of a process below which its 95th percentile is little but its maximum."""
 HEADINGS = (
     "Variant", "Phase", "Batch", "Step (ms)", "95 % interval", "p95 (ms)", "Images/s", "Ratio", "95 % interval",
-    "First step (s)", "Memory (MiB)", "MFU (%)", "J/image",
+    "First step (s)", "GPU (MiB)", "Host (MiB)", "MFU (%)", "J/image",
 )  # fmt: skip
 
 
@@ -33,11 +36,12 @@ class Line:
 
     Attributes:
         step: Seconds of a step: mean and interval over the medians of the processes.
-        p95: Seconds; the median over processes of the 95th percentile within one.
-        memory: Most bytes, on the GPU, or of the whole process on the CPU.
+        p95: Seconds; the median over processes of the 95th percentile within one; None of few steps.
+        device_bytes: The most that torch held on the GPU; 0 on the CPU.
+        host_bytes: The most that the process held, its libraries included.
         first: Seconds of the first step.
         utilisation: Share of the fastest matrix product that the device was seen to do; model FLOPs are 2 per MAC,
-            three times as many in training.
+            three times as many in training. None where only a head is trained.
         joules: Per image; None where the device has no meter.
         ratio: To the first row of the same setting, pairs of processes that ran in turn; None for that row, where
             batch or conditions differ, or with a single repeat.
@@ -46,10 +50,11 @@ class Line:
     cost: Cost
     phase: Name
     step: Estimate
-    p95: float
-    memory: int
+    p95: float | None
+    device_bytes: int
+    host_bytes: int
     first: float
-    utilisation: float
+    utilisation: float | None
     joules: float | None
     ratio: Estimate | None
 
@@ -75,17 +80,25 @@ def _line(cost: Cost, phase: Name, first: Cost) -> Line:
     step = mean_interval(medians(cost, phase))
     joules = [each.joules for each in measured if each.joules is not None]
     flops = 2 * cost.macs * cost.batch * (TRAINING_FLOPS if phase == "training" else 1)
+    frozen = cost.variant.weights is not None and cost.variant.weights.freeze == "body"
+    few = min(len(step_seconds(each)) for each in measured) < FEWEST_STEPS
     return Line(
         cost,
         phase,
         step,
-        median(float(np.percentile(step_seconds(each), 95)) for each in measured),
-        max(each.device_bytes or each.host_bytes for each in measured),
+        None if few else median(float(np.percentile(step_seconds(each), 95)) for each in measured),
+        max(each.device_bytes for each in measured),
+        max(each.host_bytes for each in measured),
         fmean(each.first_s for each in measured),
-        flops / step.mean / median(repeat.peak_flops for repeat in cost.repeats),
+        None if frozen and phase == "training" else flops / step.mean / peak(cost),
         fmean(joules) / cost.batch if joules else None,
         None if cost is first else ratio(cost, first, phase),
     )
+
+
+def peak(cost: Cost) -> float:
+    """FLOPs per second of the fastest matrix product, the median of its processes."""
+    return median(repeat.peak_flops for repeat in cost.repeats)
 
 
 def ratio(cost: Cost, other: Cost, phase: Name) -> Estimate | None:
@@ -93,13 +106,15 @@ def ratio(cost: Cost, other: Cost, phase: Name) -> Estimate | None:
     mine, theirs = phases(cost, phase), phases(other, phase)
     if cost.batch != other.batch or cost.conditions != other.conditions or len(mine) != len(theirs) or len(mine) < 2:
         return None
-    # Processes are paired as they took turns: what slows the machine down slows both.
-    return ratio_interval([_turn_by_turn(a, b) for a, b in zip(mine, theirs, strict=True)], [1.0] * len(mine))
+    in_turn = [a.group is not None and a.group == b.group for a, b in zip(cost.repeats, other.repeats, strict=True)]
+    pairs = zip(mine, theirs, in_turn, strict=True)
+    found = ratio_interval([_turn_by_turn(a, b, alternating) for a, b, alternating in pairs], [1.0] * len(mine))
+    return found if len(mine) >= FEWEST_REPEATS else replace(found, low=None, high=None)
 
 
-def _turn_by_turn(a: Phase, b: Phase) -> float:
-    """Median over turns of the ratio of their medians, since the turns of a pair alternate."""
-    if len(a.turns) != len(b.turns):
+def _turn_by_turn(a: Phase, b: Phase, alternating: bool) -> float:
+    """Ratio of two processes: where their turns alternated, the median over turns, as what slowed one slowed both."""
+    if not alternating or len(a.turns) != len(b.turns):
         return median(step_seconds(a)) / median(step_seconds(b))
     return exp(median(log(median(x) / median(y)) for x, y in zip(a.turns, b.turns, strict=True)))
 
@@ -112,14 +127,15 @@ def cells(line: Line) -> list[str]:
         line.phase,
         f"{cost.batch}" + (f" (of {cost.setting.batch})" if cost.fitted else ""),
         number(1000 * step.mean),
-        _between(step, 1000, 2),
-        number(1000 * line.p95),
+        _between(step, 1000, 2) if step.n >= FEWEST_REPEATS else "–",
+        number(None if line.p95 is None else 1000 * line.p95),
         big(line.images_per_s) if line.images_per_s >= 10 else number(line.images_per_s),
         number(ratio.mean, 3) if ratio else "–",
         _between(ratio, 1, 3) if ratio else "–",
         number(line.first),
-        number(line.memory / 2**20, 0),
-        number(100 * line.utilisation, 1),
+        number(line.device_bytes / 2**20 or None, 0),
+        number(line.host_bytes / 2**20, 0),
+        number(None if line.utilisation is None else 100 * line.utilisation, 1),
         number(line.joules, 3),
     ]
 
@@ -148,13 +164,14 @@ def titles(rows: Sequence[Cost]) -> list[tuple[str, list[Cost]]]:
 
 def notes(rows: Sequence[Cost]) -> list[str]:
     """What the numbers are, in sentences."""
-    processes = sorted({len(row.repeats) for row in rows})
+    processes = " to ".join(map(str, sorted({len(row.repeats) for row in rows})))
     said = [
-        f"Each row: the medians of {' to '.join(map(str, processes))} processes, mean with 95 % t interval. "
-        "Ratio: to the first row of the table, of processes that took turns. p95 is within a process.",
+        f"Each row: the medians of {processes} processes, mean with 95 % t interval (from {FEWEST_REPEATS} on). "
+        "Ratio: to the first row of the table, process by process; on a CPU these took turns. p95 is within a process, "
+        f"of {FEWEST_STEPS} steps or more. Inference waits for each step, so its images/s are 1/latency.",
         "MFU: model FLOPs (2 per MAC of convolutions and linear layers, three times as many in training) against the "
         f"fastest matrix product measured beside: {peaks(rows)}.",
-        "Memory: the most that torch held on the GPU; on the CPU the most that the process held, libraries included.",
+        "GPU: the most that torch held on it. Host: the most that the process held, its libraries included.",
     ]
     busy = {row.busy for row in rows if row.busy}
     if busy:
@@ -166,8 +183,10 @@ def notes(rows: Sequence[Cost]) -> list[str]:
 
 def peaks(rows: Sequence[Cost]) -> str:
     """The measured peaks, by precision."""
-    by = {row.setting.precision: median(r.peak_flops for r in row.repeats) for row in rows if row.repeats}
-    return ", ".join(f"{peak / 1e12:.3g} TFLOP/s in {precision}" for precision, peak in by.items())
+    by: dict[str, list[float]] = {}
+    for row in rows:
+        by.setdefault(row.setting.precision, []).append(peak(row))
+    return ", ".join(f"{median(found) / 1e12:.3g} TFLOP/s in {precision}" for precision, found in by.items())
 
 
 def markdown(name: str, rows: Sequence[Cost], command: str) -> str:
@@ -185,6 +204,20 @@ def markdown(name: str, rows: Sequence[Cost], command: str) -> str:
 
 def _row(content: Sequence[str]) -> str:
     return "| " + " | ".join(content) + " |"
+
+
+def require_own_page(directory: Path) -> None:
+    """Refuse a directory that holds a report of an experiment, or a page that somebody else wrote.
+
+    Raises:
+        HarnessError: It is so.
+    """
+    if (directory / "results.csv").exists() or (
+        (directory / "README.md").exists() and not (directory / "costs.json").exists()
+    ):
+        raise HarnessError(
+            "it holds another report", where=str(directory), remedy="Choose another --name; nothing was changed."
+        )
 
 
 def write_costs(name: str, rows: Sequence[Cost], directory: Path, command: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from harness.reporting.published import published_rows
 from harness.reporting.verdicts import Verdict, headline, verdicts
 from harness.reporting.wording import code, count, escaped, listed, number, p_value, trials
 from harness.specs import Study
+from harness.specs.cost import CONDITIONS
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results, write_csv
 
@@ -154,7 +155,7 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "errors": errors,
         "costs": tables.cost_rows(results, final),
         "measured": tables.has_measured(final),
-        "processes": _range(final["bench/processes"]),
+        "processes": _range([*final["bench/latency_n"], *final["bench/step_n"]]),
         "on_gpu": any("cuda" in text.lower() for text in _distinct(final["software"])),
         "front": [point.name for point in on_front(cost_points(results))],
         "latency_front": [point.name for point in on_front(cost_points(results, "bench/latency_s"))],
@@ -185,7 +186,7 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
 def _conditions(final: pd.DataFrame) -> list[tuple[str, list[str]]]:
     names = {"device": "Device", "software": "Software", "precision": "Precision"}
     names |= {"memory_format": "Memory format", "kernels": "Kernels", "threads": "Threads per trial"}
-    return [(names[column], _distinct(final[column])) for column in tables.CONDITIONS]
+    return [(names[column], _distinct(final[column])) for column in CONDITIONS]
 
 
 def _distinct(column: pd.Series) -> list[str]:
@@ -194,9 +195,9 @@ def _distinct(column: pd.Series) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _range(column: pd.Series) -> str:
-    """``5``, or ``5 to 8``."""
-    seen = sorted({int(value) for value in column.dropna()})
+def _range(numbers: Iterable[float]) -> str:
+    """``5``, or ``5 to 8``; what is not known is left out."""
+    seen = sorted({int(value) for value in numbers if value == value})
     return " to ".join(map(str, seen[:: max(len(seen) - 1, 1)]))
 
 

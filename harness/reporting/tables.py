@@ -14,13 +14,12 @@ from harness.reporting.statistics import mean_interval, t_factor
 from harness.reporting.verdicts import Verdict
 from harness.reporting.wording import ABSENT, big, code, escaped, interval, number, p_value, points, unbroken
 from harness.specs import DataInfo, Recipe
+from harness.specs.cost import CONDITIONS
 from harness.specs.trial import AnyVariant
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
 
 Rows = list[list[str]]
-CONDITIONS = ("device", "software", "precision", "memory_format", "kernels", "threads")
-"""What has to be equal for times to be comparable, and for errors not to be flagged."""
 KEY_FIELDS = ("epochs", "batch", "optimiser", "lr", "schedule", "weight_decay", "precision", "augment")
 
 
@@ -79,10 +78,8 @@ def _bench(mine: pd.DataFrame, key: str) -> str:
     if measured.empty:
         return ABSENT
     row = measured.iloc[0]
-    mean, n = 1000 * row[f"{key}_s"], int(row["bench/processes"])
-    if n < 2:
-        return number(mean)
-    half = 1000 * row[f"{key}_sd_s"] * t_factor(n)
+    mean = 1000 * row[f"{key}_s"]
+    half = 1000 * row[f"{key}_sd_s"] * t_factor(int(row[f"{key}_n"]))
     return unbroken(f"{number(mean)} [{interval(mean - half, mean + half)}]")
 
 

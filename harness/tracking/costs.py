@@ -10,13 +10,11 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.specs import Recipe, Study
-from harness.specs.cost import Cost, Phase
+from harness.specs.cost import CONDITIONS, FEWEST_REPEATS, Cost, Phase
 from harness.specs.trial import AnyVariant
 
 ELSEWHERE = "measured costs"
 """The MLflow experiment of costs that belong to no experiment; no experiment can have this name."""
-EQUAL = ("device", "software", "precision", "memory_format", "kernels", "threads")
-"""Conditions at which the times of a trial and of a measurement are of one kind."""
 
 
 def parse_cost(content: bytes, where: str) -> Cost:
@@ -73,20 +71,20 @@ def figures(cost: Cost) -> dict[str, float]:
 def beside(variant: AnyVariant, provenance: Mapping[str, Any], study: Study, costs: Iterable[Cost]) -> dict[str, Any]:
     """The measured costs of a trial's variant, by metric key: at equal hardware, software and settings, or none.
 
-    Latency is of one image; a training step is one of the trial's recipe. A measurement that shared its device is
-    none. Of several, the newest counts.
+    Latency is of one image; a training step is one of the trial's recipe. A measurement of fewer than five processes,
+    or one that may have shared its device, is none. Of several, the newest counts.
     """
     recipe: Recipe = study.experiment.recipe
     found: dict[str, Any] = {}
     for cost in costs:
-        equal = all(cost.conditions.get(key) == provenance.get(key) for key in EQUAL)
-        if cost.busy or not equal or cost.setting.size != study.data.size:
+        equal = all(cost.conditions.get(key) == provenance.get(key) for key in CONDITIONS)
+        if cost.busy or not equal or cost.setting.size != study.data.size or len(cost.repeats) < FEWEST_REPEATS:
             continue
         if cost.variant.identity() != variant.identity():
             continue
         if cost.batch == 1:
             found |= _mean("bench/latency", medians(cost, "inference"))
-        if cost.batch == recipe.batch and cost.setting.optimiser == recipe.optimiser and phases(cost, "training"):
+        if cost.setting.is_step_of(recipe) and cost.fitted is None and phases(cost, "training"):
             found |= _mean("bench/step", medians(cost, "training"))
             held = (phase.device_bytes or phase.host_bytes for phase in phases(cost, "training"))
             found["bench/peak_bytes"] = float(max(held))
@@ -94,5 +92,4 @@ def beside(variant: AnyVariant, provenance: Mapping[str, Any], study: Study, cos
 
 
 def _mean(key: str, values: list[float]) -> dict[str, float]:
-    spread = {f"{key}_sd_s": stdev(values)} if len(values) > 1 else {}
-    return {f"{key}_s": fmean(values), **spread, "bench/processes": float(len(values))}
+    return {f"{key}_s": fmean(values), f"{key}_sd_s": stdev(values), f"{key}_n": float(len(values))}

@@ -59,10 +59,11 @@ METRICS = {
         Metric("cost/activations", "Activations per image"),
         Metric("bench/latency_s", "Latency of one image", "s", "lower", log=True),
         Metric("bench/latency_sd_s", "Its standard deviation over processes", "s"),
+        Metric("bench/latency_n", "Processes that measured it"),
         Metric("bench/step_s", "Training step", "s", "lower", log=True),
         Metric("bench/step_sd_s", "Its standard deviation over processes", "s"),
+        Metric("bench/step_n", "Processes that measured it"),
         Metric("bench/peak_bytes", "Peak memory of a training step", "bytes", "lower"),
-        Metric("bench/processes", "Processes it was measured in"),
     )
 }
 

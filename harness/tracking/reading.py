@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -190,10 +191,15 @@ class Reading:
         """The measured costs that are recorded here, oldest first."""
         runs = [run.info.run_id for run in self.runs(COST) if run.info.status == "FINISHED"]
         with ThreadPoolExecutor(READERS) as pool:
-            return list(pool.map(self._cost, runs))
+            return [cost for cost in pool.map(self._cost, runs) if cost is not None]
 
-    def _cost(self, run_id: str) -> Cost:
-        return parse_cost(self._artifact(run_id, COST_FILE), f"{COST_FILE} of MLflow run {run_id}")
+    def _cost(self, run_id: str) -> Cost | None:
+        try:
+            return parse_cost(self._artifact(run_id, COST_FILE), f"{COST_FILE} of MLflow run {run_id}")
+        except HarnessError as error:
+            # The report of an experiment does without it.
+            warnings.warn(str(error), stacklevel=2)
+            return None
 
     def _history(self, run_id: str) -> History:
         return parse(self._artifact(run_id, MEMBER), f"{MEMBER} of MLflow run {run_id}")

@@ -17,7 +17,7 @@ from harness.specs.identity import digest
 from harness.specs.trial import AnyVariant
 from harness.text import escaped
 from harness.tracking.client import answering, artifact_root
-from harness.tracking.costs import figures
+from harness.tracking.costs import ELSEWHERE, figures
 from harness.tracking.history import FORMAT, History
 from harness.tracking.means import mean_metrics
 from harness.tracking.outbox import Publisher, flat_params
@@ -62,7 +62,10 @@ class Store(Reading):
         """A run of kind ``cost``: settings as parameters, figures as metrics, every raw value in its artifact."""
         from mlflow.entities import Metric, Param
 
-        self._create_experiment("costs", "What variants cost, measured by `harness bench`.")
+        if self.name == ELSEWHERE:
+            self._create_experiment("costs", "What variants cost, measured by `harness bench`.")
+        else:
+            self._create_experiment("experiment", "Measured by `harness bench`; its trials did not run yet.")
         assert self.experiment_id is not None
         now = int(time.time() * 1000)
         name = f"{cost.label}, {cost.setting.device}, batch {cost.batch}, {cost.setting.precision}"

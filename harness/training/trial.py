@@ -136,8 +136,7 @@ class Training:
                 self._batches = self.splits["train"].epoch(self.recipe, self.trial.seed, epoch, steps)
             self.model.train()
             if self.frozen:
-                for norm in (m for m in self.network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)):
-                    norm.eval()
+                eval_norms(self.network)
             for images, labels in self._batches:
                 self._step(images, labels, (epoch - 1) * self.steps + self.under_way.step, self.under_way)
                 self.under_way.step += 1
@@ -241,6 +240,12 @@ class Training:
         kernels = "deterministic" if self.execution.deterministic else "autotuned"
         described["kernels"] = kernels + ", compiled" * self.execution.compile
         return described | {"precision": self.recipe.precision, "execution": self.execution.model_dump(mode="json")}
+
+
+def eval_norms(network: nn.Module) -> None:
+    """BatchNorms of a frozen body keep the statistics that they came with."""
+    for norm in (m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)):
+        norm.eval()
 
 
 def micro_batches(images: Tensor, labels: Tensor, size: int | None) -> Iterator[tuple[Tensor, Tensor]]:

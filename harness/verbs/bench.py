@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,31 +22,24 @@ if TYPE_CHECKING:
 
     from harness.launching.bench import Together
 
-FEWEST_REPEATS = 5
-"""Processes below which no interval is to be trusted (docs/statistics.md)."""
 
-
-def settings_of(study: Study, device: str) -> list[Setting]:
+def of_study(study: Study, device: str) -> list[Setting]:
     """What is measured for an experiment: one image (latency) and a batch of its recipe, as its trials run."""
-    recipe, execution = study.experiment.recipe, study.experiment.execution
+    experiment = study.experiment
     return [
-        Setting(
+        Setting.of_trials(
+            experiment.recipe,
+            experiment.execution,
             device=device,
             batch=batch,
             size=study.data.size,
-            precision=recipe.precision,
-            optimiser=recipe.optimiser,
-            memory_format=execution.memory_format,
-            deterministic=execution.deterministic,
-            compile=execution.compile,
-            threads=study.experiment.resources.cpus,
+            threads=experiment.resources.cpus,
         )
-        for batch in (1, recipe.micro_batch or recipe.batch)
+        for batch in (1, experiment.recipe.batch)
     ]
 
 
 def grid(
-    size: tuple[int, int],
     device: str,
     batches: Sequence[int],
     precisions: Sequence[str],
@@ -52,13 +47,17 @@ def grid(
     compiled: Sequence[bool],
     threads: int | None,
 ) -> list[Setting]:
-    """Every combination, those that share most beside each other.
+    """Every combination, of images whose size is yet to be said.
 
     Raises:
         HarnessError: A batch of no images, or a precision that there is none of.
     """
     from harness.launching.resources import cores
 
+    if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", device):
+        raise HarnessError(
+            f"there is no device '{device[:20]}' here", where="--device", remedy="Use cpu, cuda, or cuda:1."
+        )
     for batch in batches:
         if batch < 1:
             raise HarnessError(f"a batch of {batch} images is none", where="--batch-sizes", remedy="Use 1 or more.")
@@ -81,7 +80,7 @@ def grid(
             {
                 "device": device,
                 "batch": batch,
-                "size": size,
+                "size": (1, 1),
                 "precision": precision,
                 "memory_format": memory_format,
                 "compile": compile_,
@@ -92,8 +91,11 @@ def grid(
     ]
 
 
-def rows(variants: Sequence[AnyVariant], settings: Sequence[Setting]) -> list[Cost]:
+def rows(variants: Sequence[tuple[AnyVariant, tuple[int, int]]], settings: Sequence[Setting]) -> list[Cost]:
     """A row to be measured for each setting and variant; one that is named twice has two labels.
+
+    Args:
+        variants: Each with height and width of its images; those of one size are beside each other.
 
     Raises:
         HarnessError: A foreign network cannot be made, or does not take such images.
@@ -103,28 +105,48 @@ def rows(variants: Sequence[AnyVariant], settings: Sequence[Setting]) -> list[Co
     from harness.specs.expansion import require_input
 
     made = []
-    for setting in settings:
+    for setting, size in product(settings, dict.fromkeys(size for _, size in variants)):
         times: Counter[str] = Counter()
-        for variant in variants:
+        for variant in (variant for variant, its in variants if its == size):
             if isinstance(variant, Variant):
-                require_input(variant, setting.size)
+                require_input(variant, size)
             times[variant.name] += 1
-            label = variant.name + (f" ({times[variant.name]})" if times[variant.name] > 1 else "")
-            costs = static_costs(variant, setting.size)
-            expected = 12 * costs.params + 12 * costs.activations * setting.batch
-            made.append(Cost(label=label, variant=variant, setting=setting, macs=costs.macs, training_bytes=expected))
+            costs = static_costs(variant, size)
+            made.append(
+                Cost(
+                    label=variant.name + (f" ({times[variant.name]})" if times[variant.name] > 1 else ""),
+                    variant=variant,
+                    setting=setting.model_copy(update={"size": size}),
+                    macs=costs.macs,
+                    training_bytes=12 * costs.params + 12 * costs.activations * setting.batch,
+                )
+            )
     return made
 
 
-def located(names: Sequence[str], channels: int | None = None) -> list[AnyVariant]:
-    """Variants by name, those of other libraries with their versions.
+def located(
+    names: Sequence[str], given: tuple[int | None, int, int] | None
+) -> list[tuple[AnyVariant, tuple[int, int]]]:
+    """Variants by name, those of other libraries with their versions; each with height and width of its images.
+
+    Args:
+        given: Channels (None: the variant's own), height and width; without, the families' own input size.
 
     Raises:
         HarnessError: There is no such variant.
     """
     catalogue = Catalogue.load()
-    fields = {} if channels is None else {"in_channels": channels}
-    return [catalogue.get(name).located().model_copy(update=fields) for name in names]
+    found = []
+    for name in names:
+        variant = catalogue.get(name).located()
+        if given is None:
+            side = catalogue.family(variant.family).input_size
+            found.append((variant, (side, side)))
+        else:
+            channels, *size = given
+            fields = {} if channels is None else {"in_channels": channels}
+            found.append((variant.model_copy(update=fields), (size[0], size[1])))
+    return found
 
 
 def bench(
@@ -135,32 +157,44 @@ def bench(
     experiment: str | None = None,
     progress: Callable[[Sequence[Cost]], None] = lambda alike: None,
     said: Callable[[str], None] = lambda line: None,
-) -> list[Cost]:
+) -> Iterator[list[Cost]]:
     """Measure, and record each setting as it is done: beside the trials of an experiment, or in a place of its own.
 
     Args:
         seconds: To time each phase of each process for.
         progress: Hears of the rows of a setting after each round.
 
+    Yields:
+        The rows of each setting, once they are measured and recorded.
+
     Raises:
         HarnessError: Something cannot be measured here; what was done before is recorded.
     """
-    from harness.launching.bench import bench as measure
+    from harness.launching.bench import measured
     from harness.tracking.costs import ELSEWHERE
 
-    if repeats < 1:
-        raise HarnessError(f"{repeats} repeats measure nothing", where="--repeats", remedy=f"Use {FEWEST_REPEATS}.")
     require_writable(settings.home)
     record = settings.record(experiment or ELSEWHERE)
-    done: list[Cost] = []
     with _launcher(settings, wanted[0].setting) as together:
-        for alike in measure(wanted, repeats, seconds, together, said):
+        for alike in measured(wanted, repeats, seconds, together, said):
             progress(alike)
             if len(alike[0].repeats) == repeats:
                 for cost in alike:
                     record.record_cost(cost)
-                done += alike
-    return done
+                yield alike
+
+
+def require_page(name: str, settings: Settings) -> None:
+    """Refuse, before anything is measured, a page that could not be written.
+
+    Raises:
+        HarnessError: It would lie in another report's directory, or in one that cannot be written to.
+    """
+    from harness.reporting.bench import require_own_page
+    from harness.reporting.render import require_own
+
+    require_own(settings.reports / name)
+    require_own_page(settings.reports / name)
 
 
 @contextmanager
@@ -174,15 +208,17 @@ def _launcher(settings: Settings, setting: Setting) -> Iterator[Together]:
             yield there
 
 
-def write(name: str, rows: Sequence[Cost], settings: Settings, command: str) -> Path:
+def write(name: str, rows: Sequence[Cost], settings: Settings, command: Sequence[str]) -> Path:
     """The tables as ``<reports>/<name>/README.md``, with every raw value beside.
 
+    Args:
+        command: That made them, as a shell splits it; passwords in it are left out.
+
     Raises:
-        HarnessError: It is no name, or the directory cannot be written to.
+        HarnessError: The directory holds another report, or cannot be written to.
     """
     from harness.reporting.bench import write_costs
-    from harness.reporting.render import require_own
+    from harness.tracking.client import without_password
 
-    directory = settings.reports / name
-    require_own(directory)
-    return write_costs(name, rows, directory, command)
+    require_page(name, settings)
+    return write_costs(name, rows, settings.reports / name, without_password(shlex.join(command)))

@@ -7,9 +7,10 @@ from statistics import median
 
 import pytest
 
+import harness.launching.bench as launching
 from harness.costs.exclusive import Gpu, Watch
 from harness.costs.measured import peak_flops
-from harness.launching.bench import bench, together
+from harness.launching.bench import measured, together
 from harness.specs import Variant
 from harness.specs.cost import Cost, Repeat, Setting
 from harness.tracking.costs import step_seconds
@@ -32,6 +33,7 @@ def request(variant=TINY, seconds=0.1, **setting):
         "variant": variant.model_dump(mode="json"),
         "setting": fields.model_dump(mode="json"),
         "seconds": seconds,
+        "turns": 10,
     }
 
 
@@ -83,6 +85,8 @@ def test_who_else_works_is_seen():
             busy.kill()
     assert watch.seen().startswith("others used ")
     assert watch.busy / watch.clock > 0.4
+    watch.begin()
+    assert watch.busy == 0
 
 
 def test_what_happens_between_two_turns_is_none_of_the_measurement():
@@ -101,6 +105,8 @@ def test_a_machine_without_nvml_has_no_gpu_to_ask():
     if gpu.nvml is not None:
         pytest.skip("this machine has NVML")
     assert (gpu.processes(), gpu.joules()) == (0, None)
+    # Nobody can tell, which is not the same as nobody there.
+    assert Watch("cuda").seen().startswith("unknown, as NVML cannot be asked")
 
 
 def test_the_peak_is_above_what_a_network_reaches():
@@ -127,9 +133,66 @@ def test_rows_of_a_setting_take_turns_and_every_second_round_is_reversed():
         return [answered() for _ in requests]
 
     other = row("other").model_copy(update={"variant": TINY.model_copy(update={"name": "other"})})
-    rounds = list(bench([row(), other], 3, 0.1, stub))
+    rounds = list(measured([row(), other], 3, 0.1, stub))
     assert seen == [["tiny", "other"], ["other", "tiny"], ["tiny", "other"]]
     assert [[len(r.repeats) for r in alike] for alike in rounds] == [[1, 1], [2, 2], [3, 3]]
+
+
+def test_a_network_whose_memory_was_exhausted_beside_others_is_tried_alone_first():
+    sizes, said = [], []
+
+    def stub(requests):
+        sizes.append(len(requests))
+        return [{"exhausted": "out of memory"} if len(requests) > 1 else answered() for _ in requests]
+
+    (done,) = list(measured([row(), row("tiny (2)")], 1, 0.1, stub, said.append))
+    assert sizes == [2, 1, 1]
+    assert [(cost.fitted, cost.repeats[0].group) for cost in done] == [(None, None)] * 2
+    assert said == []
+
+
+def test_heavy_steps_have_fewer_turns_and_all_that_alternate_have_as_many():
+    turns = []
+
+    def stub(requests):
+        turns.append([request["turns"] for request in requests])
+        return [answered() for _ in requests]
+
+    heavy = row("heavy").model_copy(update={"macs": 10**12})
+    list(measured([row(), heavy], 1, 1.0, stub))
+    list(measured([row()], 1, 1.0, stub))
+    assert turns == [[4, 4], [10]]
+
+
+def test_a_process_that_dies_while_it_waits_is_an_answer(monkeypatch):
+    """As when the system, short of memory, picks the one that sleeps."""
+    turns = []
+    say = launching._Worker.say
+
+    def killing(worker, line):
+        turns.append(worker)
+        if len(turns) == 4:
+            turns[0].process.kill()
+            turns[0].process.wait()
+        say(worker, line)
+
+    monkeypatch.setattr(launching._Worker, "say", killing)
+    dead, alive = together([request(), request()])
+    assert dead == {"exhausted": "the system killed the process, as it does where memory is short"}
+    assert "repeat" in alive
+
+
+def test_a_process_that_cannot_begin_says_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(launching.sys, "executable", "/bin/false")
+    (answer,) = together([request()])
+    assert answer["crash"].endswith("the process ended with exit status 1")
+
+
+def test_files_of_the_user_do_not_take_the_place_of_modules(tmp_path, monkeypatch):
+    (tmp_path / "statistics.py").write_text("raise RuntimeError('not this one')")
+    monkeypatch.chdir(tmp_path)
+    (answer,) = together([request(seconds=0.01)])
+    assert "repeat" in answer
 
 
 def test_networks_that_do_not_fit_the_memory_together_are_measured_apart():
@@ -140,7 +203,7 @@ def test_networks_that_do_not_fit_the_memory_together_are_measured_apart():
         return [answered() for _ in requests]
 
     large = row().model_copy(update={"training_bytes": 2**50})
-    list(bench([large, large], 1, 0.1, stub))
+    list(measured([large, large], 1, 0.1, stub))
     assert alone == [1, 1]
 
 
@@ -153,7 +216,8 @@ def test_a_batch_that_fits_in_the_second_round_no_more_begins_anew():
         batches.append(batch)
         return [{"exhausted": "out of memory"}] if len(batches) == 2 else [answered(batch=batch)]
 
-    (done,) = list(bench([row()], 2, 0.1, stub, said.append))[-1]
+    (done,) = list(measured([row()], 2, 0.1, stub, said.append))[-1]
     assert batches == [8, 8, 4, 4]
     assert (done.fitted, done.batch, [repeat.batch for repeat in done.repeats]) == (4, 4, [4, 4])
+    assert [repeat.group for repeat in done.repeats] == [None, None]
     assert said == ["tiny: 8 images do not fit the memory, 4 are tried."]

@@ -20,6 +20,11 @@ WRONG = {
     "no variant": ([], ["no variant is named", "--experiment"]),
     "no repeats": (["cifar-resnet8", "--repeats", "0"], ["--repeats", "measure nothing"]),
     "no name": (["cifar-resnet8", "--name", "../costs"], ["--name", "no name of a report"]),
+    "not a precision of an experiment": (
+        ["--experiment", "quickstart", "--precision", "bf16"],
+        ["--experiment", "names its variants"],
+    ),
+    "no kind of device": (["cifar-resnet8", "--device", "tpu"], ["--device", "no device 'tpu'", "Use cpu"]),
     "both": (["resnet18", "--experiment", "quickstart"], ["--experiment", "names its variants"]),
     "no such model": (["torchvision/resnet999", "--input", "64"], ["resnet999"]),
 }
@@ -36,13 +41,21 @@ def test_wrong_input_is_an_error_with_its_option(tmp_path, monkeypatch, case):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("device", ["cuda:7", "tpu"])
-def test_a_device_that_is_not_there_is_one_screen_and_exit_2(harness, device):
-    done = harness("bench", "cifar-resnet8", *TINY, "--device", device)
+def test_a_device_that_is_not_there_is_one_screen_and_exit_2(harness):
+    done = harness("bench", "cifar-resnet8", *TINY, "--device", "cuda:7")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    for word in ("--device", f"no device '{device}'", "Use cpu"):
+    for word in ("--device", "no device 'cuda:7'", "Use cpu"):
         assert word in " ".join(done.stderr.split()), done.stderr
+
+
+def test_another_report_is_not_overwritten(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports" / "kept").mkdir(parents=True)
+    (tmp_path / "reports" / "kept" / "README.md").write_text("mine")
+    with pytest.raises(HarnessError, match="it holds another report"):
+        app(["bench", "cifar-resnet8", "--name", "kept"], standalone_mode=False)
+    assert (tmp_path / "reports" / "kept" / "README.md").read_text() == "mine"
 
 
 def test_a_table_and_a_page_with_the_raw_values(harness, tmp_path):
@@ -129,23 +142,27 @@ def broken(in_channels, classes):
 def test_costs_of_an_experiment_stand_beside_its_trials(harness, experiment_file, tmp_path):
     """Joined at equal conditions alone: nobody else may have used the machine meanwhile."""
     file = experiment_file(seeds=[100], contrasts=None)
+    # Also before its trials: the experiment is one, not a place for costs.
+    done = harness("bench", "--experiment", file, "--seconds", "0.01", "--repeats", "1", "--json")
+    assert done.returncode == 0, done.stderr
     assert harness("run", file, "--launcher", "inline").returncode == 0
-    done = harness("bench", "--experiment", file, "--seconds", "0.05", "--repeats", "2", "--json")
+    assert "quick" in harness("sync").stdout
+    done = harness("bench", "--experiment", file, "--seconds", "0.05", "--repeats", "5", "--json")
     assert done.returncode == 0, done.stderr
     costs = json.loads(done.stdout)
     assert [(row["setting"]["batch"], row["setting"]["threads"]) for row in costs] == [(1, 1)] * 4 + [(64, 1)] * 4
     assert all(row["repeats"][0]["conditions"]["kernels"] == "deterministic" for row in costs)
     assert harness("report", "quick").returncode == 0
     text = (tmp_path / "work" / "reports" / "quick" / "README.md").read_text()
-    exclusive = any(not any(repeat["busy"] for repeat in row["repeats"]) for row in costs)
+    phases = [[r[p]["busy"] for r in row["repeats"] for p in ("inference", "training") if r[p]] for row in costs]
+    exclusive = any(not any(busy) for busy in phases)
     assert ("Latency of one image (ms)" in text) == exclusive
     before = (tmp_path / "work" / "reports" / "quick" / "README.md").read_bytes()
     assert harness("report", "reports/quick/results.csv").returncode == 0
     assert (tmp_path / "work" / "reports" / "quick" / "README.md").read_bytes() == before
     assert harness("trials", "quick").returncode == 0
-    # Costs are no trials: nothing is to be trained, and sync finds nothing to do.
-    assert "nothing to train" in harness("run", file, "--launcher", "inline").stderr.lower() + "nothing to train"
-    assert harness("sync").returncode == 0
+    # Costs are no trials: nothing is to be trained.
+    assert "nothing to train" in harness("run", file, "--launcher", "inline").stdout
 
 
 @pytest.mark.slow

@@ -3,28 +3,53 @@
 import numpy as np
 import pytest
 
-from harness.reporting.bench import lines, markdown, notes, ratio
+from harness.reporting.bench import cells, lines, markdown, notes, ratio
 from harness.reporting.statistics import ratio_interval
 from harness.specs import Catalogue
 from harness.specs.cost import Cost, Setting
 
-CONDITIONS = {"device": "Test CPU, 1 thread", "software": "torch 2.15.0", "memory_format": "contiguous_format",
-              "kernels": "autotuned", "threads": 1, "precision": "fp32"}  # fmt: skip
+CONDITIONS = {
+    "device": "Test CPU, 1 thread",
+    "software": "torch 2.15.0",
+    "memory_format": "contiguous_format",
+    "kernels": "autotuned",
+    "threads": 1,
+    "precision": "fp32",
+}
 
 
-def planted(label, factor=1.0, repeats=5, batch=16, busy="", conditions=CONDITIONS, drift=True, **fields):
+def planted(
+    label, factor=1.0, repeats=5, batch=16, busy="", conditions=CONDITIONS, drift=True, alternating=True, **fields
+):
     """Steps of ``factor`` milliseconds on a machine that drifts by half from turn to turn, for all rows alike."""
     made = []
     for number in range(repeats):
         speed = 1 + 0.5 * np.sin(np.arange(6) + number) * drift
         turns = [[1e-3 * factor * float(s)] * 4 for s in speed]
-        phase = {"first_s": 0.5, "turns": turns, "host_bytes": 3 * 2**20}
-        made.append({"batch": batch, "inference": phase, "training": phase, "peak_flops": 1e9, "busy": busy,
-                     "conditions": conditions, "at": number})  # fmt: skip
+        phase = {"first_s": 0.5, "turns": turns, "host_bytes": 3 * 2**20, "busy": busy}
+        made.append(
+            {
+                "batch": batch,
+                "inference": phase,
+                "training": phase,
+                "peak_flops": 1e9,
+                "group": number if alternating else None,
+                "conditions": conditions,
+                "at": number,
+            }
+        )
     variant = Catalogue.load().get("cifar-resnet8")
     setting = Setting.model_validate({"batch": 16, "size": (8, 8), **fields})
-    return Cost.model_validate({"label": label, "variant": variant, "setting": setting, "macs": 10_000,
-                                "repeats": made, "fitted": None if batch == 16 else batch})  # fmt: skip
+    return Cost.model_validate(
+        {
+            "label": label,
+            "variant": variant,
+            "setting": setting,
+            "macs": 10_000,
+            "repeats": made,
+            "fitted": None if batch == 16 else batch,
+        }
+    )
 
 
 def test_drift_that_both_rows_share_leaves_the_ratio_alone():
@@ -41,7 +66,7 @@ def test_throughput_utilisation_and_memory():
     assert inference.images_per_s == pytest.approx(16_000)
     assert inference.utilisation == pytest.approx(2 * 10_000 * 16 / 1e-3 / 1e9)
     assert training.utilisation == pytest.approx(3 * inference.utilisation)
-    assert inference.memory == 3 * 2**20
+    assert (inference.device_bytes, inference.host_bytes) == (0, 3 * 2**20)
     assert inference.ratio is None
 
 
@@ -69,6 +94,30 @@ def test_the_page_marks_contended_rows_and_batches_that_were_halved():
     assert "Test CPU, 1 thread: 3x8x8 images, batch 16, fp32, contiguous, autotuned kernels" in page
     assert "nan" not in page and "None" not in page
     assert any("0.001 TFLOP/s in fp32" in note for note in notes(rows))
+
+
+def test_processes_that_did_not_alternate_are_compared_by_their_medians():
+    """Turn by turn, what one turn had of a machine's drift would be held against another."""
+    a, b = planted("a", alternating=False), planted("b", 1.1, alternating=False)
+    assert ratio(b, a, "inference").mean == pytest.approx(1.1)
+    late = planted("late", 1.1)
+    assert ratio(late, a, "inference").mean == pytest.approx(1.1)
+
+
+def test_fewer_than_five_processes_have_no_interval():
+    a, b = planted("a", repeats=4), planted("b", 1.1, repeats=4)
+    found = ratio(b, a, "inference")
+    assert found.mean == pytest.approx(1.1)
+    assert (found.low, found.high) == (None, None)
+    assert cells(lines([a, b])[2])[4] == "–"
+
+
+def test_a_percentile_of_few_steps_is_not_shown():
+    row = planted("a")
+    few = row.repeats[0].inference.model_copy(update={"turns": ((1e-3,) * 2,) * 4})
+    short = row.model_copy(update={"repeats": tuple(r.model_copy(update={"inference": few}) for r in row.repeats)})
+    assert lines([row])[0].p95 is not None
+    assert lines([short])[0].p95 is None
 
 
 def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says():
