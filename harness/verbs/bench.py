@@ -175,8 +175,8 @@ def write(name: str, rows: Sequence[Cost], settings: Settings, command: str) -> 
         HarnessError: It is no name, or the directory cannot be written to.
     """
     from harness.reporting.bench import write_costs
-    from harness.reporting.render import require_own
+    from harness.reporting.place import require_own
 
     directory = settings.reports / name
-    require_own(directory)
+    require_own(directory, "costs")
     return write_costs(name, rows, directory, command)
