@@ -24,22 +24,23 @@ FEWEST_PROCESSES = 5
 SIDES = ("OLD", "NEW")
 
 
-def why_not(key: str, rows: Finals, studies: tuple[Study, Study]) -> str | None:
+def why_not(key: str, rows: Finals, studies: tuple[Study, Study], sides: tuple[str, str] = SIDES) -> str | None:
     """Why a variant's times may not be compared; None where they may, empty where there are none.
 
     Args:
-        rows: The variant's trials in OLD and in NEW.
+        rows: Trials on the one side and on the other.
+        sides: What the two are called.
     """
     timed = rows[0][rows[0][key] > 0], rows[1][rows[1][key] > 0]
-    empty = [side for side, mine in zip(SIDES, timed, strict=True) if mine.empty]
+    empty = [side for side, mine in zip(sides, timed, strict=True) if mine.empty]
     if empty:
         return f"it is not measured in {listed(empty)}" if len(empty) == 1 else ""
     if key == TRAINING_TIME:
         timed = tuple(_exclusive(mine) for mine in timed)  # type: ignore[assignment]
-        shared = [side for side, mine in zip(SIDES, timed, strict=True) if mine.empty]
+        shared = [side for side, mine in zip(sides, timed, strict=True) if mine.empty]
         if shared:
             return f"trials shared their device, or none ended, in {listed(shared)}"
-    for side, mine in zip(SIDES, timed, strict=True):
+    for side, mine in zip(sides, timed, strict=True):
         mixed = [column for column in CONDITIONS if len(distinct(mine[column])) > 1]
         if mixed:
             return f"the trials of {side} differ in {listed(mixed)}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 from harness.errors import HarnessError
 from harness.files import write_whole
@@ -76,6 +78,7 @@ def _entry(directory: Path, kind: Kind, parts: list[Results]) -> dict[str, objec
     image = FIGURE.search(page.read_text(errors="replace")) if kind != "costs" and page.exists() else None
     return {
         "name": directory.name,
+        "link": quote(directory.name),
         "kind": kind,
         "answers": [
             {"experiment": part.study.experiment, "verdicts": [_split(v.conclusion) for v in verdicts(part)]}
@@ -83,7 +86,7 @@ def _entry(directory: Path, kind: Kind, parts: list[Results]) -> dict[str, objec
         ],
         "measured": "; ".join(dict.fromkeys(_measured(part) for part in parts)),
         "figure": image["path"] if image else "",
-        "alt": image["alt"] if image else "",
+        "alt": html.escape(image["alt"]) if image else "",
     }
 
 
