@@ -9,7 +9,6 @@ from harness.reporting.canvas import INK, MARKERS, PLAINS, RESIDUALS, legend_abo
 from harness.reporting.components import shown_interval
 from harness.reporting.series import shortened, values
 from harness.reporting.statistics import mean_interval
-from harness.reporting.wording import listed
 from harness.tracking.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def draw_errors(figure: Figure, groups: Sequence[Sequence[Part]], tables: Sequen
     for line, group, rows in zip(grid, groups, tables, strict=True):
         for axes, key in zip(line, PANELS, strict=True):
             _panel(axes, rows, key, looks, named=axes is line[0])
-            data = f"{listed([group[0].results.study.data.name])}: " if len(groups) > 1 else ""
+            data = f"{shortened(group[0].results.study.data.name)}: " if len(groups) > 1 else ""
             axes.set_title(f"{data}{METRICS[key].title}", fontsize=9.5)
 
 
@@ -77,5 +76,6 @@ def _panel(axes: Axes, rows: Sequence[Row], key: str, looks: dict[str, Look], na
     axes.set_yticks(places, [shortened(row.name, 34) for row in rows] if named else [""] * len(rows), color=INK)
     axes.set_ylim(top - 0.4, -1)
     axes.grid(True, axis="x")
-    axes.set_xlim(left=0)
+    # A little room, or a mark at zero would be cut in half.
+    axes.set_xlim(left=-0.025 * axes.get_xlim()[1])
     axes.xaxis.set_major_locator(MaxNLocator(4))

@@ -15,13 +15,17 @@ import pandas as pd
 from harness.errors import HarnessError
 from harness.reporting.beside import draw_errors, drawable
 from harness.reporting.canvas import drawn
+from harness.reporting.components import shown_interval
 from harness.reporting.durations import TRAINING_TIME, why_not
 from harness.reporting.likeness import condition_facts, data_facts, differing, distinct, recipe_facts, setting_facts
 from harness.reporting.place import put_in_place, require_own
 from harness.reporting.render import SUFFIXES, dates, from_template
-from harness.reporting.tables import error_cell, error_keys, seconds_cell
+from harness.reporting.series import values
+from harness.reporting.statistics import mean_interval
+from harness.reporting.tables import error_keys, seconds_cell
 from harness.reporting.verdicts import headline, verdicts
-from harness.reporting.wording import ABSENT, count, escaped, listed
+from harness.reporting.wording import ABSENT, count, escaped, interval, listed, number, unbroken
+from harness.specs import DataInfo
 from harness.specs.identity import canonical
 from harness.specs.trial import AnyVariant
 from harness.tracking.metrics import METRICS
@@ -204,11 +208,25 @@ def _table(group: Sequence[Part]) -> dict[str, Any]:
     for row in rows_of(group):
         data = group[0].results.study.data
         for key in keys:
-            cells = [error_cell(p.final, row.variant, key, data, -1) if p in row.parts else ABSENT for p in group]
+            cells = [_cell(p, row.variant, key, data) if p in row.parts else ABSENT for p in group]
             label = METRICS[key].title
             rows.append([escaped(row.name), str(row.variant.depth), escaped(row.variant.shortcut), label, *cells])
     facts = data_facts(group[0].results.study)
     return {"labels": [part.label for part in group], "rows": rows, "data": facts["data"], "agreeing": "‡" in str(rows)}
+
+
+def _cell(part: Part, variant: AnyVariant, key: str, data: DataInfo) -> str:
+    """Mean ± sd with n, and the 95 % interval on a line of its own."""
+    errors = values(part.final, variant, key)
+    if not errors:
+        return ABSENT
+    estimate = mean_interval(errors)
+    spread = f" ± {number(estimate.sd)}" if estimate.sd is not None else ""
+    lines = [f"{number(estimate.mean)}{spread}, n = {estimate.n}"]
+    bounds = shown_interval(estimate, key, data)
+    if bounds is not None:
+        lines.append(f"[{interval(bounds.low, bounds.high)}]{' ‡' if bounds.binomial else ''}")
+    return unbroken("<br>".join(lines))
 
 
 def _shared(parts: Sequence[Part]) -> list[str]:

@@ -81,19 +81,16 @@ def _entry(directory: Path, kind: Kind, parts: list[Results]) -> dict[str, objec
         "link": quote(directory.name),
         "kind": kind,
         "answers": [
-            {"experiment": part.study.experiment, "verdicts": [_split(v.conclusion) for v in verdicts(part)]}
+            {
+                "experiment": part.study.experiment,
+                "verdicts": [(v.title, v.state, *v.conclusion.partition(": ")) for v in verdicts(part)],
+                "measured": _measured(part),
+            }
             for part in parts
         ],
-        "measured": "; ".join(dict.fromkeys(_measured(part) for part in parts)),
         "figure": image["path"] if image else "",
         "alt": html.escape(image["alt"]) if image else "",
     }
-
-
-def _split(conclusion: str) -> tuple[str, str]:
-    """The state with its budget, and what follows; text is plain."""
-    start, colon, rest = conclusion.partition(": ")
-    return start + colon.strip(), rest
 
 
 def _measured(results: Results) -> str:
