@@ -108,7 +108,9 @@ def main() -> None:
             write_csv(invented(variants, seeds), table)
             seconds, mebibytes = measure(["report", str(table)], Path(name) / "reports")
             size = table.stat().st_size / 2**20
-        rows.append(f"| {variants:,} | {seeds:,} | {variants * seeds:,} | {size:.0f} | {seconds:.1f} | {mebibytes:,.0f} |")
+        rows.append(
+            f"| {variants:,} | {seeds:,} | {variants * seeds:,} | {size:.0f} | {seconds:.1f} | {mebibytes:,.0f} |"
+        )
         print(rows[-1], flush=True)
     if shapes != SHAPES:
         return

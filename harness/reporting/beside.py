@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness.reporting.canvas import INK, MARKERS, PLAINS, RESIDUALS, legend_above
 from harness.reporting.components import shown_interval
-from harness.reporting.series import shortened, values
+from harness.reporting.series import MOST_ROWS, shortened, values
 from harness.reporting.statistics import mean_interval
 from harness.tracking.metrics import METRICS
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from harness.reporting.comparison import Part, Row
 
-MOST = 60
-"""Networks beyond which their names could not be read."""
 PANELS = ("train/error_clean", "test/error")
 COLOURS = (RESIDUALS[0], PLAINS[0], *RESIDUALS[1:], *PLAINS[1:])
 
@@ -33,7 +31,7 @@ class Look(NamedTuple):
 
 def drawable(tables: Sequence[Sequence[Row]]) -> bool:
     """Whether all networks fit on one figure."""
-    return 0 < sum(map(len, tables)) <= MOST
+    return 0 < sum(map(len, tables)) <= MOST_ROWS
 
 
 def draw_errors(figure: Figure, groups: Sequence[Sequence[Part]], tables: Sequence[Sequence[Row]]) -> None:

@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.files import require_writable
 from harness.reporting import tables
 from harness.reporting.costs import cost_points, on_front
+from harness.reporting.curves import MOST_LINES
 from harness.reporting.figures import FIGURES, draw_figures
 from harness.reporting.likeness import distinct
 from harness.reporting.limitations import limitations
@@ -123,6 +124,8 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "tested": [v for v in found if v.p is not None],
         "least": p_value(0.5 ** max((v.n for v in found), default=0)),
         "depths": tables.depth_rows(results, final),
+        "most_lines": MOST_LINES,
+        "many_seeds": len(study.experiment.seeds) > MOST_LINES,
         "training": "clean" if "train/error_clean" in keys else "online",
         "diverged": trials(zip(diverged["variant"], diverged["seed"], strict=True)),
         "diverged_count": len(diverged),

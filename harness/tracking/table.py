@@ -65,7 +65,7 @@ class Results:
 
         The budget is fixed beforehand, so the last epoch is the result, never the best one.
         """
-        last = self.epochs.groupby("trial", sort=False).tail(1).reset_index(drop=True)
+        last = self.epochs.drop_duplicates("trial", keep="last").reset_index(drop=True)
         diverged = last["outcome"] == "diverged"
         errors = [key for key in EVALUATED_ERRORS if last[key].notna().any() or key != "val/error"]
         last.loc[diverged, errors] = self.study.data.chance_error
@@ -120,7 +120,8 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         frame[key] = frame[key].astype("bool")
     for key in ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at"):
         frame[key] = frame[key].fillna("").astype("str")
-    return frame
+    # Column by column it has come to lie in pieces, and every selection of rows would visit each.
+    return frame.copy()
 
 
 def csv_bytes(results: Results) -> bytes:
