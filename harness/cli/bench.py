@@ -75,9 +75,11 @@ def bench(
     """
     from harness.verbs import Settings, load_study
     from harness.verbs import bench as verb
+    from harness.verbs.settings import require_name
 
     options = Settings(home, tracking_uri, "ray" if address else launcher.value, address, reports)
-    require_name(name)
+    if name is not None:
+        require_name(name)
     if repeats < 1:
         raise HarnessError(f"{repeats} repeats measure nothing", where="--repeats", remedy="Use 5 or more.")
     if experiment is not None:
@@ -190,23 +192,3 @@ def numbers(text: str) -> list[int]:
     if not all(re.fullmatch(r"-?\d{1,9}", part) for part in parts):
         raise HarnessError(f"'{text[:60]}' are no batch sizes", where="--batch-sizes", remedy="Write 1,32.")
     return list(dict.fromkeys(int(part) for part in parts))
-
-
-def require_name(name: str | None) -> None:
-    """Refuse what can not be a directory of the reports.
-
-    Raises:
-        HarnessError: It is so.
-    """
-    from pydantic import TypeAdapter, ValidationError
-
-    from harness.specs.experiment import Name
-
-    try:
-        TypeAdapter(Name | None).validate_python(name)
-    except ValidationError as error:
-        raise HarnessError(
-            f"'{str(name)[:60]}' is no name of a report",
-            where="--name",
-            remedy="Use lower-case letters, digits, dots, dashes and underscores.",
-        ) from error

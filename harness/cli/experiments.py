@@ -1,4 +1,4 @@
-"""The commands on whole experiments, thin: run, sync, plan, report."""
+"""The commands on whole experiments, thin: run, sync, plan."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def run(
     if outcome.trouble:
         err.print(shown(outcome.trouble), soft_wrap=True)
     elif len(outcome.failed) + len(outcome.stopped) < len(study.trials):
-        _write_report(name, settings)
+        write_report(name, settings)
     if outcome.failed or outcome.unpublished or outcome.trouble:
         raise typer.Exit(EXIT_FAILED)
     if outcome.stopped:
@@ -228,20 +228,8 @@ def plan(
         out.print(f"[yellow]{len(exp.seeds)} seeds give no verdict; {SEEDS_FOR_CLAIMS} are needed for claims.[/yellow]")
 
 
-@app.command()
-def report(
-    experiment: Annotated[str, typer.Argument(help="An experiment's name, or a results.csv.", metavar="EXPERIMENT")],
-    tracking_uri: TrackingUri = None,
-    home: Home = HOME,
-    reports: Reports = REPORTS,
-) -> None:
-    """Write the Markdown report again from the record; trains nothing."""
-    from harness import verbs
-
-    _write_report(experiment, verbs.Settings(home, tracking_uri, reports=reports))
-
-
-def _write_report(name: str, settings: Any) -> None:
+def write_report(name: str, settings: Any) -> None:
+    """Write the report of one experiment, and print its verdicts and where it lies."""
     from harness import verbs
     from harness.reporting.verdicts import summary_lines
 

@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 
-from harness.errors import HarnessError
 from harness.files import write_whole
 from harness.reporting.statistics import Estimate, mean_interval, ratio_interval
 from harness.reporting.wording import big, code, escaped, number, unbroken
@@ -204,20 +203,6 @@ def markdown(name: str, rows: Sequence[Cost], command: str) -> str:
 
 def _row(content: Sequence[str]) -> str:
     return "| " + " | ".join(content) + " |"
-
-
-def require_own_page(directory: Path) -> None:
-    """Refuse a directory that holds a report of an experiment, or a page that somebody else wrote.
-
-    Raises:
-        HarnessError: It is so.
-    """
-    if (directory / "results.csv").exists() or (
-        (directory / "README.md").exists() and not (directory / "costs.json").exists()
-    ):
-        raise HarnessError(
-            "it holds another report", where=str(directory), remedy="Choose another --name; nothing was changed."
-        )
 
 
 def write_costs(name: str, rows: Sequence[Cost], directory: Path, command: str) -> Path:

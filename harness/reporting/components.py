@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from harness.reporting.series import by_seed
 from harness.reporting.statistics import (
     CONFIDENCE,
     OPPOSITE,
@@ -123,9 +124,7 @@ class Component:
 
 def cell(final: pd.DataFrame, variant: str, error: str, without: frozenset[int]) -> dict[int, float]:
     """One variant's last-epoch ``error`` in percent by seed, seeds ``without`` left out."""
-    rows = final[(final["variant"] == variant) & final[error].notna()]
-    pairs = zip(rows["seed"].tolist(), rows[error].tolist(), strict=True)
-    return {int(seed): float(value) for seed, value in pairs if seed not in without}
+    return {seed: value for seed, value in by_seed(final, variant, error).items() if seed not in without}
 
 
 def measure(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DASHED: Any = (0, (3, 1.5))
+MOST_LINES = 40
+"""Seeds of one variant up to which each has its line; of more, a band spans them."""
 POSITIONS = {
     "grad/first": ("first", "#D55E00", "-"),
     "grad/middle": ("middle", "#009E73", "--"),
@@ -43,7 +45,8 @@ def by_epoch(results: Results, variant: AnyVariant, key: str) -> pd.DataFrame:
 
     So a mean over seeds is over the same seeds at every epoch, and does not fall when a bad one drops out.
     """
-    rows = results.epochs[results.epochs["variant"] == variant.name]
+    columns = ["epoch", "seed", "outcome", key]
+    rows = results.epochs.loc[results.epochs["variant"] == variant.name, columns]
     table = rows.pivot_table(index="epoch", columns="seed", values=key, aggfunc="last", dropna=False).sort_index()
     table = table.dropna(how="all", axis=1)
     if key.startswith("grad/"):
@@ -77,7 +80,11 @@ def draw_curves(figure: Figure, results: Results) -> None:
                     if table.empty:
                         continue
                     shown += table.to_numpy()[np.isfinite(table.to_numpy())].tolist()
-                    axes.plot(table.index, table, color=line.colour, linewidth=0.5, alpha=0.25, linestyle=style)
+                    if table.shape[1] <= MOST_LINES:
+                        axes.plot(table.index, table, color=line.colour, linewidth=0.5, alpha=0.25, linestyle=style)
+                    else:
+                        low, high = table.min(axis=1), table.max(axis=1)
+                        axes.fill_between(table.index, low, high, color=line.colour, alpha=0.1, linewidth=0)
                     axes.plot(table.index, table.mean(axis=1), color=line.colour, linewidth=2, linestyle=style)
     for axes in grid[len(depths) :]:
         axes.set_visible(False)

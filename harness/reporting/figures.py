@@ -8,7 +8,7 @@ from harness.reporting.canvas import INK, MARKERS, drawn, error_axis, legend_abo
 from harness.reporting.components import images, shown_interval
 from harness.reporting.costs import cost_points, draw_costs
 from harness.reporting.curves import draw_curves, draw_gradients, gradient_variants, has_curves
-from harness.reporting.series import Series, is_family, series, shortened, values
+from harness.reporting.series import MOST_ROWS, Series, can_be_told_apart, is_family, series, shortened, values
 from harness.reporting.statistics import mean_interval
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
@@ -27,14 +27,15 @@ def draw_figures(results: Results) -> dict[str, dict[str, bytes]]:
     final, study = results.final, results.study
     keys = [key for key in PANELS if final[key].notna().any()]
     made: dict[str, dict[str, bytes]] = {}
-    if keys and is_family(study):
+    few = can_be_told_apart(study)
+    if keys and few and is_family(study):
         made["depth"] = drawn(9.2, 5.0 if len(keys) > 2 else 4.2, lambda f: _depth(f, results, keys))
-    elif keys:
+    elif keys and len(study.variants) <= MOST_ROWS:
         height = 1.5 + 0.42 * len(study.variants)
         made["variants"] = drawn(9.2, min(height, 14), lambda f: _dots(f, results, keys))
     if cost_points(results):
         made["costs"] = drawn(9.2, 4.4, lambda f: draw_costs(f, results))
-    if has_curves(results):
+    if few and has_curves(results):
         rows = -(-len({v.depth for v in study.variants}) // 3)
         made["curves"] = drawn(9.2, 0.7 + 2.9 * rows, lambda f: draw_curves(f, results))
     if gradient_variants(results):

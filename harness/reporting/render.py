@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +13,18 @@ from harness.errors import HarnessError
 from harness.files import require_writable
 from harness.reporting import tables
 from harness.reporting.costs import cost_points, on_front
+from harness.reporting.curves import MOST_LINES
 from harness.reporting.figures import FIGURES, draw_figures
+from harness.reporting.likeness import distinct
 from harness.reporting.limitations import limitations
+from harness.reporting.place import put_in_place, require_own
 from harness.reporting.published import published_rows
 from harness.reporting.verdicts import Verdict, headline, verdicts
 from harness.reporting.wording import code, count, escaped, listed, number, p_value, trials
 from harness.specs import Study
 from harness.specs.cost import CONDITIONS
 from harness.tracking.metrics import METRICS
-from harness.tracking.table import Results, write_csv
+from harness.tracking.table import Results, csv_bytes
 
 TEMPLATES = Path(__file__).parent / "templates"
 SUFFIXES = ("svg", "png")
@@ -45,36 +46,12 @@ def write_report(results: Results, directory: Path) -> list[Verdict]:
         raise HarnessError(f"no trial of '{name}' is recorded", remedy=f"Run `harness run {name}` first.")
     found, figures = verdicts(results), draw_figures(results)
     readme = markdown(results, found, list(figures))
-    content = {f"figures/{key}.{suffix}": made[suffix] for key, made in figures.items() for suffix in SUFFIXES}
-    content["experiment.yaml"] = experiment_yaml(results.study)
+    content = {"results.csv": csv_bytes(results)}
+    content |= {f"figures/{key}.{suffix}": made[suffix] for key, made in figures.items() for suffix in SUFFIXES}
+    content |= {"experiment.yaml": experiment_yaml(results.study), "README.md": readme.encode()}
     stale = [f"figures/{key}.{suffix}" for key in FIGURES if key not in figures for suffix in SUFFIXES]
-    try:
-        _put_in_place(results, directory, {**content, "README.md": readme.encode()}, stale)
-    except OSError as error:
-        raise HarnessError(
-            f"cannot write the report: {error.strerror or error}",
-            where=str(directory),
-            remedy="Choose a directory that you may write to, with space left on its disk.",
-        ) from error
+    put_in_place(directory, content, stale)
     return found
-
-
-def require_own(directory: Path) -> None:
-    """Refuse a report's directory that could not be written to, or that leads elsewhere by a link.
-
-    ``--reports`` itself may be one; a link below it, as a checkout may bring, would put files where nobody looks.
-
-    Raises:
-        HarnessError: It is so.
-    """
-    require_writable(directory)
-    for place in (directory, directory / "figures"):
-        if place.is_symlink():
-            raise HarnessError(
-                "a report is not written through a link",
-                where=str(place),
-                remedy="Remove the link, or give the directory that it leads to as --reports.",
-            )
 
 
 def experiment_yaml(study: Study) -> bytes:
@@ -84,31 +61,13 @@ def experiment_yaml(study: Study) -> bytes:
     return f"# {study.experiment.name} as it ran, with every override applied.\n{text}".encode()
 
 
-def _put_in_place(results: Results, directory: Path, content: dict[str, bytes], stale: Sequence[str]) -> None:
-    """Write all files beside their places on the same disk, then move each; the README, which names them, last."""
-    created = not directory.exists()
-    directory.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(dir=directory, prefix=".report-") as name:
-            staging = Path(name)
-            write_csv(results, staging / "results.csv")
-            for path, data in content.items():
-                (staging / path).parent.mkdir(exist_ok=True)
-                (staging / path).write_bytes(data)
-            if any(path.startswith("figures/") for path in content):
-                (directory / "figures").mkdir(exist_ok=True)
-            for path in ("results.csv", *content):
-                (staging / path).replace(directory / path)
-            for path in stale:
-                (directory / path).unlink(missing_ok=True)
-    except BaseException:
-        if created:
-            shutil.rmtree(directory, ignore_errors=True)
-        raise
-
-
 def markdown(results: Results, found: Sequence[Verdict], figures: Sequence[str]) -> str:
-    """The README as text. Everything that a user named goes through the filter ``md``."""
+    """The README as text."""
+    return from_template("report.md.j2", context(results, found, figures))
+
+
+def from_template(name: str, shown: Mapping[str, Any]) -> str:
+    """A page as text. Everything that a user named goes through the filter ``md`` there."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -122,8 +81,7 @@ def markdown(results: Results, found: Sequence[Verdict], figures: Sequence[str])
     environment.filters.update(
         md=escaped, code=code, p=p_value, row=lambda cells: "| " + " | ".join(cells) + " |", listed=listed
     )
-    text = environment.get_template("report.md.j2").render(context(results, found, figures))
-    return _squeezed(text)
+    return _squeezed(environment.get_template(name).render(shown))
 
 
 def _squeezed(text: str) -> str:
@@ -156,17 +114,19 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "costs": tables.cost_rows(results, final),
         "measured": tables.has_measured(final),
         "processes": _range([*final["bench/latency_n"], *final["bench/step_n"]]),
-        "on_gpu": any("cuda" in text.lower() for text in _distinct(final["software"])),
+        "on_gpu": any("cuda" in text.lower() for text in distinct(final["software"])),
         "front": [point.name for point in on_front(cost_points(results))],
         "latency_front": [point.name for point in on_front(cost_points(results, "bench/latency_s"))],
         "published": published_rows(results, final),
-        "counters": _distinct(final["counter"]),
+        "counters": distinct(final["counter"]),
         "shared": bool(final["shared"].any()),
         "agreeing": "‡" in used,
         "contrasts": contrasts,
         "tested": [v for v in found if v.p is not None],
         "least": p_value(0.5 ** max((v.n for v in found), default=0)),
         "depths": tables.depth_rows(results, final),
+        "most_lines": MOST_LINES,
+        "many_seeds": len(study.experiment.seeds) > MOST_LINES,
         "training": "clean" if "train/error_clean" in keys else "online",
         "diverged": trials(zip(diverged["variant"], diverged["seed"], strict=True)),
         "diverged_count": len(diverged),
@@ -177,8 +137,8 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "recipe": tables.recipe_rows(study.experiment.recipe),
         "conditions": _conditions(final),
         "mixed": [name for name, values in _conditions(final) if len(values) > 1],
-        "revisions": _distinct(final["revision"]),
-        "dates": _dates(results.epochs["at"]),
+        "revisions": distinct(final["revision"]),
+        "dates": dates(results.epochs["at"]),
         "trials": tables.trial_rows(results, final),
     }
 
@@ -186,13 +146,7 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
 def _conditions(final: pd.DataFrame) -> list[tuple[str, list[str]]]:
     names = {"device": "Device", "software": "Software", "precision": "Precision"}
     names |= {"memory_format": "Memory format", "kernels": "Kernels", "threads": "Threads per trial"}
-    return [(names[column], _distinct(final[column])) for column in CONDITIONS]
-
-
-def _distinct(column: pd.Series) -> list[str]:
-    """Different values in the order of the trials; empty ones are named as not recorded."""
-    values = column.astype("object").where(column.notna(), "").astype(str).replace("", "not recorded")
-    return list(dict.fromkeys(values))
+    return [(names[column], distinct(final[column])) for column in CONDITIONS]
 
 
 def _range(numbers: Iterable[float]) -> str:
@@ -201,7 +155,7 @@ def _range(numbers: Iterable[float]) -> str:
     return " to ".join(map(str, seen[:: max(len(seen) - 1, 1)]))
 
 
-def _dates(column: pd.Series) -> str:
+def dates(column: pd.Series) -> str:
     """First and last measurement, to the minute. The times are ISO 8601 in UTC, which sorts as text."""
     seen = sorted(text[:16].replace("T", " ") for text in column if text)
     return f"{seen[0]} to {seen[-1]} UTC" if seen else "not recorded"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,6 +12,11 @@ from harness.reporting.wording import one_line
 from harness.specs import Foreign, Study, Variant
 from harness.specs.identity import canonical
 from harness.specs.trial import AnyVariant
+
+MOST_LINES = 24
+"""Kinds of variant that a figure with a legend can still tell apart; beyond, tables and results.csv say more."""
+MOST_ROWS = 60
+"""Variants whose names can be read in a figure with a row for each."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,11 @@ def shortened(name: str, limit: int = 28) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def can_be_told_apart(study: Study) -> bool:
+    """Whether the kinds of variant are few enough for lines of their own in a figure."""
+    return len(series(study)) <= MOST_LINES
+
+
 def is_family(study: Study) -> bool:
     """Whether some kind of variant comes in several depths."""
     return any(len(line.variants) > 1 for line in series(study))
@@ -77,5 +88,14 @@ def is_family(study: Study) -> bool:
 
 def values(final: pd.DataFrame, variant: AnyVariant, key: str) -> list[float]:
     """Last-epoch values of one variant by rising seed, what was not measured left out."""
-    rows = final[(final["variant"] == variant.name) & final[key].notna()].sort_values("seed")
-    return [float(value) for value in rows[key]]
+    return list(dict(sorted(by_seed(final, variant.name, key).items())).values())
+
+
+def by_seed(final: pd.DataFrame, variant: str, key: str) -> dict[int, float]:
+    """One variant's last-epoch ``key`` by seed, in the order of the table, what was not measured left out.
+
+    Over arrays: of thousands of variants, selecting rows of a frame for each would take minutes.
+    """
+    mine = (final["variant"] == variant).to_numpy(dtype=bool)
+    pairs = zip(final["seed"].to_numpy()[mine].tolist(), final[key].to_numpy()[mine].tolist(), strict=True)
+    return {seed: value for seed, value in pairs if not math.isnan(value)}

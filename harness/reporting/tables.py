@@ -63,7 +63,7 @@ def cost_rows(results: Results, final: pd.DataFrame) -> Rows:
         mine = final[final["variant"] == variant.name]
         costs = [big(mine[key].iloc[0]) if len(mine) else ABSENT for key in ("cost/params", "cost/macs")]
         bench = [_bench(mine, "bench/latency"), _bench(mine, "bench/step"), _mebibytes(mine)] if measured else []
-        rows.append([escaped(variant.name), *costs, _seconds(mine), *bench])
+        rows.append([escaped(variant.name), *costs, seconds_cell(mine), *bench])
     return rows
 
 
@@ -88,7 +88,7 @@ def _mebibytes(mine: pd.DataFrame) -> str:
     return ABSENT if measured.empty else f"{number(measured['bench/peak_bytes'].iloc[0] / 2**20, 0)}"
 
 
-def _seconds(mine: pd.DataFrame) -> str:
+def seconds_cell(mine: pd.DataFrame) -> str:
     """Times under unlike conditions are not averaged; diverged trials ended early and do not count."""
     ended = mine[(mine["outcome"] == "finished") & mine["time/train_s"].notna()]
     if ended.empty:

@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 from harness.files import write_whole
 from harness.specs import Study
 from harness.specs.cost import Cost
+from harness.tracking.checks import REMEDY, require_sound
 from harness.tracking.costs import beside
 from harness.tracking.history import History
 from harness.tracking.metrics import (
@@ -64,7 +65,7 @@ class Results:
 
         The budget is fixed beforehand, so the last epoch is the result, never the best one.
         """
-        last = self.epochs.groupby("trial", sort=False).tail(1).reset_index(drop=True)
+        last = self.epochs.drop_duplicates("trial", keep="last").reset_index(drop=True)
         diverged = last["outcome"] == "diverged"
         errors = [key for key in EVALUATED_ERRORS if last[key].notna().any() or key != "val/error"]
         last.loc[diverged, errors] = self.study.data.chance_error
@@ -119,23 +120,29 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         frame[key] = frame[key].astype("bool")
     for key in ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at"):
         frame[key] = frame[key].fillna("").astype("str")
-    return frame
+    # Column by column it has come to lie in pieces, and every selection of rows would visit each.
+    return frame.copy()
 
 
-def write_csv(results: Results, path: Path) -> None:
-    """Write ``results.csv``: numbers in their shortest exact spelling, the study in the first row's last field."""
+def csv_bytes(results: Results) -> bytes:
+    """``results.csv``: numbers in their shortest exact spelling, the study in the first row's last field."""
     frame = results.epochs.copy()
     frame[STUDY] = ""
     if len(frame):
         frame.loc[frame.index[0], STUDY] = results.study.record_json()
-    write_whole(path, frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL).encode())
+    return frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL).encode()
+
+
+def write_csv(results: Results, path: Path) -> None:
+    """Write what :func:`csv_bytes` makes; whole or not at all."""
+    write_whole(path, csv_bytes(results))
 
 
 def read_csv(path: Path) -> Results:
     """Read what :func:`write_csv` wrote.
 
     Raises:
-        HarnessError: The file is missing, has other columns, or lacks its study.
+        HarnessError: The file is missing, has other columns, lacks its study, or is not sound (:mod:`.checks`).
     """
     try:
         frame = pd.read_csv(path, keep_default_na=True, float_precision="round_trip", dtype={"trial": "str"})
@@ -143,19 +150,24 @@ def read_csv(path: Path) -> Results:
         raise HarnessError(f"cannot be read as a results table: {error}", where=str(path)) from error
     missing = [column for column in REQUIRED if column not in frame.columns]
     if missing:
-        raise HarnessError(
-            f"the column {missing[0]} is missing",
-            where=str(path),
-            remedy="Give a results.csv that `harness report` wrote.",
-        )
+        raise HarnessError(f"the column {missing[0]} is missing", where=str(path), remedy=REMEDY)
+    study = _study(frame, path)
     try:
-        study = Study.model_validate_json(frame[STUDY].iloc[0])
         if not frame["trial"].str.fullmatch("[0-9a-f]{12}").all():
             raise ValueError("not the id of a trial")
-        return Results(study, _typed(frame.reindex(columns=COLUMNS[:-1])))
-    except (ValueError, TypeError, IndexError) as error:
+        epochs = _typed(frame.reindex(columns=COLUMNS[:-1]))
+    except (ValueError, TypeError) as error:
+        raise HarnessError("a column has values of another kind", where=str(path), remedy=REMEDY) from error
+    require_sound(study, epochs, str(path))
+    return Results(study, epochs)
+
+
+def _study(frame: pd.DataFrame, path: Path) -> Study:
+    try:
+        return Study.model_validate_json(frame[STUDY].iloc[0])
+    except (ValueError, TypeError, IndexError, HarnessError) as error:
         raise HarnessError(
-            "its first row does not hold the experiment, or a column has values of another kind",
+            "its first row does not hold the experiment that it is of, in the column study",
             where=str(path),
-            remedy="Give a results.csv that `harness report` wrote, unchanged.",
+            remedy=REMEDY,
         ) from error

@@ -1,7 +1,20 @@
 """What the commands do, for notebooks too; they join the two wings of the house, launching and reporting."""
 
-from harness.verbs.experiments import collect, plan, report, run, sync
+from harness.verbs.experiments import collect, plan, run, sync
+from harness.verbs.reports import combine, diff, report, report_all
 from harness.verbs.settings import Settings
 from harness.verbs.studies import load_study, parse_seeds
 
-__all__ = ["Settings", "collect", "load_study", "parse_seeds", "plan", "report", "run", "sync"]
+__all__ = [
+    "Settings",
+    "collect",
+    "combine",
+    "diff",
+    "load_study",
+    "parse_seeds",
+    "plan",
+    "report",
+    "report_all",
+    "run",
+    "sync",
+]

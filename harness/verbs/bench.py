@@ -190,11 +190,9 @@ def require_page(name: str, settings: Settings) -> None:
     Raises:
         HarnessError: It would lie in another report's directory, or in one that cannot be written to.
     """
-    from harness.reporting.bench import require_own_page
-    from harness.reporting.render import require_own
+    from harness.reporting.place import require_own
 
-    require_own(settings.reports / name)
-    require_own_page(settings.reports / name)
+    require_own(settings.reports / name, "costs")
 
 
 @contextmanager

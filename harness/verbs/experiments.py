@@ -1,4 +1,4 @@
-"""Plan, run, sync, collect, report: each reads what the one before wrote."""
+"""Plan, run, sync, collect: each reads what the one before wrote."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from harness.launching.driver import Launcher, Outcome
     from harness.launching.plan import Plan
     from harness.launching.stop import Stop
-    from harness.reporting.verdicts import Verdict
     from harness.tracking import Record
     from harness.tracking.lock import Lock
     from harness.tracking.table import Results
@@ -51,7 +50,7 @@ def run(
     from harness.launching.plan import make_plan
     from harness.launching.resources import require_local
     from harness.launching.stop import Stop
-    from harness.reporting.render import require_own
+    from harness.reporting.place import require_own
     from harness.tracking.client import patiently
     from harness.tracking.lock import Lock
 
@@ -176,31 +175,3 @@ def collect(name: str, settings: Settings) -> tuple[Results, Record]:
     record = settings.record(name, create=False)
     study = record.study()
     return tidy(study, record.histories([trial.id for trial in study.trials]), record.costs()), record
-
-
-def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
-    """Write the report of an experiment from the record, or from a results.csv; trains nothing.
-
-    Returns:
-        Its verdicts, and the path of its README.md.
-
-    Raises:
-        HarnessError: There is no such record, or the directory cannot be written to.
-    """
-    from harness.reporting.render import write_report
-    from harness.reporting.verdicts import headline
-    from harness.reporting.wording import escaped
-    from harness.tracking.table import read_csv
-
-    if name.endswith(".csv"):
-        results, record = read_csv(Path(name)), None
-    else:
-        name = Path(name).stem if name.endswith((".yaml", ".yml")) else name
-        results, record = collect(name, settings)
-    directory = settings.reports / results.study.experiment.name
-    verdicts = write_report(results, directory)
-    if record is not None:
-        question = escaped(results.study.experiment.question)
-        # The UI folds the note to its first paragraph, which therefore holds the answer too.
-        record.attach_report(directory, f"**{question}** {headline(verdicts).removeprefix('> ')}")
-    return verdicts, directory / "README.md"

@@ -73,3 +73,23 @@ def local_concurrency(study: Study, settings: Settings) -> int:
     if resources.gpus:
         fits = min(fits, int(1 / resources.gpus))
     return min(fits, resources.max_concurrent or fits)
+
+
+def require_name(name: str) -> None:
+    """Refuse what can not be a directory of the reports, a path in particular.
+
+    Raises:
+        HarnessError: It is so.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from harness.specs.experiment import Name
+
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError as error:
+        raise HarnessError(
+            f"'{name[:60]}' is no name of a report",
+            where="--name",
+            remedy="Use lower-case letters, digits, dots, dashes and underscores.",
+        ) from error

@@ -52,10 +52,10 @@ def test_a_device_that_is_not_there_is_one_screen_and_exit_2(harness):
 def test_another_report_is_not_overwritten(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reports" / "kept").mkdir(parents=True)
-    (tmp_path / "reports" / "kept" / "README.md").write_text("mine")
-    with pytest.raises(HarnessError, match="it holds another report"):
+    (tmp_path / "reports" / "kept" / "results.csv").write_text("mine")
+    with pytest.raises(HarnessError, match="the report of an experiment lies there already"):
         app(["bench", "cifar-resnet8", "--name", "kept"], standalone_mode=False)
-    assert (tmp_path / "reports" / "kept" / "README.md").read_text() == "mine"
+    assert (tmp_path / "reports" / "kept" / "results.csv").read_text() == "mine"
 
 
 def test_a_table_and_a_page_with_the_raw_values(harness, tmp_path):

@@ -186,7 +186,7 @@ def test_a_failure_halfway_leaves_the_old_report(quickstart, written, monkeypatc
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("harness.reporting.render.write_csv", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(HarnessError, match="No space left"):
         write_report(quickstart, tmp_path)
     assert content(tmp_path) == {"README.md": b"old"}

@@ -1,0 +1,127 @@
+"""How long a report over 10,000 trials takes, and how much memory: an invented record, read from its results.csv.
+
+    python benchmarks/scale.py [VARIANTS SEEDS]...
+
+Writes benchmarks/scale.md. Each pair is one record of VARIANTS x SEEDS trials of 10 epochs; `harness report` runs on it
+in a process of its own, whose time and largest resident memory are those of the whole command.
+"""
+
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from harness.specs import Catalogue, DataInfo, resolve
+from harness.specs.experiment import Experiment
+from harness.specs.loading import Document
+from harness.tracking.metrics import COST_METRICS, EPOCH_METRICS
+from harness.tracking.table import COLUMNS, Results, write_csv
+
+EPOCHS = 10
+SHAPES = [(10, 1000), (100, 100), (1250, 8)]
+INFO = DataInfo(
+    name="digits", fingerprint="0a1b2c3d4e5f", channels=1, classes=10, size=(8, 8), train=1438, val=0, test=359
+)
+
+
+def invented(variants: int, seeds: int) -> Results:
+    """``variants`` x ``seeds`` trials whose errors are drawn; deeper plain nets are worse, residual ones are not."""
+    pairs = [(width, depth) for width in range(2, 2 + -(-variants // 10)) for depth in (8, 14, 20, 26, 32)]
+    names = {"none": "cifar-plain", "identity": "cifar-resnet"}
+    choices = [
+        {"name": f"{names[shortcut]}{depth}", "label": f"{shortcut}-{depth}-{width}",
+         "set": {"widths": [width, 2 * width, 4 * width]}}
+        for width, depth in pairs for shortcut in names
+    ][:variants]  # fmt: skip
+    experiment = Experiment.model_validate(
+        {
+            "name": "scale",
+            "question": "How long does a report take?",
+            "variants": choices,
+            "data": {"name": "digits"},
+            "recipe": {"epochs": EPOCHS, "batch": 128, "lr": 0.05},
+            "seeds": list(range(seeds)),
+            "contrasts": [{"kind": "difference", "a": choices[9]["label"], "b": choices[8]["label"]}],
+        }
+    )
+    study = resolve(experiment, Document("scale.yaml", {}), Catalogue.load(), INFO)
+    rng, trials, rows = np.random.default_rng(0), study.trials, EPOCHS + 1
+    depth = np.repeat([trial.variant.depth for trial in trials], rows)
+    plain = np.repeat([trial.variant.plain for trial in trials], rows)
+    epoch = np.tile(np.arange(rows), len(trials))
+    total = len(epoch)
+    ends = np.repeat(rng.gamma(4, 0.25, len(trials)), rows) + np.where(plain, 0.3 * depth, 0.0)
+    error = 80 * (1 - epoch / EPOCHS) ** 3 + ends
+    frame = pd.DataFrame(index=range(total), columns=COLUMNS[:-1])
+    for column, values in {
+        "trial": [t.id for t in trials], "variant": [t.variant.name for t in trials],
+        "family": [t.variant.family for t in trials], "depth": [t.variant.depth for t in trials],
+        "shortcut": [t.variant.shortcut for t in trials], "plain": [t.variant.plain for t in trials],
+        "seed": [t.seed for t in trials],
+    }.items():  # fmt: skip
+        frame[column] = np.repeat(values, rows)
+    measured = epoch > 0
+    for key in EPOCH_METRICS:
+        frame[key] = np.where(measured, rng.gamma(4, 0.25, total), np.nan)
+    for key, factor in (("train/error", 1.05), ("train/error_clean", 1.0), ("test/error", 1.1)):
+        frame[key] = np.where(measured, np.minimum(factor * error, 100), np.nan)
+    frame["val/error"] = frame["val/loss"] = np.nan
+    for key in ("grad/first", "grad/middle", "grad/last"):
+        frame[key] = rng.gamma(4, 0.25, total)
+    costs = {variant.name: variant.plan(INFO.size) for variant in study.variants}
+    for key in COST_METRICS:
+        attribute = {"cost/flops": "macs"}.get(key, key.removeprefix("cost/"))
+        counts = {name: getattr(plan, attribute) * (2 if key == "cost/flops" else 1) for name, plan in costs.items()}
+        frame[key] = frame["variant"].map(counts)
+    constant = {
+        "outcome": "finished", "epoch": epoch, "counter": "fvcore", "device": "invented", "precision": "fp32",
+        "memory_format": "contiguous_format", "kernels": "deterministic", "threads": 1, "shared": False,
+        "software": "invented", "revision": "invented", "at": "2026-01-01T00:00:00+00:00",
+    }  # fmt: skip
+    return Results(study, frame.assign(**constant))
+
+
+def measure(arguments: list[str], directory: Path) -> tuple[float, float]:
+    """Seconds and MiB of the whole command in a process of its own."""
+    start = time.perf_counter()
+    process = os.posix_spawn(
+        sys.executable, [sys.executable, "-m", "harness", *arguments, "--reports", str(directory)], os.environ
+    )
+    _, status, usage = os.wait4(process, 0)
+    if status:
+        raise SystemExit(f"harness {' '.join(arguments)} failed")
+    return time.perf_counter() - start, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    given = [int(argument) for argument in sys.argv[1:]]
+    shapes = list(zip(given[::2], given[1::2], strict=True)) or SHAPES
+    rows = []
+    for variants, seeds in shapes:
+        with TemporaryDirectory() as name:
+            table = Path(name) / "results.csv"
+            write_csv(invented(variants, seeds), table)
+            seconds, mebibytes = measure(["report", str(table)], Path(name) / "reports")
+            size = table.stat().st_size / 2**20
+        rows.append(
+            f"| {variants:,} | {seeds:,} | {variants * seeds:,} | {size:.0f} | {seconds:.1f} | {mebibytes:,.0f} |"
+        )
+        print(rows[-1], flush=True)
+    if shapes != SHAPES:
+        return
+    Path(__file__).with_suffix(".md").write_text(
+        "# A report over 10,000 trials\n\n"
+        f"Made by `python benchmarks/scale.py`: invented trials of {EPOCHS} epochs, `harness report results.csv` in a "
+        f"process of its own; Python {platform.python_version()}, {os.cpu_count()} cores.\n\n"
+        "| Variants | Seeds | Trials | results.csv (MiB) | Seconds | Largest resident memory (MiB) |\n"
+        "| --: | --: | --: | --: | --: | --: |\n" + "\n".join(rows) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Reports at the command line: several in one, all again, and one held against another as a gate."""
+
+import json
+import shutil
+
+import pytest
+from markdown_it import MarkdownIt
+from reporting.conftest import make_results, make_study
+
+from harness.reporting.comparison import write_comparison
+from harness.reporting.index import rebuild
+from harness.reporting.render import write_report
+from harness.tracking.table import write_csv
+
+WORSE = [3.0 + 0.1 * seed for seed in range(8)]
+
+
+def _planted(path, **planting):
+    """results.csv of the quickstart; one variant's test errors are given."""
+    study = make_study()
+    tests = {v.name: [1.0 + 0.1 * seed for seed in range(8)] for v in study.variants} | planting.pop("tests", {})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_csv(make_results(study, tests=tests, **planting), path)
+    return path
+
+
+def test_a_gate_passes_fails_and_says_why(harness, tmp_path):
+    old, same = _planted(tmp_path / "old.csv"), _planted(tmp_path / "same.csv")
+    worse = _planted(tmp_path / "worse.csv", tests={"cifar-resnet20-w8": WORSE})
+    passed = harness("diff", old, same)
+    assert passed.returncode == 0, passed.stderr
+    assert "No regression beyond noise (6 comparisons tested" in passed.stdout
+    failed = harness("diff", old, worse)
+    assert failed.returncode == 1, failed.stderr
+    assert "Regression: cifar-resnet20-w8 in test error (+2.00 points)" in failed.stdout
+    better = harness("diff", worse, old, "--json")
+    assert better.returncode == 0
+    content = json.loads(better.stdout)
+    assert content["regression"] is False
+    changes = {change["variant"]: change for change in content["errors"]}
+    assert changes["cifar-resnet20-w8"]["state"] == "better"
+    assert changes["cifar-resnet20-w8"]["effect"] == pytest.approx(-2.0)
+    assert changes["cifar-plain8-w8"]["low"] is None
+    strict = harness("diff", old, worse, "--smallest", "2.5")
+    assert strict.returncode == 0 and "at least 2.5 points" in strict.stdout
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_what_cannot_be_compared_is_no_pass(harness, tmp_path):
+    old = _planted(tmp_path / "old.csv")
+    broken = tmp_path / "broken.csv"
+    broken.write_text(old.read_text().replace("test/error", "test/mistakes", 1))
+    done = harness("diff", old, broken)
+    assert done.returncode == 2
+    assert "the column test/error is missing" in done.stderr and "broken.csv" in done.stderr
+    other = tmp_path / "other.csv"
+    write_csv(make_results(make_study(data={"name": "digits", "split_seed": 1})), other)
+    done = harness("diff", old, other)
+    assert done.returncode == 2
+    assert "unlike data" in done.stderr and "data.split_seed: 0 → 1" in done.stderr
+
+
+def test_one_seed_works_and_says_so(harness, tmp_path):
+    table = tmp_path / "one.csv"
+    write_csv(make_results(make_study(seeds=[10])), table)
+    done = harness("report", table)
+    assert done.returncode == 0, done.stderr
+    assert "a smoke run with n = 1 seed" in done.stdout
+    done = harness("diff", table, table)
+    assert done.returncode == 0
+    assert "n = 1 is too small to tell a change from noise" in done.stdout
+
+
+def test_mixed_hardware_is_flagged(harness, tmp_path):
+    mixed = {("cifar-plain8-w8", 12): {"device": "NVIDIA H200"}}
+    table = _planted(tmp_path / "mixed.csv", provenance=mixed)
+    assert harness("report", table).returncode == 0
+    text = (tmp_path / "work" / "reports" / "quickstart" / "README.md").read_text()
+    assert "**Mixed conditions:** the trials differ in device" in text
+    done = harness("diff", _planted(tmp_path / "old.csv"), table)
+    assert "Errors were measured under other conditions" in done.stdout and "NVIDIA H200" in done.stdout
+
+
+def test_from_the_record_and_from_files_in_one_report_and_all_again(harness, experiment_file, tmp_path):
+    """Two real experiments that share trials: combined, the record removed, and everything rebuilt from the files."""
+    work = tmp_path / "work"
+    assert harness("run", experiment_file(), "--launcher", "inline").returncode == 0
+    longer = experiment_file("longer.yaml", name="longer", seeds=[100, 101, 102])
+    assert harness("run", longer, "--launcher", "inline").returncode == 0
+    table = work / "reports" / "longer" / "results.csv"
+    done = harness("report", "quick", table, "--name", "both")
+    assert done.returncode == 0, done.stderr
+    assert "Report: reports/both/README.md" in done.stdout
+    text = (work / "reports" / "both" / "README.md").read_text()
+    assert "quick and longer share 8 trials" in text
+    assert "came out differently" not in text
+    gate = harness("diff", "quick", table)
+    assert gate.returncode == 0 and "nothing could be tested" in gate.stdout
+    assert "4 trials without a partner" not in gate.stdout
+
+    before = {p: p.read_bytes() for p in sorted((work / "reports").rglob("*")) if p.is_file()}
+    shutil.rmtree(work / ".depthbench")
+    done = harness("report", "--all")
+    assert done.returncode == 0, done.stderr
+    assert "Report: reports/README.md" in done.stdout
+    assert {p: p.read_bytes() for p in before} == before
+    assert not (work / ".depthbench").exists()
+    again = harness("report", *sorted((work / "reports" / "both" / "results").iterdir()), "--name", "both")
+    assert again.returncode == 0, again.stderr
+    assert {p: p.read_bytes() for p in before} == before
+
+
+@pytest.mark.parametrize("flavour", ["gfm-like", "commonmark"])
+def test_pages_are_rendered_whole(flavour, tmp_path, quickstart_results):
+    """By GitHub's dialect and by a plain viewer: every table a table, every figure there, no mark left as text."""
+    place = tmp_path / "reports"
+    write_report(quickstart_results, place / "quickstart")
+    write_comparison([quickstart_results, make_results(make_study(name="few", seeds=[10, 11]))], place / "both")
+    viewer = MarkdownIt(flavour, {"html": True, "linkify": False}).enable("table")
+    for page in rebuild(place):
+        text = page.read_text()
+        tokens = viewer.parse(text)
+        lines = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| :", "| -"))]
+        assert sum(token.type == "tr_open" for token in tokens) == len(lines), page
+        shown = [token.content for token in tokens if token.type == "inline"]
+        assert not [line for line in shown if line.startswith(("|", "#", ">", "```"))]
+        images = [c.attrs["src"] for t in tokens if t.children for c in t.children if c.type == "image"]
+        assert len(images) == text.count("![")
+        assert all((page.parent / source).is_file() for source in images)
+        details = sum(token.content.count("<details>") for token in tokens if token.type == "html_block")
+        assert details == text.count("<details>")
+
+
+@pytest.fixture(scope="module")
+def quickstart_results():
+    return make_results(make_study())
