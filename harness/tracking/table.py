@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 from harness.files import write_whole
 from harness.specs import Study
 from harness.specs.cost import Cost
+from harness.specs.profile import LayerProfile
 from harness.tracking.costs import beside
 from harness.tracking.history import History
 from harness.tracking.metrics import (
@@ -38,11 +39,13 @@ PROVENANCE = [
     "revision",
     "at",
 ]
+LAYERS = "layers"
+"""Column that holds a trial's values by layer as JSON, a :class:`LayerProfile`, in its first and its last row."""
 STUDY = "study"
 """Column that holds the resolved experiment as JSON in its first row, so that the file stands alone."""
 REQUIRED = [*IDENTITY, *TRAINING_ERRORS, "test/error", *COST_METRICS, *PROVENANCE, STUDY]
 """Without these a table is not a results table; other metrics may be missing from an older one."""
-COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *MEASURED_COSTS, *PROVENANCE, STUDY]
+COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *MEASURED_COSTS, *PROVENANCE, LAYERS, STUDY]
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,9 @@ def tidy(study: Study, histories: Iterable[History], costs: Sequence[Cost] = ())
         }
         for epoch in history.epochs:
             at = datetime.fromtimestamp(epoch.at / 1000, UTC).isoformat(timespec="seconds")
-            rows.append(constant | {"epoch": epoch.epoch, "at": at} | epoch.metrics)
+            layers = history.layers.get(epoch.epoch)
+            told = "" if layers is None else layers.model_dump_json()
+            rows.append(constant | {"epoch": epoch.epoch, "at": at, LAYERS: told} | epoch.metrics)
     return Results(study, _typed(pd.DataFrame(rows, columns=COLUMNS[:-1])))
 
 
@@ -117,7 +122,8 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         frame[key] = frame[key].astype("int64")
     for key in ("plain", "shared"):
         frame[key] = frame[key].astype("bool")
-    for key in ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at"):
+    texts = ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at")
+    for key in (*texts, LAYERS):
         frame[key] = frame[key].fillna("").astype("str")
     return frame
 
@@ -152,6 +158,8 @@ def read_csv(path: Path) -> Results:
         study = Study.model_validate_json(frame[STUDY].iloc[0])
         if not frame["trial"].str.fullmatch("[0-9a-f]{12}").all():
             raise ValueError("not the id of a trial")
+        for text in frame[LAYERS].dropna() if LAYERS in frame.columns else ():
+            LayerProfile.model_validate_json(text)
         return Results(study, _typed(frame.reindex(columns=COLUMNS[:-1])))
     except (ValueError, TypeError, IndexError) as error:
         raise HarnessError(
