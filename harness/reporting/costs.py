@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from harness.reporting.canvas import INK, error_axis, legend_above, steps
+from harness.reporting.canvas import INK, error_axis, legend_above
 from harness.reporting.components import images, shown_interval
+from harness.reporting.labels import SIZE, placed, ticks
 from harness.reporting.series import series, shortened, values
 from harness.reporting.statistics import mean_interval, pareto_front
 from harness.reporting.tables import CONDITIONS
@@ -116,7 +117,14 @@ def draw_costs(figure: Figure, results: Results) -> None:
     panels = {key: points for key in COSTS if (points := cost_points(results, key))}
     grid = figure.subplots(*grid_of(len(panels)), sharey=True, squeeze=False)
     for axes, (key, points) in zip(grid.ravel(), panels.items(), strict=True):
-        _panel(axes, results, points, COSTS[key])
+        _panel(axes, points, COSTS[key])
+    shown = [value for points in panels.values() for p in points for value in (p.error, *(p.bounds or ()))]
+    for axes, points in zip(grid.ravel(), panels.values(), strict=True):
+        error_axis(axes, shown, images(ERROR, results.study.data))
+        if min(shown) > 0.4 * max(shown):
+            # Nothing is read off a length here, and so much of nothing hides the rest.
+            axes.set_ylim(min(shown) - 0.15 * (max(shown) - min(shown)), max(shown) + 0.15 * (max(shown) - min(shown)))
+        _names(axes, points, figure.get_figwidth() / grid.shape[1], figure.get_figheight() / grid.shape[0])
     for row in grid:
         row[0].set_ylabel(METRICS[ERROR].title)
     lines = series(results.study)
@@ -124,13 +132,11 @@ def draw_costs(figure: Figure, results: Results) -> None:
         legend_above(figure, lines)
 
 
-def _panel(axes: Axes, results: Results, points: list[Point], cost: Cost) -> None:
-    from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
+def _panel(axes: Axes, points: list[Point], cost: Cost) -> None:
+    from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
 
-    front = on_front(points)
-    for a, b in pairwise(front):
+    for a, b in pairwise(on_front(points)):
         axes.plot([a.cost, b.cost, b.cost], [a.error, a.error, b.error], color=INK, linewidth=1.1, alpha=0.55, zorder=1)
-    shown: list[float] = []
     for point in points:
         if point.bounds is not None:
             axes.plot([point.cost] * 2, point.bounds, color=point.colour, linewidth=2, alpha=0.5, zorder=2)
@@ -138,19 +144,30 @@ def _panel(axes: Axes, results: Results, points: list[Point], cost: Cost) -> Non
             [point.cost], [point.error], color=point.colour, marker=point.marker, markersize=8,
             markeredgecolor="white", markeredgewidth=0.9, linestyle="", zorder=4,
         )  # fmt: skip
-        shown += [point.error, *(point.bounds or ())]
-        if point in front or len(points) <= SPELT_OUT:
-            # Twins cost about the same: the better one's name stands on the right, the other's on the left.
-            side, align = (8, "left") if point in front else (-8, "right")
-            axes.annotate(
-                point.called, (point.cost, point.error), xytext=(side, 3), textcoords="offset points",
-                ha=align, fontsize=8, color=INK, zorder=5,
-            )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlabel(cost.axis)
     axes.margins(x=0.2)
-    costs = [point.cost for point in points]
-    axes.xaxis.set_major_locator(LogLocator(subs=steps(max(costs) / min(costs)), numticks=6))
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(FixedLocator(ticks(low, high)))
+    axes.set_xlim(low, high)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: EngFormatter(cost.unit, sep=" ")(value)))
     axes.xaxis.set_minor_locator(NullLocator())
-    error_axis(axes, shown, images(ERROR, results.study.data))
+
+
+def _names(axes: Axes, points: list[Point], width: float, height: float) -> None:
+    """Names beside the points, those on the front first, where there is room in a panel of so many inches."""
+    front = on_front(points)
+    others = [point for point in points if point not in front]
+    named = front + (others if len(points) <= SPELT_OUT else [])
+    # Axes take their final size later; places within them, as fractions, do not change.
+    inner = 72 * (width - 0.8), 72 * (height - 1.0)
+    to_fraction = axes.transData + axes.transAxes.inverted()
+    places = [to_fraction.transform((point.cost, point.error)) for point in front + others]
+    where = placed([(x * inner[0], y * inner[1]) for x, y in places], [p.called for p in named], inner[0])
+    for point, place in zip(named, where, strict=True):
+        if place is not None:
+            along, up, align = place
+            axes.annotate(
+                point.called, (point.cost, point.error), xytext=(along, up), textcoords="offset points",
+                ha=align, fontsize=SIZE, color=INK, zorder=5,
+            )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from harness.reporting.canvas import FAINT, INK, legend_rows
@@ -31,15 +32,26 @@ LINEAR_UP_TO = 8.0
 
 @dataclass(frozen=True)
 class Shown:
-    """A verdict and the places of its components, from the top."""
+    """A verdict and the places of its components, from the top; several have a heading above them."""
 
     verdict: Verdict
     top: int
 
     @property
+    def heading(self) -> bool:
+        """Whether it has one; a single component says itself what it is."""
+        return len(self.verdict.components) > 1
+
+    @property
     def rows(self) -> list[tuple[int, Component]]:
         """Place and component, below the heading."""
-        return [(self.top + 1 + number, component) for number, component in enumerate(self.verdict.components)]
+        first = self.top + self.heading
+        return [(first + number, component) for number, component in enumerate(self.verdict.components)]
+
+    @property
+    def end(self) -> int:
+        """The place below it."""
+        return self.rows[-1][0] + 1
 
 
 def shown(found: Sequence[Verdict]) -> list[Shown]:
@@ -48,19 +60,17 @@ def shown(found: Sequence[Verdict]) -> list[Shown]:
     if len(components) < FEWEST or all(m.effect is None for c in components for m in c.measures):
         return []
     made: list[Shown] = []
-    top = 0
     for verdict in found:
-        end = top + 1 + len(verdict.components)
-        if made and end > MOST_ROWS:
+        group = Shown(verdict, made[-1].end if made else 0)
+        if made and group.end > MOST_ROWS:
             break
-        made.append(Shown(verdict, top))
-        top = end
+        made.append(group)
     return made
 
 
 def effects_height(groups: Sequence[Shown]) -> float:
     """Of the figure, in inches."""
-    return 1.25 + 0.36 * (groups[-1].top + 1 + len(groups[-1].verdict.components))
+    return 1.25 + 0.4 * groups[-1].end
 
 
 def draw_effects(figure: Figure, groups: Sequence[Shown]) -> None:
@@ -73,14 +83,23 @@ def draw_effects(figure: Figure, groups: Sequence[Shown]) -> None:
     styles = dict(zip(keys, STYLES, strict=False))
     left, right = _axis(axes, [value for group in groups for c in group.verdict.components for value in _values(c)])
     for group in groups:
-        title = f"{shortened(group.verdict.title, 82)}: {group.verdict.state}"
-        axes.text(0.0, group.top + 0.12, title, transform=axes.get_yaxis_transform(), weight="bold", va="center")
+        if group.heading:
+            title = fill(shortened(f"{group.verdict.title}: {group.verdict.state}", 110), 54)
+            text = axes.text(
+                0, group.top + 0.1, title, transform=axes.get_yaxis_transform(), weight="bold", va="center"
+            )
+            text.set_in_layout(False)
         # Not through the headings.
-        axes.plot([0, 0], [group.top + 0.55, group.rows[-1][0] + 0.45], color=INK, linewidth=0.9, zorder=2)
+        top, bottom = group.rows[0][0] - 0.45, group.rows[-1][0] + 0.45
+        axes.plot([0, 0], [top, bottom], color=INK, linewidth=0.9, zorder=2)
         for place, component in group.rows:
             _row(axes, place, component, styles, left, right)
+            says = _says(component)
+            if not group.heading:
+                says = f"{group.verdict.state}\n{says}"
+            axes.text(1.015, place, says, transform=axes.get_yaxis_transform(), fontsize=8.5, va="center", ha="left")
     last = groups[-1].rows[-1][0]
-    axes.set_ylim(last + 0.6, groups[0].top - 0.4)
+    axes.set_ylim(last + 0.6, groups[0].top - 0.5)
     axes.set_yticks(
         [place for group in groups for place, _ in group.rows],
         [_label(component) for group in groups for _, component in group.rows],
@@ -123,12 +142,13 @@ def _row(
             [m.effect], [y], color=colour, marker=marker, markersize=6,
             markeredgecolor="white", markeredgewidth=0.7, zorder=5,
         )  # fmt: skip
-    says = [f"n = {component.n}"]
+
+
+def _says(component: Component) -> str:
     if all(m.effect is None for m in component.measures):
-        says = ["no value"]
-    elif component.p is not None:
-        says.append(f"p = {p_value(component.p)}")
-    axes.text(1.015, place, ", ".join(says), transform=axes.get_yaxis_transform(), fontsize=8.5, va="center", ha="left")
+        return "no value"
+    p = f", p = {p_value(component.p)}" if component.p is not None else ""
+    return f"n = {component.n}{p}"
 
 
 def _label(component: Component) -> str:
@@ -137,7 +157,7 @@ def _label(component: Component) -> str:
     whole = f"{component.label}  ({component.claim})"
     if len(whole) <= 44:
         return shortened(whole, 60)
-    return f"{shortened(a, 40)}\n{minus.strip()} {shortened(b, 34)}  ({component.claim})"
+    return f"{shortened(a, 36)}\n{minus.strip()} {shortened(b, 28)}  ({component.claim})"
 
 
 def _values(component: Component) -> list[float]:

@@ -28,6 +28,9 @@ PANELS = (
 """Moment, what, title. Of a fresh network with BatchNorm every response has a standard deviation of 1."""
 
 
+LABELS = {"gradient": "Gradient norm", "response": "Standard deviation"}
+
+
 @dataclass(frozen=True)
 class Told:
     """One variant's values by layer, in the seeds that have them.
@@ -101,11 +104,14 @@ def draw_layers(figure: Figure, results: Results) -> None:
         axes.set_title(title)
         axes.set_xlabel("Layer, from the input")
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    labelled: set[str] = set()
     for axes, (_, what, _) in zip(grid, shown, strict=True):
         log_axis(axes, drawn[what])
-    grid[0].set_ylabel("Gradient norm" if shown[0][1] == "gradient" else "")
-    if shown[-1][1] == "response":
-        grid[-1].set_ylabel("Standard deviation")
+        if what in labelled:
+            axes.tick_params(labelleft=False)
+        else:
+            axes.set_ylabel(LABELS[what])
+        labelled.add(what)
     several = len({item.variant.depth for item in items}) > 1
     handles = [
         Line2D([], [], color=i.line.colour, linestyle=i.style, linewidth=2,

@@ -154,12 +154,11 @@ def read_csv(path: Path) -> Results:
             where=str(path),
             remedy="Give a results.csv that `harness report` wrote.",
         )
+    _require_layers(frame, path)
     try:
         study = Study.model_validate_json(frame[STUDY].iloc[0])
         if not frame["trial"].str.fullmatch("[0-9a-f]{12}").all():
             raise ValueError("not the id of a trial")
-        for text in frame[LAYERS].dropna() if LAYERS in frame.columns else ():
-            LayerProfile.model_validate_json(text)
         return Results(study, _typed(frame.reindex(columns=COLUMNS[:-1])))
     except (ValueError, TypeError, IndexError) as error:
         raise HarnessError(
@@ -167,3 +166,16 @@ def read_csv(path: Path) -> Results:
             where=str(path),
             remedy="Give a results.csv that `harness report` wrote, unchanged.",
         ) from error
+
+
+def _require_layers(frame: pd.DataFrame, path: Path) -> None:
+    """Refuse values by layer that no figure could be drawn from."""
+    for row, text in frame.get(LAYERS, pd.Series(dtype="str")).dropna().items():
+        try:
+            LayerProfile.model_validate_json(text)
+        except (ValueError, TypeError) as error:
+            raise HarnessError(
+                f"the column {LAYERS} does not hold values by layer",
+                where=f"{path}, row {int(str(row)) + 2}",
+                remedy="Give a results.csv that `harness report` wrote, unchanged; without this column it is read too.",
+            ) from error
