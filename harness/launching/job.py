@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError
 from harness.launching.attempts import Claim, GivenUp, Superseded
 from harness.specs import Execution, Resources, Trial
+from harness.specs.profile import LayerProfile
 from harness.storage import Checkpoint, Folder, checkpoints
 from harness.tracking.history import Epoch, History, NewerFormat, OtherTrial, read_journal
 from harness.tracking.outbox import Outbox
@@ -160,7 +161,8 @@ def run_job(job: Job, claim: Claim, stopping: Stopping = lambda: False) -> Itera
         )
         resumed = _resume(job, training, claim)
     if resumed is not None:
-        history = resumed.model_copy(update={"provenance": _joined(resumed.provenance, history.provenance)})
+        provenance = _joined(resumed.provenance, history.provenance)
+        history = resumed.model_copy(update={"provenance": provenance, "format": history.format})
     history = history.model_copy(update={"provenance": history.provenance | {"attempts": claim.attempt.number}})
     outbox = Outbox(job.uri, job.run_id) if job.uri else None
     try:
@@ -185,7 +187,7 @@ def _train(
     for measured in training.run(pause) if not history.done else ():
         if measured is not None:
             number, metrics = measured
-            history = _extended(history, number, metrics)
+            history = _extended(history, number, metrics, training.layers)
             if training.diverged or number == job.trial.recipe.epochs:
                 history = history.model_copy(update={"outcome": "diverged" if training.diverged else "finished"})
             elif number == 0:
@@ -275,11 +277,14 @@ def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     return joined
 
 
-def _extended(history: History, number: int, metrics: dict[str, float]) -> History:
+def _extended(history: History, number: int, metrics: dict[str, float], layers: LayerProfile | None) -> History:
     finite = {key: value if abs(value) < float("inf") else None for key, value in metrics.items()}
     # The machine's clock may be set back; the record's time never runs backwards.
     at = max(int(time.time() * 1000), history.epochs[-1].at if history.epochs else 0)
-    return history.model_copy(update={"epochs": (*history.epochs, Epoch(epoch=number, at=at, metrics=finite))})
+    update: dict[str, Any] = {"epochs": (*history.epochs, Epoch(epoch=number, at=at, metrics=finite))}
+    if layers is not None:
+        update["layers"] = {**history.layers, number: layers}
+    return history.model_copy(update=update)
 
 
 def _progress(history: History, claim: Claim) -> Progress:

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -15,6 +16,7 @@ RESIDUALS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9")
 """Okabe and Ito 2008: told apart with every common colour blindness. Markers repeat the distinction."""
 MARKERS = ("o", "s", "D", "^", "v", "P")
 INK, FAINT = "#24292f", "#d8dee4"
+DASHED: Any = (0, (3, 1.5))
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # Ships with matplotlib, so that every machine draws the same glyphs.
     "font.size": 10.5,
@@ -102,6 +104,31 @@ def error_axis(axes: Axes, values: Iterable[float], images: int) -> None:
     axes.set_ylim(-0.12 * threshold, min(1.6 * top, 110))
 
 
+def log_axis(axes: Axes, values: Iterable[float]) -> None:
+    """A logarithmic axis of values above zero, labelled at 1, 2 and 5 where they span few decades."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    seen = [float(v) for v in values]
+    low, high = min(seen, default=1.0), max(seen, default=1.0)
+    axes.set_yscale("log")
+    # Values that all but agree are drawn flat, and not blown up to fill the axis.
+    room = max((high / low) ** 0.06, (2 / (high / low)) ** 0.5)
+    axes.set_ylim(low / room, high * room)
+    axes.yaxis.set_minor_locator(NullLocator())
+    if high / low < 100:
+        axes.yaxis.set_major_locator(LogLocator(subs=steps(high / low)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+
+
+def steps(ratio: float) -> tuple[float, ...]:
+    """Where a logarithmic axis over that ratio has its ticks, within a decade."""
+    if ratio < 4:
+        return (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if ratio < 2 else (1, 1.5, 2, 3, 4, 6, 8)
+    return (1, 2, 5) if ratio < 30 else (1, 3)
+
+
 class Drawn(Protocol):
     """What a legend tells apart."""
 
@@ -117,10 +144,16 @@ def legend_above(figure: Figure, lines: Sequence[Drawn]) -> None:
     """One legend over all panels, in as many rows as it takes to fit."""
     from matplotlib.lines import Line2D
 
-    letters = max(len(line.label) for line in lines) + 6
-    columns = max(1, min(len(lines), int(figure.get_figwidth() * 13 / letters)))
     handles = [
         Line2D([], [], color=line.colour, marker=line.marker, markersize=7, linewidth=1.6, label=line.label)
         for line in lines
     ]
-    figure.legend(handles=handles, loc="outside upper center", borderaxespad=0.5, ncols=columns)
+    legend_rows(figure, handles)
+
+
+def legend_rows(figure: Figure, handles: Sequence[Artist]) -> None:
+    """A legend over all panels: in one row where it fits, else in columns as wide as the longest label."""
+    letters = [len(str(handle.get_label())) + 7 for handle in handles]
+    room = int(figure.get_figwidth() * 13)
+    columns = len(handles) if sum(letters) <= room else max(1, room // max(letters))
+    figure.legend(handles=list(handles), loc="outside upper center", borderaxespad=0.5, ncols=columns)

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from harness.reporting.canvas import INK, error_axis, legend_above
 from harness.reporting.components import images, shown_interval
+from harness.reporting.labels import SIZE, placed, ticks
 from harness.reporting.series import series, shortened, values
 from harness.reporting.statistics import mean_interval, pareto_front
+from harness.specs.cost import CONDITIONS
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
 
@@ -25,9 +29,26 @@ SPELT_OUT = 10
 """Variants up to which each point is named; of more, those on the front."""
 
 
-AXES = {
-    "cost/macs": "MACs per image (convolutions and linear layers)",
-    "bench/latency_s": "Latency of one image (seconds), measured",
+@dataclass(frozen=True)
+class Cost:
+    """One panel.
+
+    Attributes:
+        axis: Its label.
+        word: What the caption calls it.
+        unit: Its unit, with the prefix that the ticks give it.
+    """
+
+    axis: str
+    word: str
+    unit: str = ""
+
+
+COSTS = {
+    "cost/macs": Cost("MACs per image", "MACs"),
+    "cost/params": Cost("Parameters", "parameters"),
+    "bench/latency_s": Cost("Latency of one image, measured", "measured latency", "s"),
+    "time/train_s": Cost("Training time of a trial", "training time", "s"),
 }
 
 
@@ -53,14 +74,32 @@ def cost_points(results: Results, key: str = "cost/macs") -> list[Point]:
     final, points = results.final, []
     for line in series(results.study):
         for variant in line.variants:
-            errors, costs = values(final, variant, ERROR), values(final, variant, key)
+            errors, costs = values(final, variant, ERROR), values(_comparable(final, key), variant, key)
             if errors and costs:
                 estimate = mean_interval(errors)
                 bounds = shown_interval(estimate, ERROR, results.study.data)
                 between = (bounds.low, bounds.high) if bounds is not None else None
                 called = str(variant.depth) if len(line.variants) > 1 else shortened(variant.name)
-                points.append(Point(variant.name, called, costs[0], estimate.mean, between, line.colour, line.marker))
+                cost = mean_interval(costs).mean
+                points.append(Point(variant.name, called, cost, estimate.mean, between, line.colour, line.marker))
     return points if len(points) >= FEWEST and len({point.cost for point in points}) > 1 else []
+
+
+def _comparable(final: pd.DataFrame, key: str) -> pd.DataFrame:
+    """The rows whose cost may be compared. Of training time: none where any trial shared its device, or conditions
+    differ; diverged trials ended early and do not count.
+    """
+    if key != "time/train_s":
+        return final
+    if final["shared"].any() or len(final[list(CONDITIONS)].drop_duplicates()) > 1:
+        return final.iloc[:0]
+    return final[final["outcome"] == "finished"]
+
+
+def fronts(results: Results) -> list[tuple[str, list[str]]]:
+    """For each panel what its cost is called, and the names of the variants on its front."""
+    drawn = {key: points for key in COSTS if (points := cost_points(results, key))}
+    return [(COSTS[key].word, [point.name for point in on_front(points)]) for key, points in drawn.items()]
 
 
 def on_front(points: list[Point]) -> list[Point]:
@@ -68,26 +107,36 @@ def on_front(points: list[Point]) -> list[Point]:
     return [points[index] for index in pareto_front([(point.cost, point.error) for point in points])]
 
 
+def grid_of(panels: int) -> tuple[int, int]:
+    """Rows and columns; four costs are the most there are."""
+    return (1, panels) if panels < 4 else (2, 2)
+
+
 def draw_costs(figure: Figure, results: Results) -> None:
-    """Test error against MACs, and against measured latency where that is recorded; costs on logarithmic axes."""
-    panels = {key: points for key in AXES if (points := cost_points(results, key))}
-    grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for number, (axes, (key, points)) in enumerate(zip(grid, panels.items(), strict=True)):
-        _panel(axes, results, points, AXES[key])
-        if number == 0:
-            axes.set_title(METRICS[ERROR].title)
+    """Test error against each cost that is recorded, on logarithmic axes."""
+    panels = {key: points for key in COSTS if (points := cost_points(results, key))}
+    grid = figure.subplots(*grid_of(len(panels)), sharey=True, squeeze=False)
+    for axes, (key, points) in zip(grid.ravel(), panels.items(), strict=True):
+        _panel(axes, points, COSTS[key])
+    shown = [value for points in panels.values() for p in points for value in (p.error, *(p.bounds or ()))]
+    for axes, points in zip(grid.ravel(), panels.values(), strict=True):
+        error_axis(axes, shown, images(ERROR, results.study.data))
+        if min(shown) > 0.4 * max(shown):
+            # Nothing is read off a length here, and so much of nothing hides the rest.
+            axes.set_ylim(min(shown) - 0.15 * (max(shown) - min(shown)), max(shown) + 0.15 * (max(shown) - min(shown)))
+        _names(axes, points, figure.get_figwidth() / grid.shape[1], figure.get_figheight() / grid.shape[0])
+    for row in grid:
+        row[0].set_ylabel(METRICS[ERROR].title)
     lines = series(results.study)
     if 1 < len(lines) <= MOST_IN_LEGEND:
         legend_above(figure, lines)
 
 
-def _panel(axes: Axes, results: Results, points: list[Point], label: str) -> None:
-    from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
+def _panel(axes: Axes, points: list[Point], cost: Cost) -> None:
+    from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
 
-    front = on_front(points)
-    for a, b in pairwise(front):
+    for a, b in pairwise(on_front(points)):
         axes.plot([a.cost, b.cost, b.cost], [a.error, a.error, b.error], color=INK, linewidth=1.1, alpha=0.55, zorder=1)
-    shown: list[float] = []
     for point in points:
         if point.bounds is not None:
             axes.plot([point.cost] * 2, point.bounds, color=point.colour, linewidth=2, alpha=0.5, zorder=2)
@@ -95,18 +144,30 @@ def _panel(axes: Axes, results: Results, points: list[Point], label: str) -> Non
             [point.cost], [point.error], color=point.colour, marker=point.marker, markersize=8,
             markeredgecolor="white", markeredgewidth=0.9, linestyle="", zorder=4,
         )  # fmt: skip
-        shown += [point.error, *(point.bounds or ())]
-        if point in front or len(points) <= SPELT_OUT:
-            # Twins cost about the same: the better one's name stands on the right, the other's on the left.
-            side, align = (8, "left") if point in front else (-8, "right")
-            axes.annotate(
-                point.called, (point.cost, point.error), xytext=(side, 3), textcoords="offset points",
-                ha=align, fontsize=8, color=INK, zorder=5,
-            )  # fmt: skip
     axes.set_xscale("log")
-    axes.set_xlabel(label)
+    axes.set_xlabel(cost.axis)
     axes.margins(x=0.2)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: EngFormatter(sep=" ")(value)))
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(FixedLocator(ticks(low, high)))
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: EngFormatter(cost.unit, sep=" ")(value)))
     axes.xaxis.set_minor_locator(NullLocator())
-    error_axis(axes, shown, images(ERROR, results.study.data))
+
+
+def _names(axes: Axes, points: list[Point], width: float, height: float) -> None:
+    """Names beside the points, those on the front first, where there is room in a panel of so many inches."""
+    front = on_front(points)
+    others = [point for point in points if point not in front]
+    named = front + (others if len(points) <= SPELT_OUT else [])
+    # Axes take their final size later; places within them, as fractions, do not change.
+    inner = 72 * (width - 0.8), 72 * (height - 1.0)
+    to_fraction = axes.transData + axes.transAxes.inverted()
+    places = [to_fraction.transform((point.cost, point.error)) for point in front + others]
+    where = placed([(x * inner[0], y * inner[1]) for x, y in places], [p.called for p in named], inner[0])
+    for point, place in zip(named, where, strict=True):
+        if place is not None:
+            along, up, align = place
+            axes.annotate(
+                point.called, (point.cost, point.error), xytext=(along, up), textcoords="offset points",
+                ha=align, fontsize=SIZE, color=INK, zorder=5,
+            )  # fmt: skip

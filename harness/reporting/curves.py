@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from harness.reporting.canvas import error_axis
-from harness.reporting.components import images
+from harness.reporting.canvas import DASHED, error_axis, legend_rows
+from harness.reporting.components import DESCRIPTIVE, images
 from harness.reporting.series import Series, series, shortened
+from harness.reporting.statistics import t_factor
 from harness.specs.trial import AnyVariant
 from harness.tracking.table import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DASHED: Any = (0, (3, 1.5))
 MOST_LINES = 40
-"""Seeds of one variant up to which each has its line; of more, a band spans them."""
+"""Seeds of one variant up to which each has its line; of more, the means and their intervals alone."""
 POSITIONS = {
     "grad/first": ("first", "#D55E00", "-"),
     "grad/middle": ("middle", "#009E73", "--"),
@@ -60,14 +60,22 @@ def by_epoch(results: Results, variant: AnyVariant, key: str) -> pd.DataFrame:
     return table.dropna(how="all")
 
 
+def layout(depths: int) -> tuple[int, int]:
+    """Rows and columns for so many panels."""
+    columns = 2 if depths == 4 else min(depths, 3)
+    return -(-depths // columns), columns
+
+
 def draw_curves(figure: Figure, results: Results) -> None:
-    """One panel per depth: training error in full lines, test error dashed, each seed a thin line."""
+    """One panel per depth: test error in full lines, training error dashed (He et al. 2015, fig. 1 and 4).
+
+    Each seed is a thin line; a band is the 95 % t interval of the mean.
+    """
     from matplotlib.lines import Line2D
 
     lines = series(results.study)
     depths = sorted({depth for line in lines for depth in line.depths})
-    columns = min(len(depths), 3)
-    rows = -(-len(depths) // columns)
+    rows, columns = layout(len(depths))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     key, shown, used = training_key(results), [], []
     for axes, depth in zip(grid, depths, strict=False):
@@ -75,17 +83,16 @@ def draw_curves(figure: Figure, results: Results) -> None:
         for line in lines:
             for variant in (v for v in line.variants if v.depth == depth):
                 used += [line] if line not in used else []
-                for metric, style in ((key, "-"), ("test/error", DASHED)):
+                for metric, style, width in ((key, DASHED, 1.6), ("test/error", "-", 2.2)):
                     table = by_epoch(results, variant, metric)
                     if table.empty:
                         continue
                     shown += table.to_numpy()[np.isfinite(table.to_numpy())].tolist()
                     if table.shape[1] <= MOST_LINES:
-                        axes.plot(table.index, table, color=line.colour, linewidth=0.5, alpha=0.25, linestyle=style)
-                    else:
-                        low, high = table.min(axis=1), table.max(axis=1)
-                        axes.fill_between(table.index, low, high, color=line.colour, alpha=0.1, linewidth=0)
-                    axes.plot(table.index, table.mean(axis=1), color=line.colour, linewidth=2, linestyle=style)
+                        axes.plot(table.index, table, color=line.colour, linewidth=0.5, alpha=0.3, linestyle=style)
+                    x, low, high = _band(table)
+                    axes.fill_between(x, low, high, color=line.colour, alpha=0.17, linewidth=0)
+                    axes.plot(table.index, table.mean(axis=1), color=line.colour, linewidth=width, linestyle=style)
     for axes in grid[len(depths) :]:
         axes.set_visible(False)
     error_axis(grid[0], shown, images(key, results.study.data))
@@ -96,9 +103,21 @@ def draw_curves(figure: Figure, results: Results) -> None:
         axes.tick_params(labelbottom=True)
     name = "training, clean" if key.endswith("clean") else "training, online"
     handles = [Line2D([], [], color=line.colour, linewidth=2, label=line.label) for line in used]
-    styles = [("-", name), (DASHED, "test")]
-    handles += [Line2D([], [], color="#57606a", linewidth=2, linestyle=s, label=text) for s, text in styles]
-    figure.legend(handles=handles, loc="outside upper center", borderaxespad=0.5, ncols=min(len(handles), 4))
+    styles = [("-", 2.2, "test"), (DASHED, 1.6, name)]
+    handles += [Line2D([], [], color="#57606a", linewidth=w, linestyle=s, label=text) for s, w, text in styles]
+    legend_rows(figure, handles)
+
+
+def _band(table: pd.DataFrame) -> tuple[list[int], list[float], list[float]]:
+    """Epochs with five seeds or more, and the 95 % t interval of their mean, cut at 0 and 100 %."""
+    epochs, low, high = [], [], []
+    for epoch, n, mean, sd in zip(table.index, table.count(axis=1), table.mean(axis=1), table.std(axis=1), strict=True):
+        if n >= DESCRIPTIVE:
+            half = t_factor(int(n)) * sd
+            epochs.append(int(epoch))
+            low.append(max(mean - half, 0.0))
+            high.append(min(mean + half, 100.0))
+    return epochs, low, high
 
 
 def gradient_variants(results: Results) -> list[tuple[Series, AnyVariant]]:

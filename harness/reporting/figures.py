@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.reporting.canvas import INK, MARKERS, drawn, error_axis, legend_above
 from harness.reporting.components import images, shown_interval
-from harness.reporting.costs import cost_points, draw_costs
-from harness.reporting.curves import draw_curves, draw_gradients, gradient_variants, has_curves
+from harness.reporting.costs import draw_costs, fronts, grid_of
+from harness.reporting.curves import draw_curves, draw_gradients, gradient_variants, has_curves, layout
+from harness.reporting.effects import draw_effects, effects_height, shown
+from harness.reporting.layers import draw_layers, told
 from harness.reporting.series import MOST_ROWS, Series, can_be_told_apart, is_family, series, shortened, values
 from harness.reporting.statistics import mean_interval
+from harness.reporting.verdicts import Verdict
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
 
@@ -18,12 +22,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = ("train/error_clean", "train/error", "test/error")
-FIGURES = ("depth", "variants", "costs", "curves", "gradients")
+FIGURES = ("depth", "variants", "costs", "effects", "curves", "layers", "gradients")
 """All that may be drawn, in the order of the report."""
 
 
-def draw_figures(results: Results) -> dict[str, dict[str, bytes]]:
-    """Content of the figures by name and suffix (``svg``, ``png``); those without data are left out."""
+def draw_figures(results: Results, found: Sequence[Verdict] = ()) -> dict[str, dict[str, bytes]]:
+    """Content of the figures by name and suffix (``svg``, ``png``); those without data are left out.
+
+    Args:
+        found: The verdicts whose effects are drawn.
+    """
     final, study = results.final, results.study
     keys = [key for key in PANELS if final[key].notna().any()]
     made: dict[str, dict[str, bytes]] = {}
@@ -33,11 +41,15 @@ def draw_figures(results: Results) -> dict[str, dict[str, bytes]]:
     elif keys and len(study.variants) <= MOST_ROWS:
         height = 1.5 + 0.42 * len(study.variants)
         made["variants"] = drawn(9.2, min(height, 14), lambda f: _dots(f, results, keys))
-    if cost_points(results):
-        made["costs"] = drawn(9.2, 4.4, lambda f: draw_costs(f, results))
+    if panels := len(fronts(results)):
+        made["costs"] = drawn(9.2, 0.8 + 3.4 * grid_of(panels)[0], lambda f: draw_costs(f, results))
+    if groups := shown(found):
+        made["effects"] = drawn(9.2, effects_height(groups), lambda f: draw_effects(f, groups))
     if few and has_curves(results):
-        rows = -(-len({v.depth for v in study.variants}) // 3)
+        rows, _ = layout(len({v.depth for v in study.variants}))
         made["curves"] = drawn(9.2, 0.7 + 2.9 * rows, lambda f: draw_curves(f, results))
+    if told(results):
+        made["layers"] = drawn(9.2, 3.9, lambda f: draw_layers(f, results))
     if gradient_variants(results):
         made["gradients"] = drawn(9.2, 3.7, lambda f: draw_gradients(f, results))
     return made

@@ -12,9 +12,11 @@ import yaml
 from harness.errors import HarnessError
 from harness.files import require_writable
 from harness.reporting import tables
-from harness.reporting.costs import cost_points, on_front
+from harness.reporting.costs import fronts
 from harness.reporting.curves import MOST_LINES
+from harness.reporting.effects import shown
 from harness.reporting.figures import FIGURES, draw_figures
+from harness.reporting.layers import normalised
 from harness.reporting.likeness import distinct
 from harness.reporting.limitations import limitations
 from harness.reporting.place import put_in_place, require_own
@@ -44,7 +46,8 @@ def write_report(results: Results, directory: Path) -> list[Verdict]:
     name = results.study.experiment.name
     if not len(results.epochs):
         raise HarnessError(f"no trial of '{name}' is recorded", remedy=f"Run `harness run {name}` first.")
-    found, figures = verdicts(results), draw_figures(results)
+    found = verdicts(results)
+    figures = draw_figures(results, found)
     readme = markdown(results, found, list(figures))
     content = {"results.csv": csv_bytes(results)}
     content |= {f"figures/{key}.{suffix}": made[suffix] for key, made in figures.items() for suffix in SUFFIXES}
@@ -115,8 +118,10 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "measured": tables.has_measured(final),
         "processes": _range([*final["bench/latency_n"], *final["bench/step_n"]]),
         "on_gpu": any("cuda" in text.lower() for text in distinct(final["software"])),
-        "front": [point.name for point in on_front(cost_points(results))],
-        "latency_front": [point.name for point in on_front(cost_points(results, "bench/latency_s"))],
+        "costs_drawn": [cost for cost, _ in fronts(results)],
+        "fronts": _same_together(fronts(results)),
+        "effects_left_out": len(found) - len(shown(found)),
+        "responses": sorted(normalised(results)),
         "published": published_rows(results, final),
         "counters": distinct(final["counter"]),
         "shared": bool(final["shared"].any()),
@@ -125,7 +130,6 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "tested": [v for v in found if v.p is not None],
         "least": p_value(0.5 ** max((v.n for v in found), default=0)),
         "depths": tables.depth_rows(results, final),
-        "most_lines": MOST_LINES,
         "many_seeds": len(study.experiment.seeds) > MOST_LINES,
         "training": "clean" if "train/error_clean" in keys else "online",
         "diverged": trials(zip(diverged["variant"], diverged["seed"], strict=True)),
@@ -141,6 +145,14 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "dates": dates(results.epochs["at"]),
         "trials": tables.trial_rows(results, final),
     }
+
+
+def _same_together(found: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+    """Costs whose fronts hold the same variants, in one."""
+    by_names: dict[tuple[str, ...], list[str]] = {}
+    for cost, names in found:
+        by_names.setdefault(tuple(names), []).append(cost)
+    return [(listed(costs), list(names)) for names, costs in by_names.items()]
 
 
 def _conditions(final: pd.DataFrame) -> list[tuple[str, list[str]]]:

@@ -16,10 +16,12 @@ from pydantic import Field
 from harness.errors import HarnessError
 from harness.files import unpack
 from harness.specs.identity import Spec
+from harness.specs.profile import LayerProfile
 from harness.specs.trial import Trial
 from harness.storage import Folder, checkpoints
 
-FORMAT = 1
+FORMAT = 2
+"""2 has the values by layer, which a version for 1 would call damaged, and train anew."""
 MEMBER = "history.json"
 
 
@@ -38,6 +40,7 @@ class History(Spec):
         outcome: ``running`` until the budget is spent, then ``finished``; ``diverged`` where the loss was not finite.
         costs: Static costs by metric key, and under ``counter`` which tool counted them.
         provenance: Software, device and execution settings, as text or plain values.
+        layers: Values by layer, by the epoch they were measured in: 0 and the last; none in older records.
     """
 
     format: int = FORMAT
@@ -47,6 +50,7 @@ class History(Spec):
     costs: dict[str, int | str] = Field({})
     provenance: dict[str, Any] = Field({})
     epochs: tuple[Epoch, ...] = ()
+    layers: dict[int, LayerProfile] = Field({})
 
     @property
     def done(self) -> bool:

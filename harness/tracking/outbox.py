@@ -95,6 +95,10 @@ class Publisher:
         trial = history.trial.model_dump(mode="json")
         self.client.log_text(self.run_id, json.dumps(trial, indent=2), "trial.json")
         self.client.log_text(self.run_id, json.dumps(history.provenance, indent=2), "environment.json")
+        if history.layers:
+            # Not as metrics: they would be thousands, of which the UI makes a chart each.
+            layers = {epoch: values.model_dump(mode="json") for epoch, values in history.layers.items()}
+            self.client.log_text(self.run_id, json.dumps(layers), "layers.json")
         self.client.set_tag(self.run_id, "outcome", history.outcome)
         self.client.set_terminated(self.run_id, "FINISHED")
 

@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 from harness.files import write_whole
 from harness.specs import Study
 from harness.specs.cost import Cost
+from harness.specs.profile import LayerProfile
 from harness.tracking.checks import REMEDY, require_sound
 from harness.tracking.costs import beside
 from harness.tracking.history import History
@@ -39,11 +40,13 @@ PROVENANCE = [
     "revision",
     "at",
 ]
+LAYERS = "layers"
+"""Column that holds a trial's values by layer as JSON, a :class:`LayerProfile`, in its first and its last row."""
 STUDY = "study"
 """Column that holds the resolved experiment as JSON in its first row, so that the file stands alone."""
 REQUIRED = [*IDENTITY, *TRAINING_ERRORS, "test/error", *COST_METRICS, *PROVENANCE, STUDY]
 """Without these a table is not a results table; other metrics may be missing from an older one."""
-COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *MEASURED_COSTS, *PROVENANCE, STUDY]
+COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *MEASURED_COSTS, *PROVENANCE, LAYERS, STUDY]
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,9 @@ def tidy(study: Study, histories: Iterable[History], costs: Sequence[Cost] = ())
         }
         for epoch in history.epochs:
             at = datetime.fromtimestamp(epoch.at / 1000, UTC).isoformat(timespec="seconds")
-            rows.append(constant | {"epoch": epoch.epoch, "at": at} | epoch.metrics)
+            layers = history.layers.get(epoch.epoch)
+            told = "" if layers is None else layers.model_dump_json()
+            rows.append(constant | {"epoch": epoch.epoch, "at": at, LAYERS: told} | epoch.metrics)
     return Results(study, _typed(pd.DataFrame(rows, columns=COLUMNS[:-1])))
 
 
@@ -118,7 +123,8 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         frame[key] = frame[key].astype("int64")
     for key in ("plain", "shared"):
         frame[key] = frame[key].astype("bool")
-    for key in ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at"):
+    texts = ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at")
+    for key in (*texts, LAYERS):
         frame[key] = frame[key].fillna("").astype("str")
     # Column by column it has come to lie in pieces, and every selection of rows would visit each.
     return frame.copy()
@@ -152,6 +158,7 @@ def read_csv(path: Path) -> Results:
     if missing:
         raise HarnessError(f"the column {missing[0]} is missing", where=str(path), remedy=REMEDY)
     study = _study(frame, path)
+    _require_layers(frame, path)
     try:
         if not frame["trial"].str.fullmatch("[0-9a-f]{12}").all():
             raise ValueError("not the id of a trial")
@@ -171,3 +178,16 @@ def _study(frame: pd.DataFrame, path: Path) -> Study:
             where=str(path),
             remedy=REMEDY,
         ) from error
+
+
+def _require_layers(frame: pd.DataFrame, path: Path) -> None:
+    """Refuse values by layer that no figure could be drawn from."""
+    for row, text in frame.get(LAYERS, pd.Series(dtype="str")).dropna().items():
+        try:
+            LayerProfile.model_validate_json(text)
+        except (ValueError, TypeError) as error:
+            raise HarnessError(
+                f"the column {LAYERS} does not hold values by layer",
+                where=f"{path}, row {int(str(row)) + 2}",
+                remedy="Give a results.csv that `harness report` wrote, unchanged; without this column it is read too.",
+            ) from error

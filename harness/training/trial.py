@@ -16,10 +16,11 @@ from harness.data.batches import Batches, load
 from harness.data.info import steps_per_epoch
 from harness.models import build
 from harness.specs import Execution, Resources, Trial
+from harness.specs.profile import LayerProfile
 from harness.specs.streams import stream_seed
 from harness.training.clocks import Clocks
 from harness.training.device import choose_device, configure, describe_device
-from harness.training.diagnostics import GradientNorms
+from harness.training.diagnostics import GradientNorms, LayerProbe, profile
 from harness.training.optim import learning_rate, optimiser
 
 Metrics = dict[str, float]
@@ -38,6 +39,8 @@ class UnderWay:
         step: Steps done, which is also the position in the data.
         at_start: Gradient norms before the first update, in the first epoch.
         gradients: Gradient norms of the last step, once that is done.
+        layers_at_start: What a :class:`LayerProbe` measured in the first step of all.
+        layers: The same of the last step of all, once that is done.
     """
 
     clock: float
@@ -45,6 +48,8 @@ class UnderWay:
     step: int = 0
     at_start: dict[str, Tensor] = field(default_factory=dict)
     gradients: dict[str, Tensor] = field(default_factory=dict)
+    layers_at_start: dict[str, Tensor] = field(default_factory=dict)
+    layers: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Training:
@@ -54,6 +59,9 @@ class Training:
         trial: What to train.
         execution: Settings that change rounding only.
         resources: Threads, and whether on a GPU.
+
+    Attributes:
+        layers: What each layer measured in the epoch that came last: in epoch 0 and in the last one, else None.
 
     Raises:
         HarnessError: The data is not at hand or differs from the trial's fingerprint, or the device is missing.
@@ -82,6 +90,8 @@ class Training:
         self.optimiser = optimiser(self.recipe, (p for p in self.network.parameters() if p.requires_grad))
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.recipe.precision == "fp16")
         self.gradients = GradientNorms(self.network)
+        self.probe = LayerProbe(self.network, responses=not execution.compile)
+        self.layers: LayerProfile | None = None
         self.epochs_done = 0
         self.under_way: UnderWay | None = None
         self.diverged = False
@@ -109,12 +119,14 @@ class Training:
                 yield None
             under_way, self.under_way = self.under_way, None
             if under_way.at_start:
+                self.layers = profile(under_way.layers_at_start)
                 yield 0, _numbers(under_way.at_start)
             seconds = self.clocks.seconds["train"] - under_way.clock
             metrics = self._metrics(under_way, epoch) | evaluated
             metrics |= {f"time/{name}_s": value for name, value in self.clocks.seconds.items()}
             metrics |= {"time/epoch_s": seconds, "time/images_per_s": len(self.splits["train"]) / seconds}
             self.epochs_done = epoch
+            self.layers = profile(under_way.layers)
             yield epoch, metrics
             if self.diverged:
                 return
@@ -151,6 +163,27 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.optimiser.zero_grad(set_to_none=True)
+        first, last = step == 0, step == self.recipe.epochs * self.steps - 1
+        with self.probe.listening() if first or last else nullcontext():
+            self._backward(images, labels, step, under_way)
+        if self.scaler.is_enabled():
+            self.scaler.unscale_(self.optimiser)
+        # Before clipping, which would hide what is looked for.
+        if first or under_way.step == self.steps - 1:
+            under_way.gradients = self.gradients.measure()
+        if first or last:
+            under_way.layers = self.probe.measure()
+        if first:
+            under_way.at_start, under_way.layers_at_start = under_way.gradients, under_way.layers
+            if not last:
+                under_way.layers = {}
+        if self.recipe.clip_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_grad_norm)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+    def _backward(self, images: Tensor, labels: Tensor, step: int, under_way: UnderWay) -> None:
+        """The gradient of the whole batch, from its parts."""
         for number, (part, targets) in enumerate(micro_batches(images, labels, self.recipe.micro_batch)):
             if self.trial.variant.random:
                 # Dropout draws from torch's default generators: set anew at each step, they have no state to lose.
@@ -161,17 +194,6 @@ class Training:
             under_way.sums += _sums(logits.detach(), targets, loss.detach() * len(targets))
             share = len(targets) / len(labels)
             self.scaler.scale(loss if share == 1 else loss * share).backward()
-        if self.scaler.is_enabled():
-            self.scaler.unscale_(self.optimiser)
-        if step == 0 or under_way.step == self.steps - 1:
-            # Before clipping, which would hide what is looked for.
-            under_way.gradients = self.gradients.measure()
-            if step == 0:
-                under_way.at_start = under_way.gradients
-        if self.recipe.clip_grad_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_grad_norm)
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
 
     def _evaluate_if_due(self, epoch: int, pause: Callable[[], Pause]) -> Metrics | None:
         """What evaluation gives (nothing where it is not due); None where the trial is to stop in its middle."""

@@ -69,7 +69,11 @@ def _die():
 
 def _untimed(history):
     return [
-        (e.epoch, {key: value for key, value in e.metrics.items() if not key.startswith("time/")})
+        (
+            e.epoch,
+            {key: value for key, value in e.metrics.items() if not key.startswith("time/")}
+            | {"layers": history.layers.get(e.epoch)},
+        )
         for e in history.epochs
     ]
 

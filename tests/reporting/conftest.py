@@ -6,6 +6,7 @@ import pytest
 from harness.specs import Catalogue, DataInfo, resolve
 from harness.specs.experiment import Experiment
 from harness.specs.loading import Document
+from harness.specs.profile import LayerProfile
 from harness.tracking.history import Epoch, History
 from harness.tracking.table import tidy
 
@@ -120,6 +121,7 @@ def make_results(
                 },
                 provenance={**PROVENANCE, **(provenance or {}).get((name, trial.seed), {})},
                 epochs=tuple(epochs),
+                layers=_layers(trial, epochs, bad) if gradients else {},
             )
         )
     return tidy(study, histories)
@@ -133,6 +135,19 @@ def _gradients(trial, epoch):
         f"grad/{k}": float(scale * f * n)
         for k, f, n in zip(("first", "middle", "last"), (1, 0.5, 0.2), noise, strict=True)
     }
+
+
+def _layers(trial, epochs, bad):
+    """Before the first update and at the end: gradients that fall with depth in plain nets, responses with training."""
+    found = {}
+    for epoch in {0} if bad else {0, epochs[-1].epoch}:
+        generator = np.random.default_rng([trial.seed, epoch, trial.variant.depth, trial.variant.plain, 1])
+        number = np.arange(max(trial.variant.depth - 1, 1))
+        rate = 0.15 if trial.variant.plain else 0.02
+        gradient = 0.3 * np.exp(rate * number[::-1] + generator.normal(0, 0.2, len(number)))
+        response = np.exp(-0.03 * number * (epoch > 0) + generator.normal(0, 0.02, len(number)))
+        found[epoch] = LayerProfile.of(gradient.tolist(), response.tolist(), True)
+    return found
 
 
 @pytest.fixture(scope="session")

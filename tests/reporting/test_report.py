@@ -12,11 +12,12 @@ from harness.reporting.verdicts import verdicts
 from harness.reporting.wording import big, escaped, number, p_value
 from harness.tracking.table import Results, read_csv
 
+DRAWN = ("depth", "costs", "effects", "curves", "layers", "gradients")
 FILES = {
     "README.md",
     "results.csv",
     "experiment.yaml",
-    *(f"figures/{name}.{suffix}" for name in ("depth", "costs", "curves", "gradients") for suffix in ("svg", "png")),
+    *(f"figures/{name}.{suffix}" for name in DRAWN for suffix in ("svg", "png")),
 }
 
 
@@ -25,7 +26,7 @@ def content(directory):
 
 
 def text_of(results):
-    return markdown(results, verdicts(results), ["depth", "curves", "gradients"]).replace("\N{NO-BREAK SPACE}", " ")
+    return markdown(results, verdicts(results), DRAWN).replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_what_is_written(written):
     assert set(files) == FILES
     readme = files["README.md"].decode()
     linked = re.findall(r"\]\((figures/[^)]+)\)", readme)
-    assert linked == ["figures/depth.svg", "figures/costs.svg", "figures/curves.svg", "figures/gradients.svg"]
+    assert linked == [f"figures/{name}.svg" for name in DRAWN]
     headings = re.findall(r"^#+ (.*)$", readme, flags=re.M)
     assert headings == [
         "quickstart",
@@ -49,7 +50,7 @@ def test_what_is_written(written):
         "Contrasts",
         "Exploratory: error against depth",
         "Training curves",
-        "Gradients",
+        "Gradients and responses",
         "Failures and missing trials",
         "What this does not show",
         "Reproduce",
@@ -130,7 +131,7 @@ def test_users_text_is_shown_literally(study, planted):
     row = next(line for line in text.splitlines() if line.startswith("| a\\|b&lt;img"))
     header = next(line for line in text.splitlines() if line.startswith("| Variant | Depth"))
     assert len(re.findall(r"(?<!\\)\|", row)) == len(re.findall(r"(?<!\\)\|", header))
-    assert set(draw_figures(results)) == {"variants", "curves", "gradients"}
+    assert set(draw_figures(results)) == {"variants", "curves", "layers", "gradients"}
 
 
 def test_figures_without_data_are_left_out(study, planted):
@@ -151,9 +152,9 @@ def test_stale_figures_go_and_a_users_files_stay(study, planted, tmp_path):
         (tmp_path / "figures" / name).write_text("old")
     write_report(planted(study(seeds=[0]), gradients=False), tmp_path)
     names = {p.name for p in (tmp_path / "figures").iterdir()}
-    assert names == {f"{name}.{suffix}" for name in ("depth", "costs", "curves") for suffix in ("svg", "png")} | {
-        "mine.svg"
-    }
+    assert names == {
+        f"{name}.{suffix}" for name in ("depth", "costs", "effects", "curves") for suffix in ("svg", "png")
+    } | {"mine.svg"}
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.files import pack
+from harness.specs.profile import LayerProfile
 from harness.storage import Checkpoint, Folder
 from harness.tracking import open_record
 from harness.tracking.client import open_store, tracking_uri, without_password
@@ -20,6 +21,7 @@ from harness.tracking.store import Store
 from harness.tracking.table import COLUMNS, read_csv, tidy, write_csv
 
 COSTS = {"cost/params": 10, "cost/macs": 20, "cost/flops": 40, "cost/activations": 30, "counter": "fvcore"}
+LAYERS = {2: LayerProfile(layers=3, normalised=True, gradient=(0.1234, None, 1e-30), response=(1.0, 2.5, 0.0))}
 PROVENANCE = {
     "device": "a CPU",
     "precision": "fp32",
@@ -46,7 +48,9 @@ def _history(trial, epochs=2, offset=0.0, outcome="finished"):
         )
         for n in range(1, epochs + 1)
     )
-    return History(id=trial.id, trial=trial, outcome=outcome, costs=COSTS, provenance=PROVENANCE, epochs=rows)
+    return History(
+        id=trial.id, trial=trial, outcome=outcome, costs=COSTS, provenance=PROVENANCE, epochs=rows, layers=LAYERS
+    )
 
 
 @pytest.fixture
@@ -140,6 +144,20 @@ def test_a_newer_format_is_refused(study):
     content = json.loads(_history(study.trials[0]).model_dump_json()) | {"format": 99}
     with pytest.raises(HarnessError, match="Upgrade"):
         parse(json.dumps(content), "x")
+
+
+def test_the_format_before_is_read(study):
+    """It had no values by layer."""
+    content = json.loads(_history(study.trials[0]).model_dump_json(exclude={"layers"})) | {"format": 1}
+    assert parse(json.dumps(content), "x") == _history(study.trials[0]).model_copy(update={"layers": {}, "format": 1})
+
+
+def test_values_by_layer_are_an_artifact_and_no_metrics(store, study):
+    (history, *_) = _publish_all(store, study)
+    run_id = store.trials()[history.id].run_id
+    assert json.loads(store._artifact(run_id, "layers.json")) == {"2": LAYERS[2].model_dump(mode="json")}
+    assert not [key for key in store.client.get_run(run_id).data.metrics if key not in METRICS]
+    assert store.histories([history.id]) == [history]
 
 
 def test_the_table_and_results_csv_are_one(study, tmp_path):
