@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from harness.errors import HarnessError
 from harness.processes import Process
 from harness.specs.identity import Spec
-from harness.storage import Folder
+from harness.storage import Folder, checkpoints
 
 MOST_DEATHS = 3
 """Workers that a trial may lose at one and the same place before it is given up."""
@@ -164,6 +164,17 @@ class Claim:
         if text in self.attempt.notes:
             return
         self.attempt = self.attempt.model_copy(update={"notes": (*self.attempt.notes, text)})
+
+    def where_stopped(self) -> str:
+        """From where a stopped trial will go on, which is not where it was if its last checkpoint failed."""
+        try:
+            newest = checkpoints(self.folder)[:1]
+        except HarnessError as error:
+            return f"; {error.what}"
+        where = (
+            f"at epoch {newest[0].epoch}, step {newest[0].step}" if newest else "without a checkpoint: it begins anew"
+        )
+        return "; ".join([where, *self.attempt.notes])
 
     def end(self, how: str, error: str = "", trace: str = "") -> None:
         """Say how it ended; where that cannot be written, the trial's checkpoint says enough."""
