@@ -18,8 +18,8 @@ from harness.tracking.history import History
 
 REDUCTION = 3
 """One trial in so many goes on at each rung; rungs lie so many times further apart."""
-FIRST_RUNG = 9
-"""The share of the budget that every trial is given: one in so many epochs."""
+FIRST_RUNG = 4
+"""Every trial is given one in so many of the epochs."""
 
 Cut = Callable[[str], None]
 
