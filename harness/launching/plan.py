@@ -45,7 +45,7 @@ MACS_PER_SECOND = {"cpu": 1.5e10, "gpu": 1e13}
 
 @dataclass(frozen=True)
 class Planned:
-    """A trial, how far it is, about how many seconds are left of it, and what it is for (:meth:`Study.part`)."""
+    """A trial, how far it is, about how many seconds are left of it, and what it is for (:meth:`Study.purpose`)."""
 
     trial: Trial
     state: State
@@ -240,7 +240,7 @@ def make_plan(
         elif trial.id in elsewhere:
             state = "elsewhere"
         left = 0.0 if state not in ("new", "started") else 1 - done / trial.recipe.epochs
-        planned.append(Planned(trial, state, left * scale * guess[trial.id], done, study.part(trial)))
+        planned.append(Planned(trial, state, left * scale * guess[trial.id], done, study.purpose(trial)))
     begun = [t for t in todo if t.id not in journals and t.id in recorded and recorded[t.id].begun and not force]
     return Plan(
         study,

@@ -78,12 +78,9 @@ def grown(study: Study, record: Record, storage: Folder) -> Study:
 
 
 def _with(study: Study, samples: tuple[Sample, ...], choices: dict[str, int]) -> Study:
-    # A copy by pydantic would keep the trials that are cached.
     order = {variant.name: place for place, variant in enumerate(study.variants)}
     ordered = tuple(sorted(samples, key=lambda sample: (order[sample.variant], sample.number)))
-    return Study(
-        experiment=study.experiment, variants=study.variants, data=study.data, samples=ordered, choices=choices
-    )
+    return Study(**{**study.parts(), "samples": ordered, "choices": choices})
 
 
 def _histories(trials: Sequence[str], record: Record, storage: Folder) -> dict[str, History]:

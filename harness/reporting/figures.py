@@ -10,6 +10,7 @@ from harness.reporting.costs import cost_points, draw_costs
 from harness.reporting.curves import draw_curves, draw_gradients, gradient_variants, has_curves
 from harness.reporting.series import Series, is_family, series, shortened, values
 from harness.reporting.statistics import mean_interval
+from harness.reporting.tuning import draw_tuning, search_points
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = ("train/error_clean", "train/error", "test/error")
-FIGURES = ("depth", "variants", "costs", "curves", "gradients")
+FIGURES = ("depth", "variants", "costs", "tuning", "curves", "gradients")
 """All that may be drawn, in the order of the report."""
 
 
@@ -34,6 +35,8 @@ def draw_figures(results: Results) -> dict[str, dict[str, bytes]]:
         made["variants"] = drawn(9.2, min(height, 14), lambda f: _dots(f, results, keys))
     if cost_points(results):
         made["costs"] = drawn(9.2, 4.4, lambda f: draw_costs(f, results))
+    if search_points(results):
+        made["tuning"] = drawn(9.2, 4.4, lambda f: draw_tuning(f, results))
     if has_curves(results):
         rows = -(-len({v.depth for v in study.variants}) // 3)
         made["curves"] = drawn(9.2, 0.7 + 2.9 * rows, lambda f: draw_curves(f, results))

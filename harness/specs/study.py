@@ -33,6 +33,10 @@ class Study(Spec):
     samples: tuple[Sample, ...] = ()
     choices: dict[Line, int] = Field({})
 
+    def parts(self) -> dict[str, Any]:
+        """What it is made of, to make another; a copy by pydantic would keep the trials that are cached."""
+        return {name: getattr(self, name) for name in Study.model_fields}
+
     def record_json(self) -> str:
         """As it is recorded: without the place of the data, which is this machine's affair."""
         return self.model_dump_json(exclude_defaults=True, exclude={"experiment": {"data": {"root"}}})
@@ -90,7 +94,7 @@ class Study(Spec):
     @cached_property
     def tuned(self) -> AtChoices | None:
         """The same study with each variant's own recipe; None before all have one."""
-        return AtChoices(**dict(self)) if self.choices else None
+        return AtChoices(**self.parts()) if self.choices else None
 
     @cached_property
     def everything(self) -> tuple[Trial, ...]:
@@ -117,15 +121,15 @@ class Study(Spec):
         named = {trial.variant.name: trial.variant for trial in self.everything if trial.id not in known}
         return tuple(named.values())
 
-    def part(self, trial: Trial) -> str:
+    def purpose(self, trial: Trial) -> str:
         """``common``, ``search`` or ``tuned``: what a trial is for."""
-        return self._parts[trial.id]
+        return self._purposes[trial.id]
 
     @cached_property
-    def _parts(self) -> dict[str, str]:
-        parts = {trial.id: "tuned" for trial in self.everything}
-        parts |= {trial.id: "search" for trial in self.searches}
-        return parts | {trial.id: "common" for trial in self.trials}
+    def _purposes(self) -> dict[str, str]:
+        purposes = {trial.id: "tuned" for trial in self.everything}
+        purposes |= {trial.id: "search" for trial in self.searches}
+        return purposes | {trial.id: "common" for trial in self.trials}
 
 
 class AtChoices(Study):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Mapping
-from itertools import islice, product
-from math import exp, log, prod
+from itertools import count, islice, product
+from math import exp, log, prod, sqrt
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -31,8 +31,10 @@ MOST_SAMPLES = 1000
 MOST_VALUES = 100
 MOST_CORNERS = 4096
 """Combinations of ends and values that are tried out on the recipe."""
-TRIES = 1000
-"""Draws for a sample that was not drawn before."""
+STEPS = ((sqrt(5) - 1) / 2, *(sqrt(prime) % 1 for prime in (2, 3, 7, 11, 13, 17, 19, 23, 29)))
+"""Of the sequence along each axis: the golden ratio, than which nothing spreads more evenly, then roots of primes."""
+MOST_PASSED = 100_000
+"""Samples that are passed over in search of one that was not drawn before."""
 
 
 class Span(Spec):
@@ -167,15 +169,21 @@ class Tuning(Spec):
         return values if all(span.holds(values[name]) for name, span in self.fields.items()) else None
 
     def draw(self, number: int, known: Collection[str] = ()) -> Fields:
-        """Sample ``number`` of the seeded generator, not among ``known`` (by canonical JSON) where there is another.
+        """Sample ``number`` of the seeded generator, or the next that is not among ``known`` (canonical JSON).
 
-        Each number has a stream of its own, so more samples leave the earlier ones as they were.
+        Random, and yet evenly spread: a Kronecker sequence from a random start, of which every stretch covers the
+        space (Bousquet et al. 2017, Critical Hyper-Parameters, arXiv:1706.03200). Independent draws leave gaps where
+        there are only few. More samples leave the earlier ones as they were.
         """
+        generator = random.Random(stream_seed(self.seeds[0], "tune"))  # noqa: S311 (no secret)
+        starts = [generator.random() for _ in self.fields]
         sampled: Fields = {}
-        for attempt in range(TRIES):
-            generator = random.Random(stream_seed(self.seeds[0], "tune", number, attempt))  # noqa: S311 (no secret)
-            sampled = {name: span.draw(generator.random()) for name, span in self.fields.items()}
-            if canonical(sampled) not in known:
+        for place in count(number):
+            sampled = {
+                name: span.draw((start + place * STEPS[axis]) % 1.0)
+                for axis, ((name, span), start) in enumerate(zip(self.fields.items(), starts, strict=True))
+            }
+            if canonical(sampled) not in known or place - number >= MOST_PASSED:
                 break
         return sampled
 

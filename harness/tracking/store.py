@@ -133,7 +133,7 @@ class Store(Reading):
 
         A search's trials lie under the variant that they search for, folded away, and are told apart by their kind.
         """
-        kind = SEARCH if study.part(trial) == "search" else TRIAL
+        kind = SEARCH if study.purpose(trial) == "search" else TRIAL
         variant = trial.variant
         if kind == SEARCH:
             variant = next(v for v in study.variants if v.identity() == trial.variant.identity())

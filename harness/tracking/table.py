@@ -159,7 +159,7 @@ def write_csv(results: Results, path: Path) -> None:
         pd.concat([results.epochs, results.aside], ignore_index=True) if len(results.aside) else results.epochs.copy()
     )
     if results.study.experiment.tune is not None:
-        part_of = {trial.id: results.study.part(trial) for trial in results.study.everything}
+        part_of = {trial.id: results.study.purpose(trial) for trial in results.study.everything}
         frame.insert(list(frame.columns).index("outcome"), PART, frame["trial"].map(part_of))
     frame[STUDY] = ""
     if len(frame):
