@@ -177,7 +177,8 @@ def draw_tuning(figure: Figure, results: Results) -> None:
     study, tune = results.study, results.study.experiment.tune
     assert tune is not None
     points, look = search_points(results), marks(study)
-    axes = figure.subplots(1, len(panels(study)), sharey=True, squeeze=False)[0]
+    widths = [1.5 if name == "lr" else 1.0 for name in panels(study)]
+    axes = figure.subplots(1, len(widths), sharey=True, squeeze=False, width_ratios=widths)[0]
     legend_above(figure, list(look.values()))
     for place, (panel, name) in enumerate(zip(axes, panels(study), strict=True)):
         _panel(panel, study, points, look, name)
