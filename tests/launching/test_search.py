@@ -88,9 +88,8 @@ def test_inline_everything_once_and_equal_numbers(searching, settings):
 def test_a_search_does_not_touch_the_comparison(searching, settings):
     """The same seeds with and without a search: the same trials, the same numbers."""
     run(searching(), settings(home="with"), QUIET)
-    run(searching(name="quick", tune=None, **{"contrasts": None}), settings(home="with"), QUIET)
-    plain = searching()
-    bare = Study(**{**plain.parts(), "samples": (), "experiment": plain.experiment.model_copy(update={"tune": None})})
+    study = searching()
+    bare = Study(**{**study.parts(), "samples": (), "experiment": study.experiment.model_copy(update={"tune": None})})
     run(bare, settings(home="without"), QUIET)
     searched, alone = collect("quick", settings(home="with"))[0], collect("quick", settings(home="without"))[0]
     volatile = [c for c in alone.epochs.columns if c.startswith("time/")] + ["at"]
