@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from uuid import uuid4
 
@@ -182,3 +183,23 @@ class Claim:
         with suppress(HarnessError):
             if self._written() in (None, self.attempt.token):
                 self.folder.write(self.attempt.name, self.attempt.model_dump_json().encode())
+
+
+def claimed(folder: Folder, launch: str, stopping: Callable[[], bool], patience: float) -> Claim:
+    """Take a trial; where the storage does not let it, such as a full disk, try for ``patience`` seconds.
+
+    Raises:
+        Superseded: Another run trains it.
+        HarnessError: The storage still does not answer, or the trial is given up.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            newest = checkpoints(folder)[:1]
+            return Claim(folder, launch, newest[0].position if newest else (0, 0))
+        except GivenUp:
+            raise
+        except HarnessError:
+            if stopping() or time.monotonic() > until:
+                raise
+            time.sleep(1)

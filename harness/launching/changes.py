@@ -39,7 +39,7 @@ def _named(study: Study) -> list[str]:
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
+    """Nested mappings as one, with dotted keys; what is not set is left out."""
     if not isinstance(value, dict):
-        return {prefix.rstrip("."): value}
+        return {} if value is None else {prefix.rstrip("."): value}
     return {key: leaf for name, inside in value.items() for key, leaf in _flat(inside, f"{prefix}{name}.").items()}

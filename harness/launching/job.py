@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.launching.attempts import Claim, GivenUp, Superseded
+from harness.launching.attempts import Claim, Superseded, claimed
 from harness.specs import Execution, Resources, Trial
 from harness.storage import Checkpoint, Folder, checkpoints
 from harness.tracking.history import Epoch, History, NewerFormat, OtherTrial, read_journal
@@ -93,7 +93,7 @@ def attempt(
     claim: Claim | None = None
     history: History | None = None
     try:
-        claim = _claim(job, stopping)
+        claim = claimed(job.folder, job.launch, stopping, PATIENCE)
         for history in run_job(job, claim, stopping, cut):
             if history.done:
                 claim.end(history.outcome)
@@ -116,26 +116,6 @@ def attempt(
         claim.end("stopped")
         last = Progress(job.trial.id, "stopped") if history is None else _progress(job, history, claim)
         yield replace(last, outcome="stopped", message=claim.where_stopped())
-
-
-def _claim(job: Job, stopping: Stopping) -> Claim:
-    """Take the trial; where the storage does not let it, such as a full disk, try for a while.
-
-    Raises:
-        Superseded: Another run trains it.
-        HarnessError: The storage still does not answer, or the trial is given up.
-    """
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            newest = checkpoints(job.folder)[:1]
-            return Claim(job.folder, job.launch, newest[0].position if newest else (0, 0))
-        except GivenUp:
-            raise
-        except HarnessError:
-            if stopping() or time.monotonic() > until:
-                raise
-            time.sleep(1)
 
 
 def run_job(

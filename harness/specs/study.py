@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.specs.experiment import DataInfo, Experiment
 from harness.specs.identity import Spec
@@ -32,6 +32,21 @@ class Study(Spec):
     data: DataInfo
     samples: tuple[Sample, ...] = ()
     choices: dict[Line, int] = Field({})
+
+    @model_validator(mode="after")
+    def _search_is_of_this_study(self) -> Study:
+        """A study may come from a file: what it says of a search has to fit its variants and its recipe."""
+        names = {variant.name for variant in self.variants}
+        known = {(sample.variant, sample.number) for sample in self.samples}
+        if self.samples and self.experiment.tune is None:
+            raise ValueError("there are samples, and no search")
+        if len(known) < len(self.samples) or not {name for name, _ in known} <= names:
+            raise ValueError("a sample is of no variant, or stands there twice")
+        if self.choices and (self.choices.keys() != names or not set(self.choices.items()) <= known):
+            raise ValueError("a choice is none of the samples, or is missing")
+        for sample in self.samples:
+            changed(self.experiment.recipe, sample.fields)
+        return self
 
     def parts(self) -> dict[str, Any]:
         """What it is made of, to make another; a copy by pydantic would keep the trials that are cached."""

@@ -146,3 +146,20 @@ def test_choices_make_trials_and_share_those_of_the_common_recipe(tuned_study):
 def test_a_number_is_never_more_than_a_recipe_holds():
     with pytest.raises(ValidationError):
         Span.model_validate({"low": float("nan"), "high": 1.0})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"choices": {"cifar-plain8-w2": 0}},
+        {"choices": {"nobody": 0}},
+        {"samples": ({"variant": "nobody", "number": 0, "fields": {"lr": 0.1}},)},
+        {"samples": ({"variant": "cifar-plain8-w2", "number": 0, "fields": {"lr": -0.1}},)},
+        {"samples": ({"variant": "cifar-plain8-w2", "number": 0, "fields": {"colour": "red"}},)},
+        {"samples": ({"variant": "cifar-plain8-w2", "number": 0, "fields": {"lr": 0.1}},) * 2},
+    ],
+)
+def test_a_study_from_a_file_holds_a_search_that_fits_it(tuned_study, changes):
+    study = tuned_study()
+    with pytest.raises(ValidationError):
+        type(study)(**{**study.parts(), **changes})
