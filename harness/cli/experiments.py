@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -74,6 +75,8 @@ def run(
         if plan.warning:
             err.print(f"[yellow]note[/yellow] {shown(plan.warning)}", soft_wrap=True)
         total, todo = len(plan.trials), len(plan.to_run)
+        for line in _search_lines(plan):
+            out.print(shown(line), soft_wrap=True)
         if not todo:
             waiting = total - plan.count("recorded")
             out.print(f"{name}: nothing to train, all {total} trials are {'trained' if waiting else 'recorded'}.")
@@ -98,18 +101,40 @@ def run(
         )
     if outcome.stopped:
         err.print(
-            f"Stopped by {shown(outcome.ended)}: {len(outcome.stopped)} of {len(study.trials)} trials are not done. "
+            f"Stopped by {shown(outcome.ended)}: {len(outcome.stopped)} of {len(study.everything)} trials are not "
+            "done. "
             "What they had in checkpoints is kept; the same command goes on from there.",
             soft_wrap=True,
         )
     if outcome.trouble:
         err.print(shown(outcome.trouble), soft_wrap=True)
-    elif len(outcome.failed) + len(outcome.stopped) < len(study.trials):
+    elif outcome.to_report(study):
         write_report(name, settings)
     if outcome.failed or outcome.unpublished or outcome.trouble:
         raise typer.Exit(EXIT_FAILED)
     if outcome.stopped:
         raise typer.Exit(EXIT_LIMIT if limit is not None else EXIT_FAILED)
+
+
+def _search_lines(plan: Any) -> list[str]:
+    """How far the search of an experiment is, where it has one."""
+    study = plan.study
+    tune = study.experiment.tune
+    if tune is None:
+        return []
+    if study.choices:
+        chosen = [
+            f"  {name}: " + ", ".join(f"{k} {v}" for k, v in study.samples_of(name)[number].fields.items())
+            for name, number in study.choices.items()
+        ]
+        return [f"Chosen of {tune.samples} samples each, by {tune.metric}:", *chosen]
+    later = sum(later.trials for later in plan.later)
+    each = tune.samples * len(tune.seeds)
+    return [
+        f"The search has {each} trials for each variant; {later} trials follow from its results."
+        if later
+        else f"The search has {each} trials for each variant."
+    ]
 
 
 def _print_changes(plan: Any) -> None:
@@ -166,7 +191,6 @@ def plan(
 ) -> None:
     """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing."""
     from harness import verbs
-    from harness.costs.static import static_costs
     from harness.launching.plan import STATES
     from harness.specs.experiment import SEEDS_FOR_CLAIMS
 
@@ -179,6 +203,7 @@ def plan(
                 "trial": p.trial.id,
                 "variant": p.trial.variant.name,
                 "seed": p.trial.seed,
+                "part": p.part,
                 "state": p.state,
                 "seconds": p.seconds,
             }
@@ -192,6 +217,7 @@ def plan(
                     "changes": planned.changes,
                     "warning": planned.warning,
                     "trials": rows,
+                    "later": [asdict(later) for later in planned.later],
                 },
                 indent=2,
             )
@@ -203,29 +229,46 @@ def plan(
         f"{data.name} {data.size[0]}x{data.size[1]}, {data.train} training, {data.val} validation and {data.test} test "
         f"images, fingerprint {data.fingerprint}; {exp.recipe.epochs} epochs of batch {exp.recipe.batch}."
     )
-    table = Table("variant", "depth", "shortcut", box=None, header_style="bold")
-    for heading in ("parameters", "MACs", "trials", "to run", "about"):
-        table.add_column(heading, justify="right")
-    for variant in study.variants:
-        mine = [p for p in planned.trials if p.trial.variant.name == variant.name]
-        todo = [p for p in mine if p.state in ("new", "started")]
-        costs = static_costs(variant, data.size)
-        about = str(timedelta(seconds=round(sum(p.seconds for p in todo)))) if todo else "–"
-        table.add_row(
-            shown(variant.name), str(variant.depth), variant.shortcut, f"{costs.params:,}", f"{costs.macs:,}",
-            str(len(mine)), str(len(todo)), about,
-        )  # fmt: skip
-    out.print(table)
+    out.print(_plan_table(planned))
     states = ", ".join(f"{planned.count(state)} {text}" for state, text in STATES.items() if planned.count(state))
     out.print(f"{len(planned.trials)} trials: {states}.")
+    for line in _search_lines(planned):
+        out.print(shown(line), soft_wrap=True)
     _print_changes(planned)
     if planned.warning:
         out.print(f"[yellow]note[/yellow] {shown(planned.warning)}", soft_wrap=True)
-    if planned.to_run:
+    if planned.to_run or planned.later:
         about = str(timedelta(seconds=round(planned.seconds)))
         out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
     if exp.contrasts and len(exp.seeds) < SEEDS_FOR_CLAIMS:
         out.print(f"[yellow]{len(exp.seeds)} seeds give no verdict; {SEEDS_FOR_CLAIMS} are needed for claims.[/yellow]")
+
+
+def _plan_table(planned: Any) -> Table:
+    """A row for each variant; where variants are tuned, one more for its search and one for what follows."""
+    from harness.costs.static import static_costs
+
+    table = Table("variant", "depth", "shortcut", box=None, header_style="bold")
+    for heading in ("parameters", "MACs", "trials", "to run", "about"):
+        table.add_column(heading, justify="right")
+    study = planned.study
+    for variant in study.variants:
+        costs = static_costs(variant, study.data.size)
+        for part in ("common", "search", "tuned"):
+            mine = [p for p in planned.trials if p.part == part and p.trial.variant.identity() == variant.identity()]
+            later = [w for w in planned.later if w.part == part and w.name.startswith(f"{variant.name}, ")]
+            todo = [p for p in mine if p.state in ("new", "started")]
+            if part != "common" and not mine and not later:
+                continue
+            seconds = sum(p.seconds for p in todo) + sum(w.seconds for w in later)
+            follow = sum(w.trials for w in later)
+            table.add_row(
+                shown(variant.name) if part == "common" else f"  {part}",
+                str(variant.depth), variant.shortcut, f"{costs.params:,}", f"{costs.macs:,}",
+                str(len(mine) + follow), str(len(todo) + follow),
+                str(timedelta(seconds=round(seconds))) if todo or later else "–",
+            )  # fmt: skip
+    return table
 
 
 def write_report(name: str, settings: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from harness.errors import HarnessError
 from harness.processes import Process
 from harness.specs.identity import Spec
-from harness.storage import Folder
+from harness.storage import Folder, checkpoints
 
 MOST_DEATHS = 3
 """Workers that a trial may lose at one and the same place before it is given up."""
@@ -165,9 +166,40 @@ class Claim:
             return
         self.attempt = self.attempt.model_copy(update={"notes": (*self.attempt.notes, text)})
 
+    def where_stopped(self) -> str:
+        """From where a stopped trial will go on, which is not where it was if its last checkpoint failed."""
+        try:
+            newest = checkpoints(self.folder)[:1]
+        except HarnessError as error:
+            return f"; {error.what}"
+        where = (
+            f"at epoch {newest[0].epoch}, step {newest[0].step}" if newest else "without a checkpoint: it begins anew"
+        )
+        return "; ".join([where, *self.attempt.notes])
+
     def end(self, how: str, error: str = "", trace: str = "") -> None:
         """Say how it ended; where that cannot be written, the trial's checkpoint says enough."""
         self.attempt = self.attempt.model_copy(update={"ended": how, "error": error, "trace": trace})
         with suppress(HarnessError):
             if self._written() in (None, self.attempt.token):
                 self.folder.write(self.attempt.name, self.attempt.model_dump_json().encode())
+
+
+def claimed(folder: Folder, launch: str, stopping: Callable[[], bool], patience: float) -> Claim:
+    """Take a trial; where the storage does not let it, such as a full disk, try for ``patience`` seconds.
+
+    Raises:
+        Superseded: Another run trains it.
+        HarnessError: The storage still does not answer, or the trial is given up.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            newest = checkpoints(folder)[:1]
+            return Claim(folder, launch, newest[0].position if newest else (0, 0))
+        except GivenUp:
+            raise
+        except HarnessError:
+            if stopping() or time.monotonic() > until:
+                raise
+            time.sleep(1)

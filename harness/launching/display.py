@@ -79,7 +79,8 @@ class Display:
             return f"{count} {label} [yellow]left to another run[/yellow]: {shown(progress.message)}"
         if progress.outcome == "stopped":
             return f"{count} {label} stopped {shown(progress.message)}"
-        note = "[yellow]diverged[/yellow]  " if progress.outcome == "diverged" else ""
+        notes = {"diverged": "[yellow]diverged[/yellow]  ", "cut": f"stopped by the search at epoch {progress.epoch}  "}
+        note = notes.get(progress.outcome, "")
         errors = f"train error {_percent(progress.error)}  test error {_percent(progress.test_error)}"
         return f"{count} {label} {note}{errors}  {progress.seconds:6.1f} s   about {self._left()} left"
 

@@ -17,6 +17,7 @@ from harness.launching.job import Job, Progress
 from harness.launching.mending import mend, publish_journal, summarise
 from harness.launching.plan import Plan, Planned
 from harness.launching.stop import Stop
+from harness.specs import Study
 from harness.storage import Folder
 from harness.text import shown
 from harness.tracking import Record
@@ -25,6 +26,8 @@ from harness.tracking.store import Store
 
 Report = Callable[[Progress], None]
 Say = Callable[[str], None]
+ENDED = ("finished", "diverged", "cut")
+"""How a trial's progress may end for good."""
 PATIENCE = 90.0
 """Seconds for which the driver waits for a store that does not answer, before and after the trials."""
 PATIENCE_STOPPED = 3.0
@@ -61,6 +64,27 @@ class Outcome:
     trouble: str = ""
     ended: str = ""
     seconds: float = 0.0
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something is left for another run."""
+        return bool(self.failed or self.stopped or self.trouble)
+
+    def to_report(self, study: Study) -> bool:
+        """Whether some trial that is compared is in the record."""
+        return any(t.label not in self.failed and t.label not in self.stopped for t in study.trials)
+
+    def then(self, later: Outcome) -> Outcome:
+        """What this and a later part of the same run came to."""
+        return Outcome(
+            self.trained + later.trained,
+            self.failed | later.failed,
+            [*self.stopped, *later.stopped],
+            [*self.unpublished, *later.unpublished],
+            later.trouble or self.trouble,
+            later.ended or self.ended,
+            self.seconds + later.seconds,
+        )
 
 
 def execute(
@@ -158,7 +182,7 @@ class _Sweep:
         for planned in self.todo:
             identity, label, how = planned.trial.id, planned.trial.label, self._how(planned)
             run = recorded.get(identity)
-            if how in ("finished", "diverged"):
+            if how in ENDED:
                 done = run is not None and run.finished
                 if done or publish_journal(identity, self.record, self.storage, self.runs):
                     outcome.unpublished = [other for other in outcome.unpublished if other != label]
@@ -178,7 +202,7 @@ class _Sweep:
         labels: dict[str, list[str]] = {}
         for planned in self.todo:
             labels.setdefault(self._how(planned), []).append(planned.trial.label)
-        trained = [*labels.get("finished", ()), *labels.get("diverged", ())]
+        trained = [label for how in ENDED for label in labels.get(how, ())]
         failed = {
             planned.trial.label: self.ended[planned.trial.id].message
             for planned in self.todo
@@ -216,6 +240,7 @@ class _Sweep:
                 shared=self.plan.concurrency > 1 and experiment.resources.gpus < 1,
                 size=self.plan.study.data.size,
                 revision=revision(),
+                metric=experiment.tune.metric if experiment.tune and planned.part == "search" else "",
             )
             for planned in self.todo
         ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.launching.attempts import Claim, GivenUp, Superseded
+from harness.launching.attempts import Claim, Superseded, claimed
 from harness.specs import Execution, Resources, Trial
 from harness.specs.profile import LayerProfile
 from harness.storage import Checkpoint, Folder, checkpoints
@@ -40,6 +40,7 @@ class Job:
         shared: Whether other trials use the device at the same time, so that its times are no measurement.
         size: Height and width of the images.
         revision: The project's git revision.
+        metric: What a search compares its trials by; empty for a trial of none.
     """
 
     trial: Trial
@@ -52,14 +53,16 @@ class Job:
     shared: bool
     size: tuple[int, int]
     revision: str
+    metric: str = ""
 
 
 @dataclass(frozen=True)
 class Progress:
     """What a launcher tells the display about a trial.
 
-    ``outcome`` is ``running``, ``finished``, ``diverged``, ``stopped``, ``superseded`` (another attempt has it) or
-    ``failed``; ``error`` is the online training error. ``message`` says why it failed, or what a user should know.
+    ``outcome`` is ``running``, ``finished``, ``diverged``, ``cut`` (a scheduler ended it), ``stopped`` (to go on
+    later), ``superseded`` (another attempt has it) or ``failed``; ``error`` is the online training error, ``score``
+    the metric of a search. ``message`` says why it failed, or what a user should know.
     """
 
     trial: str
@@ -67,18 +70,23 @@ class Progress:
     epoch: int = 0
     error: float | None = None
     test_error: float | None = None
+    score: float | None = None
     seconds: float = 0.0
     message: str = ""
     trace: str = ""
 
 
 def attempt(
-    job: Job, stopping: Stopping = lambda: False, caught: Callable[[Exception], None] = lambda error: None
+    job: Job,
+    stopping: Stopping = lambda: False,
+    caught: Callable[[Exception], None] = lambda error: None,
+    cut: Stopping = lambda: False,
 ) -> Iterator[Progress]:
     """Run a job; an exception is that trial's failure, reported as its last progress, and nobody else's.
 
     Args:
         caught: Told of that exception, for a debugger.
+        cut: Asked after each reported epoch: whether a scheduler ends the trial here, for good.
     """
     if stopping():
         yield Progress(job.trial.id, "stopped", message="before it began")
@@ -86,11 +94,11 @@ def attempt(
     claim: Claim | None = None
     history: History | None = None
     try:
-        claim = _claim(job, stopping)
-        for history in run_job(job, claim, stopping):
+        claim = claimed(job.folder, job.launch, stopping, PATIENCE)
+        for history in run_job(job, claim, stopping, cut):
             if history.done:
                 claim.end(history.outcome)
-            yield _progress(history, claim)
+            yield _progress(job, history, claim)
     except Superseded as error:
         # Whoever has it reports its end; this is no failure of the trial.
         if claim is not None:
@@ -107,41 +115,13 @@ def attempt(
         return
     if history is None or not history.done:
         claim.end("stopped")
-        last = Progress(job.trial.id, "stopped") if history is None else _progress(history, claim)
-        yield replace(last, outcome="stopped", message=_where_stopped(job, claim))
+        last = Progress(job.trial.id, "stopped") if history is None else _progress(job, history, claim)
+        yield replace(last, outcome="stopped", message=claim.where_stopped())
 
 
-def _claim(job: Job, stopping: Stopping) -> Claim:
-    """Take the trial; where the storage does not let it, such as a full disk, try for a while.
-
-    Raises:
-        Superseded: Another run trains it.
-        HarnessError: The storage still does not answer, or the trial is given up.
-    """
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            newest = checkpoints(job.folder)[:1]
-            return Claim(job.folder, job.launch, newest[0].position if newest else (0, 0))
-        except GivenUp:
-            raise
-        except HarnessError:
-            if stopping() or time.monotonic() > until:
-                raise
-            time.sleep(1)
-
-
-def _where_stopped(job: Job, claim: Claim) -> str:
-    """From where a stopped trial will go on, which is not where it was if its last checkpoint failed."""
-    try:
-        newest = checkpoints(job.folder)[:1]
-    except HarnessError as error:
-        return f"; {error.what}"
-    where = f"at epoch {newest[0].epoch}, step {newest[0].step}" if newest else "without a checkpoint: it begins anew"
-    return "; ".join([where, *claim.attempt.notes])
-
-
-def run_job(job: Job, claim: Claim, stopping: Stopping = lambda: False) -> Iterator[History]:
+def run_job(
+    job: Job, claim: Claim, stopping: Stopping = lambda: False, cut: Stopping = lambda: False
+) -> Iterator[History]:
     """Train from the newest checkpoint, commit, publish; yields the history after every epoch.
 
     It ends before the trial does where it was told to stop. What is published was committed before.
@@ -167,14 +147,20 @@ def run_job(job: Job, claim: Claim, stopping: Stopping = lambda: False) -> Itera
     outbox = Outbox(job.uri, job.run_id) if job.uri else None
     try:
         with explained(job.trial, job.size):
-            yield from _train(job, training, history, claim, outbox, stopping)
+            yield from _train(job, training, history, claim, outbox, stopping, cut)
     finally:
         if outbox is not None:
             outbox.close(0)
 
 
 def _train(
-    job: Job, training: Training, history: History, claim: Claim, outbox: Outbox | None, stopping: Stopping
+    job: Job,
+    training: Training,
+    history: History,
+    claim: Claim,
+    outbox: Outbox | None,
+    stopping: Stopping,
+    cut: Stopping,
 ) -> Iterator[History]:
     """The epochs that are left; the last history comes once the outbox has had its time to publish it."""
     due = time.monotonic() + job.execution.checkpoint_seconds
@@ -203,6 +189,10 @@ def _train(
             break
         if measured is not None:
             yield history
+            if cut():
+                history = history.model_copy(update={"outcome": "stopped"})
+                _commit(job, training, history, claim, stopping)
+                break
         if wanted == "stop":
             if outbox is not None:
                 outbox.close(STOP_SECONDS)
@@ -287,14 +277,15 @@ def _extended(history: History, number: int, metrics: dict[str, float], layers: 
     return history.model_copy(update=update)
 
 
-def _progress(history: History, claim: Claim) -> Progress:
+def _progress(job: Job, history: History, claim: Claim) -> Progress:
     last = history.epochs[-1]
     return Progress(
         history.id,
-        history.outcome,
+        "cut" if history.outcome == "stopped" else history.outcome,
         last.epoch,
         last.metrics.get("train/error"),
         last.metrics.get("test/error"),
+        last.metrics.get(job.metric) if job.metric else None,
         history.seconds,
         "; ".join(dict.fromkeys(claim.attempt.notes)),
     )

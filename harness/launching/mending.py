@@ -23,9 +23,9 @@ def publish_journal(identity: str, record: Record, storage: Folder, runs: Mappin
 def summarise(record: Record, study: Study, only: str | None = None) -> None:
     """Put means on the runs of those variants of which trials are recorded."""
     record.refresh()
-    for variant in study.variants:
+    for variant in study.compared:
         if only in (None, variant.name):
-            histories = record.histories([t.id for t in study.trials if t.variant.name == variant.name])
+            histories = record.histories([t.id for t in study.everything if t.variant.name == variant.name])
             if histories:
                 record.summarise(study, variant, histories)
 
@@ -61,7 +61,7 @@ def synchronise(study: Study, record: Record, storage: Folder) -> dict[str, str]
     record.refresh()
     runs = record.trials()
     done = {}
-    for trial in study.trials:
+    for trial in study.everything:
         run = runs.get(trial.id)
         if run is not None and not run.finished and publish_journal(trial.id, record, storage, {trial.id: run.run_id}):
             done[trial.label] = "its whole history was published"

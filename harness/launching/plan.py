@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 from harness.costs.static import static_costs
 from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
+from harness.launching.changes import changes
 from harness.specs import Degradation, Difference, Foreign, Study, Trial, Variant
 from harness.specs.expansion import require_input
 from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
-from harness.specs.identity import digest
+from harness.specs.study import SEARCH, TUNED
 from harness.specs.trial import AnyVariant
 from harness.storage import Folder
 from harness.tracking import Record
@@ -43,12 +45,28 @@ MACS_PER_SECOND = {"cpu": 1.5e10, "gpu": 1e13}
 
 @dataclass(frozen=True)
 class Planned:
-    """A trial, how far it is, and about how many seconds are left of it."""
+    """A trial, how far it is, about how many seconds are left of it, and what it is for (:meth:`Study.purpose`)."""
 
     trial: Trial
     state: State
     seconds: float
     epochs_done: int = 0
+    part: str = "common"
+
+
+@dataclass(frozen=True)
+class Later:
+    """Trials that follow from results that are not there yet.
+
+    Attributes:
+        name: As their variant will be called.
+        seconds: Of all of them.
+    """
+
+    name: str
+    part: str
+    trials: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -62,18 +80,20 @@ class Plan:
     """What is set otherwise than when the experiment was last run, in words."""
     warning: str = ""
     """What a user should know before it starts."""
+    later: tuple[Later, ...] = ()
 
     @property
     def to_run(self) -> list[Planned]:
-        """Trials to train, the longest first, so that none is left over at the end."""
+        """Trials to train: a search, on which others wait, then the longest, so that none is left over at the end."""
         todo = [planned for planned in self.trials if planned.state in ("started", "new")]
-        return sorted(todo, key=lambda planned: -planned.seconds)
+        return sorted(todo, key=lambda planned: (planned.part != "search", -planned.seconds))
 
     @property
     def seconds(self) -> float:
         """About how long the rest takes at the plan's concurrency."""
         todo = self.to_run
-        return max(sum(planned.seconds for planned in todo) / self.concurrency, *(p.seconds for p in todo), 0.0)
+        known = max(sum(planned.seconds for planned in todo) / self.concurrency, *(p.seconds for p in todo), 0.0)
+        return known + sum(later.seconds for later in self.later) / self.concurrency
 
     def count(self, state: State) -> int:
         """Number of trials in a state."""
@@ -161,7 +181,7 @@ def _require_reachable(study: Study) -> None:
     With fewer than eight it is a preview that claims nothing, and passes.
     """
     experiment = study.experiment
-    seeds, verdicts = len(experiment.seeds), len(experiment.contrasts)
+    seeds, verdicts = len(experiment.seeds), study.claims
     two_sided = any(isinstance(c, Difference) and c.side == "two-sided" for c in experiment.contrasts)
     needed = seeds_to_reach(experiment.level, verdicts, two_sided)
     if verdicts and SEEDS_FOR_CLAIMS <= seeds < needed:
@@ -174,35 +194,41 @@ def _require_reachable(study: Study) -> None:
 
 
 def make_plan(
-    study: Study, record: Record, storage: Folder, concurrency: int, force: bool = False, before: Study | None = None
+    study: Study,
+    record: Record,
+    storage: Folder,
+    concurrency: int,
+    force: bool = False,
+    before: Study | None = None,
+    kept: Collection[str] = (),
 ) -> Plan:
     """Look every trial up: in the record, in its journal, in other experiments of the same store.
 
     Args:
-        force: Plan as if nothing were recorded.
+        force: Plan as if nothing were recorded, but for the trials ``kept``, which this run trained already.
         before: The experiment as it was last run; what is changed since is said.
 
     Raises:
         HarnessError: A checkpoint is of a newer version, or of another trial.
     """
     recorded = record.trials()
-    finished = {identity for identity, run in recorded.items() if run.finished} if not force else set()
-    todo = [trial for trial in study.trials if trial.id not in finished]
+    again = {trial.id for trial in study.everything if force and trial.id not in kept}
+    finished = {identity for identity, run in recorded.items() if run.finished and identity not in again}
+    todo = [trial for trial in study.everything if trial.id not in finished]
     journals: dict[str, History] = {}
-    if not force:
-        there = set(storage.names())
-        for trial in todo:
-            journal = newest_journal(storage / trial.id, trial.id) if trial.id in there else None
-            if journal is not None:
-                journals[trial.id] = journal
-    absent = [trial.id for trial in todo if trial.id not in journals]
-    elsewhere = record.elsewhere(absent) if absent and not force else {}
+    there = set(storage.names()) - again
+    for trial in todo:
+        journal = newest_journal(storage / trial.id, trial.id) if trial.id in there else None
+        if journal is not None:
+            journals[trial.id] = journal
+    absent = [trial.id for trial in todo if trial.id not in journals and trial.id not in again]
+    elsewhere = record.elsewhere(absent) if absent else {}
 
-    guess = {trial.id: estimate(trial, study) for trial in study.trials}
+    guess = {trial.id: estimate(trial, study) for trial in study.everything}
     known = [recorded[identity].seconds / guess[identity] for identity in finished if identity in guess]
     scale = median([ratio for ratio in known if ratio > 0] or [1.0])
     planned = []
-    for trial in study.trials:
+    for trial in study.everything:
         state: State = "new"
         done = 0
         if trial.id in finished:
@@ -214,7 +240,7 @@ def make_plan(
         elif trial.id in elsewhere:
             state = "elsewhere"
         left = 0.0 if state not in ("new", "started") else 1 - done / trial.recipe.epochs
-        planned.append(Planned(trial, state, left * scale * guess[trial.id], done))
+        planned.append(Planned(trial, state, left * scale * guess[trial.id], done, study.purpose(trial)))
     begun = [t for t in todo if t.id not in journals and t.id in recorded and recorded[t.id].begun and not force]
     return Plan(
         study,
@@ -222,7 +248,24 @@ def make_plan(
         concurrency,
         changes(before, study) if before is not None else (),
         _left_elsewhere(len(begun), record.storage, str(storage)) if begun else "",
+        _later(study, scale),
     )
+
+
+def _later(study: Study, scale: float) -> tuple[Later, ...]:
+    """What follows from a search: samples that learn from others, and the trials with the choices."""
+    tune, found = study.experiment.tune, []
+    if tune is None or study.choices:
+        return ()
+    for variant in study.variants:
+        recipe, data = study.experiment.recipe, study.experiment.data
+        seconds = scale * estimate(Trial(variant=variant, data=data, recipe=recipe, seed=0), study)
+        samples = (tune.samples - len(study.samples_of(variant.name))) * len(tune.seeds)
+        if samples:
+            found.append(Later(f"{variant.name}{SEARCH.rstrip()}", "search", samples, samples * seconds))
+        seeds = len(study.experiment.seeds)
+        found.append(Later(f"{variant.name}{TUNED}", "tuned", seeds, seeds * seconds))
+    return tuple(found)
 
 
 def _left_elsewhere(count: int, before: str, now: str) -> str:
@@ -233,43 +276,6 @@ def _left_elsewhere(count: int, before: str, now: str) -> str:
         f"{count} trial{'s' * (count > 1)} had begun with checkpoints in {before}, and would begin anew in {now}. "
         f"To go on with {'them' if count > 1 else 'it'}: --storage {before}"
     )
-
-
-def changes(before: Study, after: Study) -> tuple[str, ...]:
-    """What two runs of an experiment set differently, one line for each field."""
-    old, new = (_flat(study.model_dump(mode="json", exclude=NO_CHANGE)["experiment"]) for study in (before, after))
-    lines = [
-        f"{key}: {old.get(key, '(none)')} -> {new.get(key, '(none)')}"
-        for key in old | new
-        if old.get(key) != new.get(key)
-    ]
-    for what, were, are in (
-        ("seeds", [str(s) for s in before.experiment.seeds], [str(s) for s in after.experiment.seeds]),
-        ("variants", _named(before), _named(after)),
-    ):
-        gone, added = [x for x in were if x not in are], [x for x in are if x not in were]
-        if gone or added:
-            lines.append(
-                f"{what}: " + "; ".join(f"{w} {', '.join(x)}" for w, x in (("without", gone), ("new", added)) if x)
-            )
-    if before.data.fingerprint != after.data.fingerprint:
-        lines.append(f"the data's content: {before.data.fingerprint} -> {after.data.fingerprint}")
-    return tuple(lines)
-
-
-NO_CHANGE: Any = {"experiment": {"seeds": True, "variants": True, "data": {"root"}}}
-
-
-def _named(study: Study) -> list[str]:
-    """Variants by name, told apart by what they are."""
-    return [f"{variant.name} ({digest(variant.identity(), 6)})" for variant in study.variants]
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
-    if not isinstance(value, dict):
-        return {prefix.rstrip("."): value}
-    return {key: leaf for name, inside in value.items() for key, leaf in _flat(inside, f"{prefix}{name}.").items()}
 
 
 def estimate(trial: Trial, study: Study) -> float:

@@ -18,12 +18,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.launching.asha import scheduler
 from harness.launching.driver import Report
 from harness.launching.job import Job, Progress, attempt
 from harness.launching.resources import cores
 from harness.launching.stop import Stop
-from harness.launching.switch import switch_of, thrown
+from harness.launching.switch import SECONDS, switch_of, thrown
 from harness.specs import Resources
+from harness.tracking.history import History
 
 RETRIES = 20
 """Deaths that Tune forgives a trial; one that dies at the same place is given up sooner (launching/attempts)."""
@@ -46,11 +48,14 @@ QUIET = {
 class RayLauncher:
     """Jobs on a Ray cluster: the one at ``address``, else a local one that lives as long as this launcher.
 
+    Args:
+        rivals: Of a search with a scheduler, the trials that came to their end before.
+
     Raises:
         HarnessError: No cluster at that address, or one that can never hold a trial.
     """
 
-    def __init__(self, resources: Resources, address: str | None) -> None:
+    def __init__(self, resources: Resources, address: str | None, rivals: Sequence[History] = ()) -> None:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         try:
@@ -59,7 +64,7 @@ class RayLauncher:
             raise HarnessError(
                 "Ray is not installed", where="--launcher ray", remedy="Install ray[tune], or use --launcher inline."
             ) from error
-        self.resources = resources
+        self.resources, self.rivals = resources, rivals
         address = address or os.environ.get("RAY_ADDRESS")
         self.owns = not ray.is_initialized()
         if self.owns:
@@ -106,7 +111,11 @@ class RayLauncher:
             tuner = tune.Tuner(
                 trainable,
                 param_space={"job": tune.grid_search(list(range(len(jobs))))},
-                tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=concurrency),
+                tune_config=tune.TuneConfig(
+                    reuse_actors=True,
+                    max_concurrent_trials=concurrency,
+                    scheduler=self._scheduler(jobs, switch),
+                ),
                 run_config=tune.RunConfig(
                     name="trials",
                     storage_path=str(Path(scratch).absolute()),
@@ -117,6 +126,14 @@ class RayLauncher:
             )
             with suppress(AllStopped):
                 tuner.fit()
+
+    def _scheduler(self, jobs: Sequence[Job], switch: Any) -> Any:
+        """None for Tune's own, which starts trials in their order."""
+        import ray
+
+        if all(job.trial.scheduler is None for job in jobs):
+            return None
+        return scheduler(jobs, self.rivals, lambda trial: ray.get(switch.cut.remote(trial), timeout=SECONDS))
 
     def close(self) -> None:
         """Stop the local cluster, where this launcher started it."""
@@ -151,9 +168,16 @@ class AllStopped(BaseException):
 
 
 def _trainable(config: dict[str, Any], jobs: Sequence[Job], switch: Any) -> None:
+    import ray
     from ray import tune
 
-    for progress in attempt(jobs[config["job"]], thrown(switch).is_set):
+    job = jobs[config["job"]]
+
+    def cut() -> bool:
+        # Tune lets the trial go on only once its scheduler has seen the epoch.
+        return job.trial.scheduler is not None and bool(ray.get(switch.is_cut.remote(job.trial.id)))
+
+    for progress in attempt(job, thrown(switch).is_set, cut=cut):
         tune.report(asdict(progress))
 
 

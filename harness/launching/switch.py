@@ -1,4 +1,7 @@
-"""How a stop that the driver was asked for reaches workers on any node: an actor whose one answer they wait for."""
+"""How a stop that the driver was asked for reaches workers on any node: an actor whose one answer they wait for.
+
+It also tells a trial of a search whether its scheduler ends it; the trial asks after each epoch.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,19 @@ class _Switch:
         import asyncio
 
         self.stopped = asyncio.Event()
+        self.ended: set[str] = set()
 
     async def stop(self) -> None:
         self.stopped.set()
 
     async def wait(self) -> None:
         await self.stopped.wait()
+
+    async def cut(self, trial: str) -> None:
+        self.ended.add(trial)
+
+    async def is_cut(self, trial: str) -> bool:
+        return trial in self.ended
 
 
 @contextmanager

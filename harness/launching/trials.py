@@ -38,7 +38,7 @@ class Trials:
         self.records, self.studies, self.storage = records, studies, storage
         self.names = set(storage.names())
         self._no_store = all(isinstance(record, Journals) for record in records.values())
-        self._trials = {name: {t.id: t for t in study.trials} for name, study in studies.items()}
+        self._trials = {name: {t.id: t for t in study.everything} for name, study in studies.items()}
         self._runs = {n: {} if isinstance(r, Journals) else r.trials() for n, r in records.items()}
         self._old = {name: record.superseded() for name, record in records.items()}
 

@@ -8,6 +8,7 @@ from harness.reporting.components import Component
 from harness.reporting.wording import count, interval, listed, number, p_value, percent, points
 from harness.specs import Contrast, Degradation, Difference, Study
 from harness.specs.experiment import SEEDS_FOR_CLAIMS
+from harness.specs.study import AtChoices
 from harness.tracking.metrics import METRICS, TRAINING_ERRORS
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ def _which(contrast: Degradation) -> str:
 
 
 def budget(study: Study) -> str:
-    """The clause that no conclusion goes without."""
-    return f"within this budget ({count(study.experiment.recipe.epochs, 'epoch')})"
+    """The clause that no conclusion goes without; where variants are tuned it says at whose recipe."""
+    recipe = ""
+    if study.experiment.tune is not None:
+        recipe = ", each variant at its tuned recipe" if isinstance(study, AtChoices) else ", one recipe for all"
+    return f"within this budget ({count(study.experiment.recipe.epochs, 'epoch')}{recipe})"
 
 
 def grade(n: int) -> str:
@@ -58,7 +62,7 @@ def conclude(verdict: Verdict, contrast: Contrast, study: Study) -> str:
         )
     if verdict.state == "undecided":
         return start + _undecided(verdict, study)
-    several = len(study.experiment.contrasts)
+    several = study.claims
     p = verdict.p_adjusted if verdict.state == "supported" else verdict.p_opposite
     holm = f"; p = {p_value(p)} after Holm's correction for {several} verdicts" if several > 1 else ""
     if isinstance(contrast, Degradation):
@@ -143,7 +147,7 @@ def _undecided(verdict: Verdict, study: Study) -> str:
         )
         why = f"not established: {missing}"
     else:
-        several = len(study.experiment.contrasts)
+        several = study.claims
         why = f"not established after Holm's correction for {several} verdicts (p = {p_value(verdict.p_adjusted)})"
     smallest = min(c.smallest for c in (open_ones or verdict.components))
     needed = (

@@ -13,6 +13,7 @@ from harness.reporting.effects import draw_effects, effects_height, shown
 from harness.reporting.layers import draw_layers, told
 from harness.reporting.series import MOST_ROWS, Series, can_be_told_apart, is_family, series, shortened, values
 from harness.reporting.statistics import mean_interval
+from harness.reporting.tuning import draw_tuning, search_points
 from harness.reporting.verdicts import Verdict
 from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = ("train/error_clean", "train/error", "test/error")
-FIGURES = ("depth", "variants", "costs", "effects", "curves", "layers", "gradients")
+FIGURES = ("depth", "variants", "costs", "effects", "tuning", "curves", "layers", "gradients")
 """All that may be drawn, in the order of the report."""
 
 
@@ -45,6 +46,8 @@ def draw_figures(results: Results, found: Sequence[Verdict] = ()) -> dict[str, d
         made["costs"] = drawn(9.2, 0.8 + 3.4 * grid_of(panels)[0], lambda f: draw_costs(f, results))
     if groups := shown(found):
         made["effects"] = drawn(9.2, effects_height(groups), lambda f: draw_effects(f, groups))
+    if search_points(results):
+        made["tuning"] = drawn(9.2, 4.4, lambda f: draw_tuning(f, results))
     if few and has_curves(results):
         rows, _ = layout(len({v.depth for v in study.variants}))
         made["curves"] = drawn(9.2, 0.7 + 2.9 * rows, lambda f: draw_curves(f, results))

@@ -17,10 +17,19 @@ from harness.specs.experiment import SEEDS_FOR_CLAIMS
 def limitations(study: Study, final: pd.DataFrame, found: Sequence[Verdict]) -> list[str]:
     """What the report does not show, from its own numbers; Markdown."""
     data, experiment = study.data, study.experiment
+    budget = f"One budget of {count(experiment.recipe.epochs, 'epoch')}"
     lines = [
-        f"One budget of {count(experiment.recipe.epochs, 'epoch')} and one recipe for all variants. A variant that is "
-        "behind here may only converge more slowly, or want another recipe; a longer budget would tell."
+        f"{budget} and one recipe for all variants. A variant that is behind here may only converge more slowly, or "
+        "want another recipe; a longer budget would tell."
     ]
+    tune = experiment.tune
+    if tune is not None:
+        lines = [
+            f"{budget}. A variant that is behind here may only converge more slowly; a longer budget would tell.",
+            f"A search of {count(tune.samples, 'recipe')} per variant, judged by {data.val:,} validation images at "
+            f"{count(len(tune.seeds), 'seed')}: a larger search, or one over other fields, may choose otherwise. The "
+            "search is not repeated, so intervals leave out how much its choice varies.",
+        ]
     n = len(experiment.seeds)
     if n < SEEDS_FOR_CLAIMS:
         lines.append(f"{count(n, 'seed')}: too few for any claim; {SEEDS_FOR_CLAIMS} are needed.")

@@ -21,6 +21,7 @@ from harness.reporting.likeness import distinct
 from harness.reporting.limitations import limitations
 from harness.reporting.place import put_in_place, require_own
 from harness.reporting.published import published_rows
+from harness.reporting.tuning import tuning_context
 from harness.reporting.verdicts import Verdict, headline, verdicts
 from harness.reporting.wording import code, count, escaped, listed, number, p_value, trials
 from harness.specs import Study
@@ -137,6 +138,7 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "chance": number(study.data.chance_error),
         "missing": trials(results.missing),
         "missing_count": len(results.missing),
+        "tuning": tuning_context(results),
         "limitations": limitations(study, final, found),
         "recipe": tables.recipe_rows(study.experiment.recipe),
         "conditions": _conditions(final),

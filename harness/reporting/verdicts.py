@@ -61,7 +61,12 @@ class Verdict:
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """One verdict per declared contrast, in their order."""
+    """One verdict per declared contrast, in their order; where variants were tuned, then one each at their recipes."""
+    at_choices = [] if results.tuned is None else _verdicts(results.tuned)
+    return [*_verdicts(results), *(replace(v, title=f"{v.title}, at tuned recipes") for v in at_choices)]
+
+
+def _verdicts(results: Results) -> list[Verdict]:
     study = results.study
     final = results.final if len(results.epochs) else results.epochs
     bad = final[final["outcome"] == "diverged"]
@@ -82,9 +87,11 @@ def _judge(study: Study, final: pd.DataFrame, without: Sequence[frozenset[int]])
     for contrast, cells, seeds in zip(experiment.contrasts, study.cells, without, strict=True):
         components = components_of(study, contrast, cells, final, seeds)
         found.append((contrast, components, _largest(components), _opposite(components)))
-    # Contrasts that can not be tested stay in the family: it was declared beforehand.
-    adjusted = holm([1.0 if p is None else p for _, _, p, _ in found])
-    opposite = holm([1.0 if q is None else q for _, _, _, q in found])
+    # Contrasts that can not be tested stay in the family, as do those of the other reading where variants are
+    # tuned: it was declared beforehand.
+    others = [1.0] * (study.claims - len(found))
+    adjusted = holm([*(1.0 if p is None else p for _, _, p, _ in found), *others])[: len(found)]
+    opposite = holm([*(1.0 if q is None else q for _, _, _, q in found), *others])[: len(found)]
     judged = []
     for (contrast, components, p, q), p_holm, q_holm in zip(found, adjusted, opposite, strict=True):
         tested = p is not None
@@ -101,7 +108,7 @@ def _judge(study: Study, final: pd.DataFrame, without: Sequence[frozenset[int]])
             p=p,
             p_adjusted=p_holm if tested else None,
             p_opposite=q_holm if q is not None else None,
-            seeds=_seeds(components, level / len(found)) if tested and not yes and not no else None,
+            seeds=_seeds(components, level / study.claims) if tested and not yes and not no else None,
             notes=(),
         )
         if yes and no:

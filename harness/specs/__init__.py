@@ -2,11 +2,13 @@
 
 from harness.specs.catalogue import Catalogue
 from harness.specs.expansion import LayerPlan
-from harness.specs.experiment import Contrast, DataInfo, Degradation, Difference, Experiment, Study
+from harness.specs.experiment import Contrast, DataInfo, Degradation, Difference, Experiment
 from harness.specs.foreign import Foreign
 from harness.specs.recipe import DataSpec, Execution, Recipe, Resources
 from harness.specs.resolving import find_experiment, load_experiment, resolve
+from harness.specs.study import Study
 from harness.specs.trial import Trial
+from harness.specs.tuning import Sample, Tuning
 from harness.specs.variant import Variant
 
 __all__ = [
@@ -22,8 +24,10 @@ __all__ = [
     "LayerPlan",
     "Recipe",
     "Resources",
+    "Sample",
     "Study",
     "Trial",
+    "Tuning",
     "Variant",
     "find_experiment",
     "load_experiment",

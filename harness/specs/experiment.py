@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
 from math import ceil, log2
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from harness.errors import HarnessError, nearest
 from harness.specs.foreign import Kind
 from harness.specs.identity import Spec, canonical
 from harness.specs.recipe import DataSpec, Execution, Positive, Recipe, Resources
 from harness.specs.shortcuts import OPTIONS
-from harness.specs.trial import AnyVariant, Seed, Trial
+from harness.specs.trial import AnyVariant, Seed
+from harness.specs.tuning import Tuning
 from harness.specs.variant import NEEDS_SHORTCUT, Variant
 from harness.specs.weights import PerhapsWeights
 from harness.text import Label, Line, Prose
@@ -214,6 +214,7 @@ class Experiment(Spec):
     data: DataSpec
     recipe: Recipe
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=MOST_SEEDS)]
+    tune: Tuning | None = Field(None, description="A search for each variant's own recipe, beside the common one.")
     contrasts: tuple[Contrast, ...] = ()
     level: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="Of each verdict, corrected by Holm.")
     resources: Resources = Resources()
@@ -233,6 +234,24 @@ class Experiment(Spec):
         twice = sorted(seed for seed, times in Counter(value).items() if times > 1)
         if twice:
             raise ValueError(f"seed {twice[0]} stands there twice")
+        return value
+
+    @field_validator("tune")
+    @classmethod
+    def _fair(cls, value: Tuning | None, known: ValidationInfo) -> Tuning | None:
+        """Selection looks at a split of its own and at seeds of its own, or it would flatter what it selected."""
+        if value is None:
+            return None
+        data, recipe = known.data.get("data"), known.data.get("recipe")
+        shared = sorted(set(value.seeds) & set(known.data.get("seeds", ())))
+        if shared:
+            raise ValueError(
+                f"seed {shared[0]} is of the search and of the experiment: results are from seeds that no search saw"
+            )
+        if data is not None and not data.val_fraction:
+            raise ValueError("a search needs a validation split: set data.val_fraction, such as 0.1")
+        if recipe is not None:
+            value.check_recipe(recipe)
         return value
 
     @field_validator("contrasts")
@@ -278,34 +297,3 @@ class DataInfo(Spec):
     def chance_error(self) -> float:
         """Error in percent of guessing; what a diverged trial scores."""
         return 100.0 * (1 - 1 / self.classes)
-
-
-class Study(Spec):
-    """An experiment resolved against its catalogue and its data: all that is needed to run and to report it."""
-
-    experiment: Experiment
-    variants: tuple[AnyVariant, ...]
-    data: DataInfo
-
-    def record_json(self) -> str:
-        """As it is recorded: without the place of the data, which is this machine's affair."""
-        return self.model_dump_json(exclude_defaults=True, exclude={"experiment": {"data": {"root"}}})
-
-    def without_seeds(self) -> dict[str, Any]:
-        """What two runs of an experiment share when one adds seeds to the other."""
-        return self.model_dump(mode="json", exclude={"experiment": {"seeds": True, "data": {"root"}}})
-
-    @cached_property
-    def trials(self) -> tuple[Trial, ...]:
-        """Every (variant, seed), variants in their declared order."""
-        data = self.experiment.data.model_copy(update={"fingerprint": self.data.fingerprint})
-        return tuple(
-            Trial(variant=variant, data=data, recipe=self.experiment.recipe, seed=seed)
-            for variant in self.variants
-            for seed in self.experiment.seeds
-        )
-
-    @cached_property
-    def cells(self) -> tuple[dict[str, str], ...]:
-        """For each declared contrast, the names of the variants it compares."""
-        return tuple(contrast.cells(self.variants) for contrast in self.experiment.contrasts)

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from harness.errors import HarnessError, nearest
 from harness.specs.catalogue import Catalogue
-from harness.specs.experiment import MOST_TRIALS, DataInfo, Difference, Experiment, Study
+from harness.specs.experiment import MOST_TRIALS, DataInfo, Difference, Experiment
 from harness.specs.families import shelves
 from harness.specs.identity import digest
 from harness.specs.loading import Document, read, validate
+from harness.specs.study import Study
 from harness.specs.trial import AnyVariant
+from harness.specs.tuning import Sample
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document]:
@@ -54,10 +56,14 @@ def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, in
         HarnessError: A variant does not exist, two share a name, a contrast compares what is not there.
     """
     choices = sum(max(len(c.depth), 1) * max(len(c.shortcut), 1) for c in experiment.variants)
-    if choices * len(experiment.seeds) > MOST_TRIALS:
+    tune = experiment.tune
+    searched = 0 if tune is None else tune.samples * len(tune.seeds)
+    if choices * (len(experiment.seeds) * (1 if tune is None else 2) + searched) > MOST_TRIALS:
         raise HarnessError(
-            f"{choices:,} variants by {len(experiment.seeds):,} seeds are too many trials",
-            where=document.where(("seeds",)),
+            f"{choices:,} variants by {len(experiment.seeds):,} seeds"
+            + (f", and {searched:,} search trials for each," if searched else "")
+            + " are too many trials",
+            where=document.where(("tune",) if searched else ("seeds",)),
             remedy=f"Plan at most {MOST_TRIALS:,} in one experiment.",
         )
     variants: list[AnyVariant] = []
@@ -81,7 +87,9 @@ def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, in
                 remedy="Remove one, or give it a label.",
             )
         seen[network] = variant.name
-    study = Study(experiment=experiment, variants=tuple(variants), data=info)
+    drawn = tune.first(experiment.recipe) if tune is not None else []
+    samples = tuple(Sample(variant=v.name, number=n, fields=fields) for v in variants for n, fields in enumerate(drawn))
+    study = Study(experiment=experiment, variants=tuple(variants), data=info, samples=samples)
     try:
         cells = study.cells
     except HarnessError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -18,12 +18,17 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Trial(Spec):
-    """One training run. Its id is the hash of all that decides its result."""
+    """One training run. Its id is the hash of all that decides its result.
+
+    Attributes:
+        scheduler: What may end it before its budget is spent, in a search; None: nothing.
+    """
 
     variant: AnyVariant
     data: DataSpec
     recipe: Recipe
     seed: Seed
+    scheduler: Literal["asha"] | None = None
 
     def identity(self) -> dict[str, Any]:
         """The parts' identities, the seed, and the project's semantics version."""
@@ -33,6 +38,7 @@ class Trial(Spec):
             "data": self.data.identity(),
             "recipe": self.recipe.identity(),
             "seed": self.seed,
+            **({"scheduler": self.scheduler} if self.scheduler is not None else {}),
         }
 
     @cached_property

@@ -37,7 +37,8 @@ class History(Spec):
     """All that a trial has recorded so far.
 
     Attributes:
-        outcome: ``running`` until the budget is spent, then ``finished``; ``diverged`` where the loss was not finite.
+        outcome: ``running`` until the budget is spent, then ``finished``; ``diverged`` where the loss was not finite;
+            ``stopped`` where the scheduler of a search ended it.
         costs: Static costs by metric key, and under ``counter`` which tool counted them.
         provenance: Software, device and execution settings, as text or plain values.
         layers: Values by layer, by the epoch they were measured in: 0 and the last; none in older records.
@@ -46,7 +47,7 @@ class History(Spec):
     format: int = FORMAT
     id: str
     trial: Trial
-    outcome: Literal["running", "finished", "diverged"] = "running"
+    outcome: Literal["running", "finished", "diverged", "stopped"] = "running"
     costs: dict[str, int | str] = Field({})
     provenance: dict[str, Any] = Field({})
     epochs: tuple[Epoch, ...] = ()

@@ -29,6 +29,9 @@ STORAGE = "depthbench.storage"
 STUDY_FILE = "study.json"
 SUPERSEDED = "superseded"
 REPORT = "report"
+TRIAL = "trial"
+SEARCH = "search"
+"""Kind of a trial's run where it chooses a recipe, and is no part of a comparison."""
 COST = "cost"
 COST_FILE = "cost.json"
 TRACEBACK = "traceback.txt"
@@ -154,11 +157,14 @@ class Reading:
             if not token:
                 return runs
 
+    def _trial_runs(self) -> list[Run]:
+        return [*self.runs(TRIAL), *self.runs(SEARCH)]
+
     @answering
     def trials(self) -> dict[str, Recorded]:
         """The newest run of each trial by its id, a finished one before any other."""
         found: dict[str, Recorded] = {}
-        for run in self.runs("trial"):
+        for run in self._trial_runs():
             if SUPERSEDED in run.data.tags:
                 continue
             entry = _recorded(run)
@@ -171,7 +177,7 @@ class Reading:
     def superseded(self) -> dict[str, list[Recorded]]:
         """The runs that were taken out of this experiment's record, by trial, oldest first."""
         found: dict[str, list[Recorded]] = {}
-        for run in self.runs("trial"):
+        for run in self._trial_runs():
             if SUPERSEDED in run.data.tags:
                 found.setdefault(run.data.tags["trial"], []).append(
                     replace(_recorded(run), error=run.data.tags[SUPERSEDED])

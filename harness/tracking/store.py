@@ -28,10 +28,12 @@ from harness.tracking.reading import (
     KIND,
     LOCK,
     REPORT,
+    SEARCH,
     STORAGE,
     STUDY_FILE,
     SUPERSEDED,
     TRACEBACK,
+    TRIAL,
     UNENDED,
     Reading,
 )
@@ -106,7 +108,7 @@ class Store(Reading):
         run_id = reports[-1].info.run_id if reports else self._create(REPORT, REPORT, {})
         self.client.log_text(run_id, study.record_json(), STUDY_FILE)
         known = self._variant_runs()
-        for variant in study.variants:
+        for variant in study.compared:
             if _identity(study, variant) not in known:
                 self._create_variant(study, variant)
         self.refresh()
@@ -124,21 +126,28 @@ class Store(Reading):
             "mlflow.runColor": _colour(study, variant),
         }
         run_id = self._create("variant", variant.name, tags)
-        params = flat_params(variant) | flat_params(study.experiment.recipe, "recipe.")
+        params = flat_params(variant) | flat_params(_one_of(study, variant).recipe, "recipe.")
         self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
         return run_id
 
     @answering
     def create_trial(self, study: Study, trial: Trial) -> str:
-        """A run for a trial, nested under its variant, waiting to be started."""
-        parent = self._variant_runs()[_identity(study, trial.variant)].info.run_id
-        tags = _variant_tags(trial.variant) | {
+        """A run for a trial, nested under its variant, waiting to be started.
+
+        A search's trials lie under the variant that they search for, folded away, and are told apart by their kind.
+        """
+        kind = SEARCH if study.purpose(trial) == "search" else TRIAL
+        variant = trial.variant
+        if kind == SEARCH:
+            variant = next(v for v in study.variants if v.identity() == trial.variant.identity())
+        parent = self._variant_runs()[_identity(study, variant)].info.run_id
+        tags = _variant_tags(variant) | {
             "trial": trial.id,
             "seed": str(trial.seed),
             "dataset": trial.data.name,
             "mlflow.parentRunId": parent,
         }
-        run_id = self._create("trial", trial.label, tags)
+        run_id = self._create(kind, trial.label, tags)
         self.client.update_run(run_id, status="SCHEDULED")
         return run_id
 
@@ -204,7 +213,7 @@ class Store(Reading):
         run_id = current.info.run_id
         if "trials" in current.data.tags:
             run_id = self._create_variant(study, variant)
-            for child in [*self.runs("trial"), *self.runs(COST)]:
+            for child in [*self.runs(TRIAL), *self.runs(SEARCH), *self.runs(COST)]:
                 if child.data.tags.get("mlflow.parentRunId") == current.info.run_id:
                     self.client.set_tag(child.info.run_id, "mlflow.parentRunId", run_id)
             self.client.delete_run(current.info.run_id)
@@ -228,8 +237,12 @@ class Store(Reading):
 
 def _identity(study: Study, variant: AnyVariant) -> str:
     """A variant under one data set and recipe: what its seeds share."""
-    trial = next(trial for trial in study.trials if trial.variant.name == variant.name)
+    trial = _one_of(study, variant)
     return digest({key: value for key, value in trial.identity().items() if key != "seed"})
+
+
+def _one_of(study: Study, variant: AnyVariant) -> Trial:
+    return next(trial for trial in study.everything if trial.variant.name == variant.name)
 
 
 def _colour(study: Study, variant: AnyVariant) -> str:
@@ -237,7 +250,7 @@ def _colour(study: Study, variant: AnyVariant) -> str:
 
     MLflow would draw one from the run's id, and give several variants the same.
     """
-    alike = [v for v in study.variants if (v.plain, v.kind) == (variant.plain, variant.kind)]
+    alike = [v for v in study.compared if (v.plain, v.kind) == (variant.plain, variant.kind)]
     group = sorted((v.depth, v.name) for v in alike)
     place = (group.index((variant.depth, variant.name)) + 1) / len(group)
     light, dark = ((251, 196, 152), (166, 60, 0)) if variant.plain else ((158, 202, 233), (0, 66, 128))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,15 @@ LAYERS = "layers"
 """Column that holds a trial's values by layer as JSON, a :class:`LayerProfile`, in its first and its last row."""
 STUDY = "study"
 """Column that holds the resolved experiment as JSON in its first row, so that the file stands alone."""
+PART = "part"
+"""Column for readers of the file, where variants are tuned: common, search or tuned."""
 REQUIRED = [*IDENTITY, *TRAINING_ERRORS, "test/error", *COST_METRICS, *PROVENANCE, STUDY]
 """Without these a table is not a results table; other metrics may be missing from an older one."""
 COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *MEASURED_COSTS, *PROVENANCE, LAYERS, STUDY]
+
+
+def _no_rows() -> pd.DataFrame:
+    return _typed(pd.DataFrame([], columns=COLUMNS[:-1]))
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,13 @@ class Results:
         study: The resolved experiment, with its declared contrasts.
         epochs: One row per (trial, epoch), columns :data:`COLUMNS` without ``study``, ordered by variant as
             declared, seed, epoch. Metrics that were not measured are NaN.
+        aside: The same of trials that are not compared at the common recipe: those of a search, and those with the
+            choices. Nothing of :attr:`final` and of the statistics looks at them.
     """
 
     study: Study
     epochs: pd.DataFrame
+    aside: pd.DataFrame = field(default_factory=_no_rows)
 
     @property
     def final(self) -> pd.DataFrame:
@@ -76,6 +85,21 @@ class Results:
         return last
 
     @property
+    def tuned(self) -> Results | None:
+        """The same variants with the recipes that were chosen for them; None before all have one."""
+        if self.study.tuned is None:
+            return None
+        trials = {trial.id: (place, trial.variant.name) for place, trial in enumerate(self.study.tuned.trials)}
+        # A choice that is the common recipe has its trials there.
+        rows = pd.concat([self.epochs, self.aside])
+        rows = rows[rows["trial"].isin(list(trials))]
+        rows = rows.assign(
+            variant=[trials[trial][1] for trial in rows["trial"]], place=[trials[trial][0] for trial in rows["trial"]]
+        )
+        ordered = rows.sort_values(["place", "epoch"], kind="stable").drop(columns="place")
+        return Results(self.study.tuned, ordered.reset_index(drop=True))
+
+    @property
     def missing(self) -> list[tuple[str, int]]:
         """(variant, seed) of the trials that the experiment declares and the record does not hold."""
         recorded = set(self.epochs["trial"])
@@ -88,8 +112,8 @@ def tidy(study: Study, histories: Iterable[History], costs: Sequence[Cost] = ())
     Args:
         costs: Measured ones, oldest first; they stand beside the trials whose conditions they share.
     """
-    names = {trial.id: trial for trial in study.trials}
-    order = {trial.id: index for index, trial in enumerate(study.trials)}
+    names = {trial.id: trial for trial in study.everything}
+    order = {trial.id: index for index, trial in enumerate(study.everything)}
     rows: list[dict[str, Any]] = []
     done = {history.id: history for history in histories if history.done and history.id in names}
     for identity in sorted(done, key=order.__getitem__):
@@ -112,7 +136,14 @@ def tidy(study: Study, histories: Iterable[History], costs: Sequence[Cost] = ())
             layers = history.layers.get(epoch.epoch)
             told = "" if layers is None else layers.model_dump_json()
             rows.append(constant | {"epoch": epoch.epoch, "at": at, LAYERS: told} | epoch.metrics)
-    return Results(study, _typed(pd.DataFrame(rows, columns=COLUMNS[:-1])))
+    return _parted(study, _typed(pd.DataFrame(rows, columns=COLUMNS[:-1])))
+
+
+def _parted(study: Study, frame: pd.DataFrame) -> Results:
+    """Search trials and those with the choices go aside; whatever else is there is of the comparison."""
+    compared = {trial.id for trial in study.trials}
+    away = frame["trial"].isin([trial.id for trial in study.everything if trial.id not in compared])
+    return Results(study, frame[~away].reset_index(drop=True), frame[away].reset_index(drop=True))
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -132,7 +163,12 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 def csv_bytes(results: Results) -> bytes:
     """``results.csv``: numbers in their shortest exact spelling, the study in the first row's last field."""
-    frame = results.epochs.copy()
+    frame = (
+        pd.concat([results.epochs, results.aside], ignore_index=True) if len(results.aside) else results.epochs.copy()
+    )
+    if results.study.experiment.tune is not None:
+        part_of = {trial.id: results.study.purpose(trial) for trial in results.study.everything}
+        frame.insert(list(frame.columns).index("outcome"), PART, frame["trial"].map(part_of))
     frame[STUDY] = ""
     if len(frame):
         frame.loc[frame.index[0], STUDY] = results.study.record_json()
@@ -162,11 +198,11 @@ def read_csv(path: Path) -> Results:
     try:
         if not frame["trial"].str.fullmatch("[0-9a-f]{12}").all():
             raise ValueError("not the id of a trial")
-        epochs = _typed(frame.reindex(columns=COLUMNS[:-1]))
+        found = _parted(study, _typed(frame.reindex(columns=COLUMNS[:-1])))
     except (ValueError, TypeError) as error:
         raise HarnessError("a column has values of another kind", where=str(path), remedy=REMEDY) from error
-    require_sound(study, epochs, str(path))
-    return Results(study, epochs)
+    require_sound(study, found.epochs, str(path))
+    return found
 
 
 def _study(frame: pd.DataFrame, path: Path) -> Study:

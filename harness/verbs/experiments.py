@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
 def plan(study: Study, settings: Settings) -> Plan:
     """Look every trial of a study up in the record; writes nothing."""
     from harness.launching.plan import make_plan
+    from harness.launching.search import grown, require_searcher
 
+    require_searcher(study.experiment.tune, settings.launcher)
     record = settings.record(study.experiment.name, create=False)
     before = None if record.experiment_is_new else record.study()
+    study = grown(study, record, settings.folder)
     return make_plan(study, record, settings.folder, local_concurrency(study, settings), before=before)
 
 
@@ -42,13 +46,19 @@ def run(
 ) -> Outcome:
     """Bring every trial of a study into the record.
 
+    With a search it is done in parts: what is known to be needed, then what follows from its results.
+
+    Args:
+        announce: Told of the plan of each part.
+
     Raises:
         HarnessError: Something is in the way; then nothing was written. Somebody else is at this experiment.
         Interrupted: By a signal; what was trained is recorded or in checkpoints.
     """
-    from harness.launching.driver import PATIENCE
+    from harness.launching.driver import PATIENCE, Outcome
     from harness.launching.plan import make_plan
     from harness.launching.resources import require_local
+    from harness.launching.search import grown, require_searcher
     from harness.launching.stop import Stop
     from harness.reporting.place import require_own
     from harness.tracking.client import patiently
@@ -60,6 +70,7 @@ def run(
     require_own(settings.reports / experiment.name)
     if settings.address is None:
         require_local(experiment.resources, experiment.recipe.precision)
+    require_searcher(experiment.tune, settings.launcher)
     storage = settings.folder
     storage.require_writable()
     record = patiently(
@@ -68,19 +79,31 @@ def run(
         lambda error: console.print(f"{shown(error.what)}; waiting for it up to {PATIENCE:g} s ...", soft_wrap=True),
     )
 
-    def planned() -> Plan:
+    def planned(kept: set[str]) -> Plan:
+        known = study if force and not kept else grown(study, record, storage)
         before = None if record.experiment_is_new else record.study()
-        return make_plan(study, record, storage, local_concurrency(study, settings), force, before)
+        return make_plan(known, record, storage, local_concurrency(study, settings), force, before, kept)
 
     # Whatever is wrong with checkpoints or record is found before anything is created.
-    planned()
+    planned(set())
     record.create(study)
-    with Lock(record, f"harness run {experiment.name}", lambda who: stop.ask(who, hands_off=True))() as lock:
-        # Another driver may have held the lock and trained since.
-        record.refresh()
-        todo = planned()
-        announce(todo)
-        outcome = launch_plan(todo, record, settings, console, force, stop, lock)
+    outcome, tried = Outcome(), set[str]()
+    last: Study | None = None
+    with (
+        Lock(record, f"harness run {experiment.name}", lambda who: stop.ask(who, hands_off=True))() as lock,
+        ExitStack() as keep,
+    ):
+        while True:
+            # Another driver may have held the lock and trained since.
+            record.refresh()
+            todo = planned(tried)
+            if todo.study == last:
+                break
+            announce(todo)
+            last, tried = todo.study, tried | {p.trial.id for p in todo.trials}
+            outcome = outcome.then(launch_plan(todo, record, settings, console, force, stop, lock, keep=keep))
+            if outcome.incomplete or experiment.tune is None:
+                break
     stop.raise_if_interrupted()
     return outcome
 
@@ -95,12 +118,14 @@ def launch_plan(
     lock: Lock,
     inline: Launcher | None = None,
     whole: bool = True,
+    keep: ExitStack | None = None,
 ) -> Outcome:
     """Only once the launcher stands is anything put aside or created.
 
     Args:
         inline: In place of the inline launcher, such as one with a debugger.
         whole: Whether the plan is all of its experiment.
+        keep: Ends the launcher, where another plan follows; None: it ends with this plan.
     """
     from harness.launching.display import Display
     from harness.launching.driver import execute
@@ -109,7 +134,9 @@ def launch_plan(
 
     def go(planned: Plan, launcher: Launcher) -> Outcome:
         if force:
-            put_aside([p.trial.id for p in planned.trials], record, settings.folder, "trained again")
+            put_aside(
+                [p.trial.id for p in planned.trials if p.state == "new"], record, settings.folder, "trained again"
+            )
         with Display(planned, console) as display:
             lock.require()
             outcome = execute(planned, record, settings.folder, launcher, display, stop, console.print, whole)
@@ -122,12 +149,13 @@ def launch_plan(
 
     from harness.launching.ray_tune import RayLauncher
 
-    with console.status("Starting Ray ..."):
-        launcher = RayLauncher(planned.study.experiment.resources, settings.address)
-    try:
+    ended = [p.trial.id for p in planned.trials if p.trial.scheduler is not None and p.state == "recorded"]
+    with ExitStack() as alone:
+        with console.status("Starting Ray ..."):
+            rivals = record.histories(ended) if ended else []
+            launcher = RayLauncher(planned.study.experiment.resources, settings.address, rivals)
+        (keep or alone).callback(launcher.close)
         return go(replace(planned, concurrency=launcher.concurrency), launcher)
-    finally:
-        launcher.close()
 
 
 def sync(names: Sequence[str], settings: Settings) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
@@ -174,4 +202,4 @@ def collect(name: str, settings: Settings) -> tuple[Results, Record]:
         )
     record = settings.record(name, create=False)
     study = record.study()
-    return tidy(study, record.histories([trial.id for trial in study.trials]), record.costs()), record
+    return tidy(study, record.histories([trial.id for trial in study.everything]), record.costs()), record

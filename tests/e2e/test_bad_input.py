@@ -27,6 +27,29 @@ CASES = {
     "no server": ({}, ["--tracking-uri", "http://127.0.0.1:9"], ["cannot be reached", "http://127.0.0.1:9", "SQLite"]),
     "home is a file": ({}, ["--home", "/etc/hostname"], ["/etc/hostname", "Choose another directory"]),
     "reports cannot be written": ({}, ["--reports", "/proc/reports"], ["/proc", "Choose another directory"]),
+    "a search on the test split": (
+        {"tune": {"samples": 2, "fields": {"lr": [0.05, 0.1]}, "metric": "test/error"}},
+        [],
+        ["tune.metric", "'test/error' is refused", "val/error"],
+    ),
+    "a search without a validation split": (
+        {},
+        ["--set", "tune.samples=2", "--set", "tune.fields.lr=[0.05, 0.1]"],
+        ["--set tune.", "set data.val_fraction"],
+    ),
+    "a search on the experiment's seeds": (
+        {"tune": {"samples": 2, "fields": {"lr": [0.05, 0.1]}}, "data": {"name": "digits", "val_fraction": 0.1}},
+        ["--seeds", "0-7"],
+        ["tune", "seed 0", "no search saw"],
+    ),
+    "asha inline": (
+        {
+            "tune": {"samples": 2, "fields": {"lr": [0.05, 0.1]}, "scheduler": "asha"},
+            "data": {"name": "digits", "val_fraction": 0.1},
+        },
+        ["--launcher", "inline"],
+        ["tune.scheduler", "inline launcher", "--launcher ray"],
+    ),
     "bad override": ({}, ["--set", "recipe.lr=fast"], ["--set recipe.lr", "fast"]),
 }
 
