@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any
 
-import harness
 from harness.errors import HarnessError
 from harness.specs import Resources
 from harness.specs.cost import Cost, Repeat, Setting
@@ -189,7 +188,7 @@ def _worker(request: dict[str, Any]) -> Iterator[_Worker]:
     with ExitStack() as stack:
         # Nobody reads a pipe while the process is at work, and a full one would stop it.
         complaints = stack.enter_context(TemporaryFile("w+", errors="replace"))
-        paths = [str(Path(harness.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": str(request["setting"]["threads"]),
