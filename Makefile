@@ -8,6 +8,8 @@
 #   make demo PYTHON=python3  use an interpreter that has the packages; install nothing
 
 VENV := .venv
+# Two test files at a time, where pytest-xdist is installed.
+PARALLEL = $(shell $(PY) -c 'import xdist' 2>/dev/null && echo -n 2 --dist loadfile)
 ifdef PYTHON
 PY := $(PYTHON)
 READY :=
@@ -57,7 +59,7 @@ packages-slow:
 	@.ci/system-packages dataset-fashion-mnist chromium chromium-driver postgresql
 
 test: setup packages check
-	$(PY) -m pytest -m "not slow and not faults and not cluster and not browser"
+	$(PY) -m pytest $(PARALLEL) -m "not slow and not faults and not cluster and not browser"
 
 test-slow: setup packages-slow
 	$(PY) -m pytest -m "slow or faults or cluster or browser"

@@ -114,9 +114,12 @@ def _proposal(tune: Tuning, points: Sequence[Fields], values: Sequence[float], s
 
     A new one for each sample, with a seed of its own: it has no state that an interruption could lose.
     """
+    from optuna.logging import WARNING, set_verbosity
     from optuna.samplers import TPESampler
     from ray.tune.search.optuna import OptunaSearch
 
+    # It announces every study that it makes, into the display of the trials.
+    set_verbosity(WARNING)
     startup = max(2, tune.samples // STARTUP_SHARE)
     searcher = OptunaSearch(
         OptunaSearch.convert_search_space({name: _domain(span) for name, span in tune.fields.items()}),

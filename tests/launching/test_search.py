@@ -190,7 +190,8 @@ def test_optuna_proposes_the_same_for_the_same_results(searching, settings):
     assert run(study, here, QUIET).failed == {}
     recorded = here.record("quick").study()
     assert [len(recorded.samples_of(v.name)) for v in study.variants] == [4, 4]
-    assert grown(study, here.record("quick"), here.folder) == recorded
+    again = grown(study, here.record("quick"), here.folder)
+    assert (again.samples, again.choices) == (recorded.samples, recorded.choices)
     assert run(study, here, QUIET).trained == 0
 
 
