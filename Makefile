@@ -9,7 +9,7 @@
 
 VENV := .venv
 # Two test files at a time, where pytest-xdist is installed.
-PARALLEL = $(shell $(PY) -c 'import xdist' 2>/dev/null && echo -n 2 --dist loadfile)
+PARALLEL = $(shell $(PY) -c 'import xdist' 2>/dev/null && printf -- '-n 2 --dist loadfile')
 ifdef PYTHON
 PY := $(PYTHON)
 READY :=
