@@ -11,7 +11,8 @@ import pandas as pd
 from harness.reporting.components import Component
 from harness.reporting.conclusions import conclude, title
 from harness.reporting.contrasts import components_of
-from harness.reporting.statistics import holm, seeds_needed
+from harness.reporting.power import seeds_needed
+from harness.reporting.statistics import holm
 from harness.reporting.wording import count, escaped, listed, one_line, trials
 from harness.specs import Contrast, Study
 from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach

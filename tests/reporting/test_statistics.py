@@ -8,13 +8,13 @@ import pytest
 from scipy import stats
 
 from harness.reporting.depths import onset_depth, slope_on_depth
+from harness.reporting.power import seeds_needed
 from harness.reporting.statistics import (
     binomial_interval,
     holm,
     mean_interval,
     paired,
     pareto_front,
-    seeds_needed,
     sign_flip_p,
     welch,
     welch_p,
