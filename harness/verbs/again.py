@@ -156,5 +156,5 @@ def _at_hand(known: Known, trials: Trials, data_root: Path | None) -> tuple[Stud
     data = study.experiment.data.model_copy(update={"root": data.root})
     # A copy by pydantic would keep the trials that are cached, without the root.
     experiment = study.experiment.model_copy(update={"data": data})
-    study = Study(experiment=experiment, variants=study.variants, data=study.data)
+    study = Study(experiment=experiment, variants=study.variants, data=study.data, looks=study.looks)
     return study, next(trial for trial in study.trials if trial.id == known.id)

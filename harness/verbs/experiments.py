@@ -31,7 +31,8 @@ def plan(study: Study, settings: Settings) -> Plan:
 
     record = settings.record(study.experiment.name, create=False)
     before = None if record.experiment_is_new else record.study()
-    return make_plan(study, record, settings.folder, local_concurrency(study, settings), before=before)
+    seen = study.after(before)
+    return make_plan(seen, record, settings.folder, local_concurrency(study, settings), before=before)
 
 
 def run(
@@ -71,7 +72,7 @@ def run(
 
     def planned() -> Plan:
         before = None if record.experiment_is_new else record.study()
-        return make_plan(study, record, storage, local_concurrency(study, settings), force, before)
+        return make_plan(study.after(before), record, storage, local_concurrency(study, settings), force, before)
 
     # Whatever is wrong with checkpoints or record is found before anything is created.
     planned()
@@ -187,8 +188,10 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     Raises:
         HarnessError: There is no such record, or the directory cannot be written to.
     """
-    from harness.reporting.render import write_report
+    from harness.reporting.looks import with_looks
+    from harness.reporting.render import require_own, write_report
     from harness.reporting.verdicts import headline
+    from harness.reporting.verdicts import verdicts as compute
     from harness.reporting.wording import escaped
     from harness.tracking.table import read_csv
 
@@ -198,7 +201,12 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
         name = Path(name).stem if name.endswith((".yaml", ".yml")) else name
         results, record = collect(name, settings)
     directory = settings.reports / results.study.experiment.name
-    verdicts = write_report(results, directory)
+    require_own(directory)
+    recorded, shown_then = with_looks(results, compute(results))
+    if record is not None and recorded.looks != results.study.looks:
+        # Before anybody sees the verdict.
+        record.keep(recorded)
+    verdicts = write_report(replace(results, study=shown_then), directory)
     if record is not None:
         question = escaped(results.study.experiment.question)
         # The UI folds the note to its first paragraph, which therefore holds the answer too.
