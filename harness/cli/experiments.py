@@ -240,6 +240,11 @@ def plan(
     if planned.to_run or planned.later:
         about = str(timedelta(seconds=round(planned.seconds)))
         out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
+    if exp.contrasts and exp.looks:
+        out.print(
+            f"Looks at {', '.join(map(str, exp.looks))} seeds share the level of {exp.level:g}: "
+            f"a verdict is tested at {exp.look_level:.3g} at each."
+        )
     if exp.contrasts and len(exp.seeds) < SEEDS_FOR_CLAIMS:
         out.print(f"[yellow]{len(exp.seeds)} seeds give no verdict; {SEEDS_FOR_CLAIMS} are needed for claims.[/yellow]")
 

@@ -45,7 +45,15 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a field: recipe.lr=0.1, seeds=[1,2,3]. May be repeated.", metavar="KEY=VALUE"),
 ]
-Seeds = Annotated[str | None, typer.Option("--seeds", help="In place of the experiment's: 10,11 or 10-17.")]
+Seeds = Annotated[
+    str | None,
+    typer.Option(
+        "--seeds",
+        help="How many: 12 takes the experiment's own, then the integers after them. Or which: 10,11 or 10-17; "
+        "one alone is `10,`.",
+        metavar="N|LIST",
+    ),
+]
 DataRoot = Annotated[Path | None, typer.Option("--data-root", help="Where the data set is.")]
 Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is not at hand.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

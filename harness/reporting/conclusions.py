@@ -52,7 +52,7 @@ def grade(n: int) -> str:
 
 def conclude(verdict: Verdict, contrast: Contrast, study: Study) -> str:
     """The sentence; plain text."""
-    start = f"{verdict.state.capitalize()} {budget(study)}: "
+    start = f"{verdict.state.capitalize()} {budget(study)}{', exploratory' if verdict.exploratory else ''}: "
     if grade(verdict.n):
         return start + f"{verdict.title} – {grade(verdict.n)}{_effects(verdict)}."
     if verdict.without is not None and verdict.state == "undecided" and verdict.without.conclusion:
@@ -145,7 +145,8 @@ def _undecided(verdict: Verdict, study: Study) -> str:
         missing = listed(
             f"{c.label} {c.claim} ({points(c.deciding.effect)} points, {_with_interval(c)})" for c in open_ones
         )
-        why = f"not established: {missing}"
+        shared = f" at level {verdict.level:.3g}" if verdict.level != study.experiment.level else ""
+        why = f"not established{shared}: {missing}"
     else:
         several = study.claims
         why = f"not established after Holm's correction for {several} verdicts (p = {p_value(verdict.p_adjusted)})"

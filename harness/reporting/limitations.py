@@ -36,7 +36,8 @@ def limitations(study: Study, final: pd.DataFrame, found: Sequence[Verdict]) -> 
     else:
         lines.append(
             f"{n} seeds vary initialisation and the order of the data, not the split, the machine or the "
-            "recipe. If seeds were added after looking at results, the verdict is exploratory; the record can not tell."
+            "recipe. A verdict that was looked at with fewer seeds in this record, undeclared, is called exploratory; "
+            "what was seen elsewhere the record can not tell."
         )
     lines.append(
         f"One data set: {escaped(data.name)}, {data.train:,} training images of {data.size[0]} × {data.size[1]} "

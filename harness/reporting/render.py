@@ -128,6 +128,8 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "shared": bool(final["shared"].any()),
         "agreeing": "‡" in used,
         "contrasts": contrasts,
+        "level": f"{study.experiment.look_level:.3g}",
+        "directional": any(contrast.share < 1 for contrast in study.experiment.contrasts),
         "tested": [v for v in found if v.p is not None],
         "least": p_value(0.5 ** max((v.n for v in found), default=0)),
         "depths": tables.depth_rows(results, final),

@@ -1,7 +1,8 @@
 """Estimates and tests over seeds: arrays in, frozen estimates out. docs/statistics.md says why these.
 
-All arrays are one-dimensional with one number per seed, in the unit of the measured quantity. Every function
-refuses values that are not finite: what diverged has been scored before it comes here, what is missing left out.
+Arrays hold one number per seed, in the unit of the measured quantity. The functions that a report calls take one
+dimension and refuse values that are not finite: what diverged has been scored before it comes here, what is missing
+left out. The formulas beneath them work along the last axis of (..., n), so that simulations test these very lines.
 """
 
 from __future__ import annotations
@@ -9,22 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
-
 Side = Literal["less", "greater", "two-sided"]
+Floats = NDArray[np.float64]
 OPPOSITE: dict[Side, Side] = {"less": "greater", "greater": "less"}
 CONFIDENCE = 0.95
 EXACT_UP_TO = 20
 """Pairs up to which every assignment of signs is visited (2^20 sums)."""
 FLIPS = 100_000
 """Random assignments of signs beyond that."""
-POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Comparison:
         probability: P(A < B) over the pairs, ties counted one half; None where there are no pairs.
         correlation: Pearson's, of the pairs; None where one side has no spread, or there are no pairs.
         method: ``paired`` (t interval, sign-flip p) or ``welch`` (t interval and p by Satterthwaite's df).
+        probability_low: Of the 95 % interval of ``probability``; None where that is, as is the next.
     """
 
     n: int
@@ -65,6 +66,8 @@ class Comparison:
     probability: float | None
     correlation: float | None
     method: Literal["paired", "welch"]
+    probability_low: float | None = None
+    probability_high: float | None = None
 
 
 def finite(values: ArrayLike) -> NDArray[np.float64]:
@@ -85,11 +88,18 @@ def mean_interval(values: ArrayLike) -> Estimate:
     n, mean = x.size, float(x.mean())
     if n == 1:
         return Estimate(1, mean, None, None, None, mean, mean)
-    sd = float(x.std(ddof=1))
-    half = t_factor(n) * sd
-    return Estimate(n, mean, sd, mean - half, mean + half, float(x.min()), float(x.max()))
+    _, sd, low, high = (float(value) for value in t_interval(x))
+    return Estimate(n, mean, sd, low, high, float(x.min()), float(x.max()))
 
 
+def t_interval(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Mean, standard deviation and both ends of Student's 95 % t interval over the last axis of ``x`` (..., n > 1)."""
+    mean, sd = x.mean(axis=-1), x.std(axis=-1, ddof=1)
+    half = t_factor(x.shape[-1]) * sd
+    return mean, sd, mean - half, mean + half
+
+
+@lru_cache(maxsize=1024)
 def t_factor(n: int) -> float:
     """Half of the 95 % t interval of a mean of ``n`` values, in their standard deviations."""
     return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) / math.sqrt(n)
@@ -119,7 +129,8 @@ def paired(a: ArrayLike, b: ArrayLike) -> Comparison:
     if x.size != y.size:
         raise ValueError("pairs need as many values on both sides")
     difference = mean_interval(x - y)
-    probability = float(np.mean((x < y) + 0.5 * np.isclose(x, y, rtol=1e-12, atol=1e-12) * ~(x < y)))
+    ties = np.isclose(x, y, rtol=1e-12, atol=1e-12)
+    lower, tied_pairs = int(np.count_nonzero((x < y) & ~ties)), int(np.count_nonzero(ties))
     tied = mean_interval(x).agree or mean_interval(y).agree
     correlation = None if tied or x.size < 3 else float(np.corrcoef(x, y)[0, 1])
     return Comparison(
@@ -128,14 +139,20 @@ def paired(a: ArrayLike, b: ArrayLike) -> Comparison:
         difference.sd,
         difference.low,
         difference.high,
-        probability,
+        (lower + tied_pairs / 2) / x.size,
         correlation,
         "paired",
+        *probability_interval(lower, tied_pairs, x.size),
     )
 
 
 def sign_flip_p(differences: ArrayLike, side: Side, shift: float = 0.0) -> float:
-    """p of the sign-flip permutation test that ``differences`` (n,) lie about ``shift``.
+    """p of the sign-flip permutation test that ``differences`` (n,) lie about ``shift``; see :func:`sign_flips`."""
+    return float(sign_flips(finite(differences), side, shift))
+
+
+def sign_flips(differences: Floats, side: Side, shift: float = 0.0) -> Floats:
+    """p of the sign-flip test along the last axis of ``differences`` (..., n).
 
     Exact over all 2^n signs for n <= 20, beyond that 100,000 random ones of a fixed seed, the observed one
     counted among them. ``less`` with ``shift`` at a margin is the test of non-inferiority. Sums that differ by
@@ -143,25 +160,26 @@ def sign_flip_p(differences: ArrayLike, side: Side, shift: float = 0.0) -> float
 
     Source: Fisher 1935, The Design of Experiments, section 21; Phipson and Smyth 2010 for the count of one.
     """
-    x = finite(differences) - shift
+    x = differences - shift
     if side == "less":
         x = -x
-    tolerance = 1e-9 * float(np.abs(x).sum())
-    observed = abs(float(x.sum())) if side == "two-sided" else float(x.sum())
+    n, total = x.shape[-1], x.sum(axis=-1, keepdims=True)
+    least = (np.abs(total) if side == "two-sided" else total) - 1e-9 * np.abs(x).sum(axis=-1, keepdims=True)
 
-    def as_extreme(sums: NDArray[np.float64]) -> int:
-        return int(np.count_nonzero((np.abs(sums) if side == "two-sided" else sums) >= observed - tolerance))
+    def as_extreme(sums: Floats) -> Any:
+        return np.count_nonzero((np.abs(sums) if side == "two-sided" else sums) >= least, axis=-1)
 
-    if x.size <= EXACT_UP_TO:
-        sums = np.zeros(1)
-        for value in x:
-            sums = np.concatenate([sums + value, sums - value])
-        return as_extreme(sums) / sums.size
+    if n <= EXACT_UP_TO:
+        sums = np.zeros_like(total)
+        for seed in range(n):
+            value = x[..., seed : seed + 1]
+            sums = np.concatenate([sums + value, sums - value], axis=-1)
+        return np.asarray(as_extreme(sums) / sums.shape[-1])
     generator = np.random.default_rng(0)
     count, batch = 0, 10_000
     for _ in range(FLIPS // batch):
-        count += as_extreme(generator.choice([-1.0, 1.0], size=(batch, x.size)) @ x)
-    return (count + 1) / (FLIPS + 1)
+        count = count + as_extreme(x @ generator.choice([-1.0, 1.0], size=(batch, n)).T)
+    return np.asarray((count + 1) / (FLIPS + 1))
 
 
 def welch(groups: Sequence[ArrayLike], weights: Sequence[float]) -> Comparison:
@@ -170,14 +188,12 @@ def welch(groups: Sequence[ArrayLike], weights: Sequence[float]) -> Comparison:
     For seeds of which some have no partner. Source: Welch 1947; Satterthwaite 1946 for the degrees of freedom.
     """
     arrays = [finite(group) for group in groups]
-    effect = float(sum(w * x.mean() for w, x in zip(weights, arrays, strict=True)))
     n = min(x.size for x in arrays)
-    error, df = _standard_error(arrays, weights)
-    if error is None:
+    if n < 2:
+        effect = float(sum(w * x.mean() for w, x in zip(weights, arrays, strict=True)))
         return Comparison(n, effect, None, None, None, None, None, "welch")
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * error if error > 0 else 0.0
-    sd = error * math.sqrt(n)
-    return Comparison(n, effect, sd, effect - half, effect + half, None, None, "welch")
+    effect, error, low, high = (float(value) for value in welch_interval(arrays, weights))
+    return Comparison(n, effect, error * math.sqrt(n), low, high, None, None, "welch")
 
 
 def welch_p(groups: Sequence[ArrayLike], weights: Sequence[float], side: Side, shift: float = 0.0) -> float:
@@ -186,26 +202,44 @@ def welch_p(groups: Sequence[ArrayLike], weights: Sequence[float], side: Side, s
     Without spread every pairing gives the same differences, so the sign-flip test applies to any of them.
     """
     arrays = [finite(group) for group in groups]
-    result = welch(arrays, weights)
-    error, df = _standard_error(arrays, weights)
-    if error is None:
+    n = min(x.size for x in arrays)
+    if n < 2:
         return 1.0
+    effect, error, _ = satterthwaite(arrays, weights)
     if error == 0:
-        return sign_flip_p(np.full(result.n, result.effect), side, shift)
-    statistic = (result.effect - shift) / error
+        return sign_flip_p(np.full(n, float(effect)), side, shift)
+    return float(welch_ps(arrays, weights, side, shift))
+
+
+def welch_interval(groups: Sequence[Floats], weights: Sequence[float]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Weighted sum of the means over the last axes of ``groups``, its standard error, the ends of its 95 % interval."""
+    effect, error, df = satterthwaite(groups, weights)
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, df) * error
+    return effect, error, effect - half, effect + half
+
+
+def welch_ps(groups: Sequence[Floats], weights: Sequence[float], side: Side, shift: float = 0.0) -> Floats:
+    """p along the last axes of ``groups``, that the weighted sum of means is ``shift``; there must be spread."""
+    effect, error, df = satterthwaite(groups, weights)
+    statistic = (effect - shift) / error
     if side == "two-sided":
-        return float(2 * stats.t.sf(abs(statistic), df))
-    return float(stats.t.sf(statistic if side == "greater" else -statistic, df))
+        return np.asarray(2 * stats.t.sf(np.abs(statistic), df))
+    return np.asarray(stats.t.sf(statistic if side == "greater" else -statistic, df))
 
 
-def _standard_error(arrays: Sequence[NDArray[np.float64]], weights: Sequence[float]) -> tuple[float | None, float]:
-    if min(x.size for x in arrays) < 2:
-        return None, 0.0
-    parts = [w * w * float(x.var(ddof=1)) / x.size for w, x in zip(weights, arrays, strict=True)]
-    total = sum(parts)
-    if total < 1e-24:
-        return 0.0, math.inf
-    return math.sqrt(total), total**2 / sum(part**2 / (x.size - 1) for part, x in zip(parts, arrays, strict=True))
+def satterthwaite(groups: Sequence[Floats], weights: Sequence[float]) -> tuple[Floats, Floats, Floats]:
+    """Weighted sum of the means of ``groups`` (..., n > 1), its standard error and degrees of freedom.
+
+    Without any spread the error is 0 and the degrees of freedom are infinite.
+    """
+    pairs = list(zip(weights, groups, strict=True))
+    effect = np.asarray(sum(w * x.mean(axis=-1) for w, x in pairs))
+    parts = [w * w * x.var(axis=-1, ddof=1) / x.shape[-1] for w, x in pairs]
+    total = np.asarray(sum(parts))
+    spread = total >= 1e-24
+    below = np.asarray(sum(part**2 / (x.shape[-1] - 1) for part, (_, x) in zip(parts, pairs, strict=True)))
+    df = np.divide(total**2, below, out=np.full(total.shape, np.inf), where=spread)
+    return effect, np.where(spread, np.sqrt(total), 0.0), df
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -217,6 +251,16 @@ def holm(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def probability_interval(lower: int, ties: int, n: int) -> tuple[float, float]:
+    """95 % interval of P(A < B), ties counted one half, from ``n`` pairs of which A was ``lower`` or tied.
+
+    The exact interval of Clopper and Pearson 1934 at both ends, all ties taken against the claim at the lower one and
+    for it at the upper: P(A < B) <= P(A < B) + P(A = B) / 2 <= P(A <= B), so it covers at least as often.
+    """
+    return binomial_interval(lower, n)[0] / 100, binomial_interval(lower + ties, n)[1] / 100
+
+
+@lru_cache(maxsize=4096)
 def binomial_interval(wrong: int, images: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Exact interval in percent for ``wrong`` out of ``images``. Source: Clopper and Pearson 1934."""
     interval: Any = stats.binomtest(wrong, images).proportion_ci(confidence_level=confidence, method="exact")
@@ -236,24 +280,3 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
         if best is None or points[index][1] < best[1] or points[index] == best:
             front.append(index)
     return front
-
-
-def seeds_needed(sd: float, effect: float, level: float, two_sided: bool = False) -> int:
-    """Pairs for a power of 0.8 to see a true ``effect`` at the spread ``sd`` of one difference; at least 8.
-
-    Args:
-        sd: Standard deviation of one seed's difference, same unit as ``effect``.
-        effect: Smallest effect of interest, above 0.
-        level: One-sided, after any correction; halved where ``two_sided``.
-
-    By the noncentral t distribution. Source: Cohen 1988, Statistical Power Analysis, chapter 2.
-    """
-    level = level / 2 if two_sided else level
-    least = max(SEEDS_FOR_CLAIMS, seeds_to_reach(level, 1))
-    if sd <= 0:
-        return least
-    ratio = effect / sd
-    n = max(least, math.floor(((stats.norm.ppf(1 - level) + stats.norm.ppf(POWER)) / ratio) ** 2))
-    while stats.nct.sf(stats.t.ppf(1 - level, n - 1), n - 1, ratio * math.sqrt(n)) < POWER:
-        n += 1
-    return n

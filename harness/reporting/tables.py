@@ -10,7 +10,7 @@ import pandas as pd
 from harness.reporting.components import DESCRIPTIVE, cell, shown_interval
 from harness.reporting.depths import onset_depth, slope_on_depth
 from harness.reporting.series import Series, series
-from harness.reporting.statistics import mean_interval, t_factor
+from harness.reporting.statistics import Comparison, mean_interval, t_factor
 from harness.reporting.verdicts import Verdict
 from harness.reporting.wording import ABSENT, big, code, escaped, interval, number, p_value, points, unbroken
 from harness.specs import DataInfo, Recipe
@@ -117,11 +117,18 @@ def contrast_rows(verdict: Verdict) -> Rows:
                     unbroken(interval(m.low, m.high, sign=True) + (" ‡" if m.binomial else "")),
                     p_value(m.p),
                     str(m.n) + (" (Welch)" if m.comparison and m.comparison.method == "welch" else ""),
-                    number(c.probability if c else None),
+                    _probability(c),
                     number(c.correlation if c else None),
                 ]
             )
     return rows
+
+
+def _probability(c: Comparison | None) -> str:
+    """P(A < B) with its 95 % interval."""
+    if c is None or c.probability is None:
+        return ABSENT
+    return unbroken(f"{number(c.probability)} [{interval(c.probability_low, c.probability_high)}]")
 
 
 def depth_rows(results: Results, final: pd.DataFrame) -> Rows:

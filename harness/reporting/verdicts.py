@@ -11,7 +11,9 @@ import pandas as pd
 from harness.reporting.components import Component
 from harness.reporting.conclusions import conclude, title
 from harness.reporting.contrasts import components_of
-from harness.reporting.statistics import holm, seeds_needed
+from harness.reporting.looks import exploratory, look_of
+from harness.reporting.power import seeds_needed
+from harness.reporting.statistics import holm
 from harness.reporting.wording import count, escaped, listed, one_line, trials
 from harness.specs import Contrast, Study
 from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
@@ -32,15 +34,18 @@ class Verdict:
         conclusion: One sentence to quote, with the budget and n.
         components: The contrasts it rests on.
         n: Pairs of the component that has fewest (the smallest group where pairs are missing).
-        level: Of the verdict, shared with the experiment's others by Holm's method.
+        level: That of the claim, before Holm's method shares it with the experiment's other verdicts: of a look its
+            share of the experiment's level, of a directional difference three quarters of that.
         p: Of the claim: the largest of its components' p. None below 8 seeds.
-        p_adjusted: The same after Holm's correction over the experiment's verdicts.
-        p_opposite: Of the opposite, after both corrections (ways to contradict, then Holm).
+        p_adjusted: Of the claim, to be held against the level of the look: p over the contrast's share of that, then
+            Holm's correction over the experiment's verdicts.
+        p_opposite: The same of the opposite (ways to contradict, or its share; then Holm).
         seeds: How many would decide, where it is undecided with 8 or more.
         notes: What a reader has to know about it.
         diverged: Its trials that diverged.
         missing: Its trials that are not recorded.
         without: The same verdict without the seeds of diverged trials, where there are any.
+        exploratory: Why it is no more than that, in a sentence; empty where it was declared as it is.
     """
 
     title: str
@@ -58,6 +63,7 @@ class Verdict:
     diverged: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     without: Verdict | None = None
+    exploratory: str = ""
 
 
 def verdicts(results: Results) -> list[Verdict]:
@@ -83,17 +89,21 @@ def _verdicts(results: Results) -> list[Verdict]:
 
 
 def _judge(study: Study, final: pd.DataFrame, without: Sequence[frozenset[int]]) -> list[Verdict]:
-    experiment, found, level = study.experiment, [], study.experiment.level
-    for contrast, cells, seeds in zip(experiment.contrasts, study.cells, without, strict=True):
+    experiment, found, level = study.experiment, [], study.experiment.look_level
+    declared = zip(experiment.contrasts, study.cells, without, strict=True)
+    for place, (contrast, cells, seeds) in enumerate(declared):
         components = components_of(study, contrast, cells, final, seeds)
-        found.append((contrast, components, _largest(components), _opposite(components)))
+        p = _largest(components)
+        why = exploratory(study, look_of(study, place, final)) if p is not None else ""
+        found.append((contrast, components, p, _opposite(contrast, components), why))
     # Contrasts that can not be tested stay in the family, as do those of the other reading where variants are
     # tuned: it was declared beforehand.
     others = [1.0] * (study.claims - len(found))
-    adjusted = holm([*(1.0 if p is None else p for _, _, p, _ in found), *others])[: len(found)]
-    opposite = holm([*(1.0 if q is None else q for _, _, _, q in found), *others])[: len(found)]
+    supporting = [1.0 if p is None else min(1.0, p / contrast.share) for contrast, _, p, _, _ in found]
+    adjusted = holm([*supporting, *others])[: len(found)]
+    opposite = holm([*(1.0 if q is None else q for _, _, _, q, _ in found), *others])[: len(found)]
     judged = []
-    for (contrast, components, p, q), p_holm, q_holm in zip(found, adjusted, opposite, strict=True):
+    for (contrast, components, p, q, why), p_holm, q_holm in zip(found, adjusted, opposite, strict=True):
         tested = p is not None
         yes, no = tested and p_holm <= level, q is not None and q_holm <= level
         state: State = "undecided" if yes == no else "supported" if yes else "contradicted"
@@ -104,12 +114,13 @@ def _judge(study: Study, final: pd.DataFrame, without: Sequence[frozenset[int]])
             conclusion="",
             components=components,
             n=min(component.n for component in components),
-            level=level,
+            level=level * contrast.share,
             p=p,
             p_adjusted=p_holm if tested else None,
             p_opposite=q_holm if q is not None else None,
-            seeds=_seeds(components, level / study.claims) if tested and not yes and not no else None,
+            seeds=_seeds(components, level * contrast.share / study.claims) if tested and not yes and not no else None,
             notes=(),
+            exploratory=why,
         )
         if yes and no:
             verdict = replace(verdict, notes=("A rise is shown, and it is shown to be smaller than the margin.",))
@@ -122,12 +133,13 @@ def _largest(components: Sequence[Component]) -> float | None:
     return None if any(p is None for p in ps) else max(p for p in ps if p is not None)
 
 
-def _opposite(components: Sequence[Component]) -> float | None:
-    """Of any one of several opposites, corrected for their number."""
+def _opposite(contrast: Contrast, components: Sequence[Component]) -> float | None:
+    """Of any one of several opposites, corrected for their number; of a lone one, over its share of the level."""
     ps = [component.p_opposite for component in components]
     if any(p is None for p in ps):
         return None
-    return min(1.0, len(components) * min(p for p in ps if p is not None))
+    ways = len(components) if contrast.share == 1 else 1 / (1 - contrast.share)
+    return min(1.0, ways * min(p for p in ps if p is not None))
 
 
 def _seeds(components: Sequence[Component], level: float) -> int:
@@ -156,7 +168,7 @@ def _reconciled(whole: Verdict, without: Verdict, contrast: Contrast, study: Stu
 
 def _annotated(verdict: Verdict, cells: dict[str, str], results: Results, bad: pd.DataFrame) -> Verdict:
     """Name what diverged, what is missing and how it was compared."""
-    names, notes = set(cells.values()), list(verdict.notes)
+    names, notes = set(cells.values()), [*([verdict.exploratory] if verdict.exploratory else []), *verdict.notes]
     rows = bad[bad["variant"].isin(list(names))]
     diverged = list(zip(rows["variant"], rows["seed"], strict=True))
     missing = [(name, seed) for name, seed in results.missing if name in names]

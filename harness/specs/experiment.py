@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from math import ceil, log2
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from harness.errors import HarnessError, nearest
 from harness.specs.foreign import Kind
 from harness.specs.identity import Spec, canonical
+from harness.specs.looks import DECLARED_SIDE, Looks
+from harness.specs.looks import MOST_SEEDS as MOST_SEEDS
+from harness.specs.looks import SEEDS_FOR_CLAIMS as SEEDS_FOR_CLAIMS
+from harness.specs.looks import seeds_to_reach as seeds_to_reach
 from harness.specs.recipe import DataSpec, Execution, Positive, Recipe, Resources
 from harness.specs.shortcuts import OPTIONS
 from harness.specs.trial import AnyVariant, Seed
@@ -35,7 +38,6 @@ def _portable(name: str) -> str:
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64), AfterValidator(_portable)]
 Depth = Annotated[int, Field(gt=0, le=1_000_000)]
-MOST_SEEDS = 10_000
 MOST_TRIALS = 10_000
 
 
@@ -113,6 +115,8 @@ class Degradation(Spec):
     smallest_effect: Positive | None = Field(None, description="Smallest effect of interest (default: margin).")
     family: Line | None = Field(None, description="Needed where two families share the depths.")
     shortcut: Line | None = Field(None, description="The residual side, where there are several.")
+    share: ClassVar[float] = 1.0
+    """Of the level that its claim has: where it is wrong, its opposite is right."""
 
     @model_validator(mode="after")
     def _two_depths(self) -> Degradation:
@@ -181,6 +185,11 @@ class Difference(Spec):
             raise ValueError(f"a and b are both {self.a}")
         return self
 
+    @property
+    def share(self) -> float:
+        """Of the level that its claim has; the rest is for the opposite."""
+        return 1.0 if self.side == "two-sided" else DECLARED_SIDE
+
     def cells(self, variants: Sequence[AnyVariant]) -> dict[str, str]:
         """Names of the two variants it compares; a name without the suffix of ``set`` will do.
 
@@ -217,6 +226,9 @@ class Experiment(Spec):
     tune: Tuning | None = Field(None, description="A search for each variant's own recipe, beside the common one.")
     contrasts: tuple[Contrast, ...] = ()
     level: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="Of each verdict, corrected by Holm.")
+    looks: Looks = Field(
+        (), description="Numbers of seeds at which verdicts are asked for, such as [8, 12, 16]; they share the level."
+    )
     resources: Resources = Resources()
     execution: Execution = Execution()
     notes: Prose = ""
@@ -265,19 +277,10 @@ class Experiment(Spec):
             seen.add(key)
         return value
 
-
-SEEDS_FOR_CLAIMS = 8
-"""Fewer give no verdict: 1 is a smoke run, up to 4 a preview, up to 7 descriptive (docs/statistics.md)."""
-
-
-def seeds_to_reach(level: float, contrasts: int, two_sided: bool = False) -> int:
-    """Fewest paired seeds at which the smallest p there is can pass Holm's first threshold, ``level / contrasts``.
-
-    At n pairs the sign-flip test has no p below 1/2^n (one-sided).
-    """
-    sides = 2 if two_sided else 1
-    # The quotient of the two would overflow at the smallest levels.
-    return max(1, ceil(log2(sides * max(contrasts, 1)) - log2(level) - 1e-12))
+    @property
+    def look_level(self) -> float:
+        """The level of every look: declared ones share it equally."""
+        return self.level / max(len(self.looks), 1)
 
 
 class DataInfo(Spec):

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from harness.specs.experiment import DataInfo, Experiment
+from harness.specs.experiment import DataInfo, Difference, Experiment
 from harness.specs.identity import Spec
+from harness.specs.looks import Look, compared
 from harness.specs.recipe import Recipe
 from harness.specs.trial import AnyVariant, Trial
 from harness.specs.tuning import Sample, changed
@@ -25,6 +26,7 @@ class Study(Spec):
     Attributes:
         samples: Recipes that the search tries, as far as they are known.
         choices: By variant, the number of the sample that was chosen; empty before every variant has its choice.
+        looks: Verdicts that the record has given before, oldest first.
     """
 
     experiment: Experiment
@@ -32,6 +34,7 @@ class Study(Spec):
     data: DataInfo
     samples: tuple[Sample, ...] = ()
     choices: dict[Line, int] = Field({})
+    looks: tuple[Look, ...] = ()
 
     @model_validator(mode="after")
     def _search_is_of_this_study(self) -> Study:
@@ -58,7 +61,15 @@ class Study(Spec):
 
     def without_seeds(self) -> dict[str, Any]:
         """What two runs of an experiment share when one adds seeds to the other."""
-        return self.model_dump(mode="json", exclude={"experiment": {"seeds": True, "data": {"root"}}})
+        return self.model_dump(mode="json", exclude={"experiment": {"seeds": True, "data": {"root"}}, "looks": True})
+
+    def with_looks(self, looks: tuple[Look, ...]) -> Study:
+        """The same with those looks."""
+        return Study(**{**self.parts(), "looks": looks})
+
+    def after(self, before: Study | None) -> Study:
+        """The same with the looks that were taken when it was run ``before``."""
+        return self if before is None or before.looks == self.looks else self.with_looks(before.looks)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
@@ -81,6 +92,17 @@ class Study(Spec):
     def cells(self) -> tuple[dict[str, str], ...]:
         """For each declared contrast, the names of the variants it compares."""
         return tuple(contrast.cells(self.variants) for contrast in self.experiment.contrasts)
+
+    @cached_property
+    def contrast_keys(self) -> tuple[str, ...]:
+        """For each declared contrast, a hash over what it compares: by it a look is known again."""
+        return tuple(
+            compared(
+                contrast.metric if isinstance(contrast, Difference) else contrast.kind,
+                (trial for trial in self.trials if trial.variant.name in cells.values()),
+            )
+            for contrast, cells in zip(self.experiment.contrasts, self.cells, strict=True)
+        )
 
     @property
     def claims(self) -> int:

@@ -119,6 +119,10 @@ class Journals:
 
     def prepare(self, study: Study, storage: str = "") -> None:
         """Keep the study."""
+        self.keep(study)
+
+    def keep(self, study: Study) -> None:
+        """Put the study in place of the one that was kept: another run, or one more look at it."""
         write_whole(self._study_path, study.record_json().encode())
 
     def refresh(self) -> None:

@@ -104,14 +104,19 @@ class Store(Reading):
         assert self.experiment_id is not None
         self.client.set_experiment_tag(self.experiment_id, STORAGE, storage)
         self.refresh()
-        reports = self.runs(REPORT)
-        run_id = reports[-1].info.run_id if reports else self._create(REPORT, REPORT, {})
-        self.client.log_text(run_id, study.record_json(), STUDY_FILE)
+        if not self.runs(REPORT):
+            self._create(REPORT, REPORT, {})
+        self.keep(study)
         known = self._variant_runs()
         for variant in study.compared:
             if _identity(study, variant) not in known:
                 self._create_variant(study, variant)
         self.refresh()
+
+    @answering
+    def keep(self, study: Study) -> None:
+        """Put the study in place of the one that was kept: another run, or one more look at it."""
+        self.client.log_text(self.runs(REPORT)[-1].info.run_id, study.record_json(), STUDY_FILE)
 
     def _variant_runs(self) -> dict[str, Run]:
         """By the variant's identity; the newest where there are several."""

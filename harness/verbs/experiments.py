@@ -33,7 +33,7 @@ def plan(study: Study, settings: Settings) -> Plan:
     require_searcher(study.experiment.tune, settings.launcher)
     record = settings.record(study.experiment.name, create=False)
     before = None if record.experiment_is_new else record.study()
-    study = grown(study, record, settings.folder)
+    study = grown(study.after(before), record, settings.folder)
     return make_plan(study, record, settings.folder, local_concurrency(study, settings), before=before)
 
 
@@ -82,6 +82,7 @@ def run(
     def planned(kept: set[str]) -> Plan:
         known = study if force and not kept else grown(study, record, storage)
         before = None if record.experiment_is_new else record.study()
+        known = known.after(before)
         return make_plan(known, record, storage, local_concurrency(study, settings), force, before, kept)
 
     # Whatever is wrong with checkpoints or record is found before anything is created.

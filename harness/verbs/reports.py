@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,13 +40,21 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     Raises:
         HarnessError: There is no such record, or the directory cannot be written to.
     """
+    from harness.reporting.looks import with_looks
+    from harness.reporting.place import require_own
     from harness.reporting.render import write_report
     from harness.reporting.verdicts import headline
+    from harness.reporting.verdicts import verdicts as compute
     from harness.reporting.wording import escaped
 
     results, record = results_of(name, settings)
     directory = settings.reports / results.study.experiment.name
-    verdicts = write_report(results, directory)
+    require_own(directory)
+    recorded, shown_then = with_looks(results, compute(results))
+    if record is not None and recorded.looks != results.study.looks:
+        # Before anybody sees the verdict.
+        record.keep(recorded)
+    verdicts = write_report(replace(results, study=shown_then), directory)
     if record is not None:
         question = escaped(results.study.experiment.question)
         # The UI folds the note to its first paragraph, which therefore holds the answer too.

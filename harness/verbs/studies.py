@@ -10,6 +10,9 @@ from harness.errors import HarnessError
 from harness.specs import Catalogue, Study, find_experiment, load_experiment, resolve
 from harness.specs.experiment import MOST_SEEDS
 
+DIGITS = 10
+"""Of the largest seed."""
+
 
 def load_study(
     name: str,
@@ -24,7 +27,7 @@ def load_study(
     Args:
         name: A file, or the name of one on the shelves.
         overrides: ``key=value`` assignments.
-        seeds: ``10,11,12`` or ``10-17`` in place of the experiment's.
+        seeds: How many (``12``), or which (``10,11,12`` or ``10-17``), in place of the experiment's.
         data_root: Where the data is.
         download: Whether it may be fetched.
         local: Whether this machine has to have what a trial asks for.
@@ -36,10 +39,11 @@ def load_study(
     from harness.launching.plan import check, counted
     from harness.launching.resources import require_local
 
-    assignments = list(overrides)
+    path, assignments = find_experiment(name), list(overrides)
     if seeds is not None:
-        assignments.append(f"seeds={parse_seeds(seeds)}")
-    experiment, document = load_experiment(find_experiment(name), assignments)
+        own = load_experiment(path, overrides)[0].seeds if _is_number(seeds) else ()
+        assignments.append(f"seeds={parse_seeds(seeds, own)}")
+    experiment, document = load_experiment(path, assignments)
     catalogue = Catalogue.load()
     data = experiment.data
     if data_root is not None:
@@ -64,24 +68,54 @@ def _located(error: HarnessError, document: Any) -> HarnessError:
     field = tuple(places[-1].split("."))
     if field[0] in ("factory", "args", "kind", "name"):
         field = ("variants",)
-    if field in document.lines or field[0] in ("data", "recipe", "resources", "contrasts", "seeds", "variants"):
+    if field in document.lines or field[0] in (
+        "data",
+        "recipe",
+        "resources",
+        "contrasts",
+        "seeds",
+        "looks",
+        "variants",
+    ):
         where = ", ".join([document.where(field), *places[:-1]])
         return HarnessError(error.what, where=where, remedy=error.remedy)
     return error
 
 
-def parse_seeds(text: str) -> list[int]:
-    """``10,11`` and ranges such as ``10-17``, also mixed.
+def _is_number(text: str) -> bool:
+    return text.strip().isdecimal() and len(text.strip()) <= DIGITS
+
+
+def parse_seeds(text: str, own: Sequence[int] = ()) -> list[int]:
+    """Seeds by name: ``10,11`` and ranges such as ``10-17``, also mixed. Or so many of them: ``12``.
+
+    A number alone takes the first of the experiment's ``own`` seeds, and beyond them the integers after the largest,
+    so that a larger number only adds seeds. One seed by its name is ``10,`` or ``10-10``.
 
     Raises:
-        HarnessError: It is neither.
+        HarnessError: It is none of these.
     """
+    if _is_number(text):
+        number = int(text)
+        if not 0 < number <= MOST_SEEDS:
+            raise HarnessError(
+                f"{number:,} seeds are asked for",
+                where="--seeds",
+                remedy=f"Give 1 to {MOST_SEEDS:,}; the seed {number} alone is `{number},`.",
+            )
+        after = max(own, default=-1) + 1
+        return [*own[:number], *range(after, after + number - len(own))]
     seeds: list[int] = []
-    for part in text.split(","):
+    parts = text.split(",")
+    for part in parts[:-1] if len(parts) == 2 and not parts[1].strip() else parts:
         first, dash, last = part.strip().partition("-")
         # Ten digits hold every seed; int() takes no thousands of them.
-        if any(not (end.isdecimal() and len(end) <= 10) for end in ([first, last] if dash else [first])):
-            raise HarnessError(f"'{part[:60]}' is no seed", where="--seeds", remedy="Write 10,11,12 or 10-17.")
+        if any(not (end.isdecimal() and len(end) <= DIGITS) for end in ([first, last] if dash else [first])):
+            raise HarnessError(
+                f"'{part[:60]}' is no seed",
+                where="--seeds",
+                remedy="Write 12 for so many seeds; 10,11,12 or 10-17 for these; 10, for one.",
+            )
         span = range(int(first), int(last or first) + 1)
         if not span or len(seeds) + len(span) > MOST_SEEDS:
             raise HarnessError(

@@ -120,6 +120,10 @@ def test_an_image_folder_of_one_class_and_one_with_a_broken_file(harness, image_
         (["compare", "resnet18", "plain19"], ["there is no variant 'plain19'"]),
         (["ui"], ["there is no store yet"]),
         (["run", "quickstart", "--seeds", "ten"], ["--seeds", "is no seed"]),
+        (["run", "quickstart", "--seeds", "0"], ["--seeds", "0 seeds are asked for", "`0,`"]),
+        (["plan", "quickstart", "--set", "looks=[8,8]"], ["looks", "numbers of seeds that rise"]),
+        (["run", "quickstart", "--set", "looks=[5,8]"], ["looks", "5 seeds gives no verdict"]),
+        (["run", "quickstart", "--set", "looks=[8,12]", "--seeds", "9"], ["looks", "not at 9", "--seeds 8 or 12"]),
     ],
 )
 def test_other_commands_refuse_as_clearly(harness, tmp_path, arguments, words):

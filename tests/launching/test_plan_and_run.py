@@ -14,7 +14,7 @@ from harness.specs import Resources
 from harness.storage import Folder
 from harness.tracking.history import newest_journal
 from harness.tracking.journals import Journals
-from harness.verbs import Settings, collect, parse_seeds, plan, run
+from harness.verbs import Settings, collect, load_study, parse_seeds, plan, run
 
 QUIET = Console(file=io.StringIO(), width=140)
 
@@ -243,8 +243,23 @@ def test_resources_that_are_not_there(quick_study, settings):
 
 def test_seeds_on_the_command_line():
     assert parse_seeds("10-12,20") == [10, 11, 12, 20]
+    assert parse_seeds("10,") == parse_seeds("10-10") == [10]
     with pytest.raises(HarnessError, match="is no seed"):
         parse_seeds("1-x")
+
+
+def test_a_number_of_seeds_takes_the_experiments_own_and_then_the_next(quick_study, experiment_file, settings):
+    assert [parse_seeds(str(n), (3, 17, 5)) for n in (1, 3, 5)] == [[3], [3, 17, 5], [3, 17, 5, 18, 19]]
+    for text in ("0", "10001", "9" * 10):
+        with pytest.raises(HarnessError, match="seeds are asked for"):
+            parse_seeds(text)
+    path, here = str(experiment_file()), settings(uri="none")
+    assert load_study(path, ["seeds=[7]"], "2").experiment.seeds == (7, 8)
+    run(load_study(path, seeds="1"), here, QUIET)
+    more = load_study(path, seeds="3")
+    assert more.experiment.seeds == (100, 101, 102)
+    assert {p.trial.seed for p in plan(more, here).to_run} == {101, 102}
+    assert run(more, here, QUIET).trained == 8
 
 
 def test_plain_lines_when_not_on_a_terminal(quick_study, tmp_path):

@@ -62,10 +62,15 @@ def image_errors(mean, sd, n, images, generator):
     return np.minimum(np.round(drawn * images / 100), images) * 100 / images
 
 
-def make_results(
+def make_results(study, *arguments, **changes):
+    """The table of :func:`make_histories`."""
+    return tidy(study, make_histories(study, *arguments, **changes))
+
+
+def make_histories(
     study, finals=None, *, diverged=(), missing=(), provenance=None, online=1.05, tests=None, gradients=True
 ):
-    """Results in which each variant's clean training error ends at ``finals[name]``, one number per seed (percent).
+    """Histories in which each variant's clean training error ends at ``finals[name]``, one number per seed (percent).
 
     Args:
         finals: Clean errors by variant; without, those of :data:`SHAPE`. Online ones are ``online`` times as large.
@@ -124,7 +129,7 @@ def make_results(
                 layers=_layers(trial, epochs, bad) if gradients else {},
             )
         )
-    return tidy(study, histories)
+    return histories
 
 
 def _gradients(trial, epoch):
@@ -158,6 +163,11 @@ def study():
 @pytest.fixture(scope="session")
 def planted():
     return make_results
+
+
+@pytest.fixture(scope="session")
+def planted_histories():
+    return make_histories
 
 
 @pytest.fixture(scope="session")

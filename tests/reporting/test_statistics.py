@@ -8,13 +8,14 @@ import pytest
 from scipy import stats
 
 from harness.reporting.depths import onset_depth, slope_on_depth
+from harness.reporting.power import seeds_needed
 from harness.reporting.statistics import (
     binomial_interval,
     holm,
     mean_interval,
     paired,
     pareto_front,
-    seeds_needed,
+    probability_interval,
     sign_flip_p,
     welch,
     welch_p,
@@ -77,6 +78,15 @@ def test_sign_flip_equals_brute_force(side, shift):
         # Coarse values, so that sums tie as errors counted in images do.
         differences = generator.integers(-3, 5, n) * 0.1
         assert sign_flip_p(differences, side, shift) == brute_force(differences, side, shift)
+
+
+def test_the_interval_of_p_a_below_b_is_exact_without_ties_and_wider_with_them():
+    reference = stats.binomtest(6, 8).proportion_ci(0.95, method="exact")
+    assert probability_interval(6, 0, 8) == pytest.approx((reference.low, reference.high))
+    assert probability_interval(5, 2, 8) == (probability_interval(5, 0, 8)[0], probability_interval(7, 0, 8)[1])
+    got = paired([1.0] * 7 + [3.0], [2.0] * 7 + [3.0])
+    assert (got.probability_low, got.probability_high) == probability_interval(7, 1, 8)
+    assert got.probability_low < got.probability == 7.5 / 8 < got.probability_high == 1.0
 
 
 def test_sign_flip_by_hand():
