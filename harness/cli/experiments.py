@@ -104,8 +104,13 @@ def run(
         )
     if outcome.trouble:
         err.print(shown(outcome.trouble), soft_wrap=True)
-    elif len(outcome.failed) + len(outcome.stopped) < len(study.trials):
+    elif verbs.report_due(study, outcome):
         _write_report(name, settings)
+    elif len(outcome.failed) + len(outcome.stopped) < len(study.trials):
+        err.print(
+            f"No report yet: a verdict on part of the seeds would be a look. `harness report {name}` takes it.",
+            soft_wrap=True,
+        )
     if outcome.failed or outcome.unpublished or outcome.trouble:
         raise typer.Exit(EXIT_FAILED)
     if outcome.stopped:

@@ -1,7 +1,7 @@
 """What the commands do, for notebooks too; they join the two wings of the house, launching and reporting."""
 
-from harness.verbs.experiments import collect, plan, report, run, sync
+from harness.verbs.experiments import collect, plan, report, report_due, run, sync
 from harness.verbs.settings import Settings
 from harness.verbs.studies import load_study, parse_seeds
 
-__all__ = ["Settings", "collect", "load_study", "parse_seeds", "plan", "report", "run", "sync"]
+__all__ = ["Settings", "collect", "load_study", "parse_seeds", "plan", "report", "report_due", "run", "sync"]
