@@ -173,6 +173,7 @@ def plan(
     from harness import verbs
     from harness.costs.static import static_costs
     from harness.launching.plan import STATES
+    from harness.reporting.wording import listed
     from harness.specs.experiment import SEEDS_FOR_CLAIMS
 
     settings = verbs.Settings(home, tracking_uri, launcher.value, storage=storage)
@@ -196,6 +197,7 @@ def plan(
                     "seconds": planned.seconds,
                     "changes": planned.changes,
                     "warning": planned.warning,
+                    "looks": study.experiment.looks,
                     "trials": rows,
                 },
                 indent=2,
@@ -231,7 +233,7 @@ def plan(
         out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
     if exp.contrasts and exp.looks:
         out.print(
-            f"Looks at {', '.join(map(str, exp.looks))} seeds share the level of {exp.level:g}: "
+            f"Looks at {listed(exp.looks)} seeds share the level of {exp.level:g}: "
             f"a verdict is tested at {exp.look_level:.3g} at each."
         )
     if exp.contrasts and len(exp.seeds) < SEEDS_FOR_CLAIMS:
