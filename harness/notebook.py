@@ -123,7 +123,7 @@ def run(
     root = Path(data_root) if data_root is not None else None
     study = verbs.load_study(str(experiment), changes, None, root, download, local=options.address is None)
     outcome = verbs.run(study, options, Console(highlight=False))
-    if not outcome.trouble and outcome.to_report(study):
+    if verbs.report_due(study, outcome):
         verbs.report(study.experiment.name, options)
     return outcome
 

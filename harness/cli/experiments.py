@@ -108,8 +108,13 @@ def run(
         )
     if outcome.trouble:
         err.print(shown(outcome.trouble), soft_wrap=True)
-    elif outcome.to_report(study):
+    elif verbs.report_due(study, outcome):
         write_report(name, settings)
+    elif outcome.to_report(study):
+        err.print(
+            f"No report yet: a verdict on part of the seeds would be a look. `harness report {name}` takes it.",
+            soft_wrap=True,
+        )
     if outcome.failed or outcome.unpublished or outcome.trouble:
         raise typer.Exit(EXIT_FAILED)
     if outcome.stopped:
@@ -192,6 +197,7 @@ def plan(
     """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing."""
     from harness import verbs
     from harness.launching.plan import STATES
+    from harness.reporting.wording import listed
     from harness.specs.experiment import SEEDS_FOR_CLAIMS
 
     settings = verbs.Settings(home, tracking_uri, launcher.value, storage=storage)
@@ -216,6 +222,7 @@ def plan(
                     "seconds": planned.seconds,
                     "changes": planned.changes,
                     "warning": planned.warning,
+                    "looks": study.experiment.looks,
                     "trials": rows,
                     "later": [asdict(later) for later in planned.later],
                 },
@@ -242,7 +249,7 @@ def plan(
         out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
     if exp.contrasts and exp.looks:
         out.print(
-            f"Looks at {', '.join(map(str, exp.looks))} seeds share the level of {exp.level:g}: "
+            f"Looks at {listed(exp.looks)} seeds share the level of {exp.level:g}: "
             f"a verdict is tested at {exp.look_level:.3g} at each."
         )
     if exp.contrasts and len(exp.seeds) < SEEDS_FOR_CLAIMS:

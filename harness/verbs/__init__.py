@@ -1,6 +1,6 @@
 """What the commands do, for notebooks too; they join the two wings of the house, launching and reporting."""
 
-from harness.verbs.experiments import collect, plan, run, sync
+from harness.verbs.experiments import collect, plan, report_due, run, sync
 from harness.verbs.reports import combine, diff, report, report_all
 from harness.verbs.settings import Settings
 from harness.verbs.studies import load_study, parse_seeds
@@ -15,6 +15,7 @@ __all__ = [
     "plan",
     "report",
     "report_all",
+    "report_due",
     "run",
     "sync",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError, StoreAway
 from harness.files import require_writable
 from harness.specs import Study
+from harness.specs.looks import SEEDS_FOR_CLAIMS
 from harness.text import shown
 from harness.verbs.settings import Settings, local_concurrency
 
@@ -107,6 +108,15 @@ def run(
                 break
     stop.raise_if_interrupted()
     return outcome
+
+
+def report_due(study: Study, outcome: Outcome) -> bool:
+    """Whether a run is to end with its report: something is recorded, and its verdicts are no look in between.
+
+    A run that was stopped goes on; a verdict on the seeds that it had by then would be a look that nobody asked for.
+    """
+    early = outcome.stopped and study.experiment.contrasts and len(study.experiment.seeds) >= SEEDS_FOR_CLAIMS
+    return not outcome.trouble and outcome.to_report(study) and not early
 
 
 def launch_plan(

@@ -6,6 +6,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.files import pack
+from harness.launching.driver import Outcome
 from harness.launching.plan import check, make_plan
 from harness.reporting.looks import with_looks
 from harness.reporting.verdicts import verdicts
@@ -14,7 +15,7 @@ from harness.tracking.history import MEMBER
 from harness.tracking.journals import Journals
 from harness.tracking.store import Store
 from harness.tracking.table import read_csv
-from harness.verbs import Settings, report
+from harness.verbs import Settings, report, report_due
 
 A, B = "cifar-resnet8-w8", "cifar-plain8-w8"
 CONTRAST = {"kind": "difference", "a": A, "b": B, "metric": "test/error"}
@@ -165,6 +166,15 @@ def test_the_plan_warns_before_seeds_are_spent(seen, study, tmp_path):
         s = study(**{**TWO, "seeds": list(range(10, 10 + n))}).after(record)
         warning = make_plan(s, Journals(tmp_path, "x", Folder.at(tmp_path)), Folder.at(tmp_path), 1).warning
         assert words in warning and bool(words) == bool(warning)
+
+
+def test_a_run_that_is_stopped_takes_no_look_by_itself(study):
+    stopped = Outcome(trained=9, stopped=["cifar-plain8-w8 seed 17"], ended="Ctrl-C")
+    assert not report_due(study(**TWO), stopped)
+    assert report_due(study(**{**TWO, "seeds": [1, 2]}), stopped)
+    assert report_due(study(**{**TWO, "contrasts": []}), stopped)
+    assert report_due(study(**TWO), Outcome(trained=15, failed={"cifar-plain8-w8 seed 17": "broken"}))
+    assert not report_due(study(**{**TWO, "seeds": [1]}), Outcome(stopped=["a", "b"]))
 
 
 def _files(directory):

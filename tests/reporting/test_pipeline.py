@@ -95,7 +95,7 @@ def test_a_family_of_equal_variants_is_rarely_called_different(study):
 @pytest.mark.slow
 @pytest.mark.parametrize(("effect", "state"), [(-2.0, "supported"), (2.0, "contradicted")])
 def test_an_effect_of_two_standard_deviations_is_found(study, effect, state):
-    """One declared contrast and eight seeds; also where the side that was declared is the wrong one, if more rarely."""
+    """One declared contrast and eight seeds; on the side that was not declared, which has less level, more rarely."""
     s = study(**TWO, contrasts=[{"kind": "difference", "a": A, "b": B, "side": "less"}])
     found = states(s, draws(effect), seed=3)
     assert np.mean(found == state) >= (0.95 if state == "supported" else 0.9)

@@ -195,6 +195,22 @@ def test_several_verdicts_are_corrected_by_holm(study, planted):
     assert all("Holm's correction for 3 verdicts" in v.conclusion for v in found)
 
 
+@pytest.mark.parametrize("n", [1, 3, 5, 8])
+def test_one_side_without_spread(study, planted, n):
+    """Every seed of one variant alike, the other's not: the differences have the other's spread, and r has no value."""
+    contrast = {"kind": "difference", "a": DEEP_RESIDUAL, "b": DEEP_PLAIN}
+    s = study(contrasts=[contrast], seeds=list(range(n)))
+    tests = {v.name: [4.0 + w for w in WIGGLE[:n]] for v in s.variants} | {DEEP_RESIDUAL: [2.0] * n}
+    verdict = only(planted(s, errors(s), tests=tests))
+    (measured,) = verdict.components[0].measures
+    assert measured.comparison.correlation is None and not measured.binomial
+    assert verdict.state == ("supported" if n == 8 else "undecided")
+    assert verdict.p == (1 / 256 if n == 8 else None)
+    assert (measured.low is not None) == (n >= 5)
+    words = {1: "a smoke run with n = 1 seed", 3: "a preview with no inference, n = 3", 5: "descriptive with n = 5"}
+    assert words.get(n, "n = 8 paired seeds") in verdict.conclusion
+
+
 def test_headline_and_terminal_lines(study, planted):
     s = study()
     found = verdicts(planted(s, errors(s, plain32=20.0)))
