@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 def plan(study: Study, settings: Settings) -> Plan:
     """Look every trial of a study up in the record; writes nothing."""
+    from harness.launching.extras import require_extras
     from harness.launching.plan import make_plan
 
+    require_extras(study.experiment.execution, settings.has_store, settings.launcher)
     record = settings.record(study.experiment.name, create=False)
     before = None if record.experiment_is_new else record.study()
     return make_plan(study, record, settings.folder, local_concurrency(study, settings), before=before)
@@ -48,6 +50,7 @@ def run(
         Interrupted: By a signal; what was trained is recorded or in checkpoints.
     """
     from harness.launching.driver import PATIENCE
+    from harness.launching.extras import require_extras
     from harness.launching.plan import make_plan
     from harness.launching.resources import require_local
     from harness.launching.stop import Stop
@@ -59,6 +62,7 @@ def run(
     stop = Stop(settings.time_limit)
     require_writable(settings.home)
     require_own(settings.reports / experiment.name)
+    require_extras(experiment.execution, settings.has_store, settings.launcher)
     if settings.address is None:
         require_local(experiment.resources, experiment.recipe.precision)
     storage = settings.folder
@@ -187,6 +191,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     Raises:
         HarnessError: There is no such record, or the directory cannot be written to.
     """
+    from harness.reporting.notes import variant_notes
     from harness.reporting.render import write_report
     from harness.reporting.verdicts import headline
     from harness.reporting.wording import escaped
@@ -203,4 +208,5 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
         question = escaped(results.study.experiment.question)
         # The UI folds the note to its first paragraph, which therefore holds the answer too.
         record.attach_report(directory, f"**{question}** {headline(verdicts).removeprefix('> ')}")
+        record.describe(results.study, variant_notes(results))
     return verdicts, directory / "README.md"
