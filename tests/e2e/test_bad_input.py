@@ -27,6 +27,12 @@ CASES = {
     "no server": ({}, ["--tracking-uri", "http://127.0.0.1:9"], ["cannot be reached", "http://127.0.0.1:9", "SQLite"]),
     "home is a file": ({}, ["--home", "/etc/hostname"], ["/etc/hostname", "Choose another directory"]),
     "reports cannot be written": ({}, ["--reports", "/proc/reports"], ["/proc", "Choose another directory"]),
+    "models without a store": (
+        {"execution": {"log_model": True}},
+        ["--tracking-uri", "none"],
+        ["execution.log_model", "--tracking-uri none", "execution.log_model=false"],
+    ),
+    "models as a word": ({}, ["--set", "execution.log_model=often"], ["execution.log_model", "often"]),
     "bad override": ({}, ["--set", "recipe.lr=fast"], ["--set recipe.lr", "fast"]),
 }
 
