@@ -162,7 +162,7 @@ def _save(training: Training, model: Any, path: Path, history: History) -> None:
         str(path),
         mlflow_model=model,
         signature=ModelSignature(
-            inputs=Schema([TensorSpec(single, (-1, *images.shape[1:]), "images")]),
+            inputs=Schema([TensorSpec(single, (-1, *images.shape[1:]))]),
             outputs=Schema([TensorSpec(single, (-1, trial.variant.classes))]),
         ),
         input_example=images.numpy(),

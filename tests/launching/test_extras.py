@@ -41,7 +41,7 @@ with torch.inference_mode():
     logits = network(images)
 wrong = int((logits.argmax(1) != test.labels).sum())
 served = mlflow.pyfunc.load_model(address)
-example = np.array(served.input_example, dtype=np.float32)
+example = np.asarray(served.input_example, dtype=np.float32)
 print(json.dumps({
     "network": type(network).__name__,
     "training": network.training,
