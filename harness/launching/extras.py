@@ -98,7 +98,7 @@ def leave_model(job: Job, training: Training, history: History, note: Note) -> N
 
 def _log_model(job: Job, training: Training, history: History) -> None:
     """Through a client alone: MLflow's shorter way needs the process's own tracking address and active run."""
-    from mlflow.entities import LoggedModelOutput
+    from mlflow.entities import LoggedModelOutput, Metric
     from mlflow.models import Model
 
     trial, client = job.trial, connect(job.uri)
@@ -130,7 +130,11 @@ def _log_model(job: Job, training: Training, history: History) -> None:
     client.log_outputs(job.run_id, [LoggedModelOutput(made.model_id, last.epoch)])
     # The run holds them already: MLflow stores them once, and shows them beside the model.
     errors = {key: value for key, value in last.metrics.items() if key.startswith(("train/", "val/", "test/"))}
-    client.log_batch(job.run_id, metrics=list(timed(last.epoch, last.at, errors, made.model_id)))
+    metrics = [
+        Metric(m.key, m.value, m.timestamp, m.step, made.model_id, trial.data.name, trial.data.fingerprint)
+        for m in timed(last.epoch, last.at, errors)
+    ]
+    client.log_batch(job.run_id, metrics=metrics)
     client.set_tag(job.run_id, MODEL_TAG, f"models:/{made.model_id}")
 
 

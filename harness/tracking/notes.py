@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.specs import Foreign, Trial
 from harness.specs.trial import AnyVariant
@@ -48,16 +47,12 @@ def _end(history: History) -> str:
     last = history.epochs[-1].metrics if history.epochs else {}
     if history.outcome == "diverged":
         return f"**Diverged** after {epochs}: its loss was not finite. It is a result, and counts at chance error."
-    keys = {"test/error": "test error", "train/error_clean": "training error, clean", "train/error": "online"}
-    errors = [f"{label} {_percent(last[key])}" for key, label in keys.items() if last.get(key) is not None]
+    keys = {"test/error": "in testing", "train/error_clean": "clean in training", "train/error": "online in training"}
+    errors = [f"{value:.2f} % {words}" for key, words in keys.items() if (value := last.get(key)) is not None]
     seconds = last.get("time/train_s")
     spent = "" if seconds is None else f" {seconds:,.1f} s of training"
     shared = " on a shared device" if spent and history.provenance.get("shared") else ""
-    return f"After {epochs}: {', '.join(errors) or 'no error measured'}.{spent}{shared}{'.' * bool(spent)}"
-
-
-def _percent(value: Any) -> str:
-    return f"{float(value):.2f} %"
+    return f"Error after {epochs}: {', '.join(errors) or 'not measured'}.{spent}{shared}{'.' * bool(spent)}"
 
 
 def report_note(name: str, headline: str) -> str:

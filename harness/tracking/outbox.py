@@ -133,12 +133,12 @@ def _params(params: dict[str, str]) -> list[Param]:
     return [Param(key, value[:6000]) for key, value in params.items()]
 
 
-def timed(step: int, at: int, metrics: Mapping[str, Any], model: str | None = None) -> Iterator[Metric]:
-    """Metrics of one step as MLflow takes them, a missing value as NaN; ``model`` is the id of one they belong to."""
+def timed(step: int, at: int, metrics: Mapping[str, Any]) -> Iterator[Metric]:
+    """Metrics of one step as MLflow takes them, a missing value as NaN."""
     from mlflow.entities import Metric
 
     for key, value in metrics.items():
-        yield Metric(key, float("nan") if value is None else float(value), at, step, model_id=model)
+        yield Metric(key, float("nan") if value is None else float(value), at, step)
 
 
 def dataset_input(name: str, fingerprint: str | None) -> DatasetInput:

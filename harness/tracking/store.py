@@ -54,7 +54,8 @@ class Store(Reading):
             return
         artifacts = artifact_root(self.uri, self.home)
         location = None if artifacts is None else (artifacts / self.name).as_uri()
-        tags = {KIND: kind, FORMAT_TAG: str(FORMAT), NOTE: note}
+        # Else the UI's pages are those for language models' traces.
+        tags = {KIND: kind, FORMAT_TAG: str(FORMAT), NOTE: note, "mlflow.experimentKind": "custom_model_development"}
         found = self.client.get_experiment_by_name(self.name)
         self.experiment_id = found.experiment_id if found else self.client.create_experiment(self.name, location, tags)
 
@@ -123,7 +124,7 @@ class Store(Reading):
             NOTE: variant_note(variant, study.data.name),
         }
         run_id = self._create("variant", variant.name, tags)
-        params = flat_params(variant) | flat_params(study.experiment.recipe, "recipe.")
+        params = flat_params(variant, "variant.") | flat_params(study.experiment.recipe, "recipe.")
         self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
         self.client.log_inputs(run_id, datasets=[dataset_input(study.data.name, study.data.fingerprint)])
         return run_id

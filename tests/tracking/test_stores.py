@@ -113,6 +113,7 @@ def test_a_run_per_variant_with_its_trials_under_it(store, study):
         assert run.data.params["variant.widths"] == "2-4-8"
         assert run.inputs.dataset_inputs[0].dataset.name == "digits"
     for run in variants.values():
+        assert run.data.params["variant.widths"] == "2-4-8"
         assert run.inputs.dataset_inputs[0].dataset.digest == study.data.fingerprint
         assert [row[:2] for row in _metrics(store, run.info.run_id, "train/error")] == [(1, 50.5), (2, 25.5)]
         assert run.data.metrics["seeds/n"] == 2
@@ -141,8 +142,9 @@ def test_runs_are_described(store, study, tmp_path):
     store.describe(study, {first.name: Described("again", {"bench/latency_s": 0.25})})
     assert store.client.get_run(runs[first.name].info.run_id).data.metrics["bench/latency_s"] == 0.25
     trial = store.runs("trial")[0]
-    assert "After 2 epochs: test error 9.00 %, training error, clean 0.17 %, online 25.00 %." in trial.data.tags[NOTE]
-    assert f"seed {trial.data.tags['seed']}; trial `{trial.data.tags['trial']}`" in trial.data.tags[NOTE]
+    note = trial.data.tags[NOTE]
+    assert "Error after 2 epochs: 9.00 % in testing, 0.17 % clean in training, 25.00 % online in training." in note
+    assert f"seed {trial.data.tags['seed']}; trial `{trial.data.tags['trial']}`" in note
     (report,) = store.runs("report")
     assert report.data.tags[NOTE].startswith("**Undecided.**\n\nThe report is `README.md`")
     assert store.client.get_experiment(store.experiment_id).tags[NOTE] == "**Undecided.**"
