@@ -25,12 +25,18 @@ app = typer.Typer()
 
 @app.command()
 def ui(
-    experiment: Annotated[str | None, typer.Argument(help="Open at this experiment.")] = None,
+    experiment: Annotated[
+        str | None, typer.Argument(help="Open at this experiment; needless where there is only one.")
+    ] = None,
     tracking_uri: TrackingUri = None,
     home: Home = HOME,
     port: Annotated[int, typer.Option("--port", help="On loopback only.", min=1, max=65535)] = 5000,
 ) -> None:
-    """Serve the MLflow UI on the right store, on loopback, until Ctrl-C."""
+    """Serve the MLflow UI on the right store, on loopback, until Ctrl-C.
+
+    Open the address that it prints: charts that compare the experiment's variants, with its question and verdict on
+    top. docs/mlflow.md shows what to look for.
+    """
     from harness.tracking.serving import serve
 
     raise typer.Exit(serve(tracking_uri, home, experiment, port, out))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.launching.attempts import Claim, Superseded, claimed
+from harness.launching.extras import leave_model, sampled
 from harness.specs import Execution, Resources, Trial
-from harness.specs.profile import LayerProfile
 from harness.storage import Checkpoint, Folder, checkpoints
-from harness.tracking.history import Epoch, History, NewerFormat, OtherTrial, read_journal
+from harness.tracking.client import first_line
+from harness.tracking.history import History, NewerFormat, OtherTrial, read_journal
 from harness.tracking.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def attempt(
     except Exception as error:
         caught(error)
         trace = traceback.format_exc()
-        message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {_first_line(error)}"
+        message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {first_line(error)}"
         if claim is not None:
             claim.end("failed", message, trace)
         yield Progress(job.trial.id, "failed", message=message, trace=trace)
@@ -146,7 +147,7 @@ def run_job(
     history = history.model_copy(update={"provenance": history.provenance | {"attempts": claim.attempt.number}})
     outbox = Outbox(job.uri, job.run_id) if job.uri else None
     try:
-        with explained(job.trial, job.size):
+        with explained(job.trial, job.size), sampled(job, claim.note):
             yield from _train(job, training, history, claim, outbox, stopping, cut)
     finally:
         if outbox is not None:
@@ -173,7 +174,7 @@ def _train(
     for measured in training.run(pause) if not history.done else ():
         if measured is not None:
             number, metrics = measured
-            history = _extended(history, number, metrics, training.layers)
+            history = history.extended(number, metrics, training.layers)
             if training.diverged or number == job.trial.recipe.epochs:
                 history = history.model_copy(update={"outcome": "diverged" if training.diverged else "finished"})
             elif number == 0:
@@ -199,7 +200,9 @@ def _train(
             return
     if outbox is not None:
         outbox.publish(history)
-        if not outbox.close(job.execution.drain_seconds):
+        if outbox.close(job.execution.drain_seconds):
+            leave_model(job, training, history, claim.note)
+        else:
             claim.note(f"the store did not take its history yet: {outbox.last_error or 'it is slow'}")
     yield history
 
@@ -267,16 +270,6 @@ def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     return joined
 
 
-def _extended(history: History, number: int, metrics: dict[str, float], layers: LayerProfile | None) -> History:
-    finite = {key: value if abs(value) < float("inf") else None for key, value in metrics.items()}
-    # The machine's clock may be set back; the record's time never runs backwards.
-    at = max(int(time.time() * 1000), history.epochs[-1].at if history.epochs else 0)
-    update: dict[str, Any] = {"epochs": (*history.epochs, Epoch(epoch=number, at=at, metrics=finite))}
-    if layers is not None:
-        update["layers"] = {**history.layers, number: layers}
-    return history.model_copy(update=update)
-
-
 def _progress(job: Job, history: History, claim: Claim) -> Progress:
     last = history.epochs[-1]
     return Progress(
@@ -289,7 +282,3 @@ def _progress(job: Job, history: History, claim: Claim) -> Progress:
         history.seconds,
         "; ".join(dict.fromkeys(claim.attempt.notes)),
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

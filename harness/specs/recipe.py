@@ -102,7 +102,7 @@ class Resources(Spec):
 
 
 class Execution(Spec):
-    """Settings that change rounding or the grain of the record, never the question. Recorded as provenance."""
+    """Settings that change rounding or what is recorded, never the question. Recorded as provenance."""
 
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
         "auto", description="auto: channels_last on GPUs, contiguous on CPUs."
@@ -117,4 +117,10 @@ class Execution(Spec):
     )
     drain_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
         10.0, description="How long a finished trial waits for the store to take its history; its journal keeps it."
+    )
+    log_model: bool = Field(
+        False, description="Keep each trained network in MLflow as a model that can be loaded; needs a store."
+    )
+    system_metrics: bool = Field(
+        False, description="MLflow samples the load of processor, memory and GPU for each trial; needs psutil."
     )

@@ -7,6 +7,7 @@ run, and what tables are made of: one format, so that each can be rebuilt from t
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any, BinaryIO, Literal
@@ -68,6 +69,16 @@ class History(Spec):
         """On the training and the evaluation clock."""
         last = self.epochs[-1].metrics if self.epochs else {}
         return sum(last.get(f"time/{clock}_s") or 0.0 for clock in ("train", "eval"))
+
+    def extended(self, number: int, metrics: dict[str, float], layers: LayerProfile | None = None) -> History:
+        """The same with an epoch that was measured now, and its values by layer where there are any."""
+        finite = {key: value if abs(value) < float("inf") else None for key, value in metrics.items()}
+        # The machine's clock may be set back; the record's time never runs backwards.
+        at = max(int(time.time() * 1000), self.epochs[-1].at if self.epochs else 0)
+        update: dict[str, Any] = {"epochs": (*self.epochs, Epoch(epoch=number, at=at, metrics=finite))}
+        if layers is not None:
+            update["layers"] = {**self.layers, number: layers}
+        return self.model_copy(update=update)
 
 
 class NewerFormat(HarnessError):

@@ -6,7 +6,7 @@ For machines that have no MLflow; it answers the same calls as :class:`harness.t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ from harness.specs.trial import AnyVariant
 from harness.storage import Folder
 from harness.tracking.costs import parse_cost
 from harness.tracking.history import History, newest_journal
+from harness.tracking.notes import Described
 from harness.tracking.reading import Recorded
 
 
@@ -164,3 +165,6 @@ class Journals:
 
     def attach_report(self, directory: Path, headline: str) -> None:
         """The report is in its directory."""
+
+    def describe(self, study: Study, described: Mapping[str, Described]) -> None:
+        """There is no UI to describe variants in."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from statistics import fmean, stdev
+from statistics import fmean
 
 from harness.tracking.history import History
-from harness.tracking.metrics import EVALUATED_ERRORS
 
 Row = tuple[str, float, int, int]
 """(key, value, timestamp in ms, step)."""
 
 
 def mean_metrics(histories: Sequence[History]) -> Iterator[Row]:
-    """The mean over seeds of every metric at each epoch; then single values: spread of the last errors, n, costs.
+    """The mean over seeds of every metric at each epoch; then single values: n, costs.
 
-    Single values stand at step 0, where the UI draws bars instead of lines.
+    Single values stand at step 0, where the UI draws bars instead of lines. Spread and interval of the last errors
+    come with the report, which computes them (:meth:`harness.tracking.store.Store.describe`).
 
     An epoch counts only where all seeds have it: a mean over the survivors of a divergence would flatter. A value
     that is not finite in one seed is left out as a mean, and seen in the trials.
@@ -36,10 +36,6 @@ def mean_metrics(histories: Sequence[History]) -> Iterator[Row]:
     if not measured:
         return
     last = max(measured)
-    for key in EVALUATED_ERRORS:
-        finals = [value for value in at_epoch.get((last, key), []) if value is not None]
-        if len(finals) == len(histories) > 1:
-            yield f"seeds/sd_{key.replace('/', '_')}", stdev(finals), measured[last], 0
     yield "seeds/n", float(len(histories)), measured[last], 0
     yield "seeds/diverged", float(sum(h.outcome == "diverged" for h in histories)), measured[last], 0
     for key, cost in histories[0].costs.items():

@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.specs.identity import Spec
 from harness.tracking.client import connect, first_line
 from harness.tracking.history import MEMBER, History
+from harness.tracking.notes import NOTE, trial_note
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param
+    from mlflow.entities import DatasetInput, Metric, Param
 
 METRICS_PER_BATCH = 1000
 PARAMS_PER_BATCH = 100
@@ -67,7 +68,7 @@ class Publisher:
         for epoch in history.epochs:
             if epoch.epoch in self.stored:
                 continue
-            metrics = list(_metrics(epoch.epoch, epoch.at, epoch.metrics))
+            metrics = list(timed(epoch.epoch, epoch.at, epoch.metrics))
             if len(batch) + len(metrics) > METRICS_PER_BATCH:
                 self._log(batch, epochs)
                 batch, epochs = [], set()
@@ -89,7 +90,9 @@ class Publisher:
         return {row.step for key in telling for row in self.client.get_metric_history(self.run_id, key)}
 
     def finish(self, history: History) -> None:
-        """Send what is left, put the history and its parts beside it as artifacts, and end the run."""
+        """Send what is left, put the history and its parts beside it as artifacts, describe the run and end it."""
+        from mlflow.entities import RunTag
+
         self.send(history)
         self.client.log_text(self.run_id, history.model_dump_json(), MEMBER)
         trial = history.trial.model_dump(mode="json")
@@ -99,12 +102,11 @@ class Publisher:
             # Not as metrics: they would be thousands, of which the UI makes a chart each.
             layers = {epoch: values.model_dump(mode="json") for epoch, values in history.layers.items()}
             self.client.log_text(self.run_id, json.dumps(layers), "layers.json")
-        self.client.set_tag(self.run_id, "outcome", history.outcome)
+        tags = {"outcome": history.outcome, NOTE: trial_note(history.trial, history)}
+        self.client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
         self.client.set_terminated(self.run_id, "FINISHED")
 
     def _introduce(self, history: History) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
         run = self.client.get_run(self.run_id)
         self.stored = self._stored(history, run.data.metrics)
         if run.info.status == "FINISHED" and not history.done:
@@ -122,13 +124,10 @@ class Publisher:
             self.client.log_batch(
                 self.run_id,
                 params=params[start : start + PARAMS_PER_BATCH],
-                metrics=list(_metrics(0, at, costs)) if start == 0 else [],
+                metrics=list(timed(0, at, costs)) if start == 0 else [],
             )
         data = history.trial.data
-        dataset = Dataset(data.name, data.fingerprint or "unknown", "local", json.dumps({"name": data.name}))
-        self.client.log_inputs(
-            self.run_id, datasets=[DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
-        )
+        self.client.log_inputs(self.run_id, datasets=[dataset_input(data.name, data.fingerprint)])
         self.introduced = True
 
 
@@ -138,11 +137,20 @@ def _params(params: dict[str, str]) -> list[Param]:
     return [Param(key, value[:6000]) for key, value in params.items()]
 
 
-def _metrics(step: int, at: int, metrics: dict[str, Any]) -> Iterator[Metric]:
+def timed(step: int, at: int, metrics: Mapping[str, Any]) -> Iterator[Metric]:
+    """Metrics of one step as MLflow takes them, a missing value as NaN."""
     from mlflow.entities import Metric
 
     for key, value in metrics.items():
         yield Metric(key, float("nan") if value is None else float(value), at, step)
+
+
+def dataset_input(name: str, fingerprint: str | None) -> DatasetInput:
+    """A data set, as MLflow lists what a run used; the fingerprint is of its content."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    dataset = Dataset(name, fingerprint or "unknown", "local", json.dumps({"name": name}))
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
 class Outbox:

@@ -35,6 +35,8 @@ SEARCH = "search"
 COST = "cost"
 COST_FILE = "cost.json"
 TRACEBACK = "traceback.txt"
+MODEL_TAG = "model"
+"""Of a trial's run: the address of its model, where one was logged."""
 READERS = 8
 UNENDED = ("RUNNING", "SCHEDULED")
 

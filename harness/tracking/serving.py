@@ -10,16 +10,22 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.errors import HarnessError, Interrupted
+from harness.errors import HarnessError, Interrupted, nearest
 from harness.tracking.client import NO_STORE, open_store, sqlite_file, tracking_uri, without_password
+from harness.tracking.reading import experiment_names
 
 HOST = "127.0.0.1"
+VIEW = "compareRunsMode=CHART&workflowType=machine_learning"
+"""The charts of training runs; by itself MLflow opens at what it has for language models."""
 QUICK = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """A dozen processes that run jobs of MLflow's own, which nobody here gives it."""
 
 
 def serve(option: str | None, home: Path, experiment: str | None, port: int, console: Console) -> int:
     """Serve until interrupted; for a tracking server that runs already, say where it is.
+
+    Args:
+        experiment: To open at; None: the only one there is, else MLflow's list of all.
 
     Returns:
         The exit status.
@@ -36,12 +42,15 @@ def serve(option: str | None, home: Path, experiment: str | None, port: int, con
             remedy="Run an experiment first: harness run quickstart",
         )
     client = open_store(uri)
+    names = experiment_names(client)
+    if experiment is None and len(names) == 1:
+        experiment = names[0]
     found = client.get_experiment_by_name(experiment) if experiment else None
     if experiment and found is None:
         raise HarnessError(
-            f"no experiment '{experiment}' is recorded", where=without_password(uri), remedy=f"harness run {experiment}"
+            f"no experiment '{experiment}' is recorded", where=without_password(uri), remedy=nearest(experiment, names)
         )
-    page = f"/#/experiments/{found.experiment_id}/runs?compareRunsMode=CHART" if found else ""
+    page = f"/#/experiments/{found.experiment_id}/runs?{VIEW}" if found else ""
     if uri.startswith("http"):
         console.print(f"The store is a server already: {without_password(uri).rstrip('/')}{page}")
         return 0

@@ -7,7 +7,7 @@ charts compare variants.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,8 @@ from harness.tracking.client import answering, artifact_root
 from harness.tracking.costs import ELSEWHERE, figures
 from harness.tracking.history import FORMAT, History
 from harness.tracking.means import mean_metrics
-from harness.tracking.outbox import Publisher, flat_params
+from harness.tracking.notes import NOTE, Described, report_note, trial_note, variant_note
+from harness.tracking.outbox import Publisher, dataset_input, flat_params
 from harness.tracking.reading import (
     COST,
     COST_FILE,
@@ -55,7 +56,8 @@ class Store(Reading):
             return
         artifacts = artifact_root(self.uri, self.home)
         location = None if artifacts is None else (artifacts / self.name).as_uri()
-        tags = {KIND: kind, FORMAT_TAG: str(FORMAT), "mlflow.note.content": note}
+        # Else the UI's pages are those for language models' traces.
+        tags = {KIND: kind, FORMAT_TAG: str(FORMAT), NOTE: note, "mlflow.experimentKind": "custom_model_development"}
         found = self.client.get_experiment_by_name(self.name)
         self.experiment_id = found.experiment_id if found else self.client.create_experiment(self.name, location, tags)
 
@@ -73,7 +75,7 @@ class Store(Reading):
         name = f"{cost.label}, {cost.setting.device}, batch {cost.batch}, {cost.setting.precision}"
         tags = _variant_tags(cost.variant) | {"measured": cost.key}
         if cost.busy:
-            tags["mlflow.note.content"] = f"Contended: {cost.busy}."
+            tags[NOTE] = f"Contended: {cost.busy}."
         parent = next((run for run in self.runs("variant") if run.data.tags["variant"] == cost.variant.name), None)
         if parent is not None:
             tags["mlflow.parentRunId"] = parent.info.run_id
@@ -129,10 +131,12 @@ class Store(Reading):
             "dataset": study.data.name,
             "identity": _identity(study, variant),
             "mlflow.runColor": _colour(study, variant),
+            NOTE: variant_note(variant, study.data.name),
         }
         run_id = self._create("variant", variant.name, tags)
-        params = flat_params(variant) | flat_params(_one_of(study, variant).recipe, "recipe.")
+        params = flat_params(variant, "variant.") | flat_params(_one_of(study, variant).recipe, "recipe.")
         self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
+        self.client.log_inputs(run_id, datasets=[dataset_input(study.data.name, study.data.fingerprint)])
         return run_id
 
     @answering
@@ -151,6 +155,7 @@ class Store(Reading):
             "seed": str(trial.seed),
             "dataset": trial.data.name,
             "mlflow.parentRunId": parent,
+            NOTE: trial_note(trial),
         }
         run_id = self._create(kind, trial.label, tags)
         self.client.update_run(run_id, status="SCHEDULED")
@@ -236,8 +241,27 @@ class Store(Reading):
         assert self.experiment_id is not None
         run_id = self.runs(REPORT)[-1].info.run_id
         self.client.log_artifacts(run_id, str(directory))
+        self.client.set_tag(run_id, NOTE, report_note(self.name, headline))
         self.client.set_terminated(run_id, "FINISHED")
-        self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", headline)
+        self.client.set_experiment_tag(self.experiment_id, NOTE, headline)
+
+    @answering
+    def describe(self, study: Study, described: Mapping[str, Described]) -> None:
+        """Put what a report says of each variant on its run; a number that stands there already is not sent again.
+
+        Args:
+            described: By the variant's name.
+        """
+        from mlflow.entities import Metric, RunTag
+
+        known, now = self._variant_runs(), int(time.time() * 1000)
+        for variant in study.variants:
+            run, said = known.get(_identity(study, variant)), described.get(variant.name)
+            if run is None or said is None:
+                continue
+            new = {key: value for key, value in said.metrics.items() if run.data.metrics.get(key) != value}
+            metrics = [Metric(key, value, now, 0) for key, value in new.items()]
+            self.client.log_batch(run.info.run_id, metrics=metrics, tags=[RunTag(NOTE, said.text)])
 
 
 def _identity(study: Study, variant: AnyVariant) -> str:

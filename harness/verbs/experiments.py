@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 
 def plan(study: Study, settings: Settings) -> Plan:
     """Look every trial of a study up in the record; writes nothing."""
+    from harness.launching.extras import require_extras
     from harness.launching.plan import make_plan
     from harness.launching.search import grown, require_searcher
 
     require_searcher(study.experiment.tune, settings.launcher)
+    require_extras(study.experiment.execution, settings.has_store, settings.launcher)
     record = settings.record(study.experiment.name, create=False)
     before = None if record.experiment_is_new else record.study()
     study = grown(study.after(before), record, settings.folder)
@@ -57,6 +59,7 @@ def run(
         Interrupted: By a signal; what was trained is recorded or in checkpoints.
     """
     from harness.launching.driver import PATIENCE, Outcome
+    from harness.launching.extras import require_extras
     from harness.launching.plan import make_plan
     from harness.launching.resources import require_local
     from harness.launching.search import grown, require_searcher
@@ -69,6 +72,7 @@ def run(
     stop = Stop(settings.time_limit)
     require_writable(settings.home)
     require_own(settings.reports / experiment.name)
+    require_extras(experiment.execution, settings.has_store, settings.launcher)
     if settings.address is None:
         require_local(experiment.resources, experiment.recipe.precision)
     require_searcher(experiment.tune, settings.launcher)

@@ -41,6 +41,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
         HarnessError: There is no such record, or the directory cannot be written to.
     """
     from harness.reporting.looks import with_looks
+    from harness.reporting.notes import variant_notes
     from harness.reporting.place import require_own
     from harness.reporting.render import write_report
     from harness.reporting.verdicts import headline
@@ -59,6 +60,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
         question = escaped(results.study.experiment.question)
         # The UI folds the note to its first paragraph, which therefore holds the answer too.
         record.attach_report(directory, f"**{question}** {headline(verdicts).removeprefix('> ')}")
+        record.describe(results.study, variant_notes(results))
     return verdicts, directory / "README.md"
 
 

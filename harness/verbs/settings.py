@@ -51,6 +51,13 @@ class Settings:
 
         return default_storage(self.home) if self.storage is None else Folder.at(self.storage)
 
+    @property
+    def has_store(self) -> bool:
+        """Whether the record is in MLflow, and not in the journals alone."""
+        from harness.tracking.client import NO_STORE, tracking_uri
+
+        return tracking_uri(self.tracking_uri, self.home) != NO_STORE
+
     def record(self, experiment: str, create: bool = True) -> Record:
         """The record of an experiment.
 

@@ -50,6 +50,12 @@ CASES = {
         ["--launcher", "inline"],
         ["tune.scheduler", "inline launcher", "--launcher ray"],
     ),
+    "models without a store": (
+        {"execution": {"log_model": True}},
+        ["--tracking-uri", "none"],
+        ["execution.log_model", "--tracking-uri none", "execution.log_model=false"],
+    ),
+    "models as a word": ({}, ["--set", "execution.log_model=often"], ["execution.log_model", "often"]),
     "bad override": ({}, ["--set", "recipe.lr=fast"], ["--set recipe.lr", "fast"]),
 }
 

@@ -1,20 +1,10 @@
-"""The MLflow UI, started by ``harness ui`` and seen in a real browser."""
-
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
+"""The MLflow UI, started by ``harness ui``, and the report as a page, seen in a real browser."""
 
 import pytest
+from e2e.browsing import CHROMIUM, DRIVER, Page, chromium, served, until
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--window-size=1600,1200"]
+VARIANTS = ["cifar-plain8-w2", "cifar-plain14-w2", "cifar-resnet8-w2", "cifar-resnet14-w2"]
+CURVES = ".js-plotly-plot .trace.scatter"
 
 pytestmark = [
     pytest.mark.browser,
@@ -25,92 +15,85 @@ pytestmark = [
 
 
 @pytest.fixture
-def browser(tmp_path):
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'chromium'}"]:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.implicitly_wait(2)
-    yield driver
-    driver.quit()
+def page(tmp_path):
+    with chromium(tmp_path / "chromium") as driver:
+        yield Page(driver)
 
 
 @pytest.fixture
-def served(harness, experiment_file, tmp_path):
-    """A finished experiment, and ``harness ui`` on it; yields the page that it names."""
-    done = harness("run", experiment_file(), "--launcher", "inline")
+def finished(harness, experiment_file, tmp_path):
+    """A finished experiment with its models; returns where it ran."""
+    done = harness("run", experiment_file(execution={"log_model": True}), "--launcher", "inline")
     assert done.returncode == 0, done.stderr
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "harness", "ui", "quick", "--port", str(port)]
-    server = subprocess.Popen(
-        command, cwd=tmp_path / "work", env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert server.stdout is not None
-    page = server.stdout.readline().split()[2]
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield page
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(20)
+    return tmp_path / "work"
 
 
-def _until(condition, seconds=60):
-    """Wait for what a page shows only after its scripts have run."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.5)
-    raise AssertionError("the page never showed it")
+@pytest.fixture
+def ui(finished):
+    """``harness ui`` on it, without its name: it is the only one; the address that it prints."""
+    with served(finished) as address:
+        yield address
 
 
-def test_the_ui_compares_variants_as_it_opens(served, browser, tmp_path):
-    from selenium.webdriver.common.by import By
-
-    def text():
-        return browser.find_element(By.TAG_NAME, "body").text
-
-    browser.get(served)
-    variants = ["cifar-plain8-w2", "cifar-plain14-w2", "cifar-resnet8-w2", "cifar-resnet14-w2"]
-    _until(lambda: all(name in text() for name in variants))
-    browser.save_screenshot(str(tmp_path / "charts.png"))
-    assert "Does depth help here?" in text(), "the question stands on top"
-    assert "Undecided within this budget" in text(), "and its verdict"
-    assert "seed 100" not in text(), "trials are folded under their variants"
+def test_the_ui_compares_variants(ui, page, tmp_path):
+    page.open(ui)
+    page.shows(*VARIANTS)
+    page.shoot(tmp_path / "charts.png")
+    assert "Does depth help here?" in page.text, "the question stands on top"
+    assert "Undecided within this budget" in page.text, "and its verdict"
+    assert "seed 100" not in page.text, "trials are folded under their variants"
+    assert "Agent versions" not in page.text, "these are training runs and models"
     # Charts draw what is unfolded, the variants' mean curves; sections are drawn as they are scrolled to.
-    assert _until(lambda: _section(browser, "train"))
-    _until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot .trace.scatter")) >= len(variants))
-    browser.save_screenshot(str(tmp_path / "curves.png"))
+    assert until(lambda: page.section("train"))
+    until(lambda: len(page.all(CURVES)) >= len(VARIANTS))
+    page.shoot(tmp_path / "curves.png")
 
-    browser.get(served.replace("compareRunsMode=CHART", "compareRunsMode=TABLE"))
-    _until(lambda: all(name in text() for name in variants))
-    assert "seed 100" not in text()
-    _until(lambda: browser.find_elements(By.CSS_SELECTOR, "button[data-component-id*='runnamecellrenderer']"))[
-        0
-    ].click()
-    _until(lambda: "seed 100" in text())
-    browser.save_screenshot(str(tmp_path / "unfolded.png"))
+    page.open(ui.replace("compareRunsMode=CHART", "compareRunsMode=TABLE"))
+    page.shows(*VARIANTS)
+    assert "seed 100" not in page.text
+    page.unfold()
+    page.shows("seed 100", "seed 101")
+    page.shoot(tmp_path / "unfolded.png")
+
+    # Two variants side by side: what they are, what came out, and plots of it. Unfolded, one's trials would come along.
+    page.unfold()
+    until(lambda: "seed 100" not in page.text)
+    for name in ("cifar-plain14-w2", "cifar-resnet14-w2"):
+        page.select(name)
+    page.press("Compare")
+    page.shows("Comparing 2 Runs from 1 Experiment", "cifar-plain14-w2", "cifar-resnet14-w2", "cost/macs", "26576")
+    assert "cifar-plain8-w2" not in page.text
+    until(lambda: page.all(".js-plotly-plot"))
+    page.shoot(tmp_path / "compare.png")
 
 
-def _section(browser, name):
-    """Scroll to the last section of charts that is there; whether one of that name has come."""
-    from selenium.webdriver.common.by import By
+def test_a_variant_and_the_models_can_be_read(ui, page, tmp_path):
+    page.open(ui)
+    page.follow("cifar-resnet14-w2")
+    page.shows("residual network (identity shortcuts) of depth 14", "2 of 2 seeds recorded")
+    page.shows("cifar-resnet14-w2 seed 100", "digits (")
+    page.shoot(tmp_path / "variant.png")
+    page.follow("cifar-resnet14-w2 seed 100")
+    page.shows("Error after 2 epochs: ", "models:/m-")
+    page.open(ui.replace("/runs?", "/models?"))
+    page.shows("Models", *(f"{name} seed {seed}" for name in VARIANTS for seed in (100, 101)))
+    page.shoot(tmp_path / "models.png")
 
-    headers = browser.find_elements(By.CSS_SELECTOR, "[data-testid='experiment-view-compare-runs-section-header']")
-    if headers:
-        browser.execute_script("arguments[0].scrollIntoView()", headers[-1])
-    return any(header.text.startswith(name) for header in headers)
+
+def test_the_report_shows_every_figure(finished, page, tmp_path):
+    """Rendered by a plain Markdown viewer."""
+    from markdown_it import MarkdownIt
+
+    report = finished / "reports" / "quick"
+    html = MarkdownIt("commonmark").enable("table").render((report / "README.md").read_text())
+    (report / "page.html").write_text(f"<meta charset=utf-8><body style='max-width: 60em; margin: auto'>{html}")
+    page.driver.set_window_size(1200, 6000)
+    page.driver.get((report / "page.html").as_uri())
+    images = page.all("img")
+    figures = sorted(path.name for path in (report / "figures").glob("*.svg"))
+    assert len(figures) >= 2
+    assert sorted(image.get_attribute("src").rpartition("/")[2] for image in images) == figures
+    for image in images:
+        # What cannot be read has no width of its own.
+        assert image.get_property("complete") and image.get_property("naturalWidth") > 400, image.get_attribute("src")
+    page.shoot(tmp_path / "report.png")

@@ -8,10 +8,16 @@ import pytest
 from tracking.places import PASSWORD, SMALL
 
 from harness.errors import HarnessError
+from harness.launching.job import Job, attempt
+from harness.specs import Execution, Resources
+from harness.storage import Folder, checkpoints
 from harness.tracking import open_record
 from harness.tracking.history import Epoch, History
+from harness.tracking.notes import NOTE, Described
 from harness.tracking.outbox import Outbox
+from harness.tracking.reading import MODEL_TAG
 from harness.tracking.store import Store
+from harness.training.checkpoint import load_state
 
 SERVERS = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("server", "postgresql", "basic auth")]
 AT = 1_760_000_000_000
@@ -107,9 +113,68 @@ def test_a_run_per_variant_with_its_trials_under_it(store, study):
         assert run.data.params["variant.widths"] == "2-4-8"
         assert run.inputs.dataset_inputs[0].dataset.name == "digits"
     for run in variants.values():
+        assert run.data.params["variant.widths"] == "2-4-8"
+        assert run.inputs.dataset_inputs[0].dataset.digest == study.data.fingerprint
         assert [row[:2] for row in _metrics(store, run.info.run_id, "train/error")] == [(1, 50.5), (2, 25.5)]
         assert run.data.metrics["seeds/n"] == 2
         assert run.info.status == "FINISHED"
+
+
+def test_runs_are_described(store, study, tmp_path):
+    """What a report says of a variant replaces what stood there; said twice it stands there once."""
+    histories = _publish_all(store, study)
+    first, second = study.variants
+    for variant in study.variants:
+        store.summarise(study, variant, [h for h in histories if h.trial.variant.name == variant.name])
+    directory = tmp_path / "reports"
+    directory.mkdir()
+    (directory / "README.md").write_text("a report")
+    said = {first.name: Described("**It** is so.", {"seeds/low_test_error": 8.5, "bench/latency_s": 1 / 3})}
+    for _ in range(2):
+        store.refresh()
+        store.attach_report(directory, "**Undecided.**")
+        store.describe(study, said)
+    store.refresh()
+    runs = {run.data.tags["variant"]: run for run in store.runs("variant")}
+    assert runs[first.name].data.tags[NOTE] == "**It** is so."
+    assert [row[:2] for row in _metrics(store, runs[first.name].info.run_id, "bench/latency_s")] == [(0, 1 / 3)]
+    assert runs[second.name].data.tags[NOTE].startswith(f"**{second.name}**: residual network (identity shortcuts)")
+    store.describe(study, {first.name: Described("again", {"bench/latency_s": 0.25})})
+    assert store.client.get_run(runs[first.name].info.run_id).data.metrics["bench/latency_s"] == 0.25
+    trial = store.runs("trial")[0]
+    note = trial.data.tags[NOTE]
+    assert "Error after 2 epochs: 9.00 % in testing, 0.17 % clean in training, 25.00 % online in training." in note
+    assert f"seed {trial.data.tags['seed']}; trial `{trial.data.tags['trial']}`" in note
+    (report,) = store.runs("report")
+    assert report.data.tags[NOTE].startswith("**Undecided.**\n\nThe report is `README.md`")
+    assert store.client.get_experiment(store.experiment_id).tags[NOTE] == "**Undecided.**"
+
+
+def test_a_trained_network_is_kept_as_a_model(store, study, tmp_path, monkeypatch):
+    import torch
+
+    trial = study.trials[0]
+    run_id = store.create_trial(study, trial)
+    folder, execution = Folder.at(tmp_path / trial.id), Execution(log_model=True)
+    job = Job(trial, execution, Resources(), folder, store.uri, run_id, "x", False, study.data.size, "")
+    (*_, last) = attempt(job)
+    assert (last.outcome, last.message) == ("finished", "")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    from mlflow.pytorch import load_model
+
+    address = store.client.get_run(run_id).data.tags[MODEL_TAG]
+    with folder.open(checkpoints(folder)[0].name) as file:
+        trained = load_state(file, "x", torch.device("cpu"))["network"]
+    network = load_model(address)
+    assert {name: value.tolist() for name, value in network.state_dict().items()} == {
+        name: value.tolist() for name, value in trained.items()
+    }
+    assert not network.training
+    # The run's name leads there as well, and its last errors stand beside it.
+    by_name = load_model(f"runs:/{run_id}/{trial.label}")
+    assert torch.equal(by_name(torch.ones(2, 1, 8, 8)), network(torch.ones(2, 1, 8, 8)))
+    model = store.client.get_logged_model(address.removeprefix("models:/"))
+    assert {m.key: m.value for m in model.metrics}["test/error"] == last.test_error
 
 
 def test_added_seeds_get_a_fresh_variant_run(store, study):
