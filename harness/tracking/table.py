@@ -46,6 +46,11 @@ REQUIRED = [*IDENTITY, *TRAINING_ERRORS, "test/error", *COST_METRICS, *PROVENANC
 COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *MEASURED_COSTS, *PROVENANCE, STUDY]
 
 
+TEXT = ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at")
+WORDS = (*TEXT, "counter", "precision", "memory_format", STUDY)
+"""Columns that hold no number, whatever they look like: 127032774e15 is a revision, and None may be a variant."""
+
+
 @dataclass(frozen=True)
 class Results:
     """What an experiment has recorded.
@@ -118,7 +123,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         frame[key] = frame[key].astype("int64")
     for key in ("plain", "shared"):
         frame[key] = frame[key].astype("bool")
-    for key in ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at"):
+    for key in TEXT:
         frame[key] = frame[key].fillna("").astype("str")
     # Column by column it has come to lie in pieces, and every selection of rows would visit each.
     return frame.copy()
@@ -145,7 +150,13 @@ def read_csv(path: Path) -> Results:
         HarnessError: The file is missing, has other columns, lacks its study, or is not sound (:mod:`.checks`).
     """
     try:
-        frame = pd.read_csv(path, keep_default_na=True, float_precision="round_trip", dtype={"trial": "str"})
+        frame = pd.read_csv(
+            path,
+            float_precision="round_trip",
+            dtype=dict.fromkeys(WORDS, "str"),
+            keep_default_na=False,
+            na_values={column: ["", "nan", "NaN"] for column in COLUMNS if column not in WORDS},
+        )
     except (OSError, ValueError) as error:
         raise HarnessError(f"cannot be read as a results table: {error}", where=str(path)) from error
     missing = [column for column in REQUIRED if column not in frame.columns]

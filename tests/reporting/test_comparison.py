@@ -1,4 +1,4 @@
-"""Several experiments in one report, and the index over all: the same bytes from their own files, or nothing written."""
+"""Several experiments in one report, and the index over all: equal bytes from their own files, or nothing written."""
 
 import re
 import shutil
