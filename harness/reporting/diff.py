@@ -123,10 +123,11 @@ def _times(names: Sequence[str], old: Results, new: Results, finals: Finals) -> 
     """Times that may be compared, and why the others may not: reasons with the variants that they hold for."""
     changes: list[Change] = []
     reasons: dict[tuple[str, str], list[str]] = {}
+    before, after = (dict(list(final.groupby("variant"))) for final in finals)
     for key in (TRAINING_TIME, *MEASURED_TIMES):
         measured: Callable[..., Change | None] = training_time if key == TRAINING_TIME else measured_time
         for name in names:
-            mine = finals[0][finals[0]["variant"] == name], finals[1][finals[1]["variant"] == name]
+            mine = before.get(name, finals[0].iloc[:0]), after.get(name, finals[1].iloc[:0])
             reason = why_not(key, mine, (old.study, new.study))
             if reason is not None:
                 if reason:

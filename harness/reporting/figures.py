@@ -82,10 +82,12 @@ def _depth_panel(axes: Axes, results: Results, lines: list[Series], key: str) ->
             if not y:
                 continue
             beside = [other for other in lines if variant.depth in other.depths]
-            x = place[variant.depth] + 0.2 * (beside.index(line) - (len(beside) - 1) / 2)
+            # Never so far apart that they would stand beside the next depth.
+            step = min(0.2, 0.9 / len(beside))
+            x = place[variant.depth] + step * (beside.index(line) - (len(beside) - 1) / 2)
             estimate = mean_interval(y)
             shown += y
-            axes.scatter(_spread(x, len(y)), y, s=15, color=line.colour, alpha=0.45, linewidths=0, zorder=2)
+            axes.scatter(_spread(x, len(y), 0.7 * step), y, s=15, color=line.colour, alpha=0.45, linewidths=0, zorder=2)
             xs.append(x)
             means.append(estimate.mean)
             bars.append((x, shown_interval(estimate, key, results.study.data)))

@@ -13,7 +13,7 @@ from harness.specs import Foreign, Study, Variant
 from harness.specs.identity import canonical
 from harness.specs.trial import AnyVariant
 
-MOST_LINES = 24
+MOST_LINES = 12
 """Kinds of variant that a figure with a legend can still tell apart; beyond, tables and results.csv say more."""
 MOST_ROWS = 60
 """Variants whose names can be read in a figure with a row for each."""

@@ -51,6 +51,11 @@ REQUIRED = [*IDENTITY, *TRAINING_ERRORS, "test/error", *COST_METRICS, *PROVENANC
 COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *MEASURED_COSTS, *PROVENANCE, LAYERS, STUDY]
 
 
+TEXT = ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at", LAYERS)
+WORDS = (*TEXT, "counter", "precision", "memory_format", PART, STUDY)
+"""Columns that hold no number, whatever they look like: 127032774e15 is a revision, and None may be a variant."""
+
+
 def _no_rows() -> pd.DataFrame:
     return _typed(pd.DataFrame([], columns=COLUMNS[:-1]))
 
@@ -154,8 +159,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         frame[key] = frame[key].astype("int64")
     for key in ("plain", "shared"):
         frame[key] = frame[key].astype("bool")
-    texts = ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at")
-    for key in (*texts, LAYERS):
+    for key in TEXT:
         frame[key] = frame[key].fillna("").astype("str")
     # Column by column it has come to lie in pieces, and every selection of rows would visit each.
     return frame.copy()
@@ -187,7 +191,13 @@ def read_csv(path: Path) -> Results:
         HarnessError: The file is missing, has other columns, lacks its study, or is not sound (:mod:`.checks`).
     """
     try:
-        frame = pd.read_csv(path, keep_default_na=True, float_precision="round_trip", dtype={"trial": "str"})
+        frame = pd.read_csv(
+            path,
+            float_precision="round_trip",
+            dtype=dict.fromkeys(WORDS, "str"),
+            keep_default_na=False,
+            na_values={column: ["", "nan", "NaN"] for column in COLUMNS if column not in WORDS},
+        )
     except (OSError, ValueError) as error:
         raise HarnessError(f"cannot be read as a results table: {error}", where=str(path)) from error
     missing = [column for column in REQUIRED if column not in frame.columns]
@@ -219,6 +229,8 @@ def _study(frame: pd.DataFrame, path: Path) -> Study:
 def _require_layers(frame: pd.DataFrame, path: Path) -> None:
     """Refuse values by layer that no figure could be drawn from."""
     for row, text in frame.get(LAYERS, pd.Series(dtype="str")).dropna().items():
+        if not text:
+            continue
         try:
             LayerProfile.model_validate_json(text)
         except (ValueError, TypeError) as error:

@@ -71,3 +71,14 @@ def test_what_was_written_is_sound_also_where_trials_diverged_or_are_missing(tmp
     results = make_results(study, diverged=[("cifar-plain32-w8", 10)], missing=[("cifar-plain8-w8", 10)])
     write_csv(results, tmp_path / "results.csv")
     assert len(read_csv(tmp_path / "results.csv").final) == 5
+
+
+@pytest.mark.parametrize("revision", ["127032774e15", "0012345", "1e999", "nan"])
+def test_text_that_looks_like_a_number_stays_text(revision, tmp_path):
+    study = make_study(seeds=[10], variants=[{"name": "cifar-resnet8", "label": "None"}], contrasts=[])
+    results = make_results(study, provenance={("None", 10): {"revision": revision}})
+    write_csv(results, tmp_path / "results.csv")
+    back = read_csv(tmp_path / "results.csv")
+    assert set(back.epochs["revision"]) == {revision} and set(back.epochs["variant"]) == {"None"}
+    write_csv(back, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
