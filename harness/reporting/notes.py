@@ -16,6 +16,10 @@ from harness.tracking.table import Results
 
 STATIC = ("Parameters", "MACs per image", "Training seconds per trial")
 MEASURED = ("Latency of one image (ms)", "Training step (ms)", "Peak memory (MiB)")
+MARKS = {
+    "‡": "‡ All seeds agree: an exact interval over the images.",
+    "†": "† The device was shared: not a time to compare by.",
+}
 
 
 def variant_notes(results: Results) -> dict[str, Described]:
@@ -37,6 +41,9 @@ def variant_notes(results: Results) -> dict[str, Described]:
         cells = [*zip(titles, errors[4:], strict=True), *zip(costs, spent[1:], strict=True)]
         bad = int((mine["outcome"] == "diverged").sum())
         diverged = f", {bad} of them diverged (at chance error)" if bad else ""
+        # A note is read in a narrow column, where the lines of a report's cell go side by side.
+        lines = [f"| {title} | {cell.replace('<br>', ', ')} |" for title, cell in cells]
+        marks = [words for mark, words in MARKS.items() if any(mark in row for row in lines)]
         text = "\n".join(
             [
                 f"{variant_words(variant)}, on {escaped(results.study.data.name)}. {len(mine)} of "
@@ -45,8 +52,8 @@ def variant_notes(results: Results) -> dict[str, Described]:
                 "",
                 "| | mean ± sd, [95 % interval], lowest – highest |",
                 "| :-- | :-- |",
-                # A note is read in a narrow column, where the lines of a report's cell go side by side.
-                *(f"| {title} | {cell.replace('<br>', ', ')} |" for title, cell in cells),
+                *lines,
+                *(f"\n{words}" for words in marks),
             ]
         )
         found[variant.name] = Described(text, _numbers(results, variant, mine, keys))

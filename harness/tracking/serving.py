@@ -48,7 +48,9 @@ def serve(option: str | None, home: Path, experiment: str | None, port: int, con
     found = client.get_experiment_by_name(experiment) if experiment else None
     if experiment and found is None:
         raise HarnessError(
-            f"no experiment '{experiment}' is recorded", where=without_password(uri), remedy=nearest(experiment, names)
+            f"no experiment '{experiment}' is recorded",
+            where=without_password(uri),
+            remedy=nearest(experiment, names) or f"Run it first: harness run {experiment}",
         )
     page = f"/#/experiments/{found.experiment_id}/runs?{VIEW}" if found else ""
     if uri.startswith("http"):

@@ -140,7 +140,7 @@ class Page:
 
     def press(self, words):
         """Press the button that says so."""
-        until(lambda: [button for button in self.all("button") if button.text == words])[0].click()
+        until(lambda: [button for button in self.all("button, [role=button]") if button.text == words])[0].click()
 
     def follow(self, words):
         """Follow the link that says so."""

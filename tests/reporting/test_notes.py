@@ -30,7 +30,9 @@ def test_the_text_holds_the_cells_of_the_report(quickstart):
     assert len(cells) == 3
     for cell in cells:
         assert cell.strip(" |").replace("<br>", ", ") in text
-    first, *_ = text.splitlines()
+    # The times of the planted trials are of a shared device, and no interval is over images.
+    first, *_, last = text.splitlines()
+    assert last.startswith("† ") and "‡" not in text
     assert first == (
         "**cifar-plain20-w8**: plain network of depth 20, family cifar-resnet, on digits. "
         "8 of 8 seeds recorded; 10 epochs."
@@ -67,7 +69,9 @@ def test_few_seeds_diverged_and_missing_ones(study, planted):
 def test_seeds_that_agree_get_the_interval_over_images(study, planted):
     agreeing = study()
     tests = {variant.name: [0.0] * 8 for variant in agreeing.variants}
-    numbers = variant_notes(planted(agreeing, tests=tests))[NAME].metrics
+    said = variant_notes(planted(agreeing, tests=tests))[NAME]
+    numbers = said.metrics
+    assert "\n‡ All seeds agree" in said.text
     assert (numbers["seeds/sd_test_error"], numbers["seeds/low_test_error"]) == (0, 0)
     assert numbers["seeds/high_test_error"] == pytest.approx(100 * (1 - 0.025 ** (1 / 359)), rel=1e-9)
 

@@ -1,10 +1,12 @@
 """One contract for every kind of store: SQLite, an MLflow server, PostgreSQL, and a server with basic auth."""
 
+import io
 import sqlite3
 import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 from tracking.places import PASSWORD, SMALL
 
 from harness.errors import HarnessError
@@ -16,6 +18,7 @@ from harness.tracking.history import Epoch, History
 from harness.tracking.notes import NOTE, Described
 from harness.tracking.outbox import Outbox
 from harness.tracking.reading import MODEL_TAG
+from harness.tracking.serving import serve
 from harness.tracking.store import Store
 from harness.training.checkpoint import load_state
 
@@ -237,6 +240,18 @@ def test_artifacts_lie_outside_the_working_directory(store, study, tmp_path, mon
     monkeypatch.chdir(places[1])
     assert Store(store.uri, store.name).histories([history.id]) == [history]
     assert [list(place.iterdir()) for place in places] == [[], []]
+
+
+def test_the_ui_is_for_training_runs_of_an_experiment(store, tmp_path):
+    found = store.client.get_experiment(store.experiment_id)
+    assert found.tags["mlflow.experimentKind"] == "custom_model_development"
+    with pytest.raises(HarnessError, match=f"Did you mean '{store.name}'"):
+        serve(store.uri, tmp_path, store.name + "k", 5000, Console())
+    if store.uri.startswith("http"):
+        screen = io.StringIO()
+        assert serve(store.uri, tmp_path, store.name, 5000, Console(file=screen, width=300)) == 0
+        page = f"{store.uri}/#/experiments/{store.experiment_id}/runs?compareRunsMode=CHART&workflowType=machine_lear"
+        assert page in screen.getvalue()
 
 
 def test_an_experiment_that_never_ran(store):
