@@ -1,27 +1,22 @@
 """What a variant takes on a device: latency, memory, energy. One process measures one variant once.
 
-Networks that share a process distort each other (allocator, kernel choice, caches), so this module is run as a
-program. A request comes as a line of JSON; then the program works whenever a line arrives, and waits between: so
-several of them take turns on one machine, whose speed drifts by more than what is to be told apart.
+Networks that share a process distort each other (allocator, kernel choice, caches): :mod:`harness.costs.worker` is the
+program that runs this once.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import resource
 import sys
 import time
-import traceback
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import TypeAdapter
 from torch import Tensor
 
 from harness.costs.exclusive import Watch
@@ -268,41 +263,3 @@ def most_resident() -> int:
         (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def main(answers: IO[str]) -> None:
-    """Answer one request, ``{"variant": ..., "setting": ..., "seconds": ..., "turns": ...}``, in turns.
-
-    A line ``{}`` says that the imports are done, and then that another process may have its turn. The last line is
-    ``{"repeat": ...}``, ``{"error": [what, where, remedy]}``, ``{"exhausted": message}`` or ``{"crash": traceback}``.
-    """
-    print("{}", file=answers, flush=True)
-    line = sys.stdin.readline()
-    if not line:
-        return
-    request = json.loads(line)
-    answer: dict[str, Any]
-    try:
-        variant = TypeAdapter[AnyVariant](AnyVariant).validate_python(request["variant"])
-        setting = Setting.model_validate(request["setting"])
-        work = measure(variant, setting, request["seconds"], request["turns"])
-        while True:
-            next(work)
-            print("{}", file=answers, flush=True)
-            if not sys.stdin.readline():
-                return
-    except StopIteration as end:
-        answer = {"repeat": end.value.model_dump(mode="json")}
-    except HarnessError as error:
-        answer = {"error": [error.what, error.where, error.remedy]}
-    except Exception as error:
-        first = str(error).strip().partition("\n")[0]
-        answer = {"exhausted": first} if is_exhausted(error) else {"crash": traceback.format_exc()}
-    print(json.dumps(answer), file=answers, flush=True)
-
-
-if __name__ == "__main__":
-    # Whatever else writes to standard output, a library or a process of its own, must not be taken for an answer.
-    ours = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    main(ours)

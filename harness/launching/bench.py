@@ -22,7 +22,7 @@ from harness.text import shown
 
 Answer = dict[str, Any]
 Together = Callable[[Sequence[dict[str, Any]]], list[Answer]]
-"""Answers requests of :mod:`harness.costs.measured`, from processes that take turns."""
+"""Answers requests of :mod:`harness.costs.worker`, from processes that take turns."""
 TURNS, FEWEST_TURNS = 10, 4
 """Of a phase of a process."""
 GUESSED_FLOPS = 5e10
@@ -201,7 +201,7 @@ def _worker(request: dict[str, Any]) -> Iterator[_Worker]:
             environment |= {"TORCHINDUCTOR_CACHE_DIR": cache, "TRITON_CACHE_DIR": f"{cache}/triton"}
         # -P: a file of the user's directory named as a module of Python's would take its place.
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness.costs.measured"],
+            [sys.executable, "-P", "-m", "harness.costs.worker"],
             text=True,
             env=environment,
             stdin=subprocess.PIPE,

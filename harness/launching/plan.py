@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
@@ -13,9 +13,9 @@ from harness.costs.static import static_costs
 from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
 from harness.launching.changes import changes
-from harness.specs import Degradation, Difference, Foreign, Study, Trial, Variant
+from harness.launching.deciding import require_reachable, spent
+from harness.specs import Degradation, Foreign, Study, Trial, Variant
 from harness.specs.expansion import require_input
-from harness.specs.experiment import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.specs.study import SEARCH, TUNED
 from harness.specs.trial import AnyVariant
 from harness.storage import Folder
@@ -135,7 +135,7 @@ def check(study: Study) -> None:
         )
     require_files(study.experiment.data, recipe.augment)
     _require_feasible(study)
-    _require_reachable(study)
+    require_reachable(study)
     for contrast in study.experiment.contrasts:
         if isinstance(contrast, Degradation) and contrast.margin * study.data.train / 100 < FEWEST_IMAGES:
             raise HarnessError(
@@ -173,45 +173,6 @@ def _costs(variant: AnyVariant, size: tuple[int, int]) -> tuple[int, int]:
     """(parameters, MACs) of a variant, which all of its seeds share; a deep one takes a while to expand."""
     costs = static_costs(variant, size)
     return costs.params, costs.macs
-
-
-def _require_reachable(study: Study) -> None:
-    """Refuse seeds and looks enough for claims, yet too few for the strictest of the declared verdicts.
-
-    With fewer than eight it is a preview that claims nothing, and passes.
-    """
-    experiment = study.experiment
-    seeds, verdicts, looks = len(experiment.seeds), study.claims, experiment.looks
-    if not verdicts:
-        return
-    if looks and seeds >= SEEDS_FOR_CLAIMS and seeds not in looks:
-        raise HarnessError(
-            f"looks are declared at {_or(looks, 'and')} seeds, and not at {seeds}",
-            where="looks",
-            remedy=f"Use --seeds {_or(looks)}, or declare the look before the first one is taken.",
-        )
-    # Of the smallest level that any of them has in Holm's first step, over the sides that its p has.
-    needed, sides, level = max(
-        (seeds_to_reach(level, verdicts, sides == 2), sides, level)
-        for contrast in experiment.contrasts
-        for level in [experiment.look_level * contrast.share]
-        for sides in [2 if isinstance(contrast, Difference) and contrast.side == "two-sided" else 1]
-    )
-    for asked in looks or (seeds,):
-        if SEEDS_FOR_CLAIMS <= asked < needed:
-            what = f"{verdicts} verdict{'s' * (verdicts > 1)} at level {level:.3g}"
-            share = f", the share of one of {len(looks)} looks," if looks else ""
-            raise HarnessError(
-                f"{what}{share} can never be reached with {asked} seeds: the smallest p is {sides}/2^{asked}",
-                where="looks" if looks else "seeds",
-                remedy=f"Use at least {needed} seeds, or declare fewer contrasts{' or looks' if looks else ''}.",
-            )
-
-
-def _or(items: Sequence[object], last: str = "or") -> str:
-    """``a, b or c``."""
-    words = [str(item) for item in items]
-    return f" {last} ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
 def make_plan(
@@ -263,7 +224,7 @@ def make_plan(
         left = 0.0 if state not in ("new", "started") else 1 - done / trial.recipe.epochs
         planned.append(Planned(trial, state, left * scale * guess[trial.id], done, study.purpose(trial)))
     begun = [t for t in todo if t.id not in journals and t.id in recorded and recorded[t.id].begun and not force]
-    warnings = [_left_elsewhere(len(begun), record.storage, str(storage)) if begun else "", _spent(study)]
+    warnings = [_left_elsewhere(len(begun), record.storage, str(storage)) if begun else "", spent(study)]
     return Plan(
         study,
         tuple(planned),
@@ -271,26 +232,6 @@ def make_plan(
         changes(before, study) if before is not None else (),
         " ".join(warning for warning in warnings if warning),
         _later(study, scale),
-    )
-
-
-def _spent(study: Study) -> str:
-    """What to say before seeds are added to a verdict that was looked at, where that was not declared."""
-    seeds, declared = set(study.experiment.seeds), study.experiment.looks
-    readings = [study] if study.tuned is None else [study, study.tuned]
-    known = {key for reading in readings for key in reading.contrast_keys}
-    taken = {
-        len(look.seeds)
-        for look in study.looks
-        if look.cells in known
-        and set(look.seeds) < seeds
-        and (look.declared != declared or len(look.seeds) not in declared)
-    }
-    if not taken:
-        return ""
-    return (
-        f"A verdict of this experiment was looked at with {_or(sorted(taken), 'and')} seeds, which its looks do not "
-        f"declare: with {len(seeds)} it will be exploratory."
     )
 
 

@@ -40,28 +40,34 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     Raises:
         HarnessError: There is no such record, or the directory cannot be written to.
     """
-    from harness.reporting.looks import with_looks
     from harness.reporting.notes import variant_notes
     from harness.reporting.place import require_own
     from harness.reporting.render import write_report
     from harness.reporting.verdicts import headline
-    from harness.reporting.verdicts import verdicts as compute
     from harness.reporting.wording import escaped
 
     results, record = results_of(name, settings)
     directory = settings.reports / results.study.experiment.name
     require_own(directory)
-    recorded, shown_then = with_looks(results, compute(results))
-    if record is not None and recorded.looks != results.study.looks:
-        # Before anybody sees the verdict.
-        record.keep(recorded)
-    verdicts = write_report(replace(results, study=shown_then), directory)
+    results = _looked_at(results, record)
+    verdicts = write_report(results, directory)
     if record is not None:
         question = escaped(results.study.experiment.question)
         # The UI folds the note to its first paragraph, which therefore holds the answer too.
         record.attach_report(directory, f"**{question}** {headline(verdicts).removeprefix('> ')}")
         record.describe(results.study, variant_notes(results))
     return verdicts, directory / "README.md"
+
+
+def _looked_at(results: Results, record: Record | None) -> Results:
+    """The same with the looks that its verdicts are, which the record keeps before anybody sees them."""
+    from harness.reporting.looks import with_looks
+    from harness.reporting.verdicts import verdicts
+
+    recorded, shown_then = with_looks(results, verdicts(results))
+    if record is not None and recorded.looks != results.study.looks:
+        record.keep(recorded)
+    return replace(results, study=shown_then)
 
 
 def report_all(settings: Settings) -> list[Path]:
@@ -88,7 +94,7 @@ def combine(names: Sequence[str], name: str, settings: Settings) -> Path:
 
     require_name(name)
     directory = settings.reports / name
-    write_comparison([results_of(each, settings)[0] for each in names], directory)
+    write_comparison([_looked_at(*results_of(each, settings)) for each in names], directory)
     return directory / "README.md"
 
 
