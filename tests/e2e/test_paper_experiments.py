@@ -18,7 +18,7 @@ CPU = ["resources.gpus=0", "resources.cpus=1", "contrasts=[]"]
 
 def _run(name, tmp_path, overrides, root):
     settings = Settings(tmp_path / "home", "none", "inline", reports=tmp_path / "reports")
-    study = load_study(name, [*CPU, *overrides], "0", root)
+    study = load_study(name, [*CPU, *overrides], "0,", root)
     assert run(study, settings, Console(quiet=True)).failed == {}
     report(name, settings)
     text = (tmp_path / "reports" / name / "README.md").read_text()

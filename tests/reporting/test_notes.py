@@ -45,7 +45,7 @@ def test_measured_costs_stand_there_where_they_were_measured(quickstart):
     epochs = quickstart.epochs.copy()
     mine = epochs["variant"] == NAME
     measured = {"bench/latency_s": 0.002, "bench/latency_sd_s": 0.0001, "bench/step_s": 0.05, "bench/step_sd_s": 0.001}
-    for key, value in (measured | {"bench/peak_bytes": 2.0**28, "bench/processes": 5}).items():
+    for key, value in (measured | {"bench/peak_bytes": 2.0**28, "bench/latency_n": 5, "bench/step_n": 5}).items():
         epochs.loc[mine, key] = value
     said = variant_notes(replace(quickstart, epochs=epochs))
     assert said[NAME].metrics["bench/latency_s"] == 0.002

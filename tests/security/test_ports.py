@@ -27,6 +27,7 @@ def test_the_ui_is_told_to_stay_on_loopback(tmp_path, monkeypatch):
             return 0
 
     monkeypatch.setattr(serving, "open_store", lambda uri: None)
+    monkeypatch.setattr(serving, "experiment_names", lambda client: [])
     monkeypatch.setattr(serving.subprocess, "Popen", Server)
     (tmp_path / "mlflow.db").write_text("")
     assert serving.serve(None, tmp_path, None, 5099, Console(file=io.StringIO())) == 0
