@@ -4,20 +4,56 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-MOST_OTHER_CORES = 0.4
+MOST_OTHER_CORES = 0.2
 """Cores that everything else on the machine may use, on average, while a CPU is measured; an idle system uses less.
 
-Seen on an idle machine of two cores: up to 0.25, threads of a process that just gave up its turn among it."""
+Seen on an idle machine of two cores: 0.01 to 0.02."""
+
+
+class Machine:
+    """Looks at the processors while those processes are measured, from its creation on.
+
+    Over the whole of it, not turn by turn: the system counts in ticks of ten milliseconds.
+
+    Args:
+        measured: Numbers of the processes whose work is the measurement; this one's is none of others either.
+    """
+
+    def __init__(self, measured: Sequence[int]) -> None:
+        self.measured = [os.getpid(), *measured]
+        self.began = self._reading()
+
+    def seen(self) -> str:
+        """What others used, in words, or why nobody can tell; empty where nothing did."""
+        now = self._reading()
+        if self.began is None or now is None:
+            return "unknown, as this system does not say"
+        cores = (now[1] - self.began[1]) / max(now[0] - self.began[0], 1e-3)
+        return f"others used {cores:.1f} cores" if cores > MOST_OTHER_CORES else ""
+
+    def _reading(self) -> tuple[float, float] | None:
+        """(clock, processor seconds of everybody else), those that the hypervisor gave away among them."""
+        with suppress(OSError, ValueError, IndexError):
+            fields = [int(field) for field in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
+            user, nice, system, _, _, interrupt, soft, stolen = fields
+            busy = user + nice + system + interrupt + soft + stolen - sum(map(_ticks, self.measured))
+            return time.perf_counter(), busy / os.sysconf("SC_CLK_TCK")
+        return None
+
+
+def _ticks(pid: int) -> int:
+    """Of processor time that a process has used; one that has ended keeps its count until it is waited for."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 class Watch:
-    """Looks at a device while it is measured: between :meth:`start` and :meth:`pause`, as often as wanted.
-
-    A GPU that waits for the processor is slowed down by whoever keeps that busy, so both are looked at.
+    """Looks at a GPU while it is measured; of a CPU it knows nothing (:class:`Machine` does).
 
     Args:
         kind: Of the device.
@@ -28,45 +64,17 @@ class Watch:
         self.gpu = Gpu(index) if kind == "cuda" else None
         # Before this process has a context on the GPU, whoever is there is somebody else.
         self.others = self.gpu.processes() if self.gpu else 0
-        self.clock = self.busy = 0.0
 
-    def begin(self) -> None:
-        """Forget what was seen: another phase begins."""
-        self.clock = self.busy = 0.0
-
-    def start(self) -> None:
-        """Look from here on."""
-        self._began = _reading()
-
-    def pause(self) -> None:
-        """Look no longer: what comes next is none of the measurement."""
-        now = _reading()
-        if self._began is not None and now is not None:
-            self.clock += now[0] - self._began[0]
-            self.busy += now[1] - self._began[1]
+    def look(self) -> None:
+        """Count the processes on it."""
         if self.gpu is not None:
             self.others = max(self.others, self.gpu.processes() - 1)
 
     def seen(self) -> str:
-        """What else used the device, in words, or why nobody can tell; empty where nothing did."""
+        """What else used it, in words, or why nobody can tell; empty where nothing did."""
         if self.gpu is not None and self.gpu.nvml is None:
             return "unknown, as NVML cannot be asked (pip install nvidia-ml-py)"
-        if self.others > 0:
-            return f"{self.others} other process{'es' * (self.others != 1)} on the GPU"
-        if self._began is None:
-            return "unknown, as this system does not say"
-        cores = self.busy / max(self.clock, 1e-3)
-        return f"others used {cores:.1f} cores" if cores > MOST_OTHER_CORES else ""
-
-
-def _reading() -> tuple[float, float] | None:
-    """(clock, processor seconds of everybody else since boot), those that the hypervisor gave away among them."""
-    with suppress(OSError, ValueError, IndexError):
-        fields = [int(field) for field in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
-        user, nice, system, _, _, interrupt, soft, stolen = fields
-        busy = (user + nice + system + interrupt + soft + stolen) / os.sysconf("SC_CLK_TCK")
-        return time.perf_counter(), busy - time.process_time()
-    return None
+        return f"{self.others} other process{'es' * (self.others != 1)} on the GPU" if self.others > 0 else ""
 
 
 class Gpu:

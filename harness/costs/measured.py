@@ -167,14 +167,12 @@ class _Bench:
             warm += 1
         timed = self._timed_on_gpu if self.cuda else self._timed
         times: list[list[float]] = []
-        self.watch.begin()
         energy = self.watch.gpu.joules() if self.watch.gpu else None
         for _ in range(self.turns):
             yield
             self._once(step)
-            self.watch.start()
             times.append(timed(step, self.seconds / self.turns, waiting))
-            self.watch.pause()
+            self.watch.look()
         # The meter is too slow for a turn; on a GPU nobody else has one, and the discarded steps count.
         after = self.watch.gpu.joules() if self.watch.gpu else None
         steps = sum(map(len, times)) + self.turns

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any
 
+from harness.costs.exclusive import Machine
 from harness.errors import HarnessError
 from harness.specs import Resources
 from harness.specs.cost import Cost, Repeat, Setting
@@ -146,12 +147,18 @@ def together(requests: Sequence[dict[str, Any]]) -> list[Answer]:
         # Each says {} once its imports are done; one that died of them has its answer already.
         answers = [worker.answer() for worker in workers]
         lines = [json.dumps(request) for request in requests]
+        machine = Machine([worker.process.pid for worker in workers])
         while not all(answers):
             for index, worker in enumerate(workers):
                 if not answers[index]:
                     worker.say(lines[index])
                     answers[index] = worker.answer()
                     lines[index] = ""
+        busy = machine.seen()
+        for answer in answers:
+            for phase in ("inference", "training"):
+                if busy and answer.get("repeat", {}).get(phase):
+                    answer["repeat"][phase]["busy"] = answer["repeat"][phase].get("busy") or busy
         return answers
 
 
