@@ -31,7 +31,7 @@ NEVER = {
     "training": {"ray", "mlflow"},
     "costs": {"ray", "mlflow"},
     "tracking": {"ray", "torch"},
-    "launching": set(),
+    "launching": {"mlflow"},
     "reporting": {"torch", "ray", "mlflow"},
     "verbs": {"torch", "ray", "mlflow"},
     "cli": {"torch", "ray", "mlflow"},
