@@ -99,6 +99,13 @@ def t_interval(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     return mean, sd, mean - half, mean + half
 
 
+def _pairs(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, y = finite(a), finite(b)
+    if x.size != y.size:
+        raise ValueError("pairs need as many values on both sides")
+    return x, y
+
+
 @lru_cache(maxsize=1024)
 def t_factor(n: int) -> float:
     """Half of the 95 % t interval of a mean of ``n`` values, in their standard deviations."""
@@ -111,9 +118,7 @@ def ratio_interval(a: ArrayLike, b: ArrayLike) -> Estimate:
     Raises:
         ValueError: The lengths differ, or a value is not finite.
     """
-    x, y = finite(a), finite(b)
-    if x.size != y.size:
-        raise ValueError("pairs need as many values on both sides")
+    x, y = _pairs(a, b)
     logs = mean_interval(np.log(x / y))
     low, high = (None if bound is None else math.exp(bound) for bound in (logs.low, logs.high))
     return Estimate(logs.n, math.exp(logs.mean), logs.sd, low, high, math.exp(logs.min), math.exp(logs.max))
@@ -125,9 +130,7 @@ def paired(a: ArrayLike, b: ArrayLike) -> Comparison:
     Raises:
         ValueError: The lengths differ, or a value is not finite.
     """
-    x, y = finite(a), finite(b)
-    if x.size != y.size:
-        raise ValueError("pairs need as many values on both sides")
+    x, y = _pairs(a, b)
     difference = mean_interval(x - y)
     ties = np.isclose(x, y, rtol=1e-12, atol=1e-12)
     lower, tied_pairs = int(np.count_nonzero((x < y) & ~ties)), int(np.count_nonzero(ties))

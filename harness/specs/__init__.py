@@ -1,8 +1,9 @@
 """Frozen specs, their YAML files, their identity, and the layer plan. No torch, ray or mlflow here."""
 
 from harness.specs.catalogue import Catalogue
+from harness.specs.contrasts import Contrast, Degradation, Difference
 from harness.specs.expansion import LayerPlan
-from harness.specs.experiment import Contrast, DataInfo, Degradation, Difference, Experiment
+from harness.specs.experiment import DataInfo, Experiment
 from harness.specs.foreign import Foreign
 from harness.specs.recipe import DataSpec, Execution, Recipe, Resources
 from harness.specs.resolving import find_experiment, load_experiment, resolve

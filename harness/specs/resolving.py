@@ -8,7 +8,8 @@ from pathlib import Path
 
 from harness.errors import HarnessError, nearest
 from harness.specs.catalogue import Catalogue
-from harness.specs.experiment import MOST_TRIALS, DataInfo, Difference, Experiment
+from harness.specs.contrasts import Difference
+from harness.specs.experiment import MOST_TRIALS, DataInfo, Experiment
 from harness.specs.families import shelves
 from harness.specs.identity import digest
 from harness.specs.loading import Document, read, validate

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from harness.specs.experiment import DataInfo, Difference, Experiment
+from harness.specs.contrasts import Difference
+from harness.specs.experiment import DataInfo, Experiment
 from harness.specs.identity import Spec
 from harness.specs.looks import Look, compared
 from harness.specs.recipe import Recipe
