@@ -56,7 +56,7 @@ packages:
 	@.ci/system-packages dataset-fashion-mnist
 
 packages-slow:
-	@.ci/system-packages dataset-fashion-mnist chromium chromium-driver postgresql
+	@.ci/system-packages dataset-fashion-mnist chromium chromium-driver postgresql openssh-server rsync iproute2
 
 test: setup packages check
 	$(PY) -m pytest $(PARALLEL) -m "not slow and not faults and not cluster and not browser"
