@@ -77,12 +77,14 @@ def ours(case: dict[str, Any]) -> Iterator[tuple[int, float]]:
     """The trial that `harness run` trains, evaluation left out."""
     from harness.data.info import describe
     from harness.specs import DataSpec, Execution, Recipe, Resources, Trial
+    from harness.specs.study import settled
     from harness.training.trial import Training
 
     _, data = describe(DataSpec(name="imagefolder", root=case["root"], image_size=case["side"], test_fraction=0.1))
     recipe = Recipe(epochs=10**6, batch=case["batch"], lr=0.05, schedule="constant", augment="crop-flip")
     trial = Trial(variant=variant(case), data=data, recipe=recipe, seed=0)
-    training = Training(trial, Execution(evaluate_every=10**6), Resources(cpus=case["threads"]))
+    execution = settled(Execution(evaluate_every=10**6), [trial.variant])
+    training = Training(trial, execution, Resources(cpus=case["threads"]))
     for result in training.run():
         if result is not None and result[0] > 0:
             yield training.steps, result[1]["time/epoch_s"]

@@ -230,7 +230,7 @@ class _Sweep:
         return [
             Job(
                 trial=planned.trial,
-                execution=experiment.execution,
+                execution=self.plan.study.execution,
                 resources=experiment.resources,
                 folder=self.storage / planned.trial.id,
                 uri=self.record.uri if isinstance(self.record, Store) else "",

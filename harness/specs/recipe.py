@@ -105,7 +105,7 @@ class Execution(Spec):
     """Settings that change rounding or what is recorded, never the question. Recorded as provenance."""
 
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
-        "auto", description="auto: channels_last on GPUs, contiguous on CPUs."
+        "auto", description="auto: channels_last on GPUs, and on CPUs where all variants are wide (Study.execution)."
     )
     deterministic: bool = Field(True, description="Deterministic kernels; false lets cuDNN choose by timing.")
     compile: bool = Field(False, description="torch.compile; pays on GPUs for long trials only.")

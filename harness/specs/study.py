@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -11,14 +12,27 @@ from harness.specs.contrasts import Difference
 from harness.specs.experiment import DataInfo, Experiment
 from harness.specs.identity import Spec
 from harness.specs.looks import Look, compared
-from harness.specs.recipe import Recipe
+from harness.specs.recipe import Execution, Recipe
 from harness.specs.trial import AnyVariant, Trial
 from harness.specs.tuning import Sample, changed
+from harness.specs.variant import Variant
 from harness.text import Line
 
+FEWEST_CHANNELS = 16
+"""Channels of the narrowest stage from which on a CPU's kernels for channels_last are faster: by 6 to 23 % in
+benchmarks/README.md (a). Of narrower nets it depends on the threads; those of other libraries were not measured."""
 TUNED = ", tuned"
 SEARCH = ", search "
 """After a variant's name: its trials with its own recipe, and those of a sample. No part of any identity."""
+
+
+def settled(given: Execution, variants: Iterable[AnyVariant]) -> Execution:
+    """The same with the memory format settled by rule: one for all variants that are compared."""
+    wide = all(isinstance(v, Variant) and min(v.stage_widths) >= FEWEST_CHANNELS for v in variants)
+    if given.memory_format != "auto" or not wide:
+        # What is still "auto" is channels_last on GPUs alone.
+        return given
+    return given.model_copy(update={"memory_format": "channels_last"})
 
 
 class Study(Spec):
@@ -80,6 +94,11 @@ class Study(Spec):
             for variant in self.variants
             for seed in self.experiment.seeds
         )
+
+    @property
+    def execution(self) -> Execution:
+        """As its trials have it."""
+        return settled(self.experiment.execution, self.variants)
 
     def recipe_of(self, variant: str) -> Recipe:
         """What a variant is compared with: the same for all."""

@@ -29,7 +29,7 @@ def of_study(study: Study, device: str) -> list[Setting]:
     return [
         Setting.of_trials(
             experiment.recipe,
-            experiment.execution,
+            study.execution,
             device=device,
             batch=batch,
             size=study.data.size,
