@@ -18,6 +18,7 @@ from harness.specs import Degradation, Foreign, Study, Trial, Variant
 from harness.specs.expansion import require_input
 from harness.specs.study import SEARCH, TUNED
 from harness.specs.trial import AnyVariant
+from harness.specs.workers import require_workers
 from harness.storage import Folder
 from harness.tracking import Record
 from harness.tracking.history import History, newest_journal
@@ -134,6 +135,7 @@ def check(study: Study) -> None:
             remedy="Use less than the image's side.",
         )
     require_files(study.experiment.data, recipe.augment)
+    require_workers(study.variants, recipe, study.experiment.resources)
     _require_feasible(study)
     require_reachable(study)
     for contrast in study.experiment.contrasts:

@@ -110,17 +110,21 @@ def configure(device: torch.device, execution: Execution, recipe: Recipe, thread
     return torch.channels_last if wants_last else torch.contiguous_format
 
 
+def device_name(device: torch.device, threads: int) -> str:
+    """What a device is, in words; of a processor also how many threads of it are used."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{cpu_name()}, {threads} thread{'s' * (threads != 1)}"
+
+
 def describe_device(device: torch.device, memory_format: torch.memory_format, threads: int) -> dict[str, Any]:
     """Device, software and settings as the record keeps them."""
     packages = {name: _version(name) for name in ("torch", "torchvision", "numpy", "ray", "mlflow", "fvcore")}
     software = [f"{name} {number}" for name, number in packages.items() if name in ("torch", "torchvision")]
     if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
         software.append(f"CUDA {torch.version.cuda}, driver {_driver()}, cuDNN {torch.backends.cudnn.version()}")
-    else:
-        name = f"{cpu_name()}, {threads} thread{'s' * (threads != 1)}"
     return {
-        "device": name,
+        "device": device_name(device, threads),
         "threads": threads,
         "memory_format": str(memory_format).removeprefix("torch."),
         "software": ", ".join([*software, f"Python {platform.python_version()}"]),

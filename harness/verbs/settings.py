@@ -76,7 +76,7 @@ def local_concurrency(study: Study, settings: Settings) -> int:
     if settings.launcher == "inline":
         return 1
     resources = study.experiment.resources
-    fits = max(cores() // resources.cpus, 1)
+    fits = max(cores() // (resources.cpus * resources.workers), 1)
     if resources.gpus:
         fits = min(fits, int(1 / resources.gpus))
     return min(fits, resources.max_concurrent or fits)
