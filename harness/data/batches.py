@@ -14,8 +14,10 @@ from torch import Tensor
 
 from harness.data.augment import Draws
 from harness.data.info import describe, require_files, split
-from harness.data.sources import DEFAULT_IMAGE_SIZE, locate, scan_tree, source
+from harness.data.packed import is_packed, read_arrays
+from harness.data.sources import DEFAULT_IMAGE_SIZE, Arrays, locate, scan_tree, source
 from harness.data.streaming import ImageFiles, decode, stream
+from harness.errors import HarnessError
 from harness.specs import DataSpec, Recipe
 from harness.specs.streams import stream_seed
 from harness.specs.workers import LEAST
@@ -119,13 +121,12 @@ def load(spec: DataSpec, augment: str = "none", workers: int = 0) -> Splits:
         HarnessError: It is not at hand, differs from the spec's fingerprint, or the augmentation needs files.
     """
     _, spec = describe(spec)
-    if spec.name == "imagefolder":
+    if spec.name == "imagefolder" and not is_packed(spec.root):
         return _load_files(spec, augment, workers)
     require_files(spec, augment)
     _, files = locate(spec)
     reader = source(spec.name).load
-    assert reader is not None
-    (images, labels), test = reader(files)
+    (images, labels), test = read_arrays(files[0]) if reader is None or is_packed(spec.root) else reader(files)
     train_index, val_index, test_index = split(spec, labels, test is not None)
     pixels, targets = torch.tensor(images), torch.tensor(labels)
     train, val = (Resident(pixels[index], targets[index]) for index in (train_index, val_index))
@@ -133,7 +134,7 @@ def load(spec: DataSpec, augment: str = "none", workers: int = 0) -> Splits:
         held_out = Resident(pixels[test_index], targets[test_index])
     else:
         held_out = Resident(torch.tensor(test[0]), torch.tensor(test[1]))
-    mean, std = _moments(train.images)
+    mean, std = (IMAGENET_MEAN, IMAGENET_STD) if spec.name == "imagefolder" else _moments(train.images)
     return Splits(train, val, held_out, mean, std)
 
 
@@ -152,6 +153,24 @@ def _load_files(spec: DataSpec, augment: str, workers: int) -> Splits:
         parts = [_decoded(part) for part in streamed]
     train, val, test = parts
     return Splits(train=train, val=val, test=test, **moments)
+
+
+def whole(spec: DataSpec, workers: int = 0) -> tuple[Arrays, Arrays | None]:
+    """All images of a data set, unsplit, as a packed file holds them.
+
+    Raises:
+        HarnessError: It is not at hand, or packed already.
+    """
+    root, files = locate(spec)
+    reader = source(spec.name).load
+    if is_packed(spec.root):
+        raise HarnessError("it is packed already", where=f"{root}, --data-root", remedy="Copy the file.")
+    if reader is not None:
+        return reader(files)
+    tree, size = scan_tree(root), spec.image_size or DEFAULT_IMAGE_SIZE
+    parts = [_decoded(Streamed(tuple(part), size, workers)) for part in (tree.train, tree.test) if part is not None]
+    arrays = [(part.images.numpy(), part.labels.numpy()) for part in parts]
+    return arrays[0], arrays[1] if len(arrays) > 1 else None
 
 
 def _decoded(part: Streamed) -> Resident:

@@ -1,12 +1,12 @@
 """Trials of several workers: the same results as of one where nothing sees a worker's share, and what goes wrong."""
 
 import os
+import re
 import signal
-import time
+from dataclasses import replace
 
 import pytest
 
-from harness.errors import HarnessError
 from harness.launching import crew
 from harness.launching.inline import launch
 from harness.launching.job import Job, attempt
@@ -14,6 +14,7 @@ from harness.launching.stop import Stop
 from harness.specs import Execution, Recipe, Resources, Variant
 from harness.storage import Folder, checkpoints
 from harness.tracking.history import newest_journal
+from harness.verbs.data import pack_data
 
 TOLERANCE = 2e-6
 """Of float32 losses and gradient norms, relative to one: sums of other orders differ by roundings of 6e-8 each."""
@@ -144,18 +145,18 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(job, monkeypatch):
 
 
 @pytest.mark.slow
-def test_what_ends_a_worker_is_said(job, monkeypatch):
-    """Its own cache is empty and its data lies elsewhere: the error is its own, with where it ran."""
-    monkeypatch.setattr(crew.os, "environ", {**os.environ, "DEPTHBENCH_CACHE": "/proc/nowhere"})
+def test_what_ends_a_worker_is_said(job, monkeypatch, tmp_path):
+    """Its home is another one, and has no data: rank 0 hears but a closed connection, and asks."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    pack_data("digits", str(tmp_path / "digits.pack"))
+    original = crew.subprocess.Popen
+
+    def popen(command, env, **kwargs):
+        return original(command, env={**env, "HOME": "/proc/nowhere"}, **kwargs)
+
+    monkeypatch.setattr(crew.subprocess, "Popen", popen)
     wrong = job(2)
-    data = wrong.trial.data.model_copy(update={"root": "/proc/nowhere", "name": "fashion-mnist"})
-    request = Job(**{**vars(wrong), "trial": wrong.trial.model_copy(update={"data": data})})
-    place = crew.Place(f"{wrong.folder}.store", "127.0.0.1")
-    with crew._process(request, place, 1) as (process, answer):
-        process.wait(60)
-        until = time.monotonic() + 5
-        while not answer() and time.monotonic() < until:
-            time.sleep(0.1)
-        found = answer()
-    with pytest.raises(HarnessError, match=r"there is no such directory \(worker 1 on "):
-        crew._explain(lambda: [(1, found)], RuntimeError("Connection closed by peer"))
+    data = wrong.trial.data.model_copy(update={"root": "~/digits.pack"})
+    last = list(attempt(replace(wrong, trial=wrong.trial.model_copy(update={"data": data}))))[-1]
+    assert last.outcome == "failed"
+    assert re.search(r"nowhere/digits.pack.* there is no such file \(worker 1 on ", last.message)
