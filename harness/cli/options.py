@@ -59,6 +59,10 @@ DataRoot = Annotated[
     typer.Option("--data-root", help="Where the data set is: a directory, or a file or URL of `harness data pack`."),
 ]
 Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is not at hand.")]
+Price = Annotated[
+    float | None,
+    typer.Option("--price", help="Of a GPU-hour: what the rest costs is shown before it starts.", min=0),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LauncherOption = Annotated[Launcher, typer.Option("--launcher", help="ray (Ray Tune), or inline (no Ray).")]
 Storage = Annotated[

@@ -183,7 +183,8 @@ def _train(
             number, metrics = measured
             history = history.extended(number, metrics, training.layers)
             if training.diverged or number == job.trial.recipe.epochs:
-                history = history.model_copy(update={"outcome": "diverged" if training.diverged else "finished"})
+                outcome = "diverged" if training.diverged else "finished"
+                history = history.model_copy(update={"outcome": outcome, "provenance": _with_memory(history, training)})
             elif number == 0:
                 # Measured in the first epoch, whose own row follows at once.
                 continue
@@ -268,6 +269,11 @@ def _resume(job: Job, training: Training, claim: Claim) -> History | None:
         claim.note("its worker was lost before the first checkpoint; it begins anew")
     training.team.share_state({})
     return None
+
+
+def _with_memory(history: History, training: Training) -> dict[str, Any]:
+    """Provenance with the memory that the trial took, for plans of others that share a device."""
+    return history.provenance | {"memory": training.memory()}
 
 
 def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from harness.errors import HarnessError
+from harness.processes import forget_most_resident, machine_memory, most_resident
 from harness.specs import Execution, Recipe, Resources
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -132,6 +133,21 @@ def describe_device(device: torch.device, memory_format: torch.memory_format, th
         "platform": platform.platform(),
         "cores": os.cpu_count() or 1,
     }
+
+
+def forget_peak(device: torch.device) -> None:
+    """Count the most memory anew, which another trial of this process may have taken."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    forget_most_resident()
+
+
+def peak_memory(device: torch.device) -> dict[str, int]:
+    """``peak``: bytes that were taken at most since :func:`forget_peak`. ``device``: that there are."""
+    if device.type == "cuda":
+        there = torch.cuda.get_device_properties(device).total_memory
+        return {"peak": torch.cuda.max_memory_reserved(device), "device": there}
+    return {"peak": most_resident(), "device": machine_memory()}
 
 
 def _driver() -> str:

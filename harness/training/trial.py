@@ -19,7 +19,7 @@ from harness.specs import Execution, Resources, Trial
 from harness.specs.profile import LayerProfile
 from harness.specs.streams import stream_seed
 from harness.training.clocks import Clocks
-from harness.training.device import choose_device, configure, describe_device, device_name
+from harness.training.device import choose_device, configure, describe_device, device_name, forget_peak, peak_memory
 from harness.training.diagnostics import GradientNorms, LayerProbe, profile
 from harness.training.optim import learning_rate, optimiser
 from harness.training.team import ALONE, Pause, Team
@@ -72,6 +72,7 @@ class Training:
         self.device = choose_device(resources, trial.recipe.precision)
         self.memory_format = configure(self.device, execution, trial.recipe, resources.cpus)
         self.threads = resources.cpus
+        forget_peak(self.device)
         self.devices = team.named(device_name(self.device, resources.cpus))
         self.clocks = Clocks(self.device)
 
@@ -273,6 +274,13 @@ class Training:
             # They are of all workers, and rank 0 has them.
             self.under_way.sums.zero_()
         self.clocks.seconds = dict(state["seconds"])
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that it took at most, in this process, and that the device has: of a CPU, of the machine.
+
+        Of a GPU what torch has reserved, which is what others can not have; without the few hundred MB of its context.
+        """
+        return peak_memory(self.device)
 
     def provenance(self) -> dict[str, Any]:
         """Device, software and settings, for the record."""
