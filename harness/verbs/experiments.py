@@ -171,7 +171,7 @@ def launch_plan(
             rivals = record.histories(ended) if ended else []
             launcher = RayLauncher(planned.study.experiment.resources, settings.address, rivals)
         (keep or alone).callback(launcher.close)
-        if settings.address is not None:
+        if launcher.address is not None:
             with console.status("Staging the data on every node ..."):
                 stage(planned.trials[0].trial.data, planned.study.experiment.resources)
         return go(replace(planned, concurrency=launcher.concurrency), launcher)
