@@ -62,7 +62,7 @@ test: setup packages check
 	$(PY) -m pytest $(PARALLEL) -m "not slow and not faults and not cluster and not browser"
 
 test-slow: setup packages-slow
-	$(PY) -m pytest -m "slow or faults or cluster or browser"
+	$(PY) -m pytest $(PARALLEL) -m "slow or faults or cluster or browser"
 
 # Goes on where it was stopped; what was done is in .faults/notebook.jsonl.
 faults: setup
