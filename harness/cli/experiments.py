@@ -21,6 +21,7 @@ from harness.cli.options import (
     Launcher,
     LauncherOption,
     Overrides,
+    Price,
     Reports,
     Seeds,
     Storage,
@@ -53,6 +54,7 @@ def run(
         typer.Option("--time-limit", help="Stop after so long, with checkpoints: 90s, 30m, 1h30m. Exit code 3."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Train recorded trials again; deletes nothing.")] = False,
+    price: Price = None,
 ) -> None:
     """Run what the record does not hold yet, then write the report.
 
@@ -62,13 +64,15 @@ def run(
     Example: harness run quickstart --set recipe.epochs=20 --set name=longer
     """
     from harness import verbs
+    from harness.launching.placement import bill
 
     if address is not None and launcher is Launcher.inline:
         raise HarnessError("the inline launcher has no cluster", where="--address", remedy="Use --launcher ray.")
     limit = None if time_limit is None else duration(time_limit)
     settings = verbs.Settings(home, tracking_uri, launcher.value, address, reports, storage, limit)
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download, local=address is None)
-    name = study.experiment.name
+    name, resources = study.experiment.name, study.experiment.resources
+    bill(0, resources, price)
 
     def announce(plan: Any) -> None:
         _print_changes(plan)
@@ -86,6 +90,8 @@ def run(
             f"{name}: {todo} of {total} trials to run on {settings.launcher}, {plan.concurrency} at a time, "
             f"about {about}. Ctrl-C stops; the same command{' without --force' * force} goes on."
         )
+        if (gpus := bill(plan.trial_seconds, resources, price)) is not None:
+            out.print(f"About {gpus}.")
 
     outcome = verbs.run(study, settings, out, force, announce)
     if outcome.trained:
@@ -192,17 +198,25 @@ def plan(
     storage: Storage = None,
     data_root: DataRoot = None,
     download: Download = False,
+    price: Price = None,
     as_json: Json = False,
 ) -> None:
-    """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing."""
+    """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing.
+
+    Where trials use GPUs also about how many GPU-hours, and with --price what they cost. Recorded trials of the
+    experiment correct the estimate, which is by rule before there are any.
+    """
     from harness import verbs
+    from harness.launching.placement import bill
     from harness.launching.plan import STATES
     from harness.reporting.wording import listed
     from harness.specs.experiment import SEEDS_FOR_CLAIMS
 
     settings = verbs.Settings(home, tracking_uri, launcher.value, storage=storage)
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download)
+    bill(0, study.experiment.resources, price)
     planned = verbs.plan(study, settings)
+    gpus = bill(planned.trial_seconds, study.experiment.resources, price)
     if as_json:
         rows = [
             {
@@ -220,6 +234,8 @@ def plan(
                 {
                     "experiment": study.experiment.name,
                     "seconds": planned.seconds,
+                    "gpu_hours": gpus and gpus.hours,
+                    "price": gpus and gpus.cost,
                     "changes": planned.changes,
                     "warning": planned.warning,
                     "looks": study.experiment.looks,
@@ -247,6 +263,8 @@ def plan(
     if planned.to_run or planned.later:
         about = str(timedelta(seconds=round(planned.seconds)))
         out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
+        if gpus is not None:
+            out.print(f"About {gpus}.")
     if exp.contrasts and exp.looks:
         out.print(
             f"Looks at {listed(exp.looks)} seeds share the level of {exp.level:g}: "

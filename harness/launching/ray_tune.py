@@ -19,9 +19,10 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.launching.asha import scheduler
+from harness.launching.crew import WorkerLost
 from harness.launching.driver import Report
 from harness.launching.job import Job, Progress, attempt
-from harness.launching.resources import cores
+from harness.launching.resources import ACCELERATOR, bundle, cores, fitting, in_words
 from harness.launching.stop import Stop
 from harness.launching.switch import SECONDS, switch_of, thrown
 from harness.specs import Resources
@@ -65,7 +66,7 @@ class RayLauncher:
                 "Ray is not installed", where="--launcher ray", remedy="Install ray[tune], or use --launcher inline."
             ) from error
         self.resources, self.rivals = resources, rivals
-        address = address or os.environ.get("RAY_ADDRESS")
+        self.address = address = address or os.environ.get("RAY_ADDRESS")
         self.owns = not ray.is_initialized()
         if self.owns:
             local: dict[str, Any] = {} if address else {"num_cpus": cores(), "include_dashboard": False}
@@ -79,24 +80,27 @@ class RayLauncher:
                     remedy="Start one (ray up cluster.yaml), or leave --address out to use this machine.",
                 ) from error
         try:
-            self.concurrency = self._concurrency(ray.cluster_resources())
+            self.concurrency = self._concurrency(ray.nodes())
         except HarnessError:
             self.close()
             raise
 
-    def _concurrency(self, total: dict[str, float]) -> int:
-        """How many trials the cluster holds at once. A request that can never fit would wait for ever."""
-        fits = [int(total.get("CPU", 0) // self.resources.cpus)]
-        if self.resources.gpus:
-            fits.append(int(total.get("GPU", 0) / self.resources.gpus))
-        if min(fits) == 0:
+    def _concurrency(self, nodes: Sequence[dict[str, Any]]) -> int:
+        """How many trials the nodes hold at once. A request that can never fit would wait for ever."""
+        alive = [node["Resources"] for node in nodes if node["Alive"]]
+        workers = self.resources.workers
+        fits = sum(fitting(self.resources, node) for node in alive)
+        if fits < workers:
+            has = {name: sum(node.get(name, 0) for node in alive) for name in ("CPU", "GPU")}
+            kinds = sorted(name for node in alive for name in node if name.startswith(ACCELERATOR))
             raise HarnessError(
-                f"a trial asks for {self.resources.cpus} CPUs and {self.resources.gpus:g} GPUs; the cluster has "
-                f"{total.get('CPU', 0):g} and {total.get('GPU', 0):g}",
+                f"a trial asks for {in_words(self.resources)}; the cluster has {has['CPU']:g} CPUs and {has['GPU']:g} "
+                f"GPUs{' of the kind ' * bool(kinds)}{', '.join(kind.removeprefix(ACCELERATOR) for kind in kinds)}, "
+                f"and room for {fits} of {workers} workers",
                 where="resources",
                 remedy="Ask for less with --set resources.cpus=1, or use a larger cluster.",
             )
-        return min([*fits, self.resources.max_concurrent or fits[0]])
+        return min(fits // workers, self.resources.max_concurrent or fits)
 
     def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None:
         """Run the jobs, started in their order."""
@@ -105,9 +109,9 @@ class RayLauncher:
         logging.getLogger("ray").setLevel(logging.ERROR)
         # It prints the traceback of every lost worker; the trial says so itself when it goes on.
         logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
-        request = {"cpu": self.resources.cpus, "gpu": self.resources.gpus}
         with TemporaryDirectory(prefix="depthbench-tune-") as scratch, switch_of(stop) as switch:
-            trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=list(jobs), switch=switch), request)
+            bundles = tune.PlacementGroupFactory([bundle(self.resources)] * self.resources.workers)
+            trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=list(jobs), switch=switch), bundles)
             tuner = tune.Tuner(
                 trainable,
                 param_space={"job": tune.grid_search(list(range(len(jobs))))},
@@ -177,8 +181,12 @@ def _trainable(config: dict[str, Any], jobs: Sequence[Job], switch: Any) -> None
         # Tune lets the trial go on only once its scheduler has seen the epoch.
         return job.trial.scheduler is not None and bool(ray.get(switch.is_cut.remote(job.trial.id)))
 
-    for progress in attempt(job, thrown(switch).is_set, cut=cut):
-        tune.report(asdict(progress))
+    try:
+        for progress in attempt(job, thrown(switch).is_set, cut=cut):
+            tune.report(asdict(progress))
+    except WorkerLost:
+        # As if this worker had died itself, which Tune answers by another one.
+        os._exit(1)
 
 
 def _follower(jobs: Sequence[Job], report: Report, stop: Stop) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,17 +20,49 @@ def cores() -> int:
     return count
 
 
+ACCELERATOR = "accelerator_type:"
+"""Before the name of a kind of GPU, in the resources of a Ray node that has such."""
+SLIVER = 0.001
+"""Of that resource: it says where, the GPUs say how many."""
+
+
+def bundle(resources: Resources) -> dict[str, float]:
+    """What one worker of a trial asks Ray for."""
+    wanted: dict[str, float] = {"CPU": resources.cpus}
+    if resources.gpus:
+        wanted["GPU"] = resources.gpus
+    if resources.accelerator is not None:
+        wanted[f"{ACCELERATOR}{resources.accelerator}"] = SLIVER
+    return wanted
+
+
+def fitting(resources: Resources, node: Mapping[str, float]) -> int:
+    """How many workers of trials a node with these resources holds at once."""
+    # Fractions of a GPU, such as a third, do not add up to one in binary.
+    return min(int(node.get(name, 0) / each + 1e-6) for name, each in bundle(resources).items())
+
+
+def in_words(resources: Resources) -> str:
+    """What a trial asks for."""
+    plural = "s" * (resources.cpus != 1)
+    each = f"{resources.cpus} CPU{plural} and {resources.gpus:g} GPUs"
+    kind = f" of the kind {resources.accelerator}" if resources.accelerator else ""
+    return f"{each}{kind}" if resources.workers == 1 else f"{resources.workers} workers, each with {each}{kind}"
+
+
 def require_local(resources: Resources, precision: str) -> None:
     """Refuse a trial that this machine can not hold, before anything is started.
 
     Raises:
         HarnessError: More cores are asked for than there are, or a GPU and there is none.
     """
-    if resources.cpus > cores():
+    if resources.cpus * resources.workers > cores():
         raise HarnessError(
-            f"a trial asks for {resources.cpus} CPUs and this machine has {cores()}",
+            f"a trial asks for {resources.cpus * resources.workers} CPUs and this machine has {cores()}",
             where="resources.cpus",
-            remedy=f"Use at most {cores()}: --set resources.cpus={cores()}.",
+            remedy=f"Use at most {cores()}: --set resources.cpus={cores()}."
+            if resources.workers == 1
+            else f"Use fewer workers (resources.workers is {resources.workers}), or a cluster with --address.",
         )
     if resources.gpus or precision != "fp32":
         from harness.training.device import choose_device

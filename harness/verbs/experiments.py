@@ -163,6 +163,7 @@ def launch_plan(
         return go(planned, inline or launch)
 
     from harness.launching.ray_tune import RayLauncher
+    from harness.launching.staging import stage
 
     ended = [p.trial.id for p in planned.trials if p.trial.scheduler is not None and p.state == "recorded"]
     with ExitStack() as alone:
@@ -170,6 +171,9 @@ def launch_plan(
             rivals = record.histories(ended) if ended else []
             launcher = RayLauncher(planned.study.experiment.resources, settings.address, rivals)
         (keep or alone).callback(launcher.close)
+        if launcher.address is not None:
+            with console.status("Staging the data on every node ..."):
+                stage(planned.trials[0].trial.data, planned.study.experiment.resources)
         return go(replace(planned, concurrency=launcher.concurrency), launcher)
 
 

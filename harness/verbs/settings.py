@@ -28,6 +28,7 @@ class Settings:
         storage: Where checkpoints go, a directory or a URL of fsspec; None: in the home.
         time_limit: Seconds after which no trial is started any more and those that run write a checkpoint.
         reports: Where reports go, each into a directory named after its experiment.
+        accelerator: Kind of GPU that costs are measured on, where a cluster has several; as Ray names it.
     """
 
     home: Path = Path(".depthbench")
@@ -37,6 +38,7 @@ class Settings:
     reports: Path = REPORTS
     storage: str | None = None
     time_limit: float | None = None
+    accelerator: str | None = None
 
     def __post_init__(self) -> None:
         if self.launcher not in ("ray", "inline"):
@@ -76,7 +78,7 @@ def local_concurrency(study: Study, settings: Settings) -> int:
     if settings.launcher == "inline":
         return 1
     resources = study.experiment.resources
-    fits = max(cores() // resources.cpus, 1)
+    fits = max(cores() // (resources.cpus * resources.workers), 1)
     if resources.gpus:
         fits = min(fits, int(1 / resources.gpus))
     return min(fits, resources.max_concurrent or fits)
