@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, nearest
+from harness.launching.resources import fits
 from harness.specs import Resources
 
 
@@ -33,15 +34,6 @@ class NodeType:
     def holds(self, wanted: Resources) -> int | None:
         """How many trials one node takes at once; None where the file does not say."""
         return None if self.resources is None else fits(self.resources, wanted)
-
-
-def fits(resources: dict[str, float], wanted: Resources) -> int:
-    """How many trials one node with these resources takes at once."""
-    most = int(resources.get("CPU", 0) // wanted.cpus)
-    if wanted.gpus:
-        # Fractions share one GPU, and no trial spans two of them.
-        most = min(most, int(resources.get("GPU", 0)) * int(1 / wanted.gpus))
-    return most
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ class Head:
             HarnessError: The file is none of Ray's, or no head runs.
         """
         try:
-            from ray.autoscaler._private import commands, subprocess_output_util
+            from ray.autoscaler._private import command_runner, commands
         except ImportError as error:
             raise HarnessError(
                 "Ray's launcher is not installed", where=f"--cluster {self.file}", remedy="Install depthbench[cluster]."
@@ -139,7 +139,7 @@ class Head:
         from harness.clusters.capacity import read_cluster
 
         said = io.StringIO()
-        login = subprocess_output_util.is_using_login_shells()
+        login = command_runner.is_using_login_shells()
         try:
             # It prints what it does with its own words and colours.
             with redirect_stdout(said), redirect_stderr(said):
@@ -156,7 +156,7 @@ class Head:
                     config["provider"].get("use_internal_ips", False),
                     config.get("docker"),
                 )
-                subprocess_output_util.set_using_login_shells(shell)
+                command_runner.set_using_login_shells(shell)
                 runner.run(command, timeout=CONNECT_SECONDS, port_forward=list(ports) or None, with_output=True)
         except HarnessError:
             raise
@@ -169,7 +169,7 @@ class Head:
                 remedy=f"Start it, from this machine: ray up {self.file}" if gone else "See `harness cluster check`.",
             ) from error
         finally:
-            subprocess_output_util.set_using_login_shells(login)
+            command_runner.set_using_login_shells(login)
         return [written.command[0], *BATCH, *written.command[1:]]
 
     def _refused(self, said: str) -> HarnessError:

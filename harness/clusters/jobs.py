@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,7 +52,6 @@ class Jobs:
     """
 
     def __init__(self, address: str, token: str = "") -> None:
-        logging.getLogger("ray.dashboard").setLevel(logging.ERROR)
         if not answers(address, "/api/version"):
             raise Away(
                 "no job server answers there",
