@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 from harness.clusters import there
 from harness.clusters.there import MARK
 from harness.errors import HarnessError
 
-JOBS, MLFLOW = 8265, 5000
-"""Ports of the head: Ray's job server, and the MLflow server that the cluster's file starts."""
+JOBS = 8265
+"""Port of Ray's job server, on the head's loopback."""
 CONNECT_SECONDS = 15
 """How long ssh may take to reach the head; Ray allows 120."""
 ANSWER_SECONDS = 60
@@ -43,7 +44,7 @@ class Tunnel:
 
     Attributes:
         jobs: Address of Ray's job server.
-        mlflow: Address of the MLflow server; empty where there is none.
+        mlflow: Address of the MLflow server; empty where there is none that answers.
     """
 
     jobs: str
@@ -57,7 +58,7 @@ class Head:
     file: Path
 
     def describe(self) -> dict[str, Any]:
-        """What :func:`harness.clusters.there.describe` says there, and ``token``.
+        """What :mod:`harness.clusters.there` says there: versions, free disk, ``token`` and ``store``.
 
         Raises:
             HarnessError: There is no head, it lets nobody in, or it has no Python.
@@ -93,8 +94,11 @@ class Head:
             return _text(out)
 
     @contextmanager
-    def tunnel(self) -> Iterator[Tunnel]:
-        """The head's ports on loopback, within.
+    def tunnel(self, store: str = "") -> Iterator[Tunnel]:
+        """The head's job server and the cluster's store on loopback, within.
+
+        Args:
+            store: The tracking URI that the cluster uses.
 
         Raises:
             HarnessError: It lets nobody in.
@@ -102,7 +106,12 @@ class Head:
         """
         jobs, mlflow = _free_port(), _free_port()
         # `cat` ends when this process does, however it ends: its standard input is closed then.
-        words = self._ssh("cat", ((jobs, JOBS), (mlflow, MLFLOW)), shell=False)
+        words = self._ssh("cat", ((jobs, JOBS),), shell=False)
+        at = urlsplit(store)
+        if at.scheme == "http":
+            # Ray forwards to the head's loopback alone; the store listens where workers reach it.
+            words[1:1] = ["-L", f"{mlflow}:{at.hostname}:{at.port or 80}"]
+            store = f"http://127.0.0.1:{mlflow}"
         with ExitStack() as stack:
             err = stack.enter_context(TemporaryFile())
             ssh = subprocess.Popen(  # noqa: S603 (written by Ray from the user's own file)
@@ -121,8 +130,7 @@ class Head:
                         remedy="Start Ray there: `ray up` with this file. Its log is in /tmp/ray on the head.",
                     )
                 time.sleep(0.1)
-            store = f"http://127.0.0.1:{mlflow}"
-            yield Tunnel(address, store if answers(store, "/health") else "")
+            yield Tunnel(address, store if store.startswith("http") and answers(store, "/health") else "")
 
     def _ssh(self, command: str, ports: Sequence[tuple[int, int]] = (), shell: bool = True) -> list[str]:
         """The command line with which Ray would run ``command`` on the head.

@@ -1,4 +1,4 @@
-"""What a machine has that matters to both sides of a cluster: versions, free disk, the cluster's token.
+"""What a machine has that matters to both sides of a cluster: versions, free disk, the cluster's token and store.
 
 The head runs this file's text over ssh before anything is sent there, so it needs the standard library alone.
 """
@@ -54,6 +54,21 @@ def _free() -> dict[str, int]:
     return {place: shutil.disk_usage(place).free for place in (tempfile.gettempdir(), str(Path.home()))}
 
 
+def store() -> str:
+    """The tracking URI that Ray's processes on this machine have; empty where none runs, or none has one."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "comm").read_text().strip() not in ("raylet", "gcs_server"):
+                continue
+            variables = (process / "environ").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        for variable in variables:
+            if variable.startswith("MLFLOW_TRACKING_URI="):
+                return variable.partition("=")[2]
+    return ""
+
+
 def token() -> str:
     """The cluster's token as Ray finds it on this machine; empty where there is none."""
     given = os.environ.get("RAY_AUTH_TOKEN")
@@ -65,4 +80,4 @@ def token() -> str:
 
 
 if __name__ == "__main__":
-    print(MARK + json.dumps({**describe(), "token": token()}))
+    print(MARK + json.dumps({**describe(), "token": token(), "store": store()}))

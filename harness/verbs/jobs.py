@@ -75,7 +75,7 @@ class Place:
             theirs = head.describe()
             if shipped is not None:
                 require_alike(theirs, self.file, shipped)
-            tunnel = stack.enter_context(head.tunnel())
+            tunnel = stack.enter_context(head.tunnel(theirs["store"]))
             yield Jobs(tunnel.jobs, theirs["token"]), tunnel.mlflow
 
 
@@ -240,8 +240,9 @@ def pull(name: str, place: Place, settings: Settings) -> tuple[list[Verdict], Pa
     with place.reach() as (_, mlflow):
         if not mlflow:
             raise HarnessError(
-                "no MLflow server answers at port 5000 of the head",
+                "no MLflow server of the cluster answers",
                 where=str(place),
-                remedy="Start it there, as cluster.yaml does; or: harness report --tracking-uri ...",
+                remedy="Its start commands have to export MLFLOW_TRACKING_URI=http://..., as those of cluster.yaml do. "
+                f"Another store: harness report {name} --tracking-uri ...",
             )
         return report(name, replace(settings, tracking_uri=mlflow))
