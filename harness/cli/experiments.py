@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from harness.cli.jobs import send
+from harness.cli.jobs import room_on, send
 from harness.cli.options import (
     HOME,
     REPORTS,
@@ -234,6 +234,7 @@ def plan(
     overrides: Overrides = None,
     seeds: Seeds = None,
     launcher: LauncherOption = Launcher.ray,
+    cluster: Cluster = None,
     tracking_uri: TrackingUri = None,
     home: Home = HOME,
     storage: Storage = None,
@@ -241,7 +242,11 @@ def plan(
     download: Download = False,
     as_json: Json = False,
 ) -> None:
-    """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing."""
+    """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing.
+
+    With --cluster the time is that of all hosts of the file, and a request that none of them can serve is refused;
+    what the cluster itself has recorded is not looked up.
+    """
     from harness import verbs
     from harness.launching.plan import STATES
     from harness.reporting.wording import listed
@@ -249,6 +254,8 @@ def plan(
 
     settings = verbs.Settings(home, tracking_uri, launcher.value, storage=storage)
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download)
+    if cluster is not None:
+        settings = replace(settings, at_once=room_on(cluster, study.experiment.resources))
     planned = verbs.plan(study, settings)
     if as_json:
         rows = [
@@ -293,7 +300,8 @@ def plan(
         out.print(f"[yellow]note[/yellow] {shown(planned.warning)}", soft_wrap=True)
     if planned.to_run or planned.later:
         about = str(timedelta(seconds=round(planned.seconds)))
-        out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
+        place = "this machine" if cluster is None else shown(cluster)
+        out.print(f"About {about} with {planned.concurrency} at a time on {place} (a rough estimate).")
     if exp.contrasts and exp.looks:
         out.print(
             f"Looks at {listed(exp.looks)} seeds share the level of {exp.level:g}: "

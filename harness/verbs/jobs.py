@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from harness.errors import HarnessError, Interrupted
 from harness.verbs.reports import report
-from harness.verbs.settings import Settings
+from harness.verbs.settings import SENT, Settings
 
 if TYPE_CHECKING:
     from harness.clusters.jobs import Job, Jobs
@@ -63,13 +63,14 @@ class Place:
         from harness.clusters.alike import require_alike
         from harness.clusters.head import Head
         from harness.clusters.jobs import Jobs
+        from harness.clusters.there import token
 
         with ExitStack() as stack:
             # Ray's launcher and its job client tell each step, whatever the level of their loggers.
             stack.callback(logging.disable, logging.root.manager.disable)
             logging.disable(logging.INFO)
             if self.file is None:
-                yield Jobs(self.address), ""
+                yield Jobs(self.address, token()), ""
                 return
             head = Head(self.file)
             theirs = head.describe()
@@ -103,7 +104,7 @@ def send(
 
     experiment, there, needed = _read(name, overrides)
     waiting: list[str] = []
-    environment = {}
+    environment: dict[str, str] = {}
     if place.file is not None:
         promised = capacity(place.file)
         promised.require(experiment.resources)
@@ -123,7 +124,7 @@ def send(
             at=int(time.time() * 1000),
         )
         remember(settings.home, sent)
-        jobs.submit(sent.job, sent.command, parcel, environment, experiment.name)
+        jobs.submit(sent.job, sent.command, parcel, environment | {SENT: sent.job}, experiment.name)
     size = sum(parcel.files.values()) / 2**20
     say(f"{sent.job} is sent: {len(parcel.files)} files, {size:.1f} MiB. It runs on without this machine.")
     return sent
