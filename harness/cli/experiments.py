@@ -35,6 +35,8 @@ from harness.errors import EXIT_FAILED, EXIT_LIMIT, EXIT_USER, HarnessError
 from harness.text import shown
 
 app = typer.Typer()
+WAIT = "20m"
+"""For the hosts of a cluster: a cloud's first one boots and installs before it is there."""
 
 
 @app.command()
@@ -53,13 +55,24 @@ def run(
     ] = None,
     cluster: Cluster = None,
     wait: Annotated[
-        str,
-        typer.Option("--wait", help="How long the hosts of a cluster may take to come; then it says what is missing."),
-    ] = "10m",
+        str | None,
+        typer.Option(
+            "--wait",
+            help="How long the hosts of a cluster may take to come; then it says what is missing. Default: 20m with "
+            "--cluster or --hosts.",
+        ),
+    ] = None,
     hosts: Annotated[
         int, typer.Option("--hosts", help="With --address: wait for so many hosts, the head included.", min=0)
     ] = 0,
-    at_once: Annotated[int, typer.Option("--at-once", envvar="DEPTHBENCH_AT_ONCE", hidden=True, min=0)] = 0,
+    at_once: Annotated[
+        int,
+        typer.Option(
+            "--at-once",
+            help="With --address: most trials at once, where an autoscaler starts hosts for them.",
+            min=0,
+        ),
+    ] = 0,
     tracking_uri: TrackingUri = None,
     home: Home = HOME,
     storage: Storage = None,
@@ -94,8 +107,9 @@ def run(
             "the file of a cluster tells its address", where="--address", remedy="Leave one of them out."
         )
     limit = None if time_limit is None else duration(time_limit)
+    patience = duration(wait or WAIT, "--wait") if wait or hosts or remote else 0.0
     settings = verbs.Settings(
-        home, tracking_uri, launcher.value, address, reports, storage, limit, hosts, duration(wait, "--wait"), at_once
+        home, tracking_uri, launcher.value, address, reports, storage, limit, hosts, patience, at_once
     )
     if remote:
         from harness.verbs.jobs import Place
@@ -130,7 +144,7 @@ def run(
         about = timedelta(seconds=round(plan.seconds))
         out.print(
             f"{name}: {todo} of {total} trials to run on {settings.launcher}, "
-            + (f"{plan.concurrency} at a time, about {about}" if address is None else f"cluster {shown(address)}")
+            + (f"{plan.concurrency} at a time, about {about}" if address is None or at_once else f"{shown(address)}")
             + f". Ctrl-C stops; the same command{' without --force' * force} goes on."
         )
 

@@ -104,12 +104,11 @@ def send(
 
     experiment, there, needed = _read(name, overrides)
     waiting: list[str] = []
-    environment: dict[str, str] = {}
     if place.file is not None:
         promised = capacity(place.file)
         promised.require(experiment.resources)
         waiting = ["--hosts", str(promised.least), "--wait", f"{settings.wait:.0f}s"]
-        environment["DEPTHBENCH_AT_ONCE"] = str(promised.at_once(experiment.resources) or 0)
+        waiting += ["--at-once", str(promised.at_once(experiment.resources) or 0)]
     parcel = pack_up(Path(), [settings.home, settings.reports, data_root], needed)
     words = ["python", "-m", "harness", "run", there, "--launcher", "ray", "--address", "auto", *waiting, *options]
     words += [word for each in overrides for word in ("--set", each)]
@@ -124,7 +123,7 @@ def send(
             at=int(time.time() * 1000),
         )
         remember(settings.home, sent)
-        jobs.submit(sent.job, sent.command, parcel, environment | {SENT: sent.job}, experiment.name)
+        jobs.submit(sent.job, sent.command, parcel, {SENT: sent.job}, experiment.name)
     size = sum(parcel.files.values()) / 2**20
     say(f"{sent.job} is sent: {len(parcel.files)} files, {size:.1f} MiB. It runs on without this machine.")
     return sent
