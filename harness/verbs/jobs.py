@@ -172,6 +172,8 @@ def follow(sent: Submitted, show: Callable[[str], None], say: Say) -> Job:
             try:
                 with place.reach() as (jobs, _):
                     lost = 0.0
+                    # A cluster that was started anew knows nothing of it, and says so here.
+                    jobs.look(sent.job)
                     while True:
                         jobs.follow(sent.job, new, seen)
                         if (job := jobs.look(sent.job)).over:
