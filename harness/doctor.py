@@ -25,7 +25,7 @@ class Finding:
     found: str
 
 
-def examine(tracking_uri: str | None, home: Path, data_root: Path | None) -> list[Finding]:
+def examine(tracking_uri: str | None, home: Path, data_root: str | Path | None) -> list[Finding]:
     """Look at everything; writes nothing."""
     return [
         Finding("ok", "Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
@@ -91,7 +91,7 @@ def _store(option: str | None, home: Path) -> Finding:
     return Finding("ok", "store", shown if found else f"{shown} (its tables are to be made by the first run)")
 
 
-def _data(root: Path | None) -> Iterator[Finding]:
+def _data(root: str | Path | None) -> Iterator[Finding]:
     from harness.data.sources import SOURCES, locate
     from harness.specs import DataSpec
 

@@ -23,6 +23,7 @@ from harness.cli.options import (
     Launcher,
     LauncherOption,
     Overrides,
+    Price,
     Reports,
     Seeds,
     Storage,
@@ -84,6 +85,7 @@ def run(
         typer.Option("--time-limit", help="Stop after so long, with checkpoints: 90s, 30m, 1h30m. Exit code 3."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Train recorded trials again; deletes nothing.")] = False,
+    price: Price = None,
 ) -> None:
     """Run what the record does not hold yet, then write the report.
 
@@ -97,6 +99,7 @@ def run(
     Example: harness run quickstart --set recipe.epochs=20 --set name=longer
     """
     from harness import verbs
+    from harness.launching.placement import bill
 
     remote = cluster is not None or (address or "").startswith(("http://", "https://"))
     if (address is not None or remote) and launcher is Launcher.inline:
@@ -128,7 +131,8 @@ def run(
         send(experiment, Place(cluster, address or ""), settings, words, list(overrides or ()), data_root)
         return
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download, local=address is None)
-    name = study.experiment.name
+    name, resources = study.experiment.name, study.experiment.resources
+    bill(0, resources, price)
 
     def announce(plan: Any) -> None:
         _print_changes(plan)
@@ -147,6 +151,8 @@ def run(
             + (f"{plan.concurrency} at a time, about {about}" if address is None or at_once else f"{shown(address)}")
             + f". Ctrl-C stops; the same command{' without --force' * force} goes on."
         )
+        if (gpus := bill(plan.trial_seconds, resources, price)) is not None:
+            out.print(f"About {gpus}.")
 
     outcome = verbs.run(study, settings, out, force, announce)
     if outcome.trained:
@@ -254,23 +260,30 @@ def plan(
     storage: Storage = None,
     data_root: DataRoot = None,
     download: Download = False,
+    price: Price = None,
     as_json: Json = False,
 ) -> None:
     """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing.
+
+    Where trials use GPUs also about how many GPU-hours, and with --price what they cost. Recorded trials of the
+    experiment correct the estimate, which is by rule before there are any.
 
     With --cluster the time is that of all hosts of the file, and a request that none of them can serve is refused;
     what the cluster itself has recorded is not looked up.
     """
     from harness import verbs
+    from harness.launching.placement import bill
     from harness.launching.plan import STATES
     from harness.reporting.wording import listed
     from harness.specs.experiment import SEEDS_FOR_CLAIMS
 
     settings = verbs.Settings(home, tracking_uri, launcher.value, storage=storage)
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download)
+    bill(0, study.experiment.resources, price)
     if cluster is not None:
         settings = replace(settings, at_once=room_on(cluster, study.experiment.resources))
     planned = verbs.plan(study, settings)
+    gpus = bill(planned.trial_seconds, study.experiment.resources, price)
     if as_json:
         rows = [
             {
@@ -288,6 +301,8 @@ def plan(
                 {
                     "experiment": study.experiment.name,
                     "seconds": planned.seconds,
+                    "gpu_hours": gpus and gpus.hours,
+                    "price": gpus and gpus.cost,
                     "changes": planned.changes,
                     "warning": planned.warning,
                     "looks": study.experiment.looks,
@@ -316,6 +331,8 @@ def plan(
         about = str(timedelta(seconds=round(planned.seconds)))
         place = "this machine" if cluster is None else shown(cluster)
         out.print(f"About {about} with {planned.concurrency} at a time on {place} (a rough estimate).")
+        if gpus is not None:
+            out.print(f"About {gpus}.")
     if exp.contrasts and exp.looks:
         out.print(
             f"Looks at {listed(exp.looks)} seeds share the level of {exp.level:g}: "

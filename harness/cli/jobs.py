@@ -113,7 +113,7 @@ def send(
     settings: Settings,
     options: list[str],
     overrides: list[str],
-    data_root: Path | None,
+    data_root: str | None,
 ) -> None:
     """Send a run to a cluster, and follow it."""
     from harness.verbs import jobs

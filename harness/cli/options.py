@@ -54,8 +54,15 @@ Seeds = Annotated[
         metavar="N|LIST",
     ),
 ]
-DataRoot = Annotated[Path | None, typer.Option("--data-root", help="Where the data set is.")]
+DataRoot = Annotated[
+    str | None,
+    typer.Option("--data-root", help="Where the data set is: a directory, or a file or URL of `harness data pack`."),
+]
 Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is not at hand.")]
+Price = Annotated[
+    float | None,
+    typer.Option("--price", help="Of a GPU-hour: what the rest costs is shown before it starts.", min=0),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LauncherOption = Annotated[Launcher, typer.Option("--launcher", help="ray (Ray Tune), or inline (no Ray).")]
 Storage = Annotated[

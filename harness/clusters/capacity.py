@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, nearest
-from harness.launching.resources import fits
+from harness.launching.resources import ACCELERATOR, fitting, in_words
 from harness.specs import Resources
 
 
@@ -32,8 +32,13 @@ class NodeType:
     most: int
 
     def holds(self, wanted: Resources) -> int | None:
-        """How many trials one node takes at once; None where the file does not say."""
-        return None if self.resources is None else fits(self.resources, wanted)
+        """How many workers of trials one node takes at once; None where the file does not say."""
+        if self.resources is None:
+            return None
+        if not any(key.startswith(ACCELERATOR) for key in self.resources):
+            # Ray finds the kind of a GPU by itself; few files say it.
+            wanted = wanted.model_copy(update={"accelerator": None})
+        return fitting(wanted, self.resources)
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Capacity:
         each = [kind.holds(wanted) for kind in self.types]
         if None in each:
             return None
-        most = sum(kind.most * (count or 0) for kind, count in zip(self.types, each, strict=True))
+        most = sum(kind.most * (count or 0) for kind, count in zip(self.types, each, strict=True)) // wanted.workers
         return min(most, wanted.max_concurrent or most)
 
     def require(self, wanted: Resources) -> None:
@@ -65,9 +70,8 @@ class Capacity:
         if self.at_once(wanted) != 0:
             return
         types = "; ".join(f"{kind.name}: {_listed(kind.resources or {})}" for kind in self.types if kind.most)
-        gpus = f" and {wanted.gpus:g} GPUs" if wanted.gpus else ""
         raise HarnessError(
-            f"a trial asks for {wanted.cpus} CPUs{gpus}, and no type of node in {self.file} has them ({types})",
+            f"a trial asks for {in_words(wanted)}, which no type of node in {self.file} has ({types})",
             where="resources",
             remedy="Ask for less with --set resources.cpus=1, or add a type of node to the file.",
         )

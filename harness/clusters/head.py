@@ -27,7 +27,7 @@ from harness.errors import HarnessError
 
 JOBS = 8265
 """Port of Ray's job server, on the head's loopback."""
-CONNECT_SECONDS = 15
+CONNECT_SECONDS = 10
 """How long ssh may take to reach the head; Ray allows 120."""
 ANSWER_SECONDS = 60
 BATCH = ["-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "ControlPath=none"]

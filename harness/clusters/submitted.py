@@ -47,6 +47,12 @@ def remember(home: Path, sent: Submitted) -> None:
     write_whole(home / FOLDER / f"{sent.job}.json", sent.model_dump_json(indent=2).encode())
 
 
+def forget(home: Path, sent: Submitted) -> None:
+    """The cluster refused it."""
+    with suppress(OSError):
+        (home / FOLDER / f"{sent.job}.json").unlink()
+
+
 def remembered(home: Path) -> list[Submitted]:
     """All that was sent from here, newest first; a file that cannot be read is left out."""
     found = []

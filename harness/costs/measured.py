@@ -6,13 +6,10 @@ program that runs this once.
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +19,7 @@ from torch import Tensor
 from harness.costs.exclusive import Watch
 from harness.errors import HarnessError
 from harness.models import build
+from harness.processes import most_resident
 from harness.specs.cost import CONDITIONS, Phase, Repeat, Setting
 from harness.specs.trial import AnyVariant
 from harness.training.device import configure, describe_device, named_device, require_precision
@@ -253,11 +251,3 @@ def peak_flops(device: torch.device, precision: str, seconds: float = 0.1) -> fl
                 times.append(time.perf_counter() - start)
             best = max(best, 2 * side**3 / min(times))
     return best
-
-
-def most_resident() -> int:
-    """Most bytes that this process held; Linux's own count, as that of getrusage begins with the parent's."""
-    with suppress(OSError, ValueError, IndexError):
-        (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,10 +14,13 @@ from torch import Tensor
 
 from harness.data.augment import Draws
 from harness.data.info import describe, require_files, split
-from harness.data.sources import DEFAULT_IMAGE_SIZE, locate, scan_tree, source
+from harness.data.packed import is_packed, read_arrays
+from harness.data.sources import DEFAULT_IMAGE_SIZE, Arrays, locate, scan_tree, source
 from harness.data.streaming import ImageFiles, decode, stream
+from harness.errors import HarnessError
 from harness.specs import DataSpec, Recipe
 from harness.specs.streams import stream_seed
+from harness.specs.workers import LEAST
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MEMORY_LIMIT = 2 * 2**30
@@ -64,11 +68,34 @@ class Streamed:
         return replace(self, device=device)
 
     def fetch(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """(images, labels, indices) of each batch of indices."""
-        yield from stream(ImageFiles(self.files, self.size, self.crop_seed), batches, self.workers, self.device)
+        """(images, labels, indices) of each batch of indices; the last may be empty, as a worker's share of it is."""
+        filled = [batch for batch in batches if len(batch)]
+        yield from stream(ImageFiles(self.files, self.size, self.crop_seed), filled, self.workers, self.device)
+        none = torch.empty(0, dtype=torch.int64, device=self.device)
+        for _ in batches[len(filled) :]:
+            yield torch.empty(0, 3, self.size, self.size, dtype=torch.uint8, device=self.device), none, none
 
 
 Part = Resident | Streamed
+
+
+class Share(NamedTuple):
+    """Which of the workers that train one trial, and of how many; the ordinary trial has one."""
+
+    rank: int = 0
+    workers: int = 1
+
+    def of(self, index: Tensor, least: int = 0) -> Tensor:
+        """This worker's part of a batch's indices, all of it where the parts would have fewer than ``least``.
+
+        Parts differ by one image at most.
+        """
+        if len(index) < least * self.workers:
+            return index
+        return index.tensor_split(self.workers)[self.rank]
+
+
+ALONE = Share()
 
 
 @dataclass(frozen=True)
@@ -94,13 +121,12 @@ def load(spec: DataSpec, augment: str = "none", workers: int = 0) -> Splits:
         HarnessError: It is not at hand, differs from the spec's fingerprint, or the augmentation needs files.
     """
     _, spec = describe(spec)
-    if spec.name == "imagefolder":
+    if spec.name == "imagefolder" and not is_packed(spec.root):
         return _load_files(spec, augment, workers)
     require_files(spec, augment)
     _, files = locate(spec)
     reader = source(spec.name).load
-    assert reader is not None
-    (images, labels), test = reader(files)
+    (images, labels), test = read_arrays(files[0]) if reader is None or is_packed(spec.root) else reader(files)
     train_index, val_index, test_index = split(spec, labels, test is not None)
     pixels, targets = torch.tensor(images), torch.tensor(labels)
     train, val = (Resident(pixels[index], targets[index]) for index in (train_index, val_index))
@@ -108,7 +134,7 @@ def load(spec: DataSpec, augment: str = "none", workers: int = 0) -> Splits:
         held_out = Resident(pixels[test_index], targets[test_index])
     else:
         held_out = Resident(torch.tensor(test[0]), torch.tensor(test[1]))
-    mean, std = _moments(train.images)
+    mean, std = (IMAGENET_MEAN, IMAGENET_STD) if spec.name == "imagefolder" else _moments(train.images)
     return Splits(train, val, held_out, mean, std)
 
 
@@ -127,6 +153,24 @@ def _load_files(spec: DataSpec, augment: str, workers: int) -> Splits:
         parts = [_decoded(part) for part in streamed]
     train, val, test = parts
     return Splits(train=train, val=val, test=test, **moments)
+
+
+def whole(spec: DataSpec, workers: int = 0) -> tuple[Arrays, Arrays | None]:
+    """All images of a data set, unsplit, as a packed file holds them.
+
+    Raises:
+        HarnessError: It is not at hand, or packed already.
+    """
+    root, files = locate(spec)
+    reader = source(spec.name).load
+    if is_packed(spec.root):
+        raise HarnessError("it is packed already", where=f"{root}, --data-root", remedy="Copy the file.")
+    if reader is not None:
+        return reader(files)
+    tree, size = scan_tree(root), spec.image_size or DEFAULT_IMAGE_SIZE
+    parts = [_decoded(Streamed(tuple(part), size, workers)) for part in (tree.train, tree.test) if part is not None]
+    arrays = [(part.images.numpy(), part.labels.numpy()) for part in parts]
+    return arrays[0], arrays[1] if len(arrays) > 1 else None
 
 
 def _decoded(part: Streamed) -> Resident:
@@ -164,18 +208,21 @@ class Batches:
         x = pixels.to(torch.float32, memory_format=self.memory_format)
         return x.mul_(self.scale).add_(self.shift)
 
-    def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every image once, un-augmented, for evaluation."""
-        for pixels, labels, _ in self.part.fetch(torch.arange(len(self)).split(EVALUATION_BATCH)):
+    def in_order(self, share: Share = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every image once, un-augmented, for evaluation; a worker's share of each batch may be empty."""
+        batches = [share.of(index) for index in torch.arange(len(self)).split(EVALUATION_BATCH)]
+        for pixels, labels, _ in self.part.fetch(batches):
             yield self.normalise(pixels), labels
 
     def epoch(
-        self, recipe: Recipe, seed: int, epoch: int, steps: range | None = None
+        self, recipe: Recipe, seed: int, epoch: int, steps: range | None = None, share: Share = ALONE
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch of training batches in the order, and with the augmentation, of (seed, epoch).
 
         Args:
             steps: Which of its batches, for an epoch that was interrupted; all where it is left out.
+            share: Whose part of each batch. One too small to be shared, as the last of an epoch may be, is each
+                worker's whole.
         """
         generator = torch.Generator().manual_seed(stream_seed(seed, "order", epoch))
         order = torch.randperm(len(self), generator=generator)
@@ -184,7 +231,7 @@ class Batches:
         if recipe.augment == "resized-crop-flip":
             assert isinstance(part, Streamed)
             part = replace(part, crop_seed=stream_seed(seed, "augmentation", epoch))
-        batches = batched(order, recipe.batch)
+        batches = [share.of(index, LEAST) for index in batched(order, recipe.batch)]
         for pixels, labels, index in part.fetch(batches if steps is None else batches[steps.start : steps.stop]):
             yield self.normalise(pixels if draws is None else draws.apply(pixels, index)), labels
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.sources import DEFAULT_IMAGE_SIZE, locate, scan_tree, source
+from harness.data.packed import is_packed, read_arrays, read_facts
+from harness.data.sources import DEFAULT_IMAGE_SIZE, Arrays, locate, scan_tree, source
 from harness.errors import HarnessError
 from harness.files import cache_dir, write_whole
 from harness.specs import DataInfo, DataSpec
@@ -20,7 +22,7 @@ from harness.specs.identity import digest
 
 
 def describe(spec: DataSpec, download: bool = False) -> tuple[DataInfo, DataSpec]:
-    """The data set's description, and ``spec`` with its root and fingerprint filled in.
+    """The data set's description, and ``spec`` with its fingerprint filled in, and a root that is given made absolute.
 
     Raises:
         HarnessError: It is not at hand, a file of it cannot be read, or its splits cannot be made.
@@ -29,9 +31,11 @@ def describe(spec: DataSpec, download: bool = False) -> tuple[DataInfo, DataSpec
     facts = _facts(spec, root, files)
     if spec.fingerprint not in (None, facts["fingerprint"]):
         raise HarnessError(
-            f"the data's fingerprint is {facts['fingerprint']}, the experiment declares {spec.fingerprint}",
+            f"the data's fingerprint on {socket.gethostname()} is {facts['fingerprint']}, the experiment declares "
+            f"{spec.fingerprint}",
             where=f"{root}, data.fingerprint",
-            remedy="Use the data that the experiment was written for, or remove the declared fingerprint.",
+            remedy="Use the data that the experiment was written for, or remove the declared fingerprint. On a "
+            "cluster: every node needs the same.",
         )
     labels = np.asarray(facts["labels"])
     train, val, test = split(spec, labels, facts["test"] is not None)
@@ -53,7 +57,9 @@ def describe(spec: DataSpec, download: bool = False) -> tuple[DataInfo, DataSpec
         test=len(test) if facts["test"] is None else facts["test"],
         source=source(spec.name).origin,
     )
-    return info, spec.model_copy(update={"root": str(root), "fingerprint": facts["fingerprint"]})
+    # A URL stays one, and what lies where it usually does may lie elsewhere on another machine.
+    place = spec.root if spec.root is None or "://" in spec.root else str(root)
+    return info, spec.model_copy(update={"root": place, "fingerprint": facts["fingerprint"]})
 
 
 def split(spec: DataSpec, labels: np.ndarray, has_test: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -104,9 +110,10 @@ def require_files(spec: DataSpec, augment: str) -> None:
     Raises:
         HarnessError: It does not fit.
     """
-    if augment == "resized-crop-flip" and spec.name != "imagefolder":
+    if augment == "resized-crop-flip" and (spec.name != "imagefolder" or is_packed(spec.root)):
         raise HarnessError(
-            f"resized-crop-flip works on image files, which {spec.name} does not have",
+            f"resized-crop-flip works on image files, which {'a packed file' * is_packed(spec.root) or spec.name} does "
+            "not have",
             where="recipe.augment",
             remedy="Use crop or crop-flip.",
         )
@@ -125,7 +132,10 @@ def _facts(spec: DataSpec, root: Path, files: Sequence[Path]) -> dict[str, Any]:
     with suppress(OSError, ValueError):
         cached: dict[str, Any] = json.loads(cache.read_text())
         return cached
-    facts = _tree_facts(root) if spec.name == "imagefolder" else _array_facts(spec, list(files))
+    if is_packed(files[0]):
+        facts = _packed_facts(files[0])
+    else:
+        facts = _tree_facts(root) if spec.name == "imagefolder" else _array_facts(spec, list(files))
     # A read-only cache costs time at the next call, nothing else.
     with suppress(HarnessError):
         write_whole(cache, json.dumps(facts).encode())
@@ -142,6 +152,11 @@ def _array_facts(spec: DataSpec, files: list[Path]) -> dict[str, Any]:
         raise HarnessError(
             f"{spec.name} cannot be read: {error}", where=f"{files[0].parent}, data.root", remedy="Fetch it again."
         ) from error
+    return array_facts(train, test)
+
+
+def array_facts(train: Arrays, test: Arrays | None) -> dict[str, Any]:
+    """What is known of images and labels in memory."""
     content = hashlib.sha256()
     for array in (*train, *(test or ())):
         content.update(f"{array.dtype.str}{array.shape}".encode())
@@ -153,6 +168,22 @@ def _array_facts(spec: DataSpec, files: list[Path]) -> dict[str, Any]:
         "labels": train[1].tolist(),
         "test": None if test is None else len(test[1]),
     }
+
+
+def _packed_facts(path: Path) -> dict[str, Any]:
+    """Every array is read, and held against its checksum; what was made from arrays has their fingerprint."""
+    about, (train, test) = read_facts(path), read_arrays(path)
+    found = array_facts(train, test)
+    if about["image_size"] is not None:
+        # Images are identified by their files' bytes, which decoding does not give back.
+        return found | {"fingerprint": about["fingerprint"], "classes": about["classes"]}
+    if found["fingerprint"] != about["fingerprint"]:
+        raise HarnessError(
+            "its images are not those whose fingerprint it declares",
+            where=f"{path}, data.root",
+            remedy="Pack it again.",
+        )
+    return found
 
 
 def _tree_facts(root: Path) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from harness.data.packed import at_hand, is_packed, read_facts
 from harness.errors import HarnessError, nearest
 from harness.files import cache_dir
 from harness.specs import DataSpec
+from harness.text import one_line
 
 Arrays = tuple[np.ndarray, np.ndarray]
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -258,11 +260,17 @@ def source(name: str) -> Source:
 def locate(spec: DataSpec, download: bool = False) -> tuple[Path, list[Path]]:
     """(root, files) of a data set: at its root where one is given, else where it usually lies.
 
+    A packed file is both; one at a URL is fetched first.
+
     Raises:
         HarnessError: It is not there; nothing is downloaded unless asked.
     """
     kind = source(spec.name)
     cache = cache_dir() / "data"
+    if spec.root is not None and is_packed(spec.root):
+        path = at_hand(spec.root)
+        _require_packed(spec, path)
+        return path, [path]
     if spec.root is not None:
         try:
             roots = [Path(spec.root).expanduser().absolute()]
@@ -311,3 +319,15 @@ def _complete(kind: Source, root: Path) -> bool:
         raise HarnessError(
             f"cannot be read: {error.strerror}", where=f"{root}, data.root", remedy="Check its permissions."
         ) from error
+
+
+def _require_packed(spec: DataSpec, path: Path) -> None:
+    about = read_facts(path)
+    size = (spec.image_size or DEFAULT_IMAGE_SIZE) if spec.name == "imagefolder" else None
+    if (about["name"], about["image_size"]) != (spec.name, size):
+        side = f" at {about['image_size']} pixels" if about["image_size"] else ""
+        raise HarnessError(
+            f"it holds {one_line(about['name'])}{side}, not {spec.name}{f' at {size} pixels' if size else ''}",
+            where=f"{path}, data.root",
+            remedy="Use the file that was packed from this data set.",
+        )

@@ -89,7 +89,7 @@ def difference(before: History, now: History) -> str:
 
 def differing_settings(before: History, now: History) -> list[str]:
     """What else is not the same of the two, and may be why: software, device, threads, revision."""
-    ignored = {"attempts", "shared"}
+    ignored = {"attempts", "shared", "memory"}
     keys = [key for key in dict.fromkeys([*before.provenance, *now.provenance]) if key not in ignored]
     return [
         f"{key}: {before.provenance.get(key)} -> {now.provenance.get(key)}"

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from harness.costs.exclusive import Machine
 from harness.errors import HarnessError
+from harness.processes import machine_memory
 from harness.specs import Resources
 from harness.specs.cost import Cost, Repeat, Setting
 from harness.text import shown
@@ -88,20 +89,12 @@ def _fitting(rows: Sequence[Cost]) -> int:
     """
     if rows[0].setting.device != "cpu":
         return 1
-    room = SHARE * _memory()
+    room = SHARE * machine_memory()
     for number, row in enumerate(rows):
         room -= row.training_bytes + RUNTIME
         if room < 0:
             return max(number, 1)
     return len(rows)
-
-
-def _memory() -> int:
-    """Of this machine, or of the container if that has less."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    with suppress(OSError, ValueError):
-        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return min(limits)
 
 
 def _request(row: Cost, seconds: float, turns: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from harness.errors import HarnessError
-from harness.launching.resources import fits
+from harness.launching.resources import ACCELERATOR, bundle, fitting, in_words
 from harness.specs import Resources
 from harness.storage import Folder
 
@@ -71,7 +71,8 @@ def gather(wanted: Resources, expected: Expected, say: Callable[[str], None]) ->
     said, again, asked = "", 0.0, False
     while True:
         alive = _alive()
-        room = sum(fits(node["Resources"], wanted) for node in alive)
+        # Workers of one trial may lie on several hosts.
+        room = sum(fitting(wanted, node["Resources"]) for node in alive) // wanted.workers
         if len(alive) >= expected.hosts and room:
             if asked:
                 _ask(None)
@@ -164,18 +165,21 @@ def _ask(wanted: Resources | None) -> bool:
     """Ask the autoscaler for a host that takes a trial; None takes it back."""
     from ray.autoscaler.sdk import request_resources
 
-    bundle = {"CPU": wanted.cpus, **({"GPU": wanted.gpus} if wanted.gpus else {})} if wanted else {}
     with suppress(Exception):
         # Without an autoscaler nobody hears of it.
-        request_resources(bundles=[bundle] if wanted else [])
+        request_resources(bundles=[bundle(wanted)] * wanted.workers if wanted else [])
     return True
 
 
 def _never(wanted: Resources, alive: list[dict[str, Any]]) -> HarnessError:
-    cpus, gpus = (max((node["Resources"].get(key, 0) for node in alive), default=0) for key in ("CPU", "GPU"))
+    """A request that can never fit would wait for ever."""
+    resources = [node["Resources"] for node in alive]
+    has = {name: sum(node.get(name, 0) for node in resources) for name in ("CPU", "GPU")}
+    kinds = sorted(name.removeprefix(ACCELERATOR) for node in resources for name in node if ACCELERATOR in name)
+    room = sum(fitting(wanted, node) for node in resources)
     return HarnessError(
-        f"a trial asks for {_listed(wanted.cpus, wanted.gpus)}; no host of the cluster has more than "
-        f"{_listed(cpus, gpus)}",
+        f"a trial asks for {in_words(wanted)}; the cluster has {has['CPU']:g} CPUs and {has['GPU']:g} "
+        f"GPUs{' of the kind ' * bool(kinds)}{', '.join(kinds)}, and room for {room} of {wanted.workers} workers",
         where="resources",
         remedy="Ask for less with --set resources.cpus=1, use a larger cluster, or --wait for an autoscaler.",
     )
@@ -192,7 +196,7 @@ def _missing(wanted: Resources, expected: Expected, alive: list[dict[str, Any]],
 def _lacking(expected: Expected, there: int, wanted: Resources) -> str:
     if there < expected.hosts:
         return f"{_count(expected.hosts - there)} more"
-    return f"a host with {_listed(wanted.cpus, wanted.gpus)}"
+    return f"room for {in_words(wanted)}"
 
 
 def _listed(cpus: float, gpus: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from harness.launching.crew import WorkerLost
 from harness.launching.driver import Report
 from harness.launching.job import Job, attempt
 from harness.launching.stop import Stop
@@ -24,5 +25,11 @@ def launch(
     for job in jobs:
         if stop.asked:
             return
-        for progress in attempt(job, lambda: stop.asked, caught):
-            report(progress)
+        while True:
+            try:
+                for progress in attempt(job, lambda: stop.asked, caught):
+                    report(progress)
+                break
+            except WorkerLost:
+                # The next attempt goes on from its checkpoint, and knows when to give up.
+                continue

@@ -19,7 +19,7 @@ from harness.tracking.outbox import Outbox
 
 if TYPE_CHECKING:
     from harness.training import Training
-    from harness.training.trial import Pause
+    from harness.training.team import Pause, Team
 
 Stopping = Callable[[], bool]
 """Whether the trial is to write a checkpoint and end."""
@@ -128,12 +128,19 @@ def run_job(
     It ends before the trial does where it was told to stop. What is published was committed before.
     """
     # Only who trains pays for torch: planning, and finding that all is recorded, do without.
+    from harness.launching.crew import gathered
+
+    with gathered(job) as team:
+        yield from _run_with(job, team, claim, stopping, cut)
+
+
+def _run_with(job: Job, team: Team, claim: Claim, stopping: Stopping, cut: Stopping) -> Iterator[History]:
     from harness.costs import count
     from harness.training import Training
     from harness.training.troubles import explained
 
     with explained(job.trial, job.size):
-        training = Training(job.trial, job.execution, job.resources)
+        training = Training(job.trial, job.execution, job.resources, team)
         history = History(
             id=job.trial.id,
             trial=job.trial,
@@ -176,7 +183,8 @@ def _train(
             number, metrics = measured
             history = history.extended(number, metrics, training.layers)
             if training.diverged or number == job.trial.recipe.epochs:
-                history = history.model_copy(update={"outcome": "diverged" if training.diverged else "finished"})
+                outcome = "diverged" if training.diverged else "finished"
+                history = history.model_copy(update={"outcome": outcome, "provenance": _with_memory(history, training)})
             elif number == 0:
                 # Measured in the first epoch, whose own row follows at once.
                 continue
@@ -246,8 +254,7 @@ def _resume(job: Job, training: Training, claim: Claim) -> History | None:
         try:
             with job.folder.open(checkpoint.name) as file:
                 history = read_journal(file, where, job.trial.id)
-                if not history.done:
-                    training.resume(load_state(file, where, training.device))
+                state = None if history.done else load_state(file, where, training.device)
         except (NewerFormat, OtherTrial):
             raise
         except HarnessError as error:
@@ -255,10 +262,18 @@ def _resume(job: Job, training: Training, claim: Claim) -> History | None:
             continue
         if claim.after_death:
             claim.note(f"its worker was lost; it goes on from epoch {checkpoint.epoch}, step {checkpoint.step}")
+        if state is not None:
+            training.resume(training.team.share_state(state))
         return history
     if claim.after_death:
         claim.note("its worker was lost before the first checkpoint; it begins anew")
+    training.team.share_state({})
     return None
+
+
+def _with_memory(history: History, training: Training) -> dict[str, Any]:
+    """Provenance with the memory that the trial took, for plans of others that share a device."""
+    return history.provenance | {"memory": training.memory()}
 
 
 def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
 from harness.launching.changes import changes
 from harness.launching.deciding import require_reachable, spent
+from harness.launching.placement import crowded
 from harness.specs import Degradation, Foreign, Study, Trial, Variant
 from harness.specs.expansion import require_input
 from harness.specs.study import SEARCH, TUNED
 from harness.specs.trial import AnyVariant
+from harness.specs.workers import require_workers
 from harness.storage import Folder
 from harness.tracking import Record
 from harness.tracking.history import History, newest_journal
@@ -95,6 +97,11 @@ class Plan:
         known = max(sum(planned.seconds for planned in todo) / self.concurrency, *(p.seconds for p in todo), 0.0)
         return known + sum(later.seconds for later in self.later) / self.concurrency
 
+    @property
+    def trial_seconds(self) -> float:
+        """About how long the rest takes one trial after the other."""
+        return sum(planned.seconds for planned in self.to_run) + sum(later.seconds for later in self.later)
+
     def count(self, state: State) -> int:
         """Number of trials in a state."""
         return Counter(planned.state for planned in self.trials)[state]
@@ -134,6 +141,7 @@ def check(study: Study) -> None:
             remedy="Use less than the image's side.",
         )
     require_files(study.experiment.data, recipe.augment)
+    require_workers(study.variants, recipe, study.experiment.resources)
     _require_feasible(study)
     require_reachable(study)
     for contrast in study.experiment.contrasts:
@@ -224,7 +232,12 @@ def make_plan(
         left = 0.0 if state not in ("new", "started") else 1 - done / trial.recipe.epochs
         planned.append(Planned(trial, state, left * scale * guess[trial.id], done, study.purpose(trial)))
     begun = [t for t in todo if t.id not in journals and t.id in recorded and recorded[t.id].begun and not force]
-    warnings = [_left_elsewhere(len(begun), record.storage, str(storage)) if begun else "", spent(study)]
+    crowd = [recorded[identity] for identity in finished if identity in guess] if todo else []
+    warnings = [
+        _left_elsewhere(len(begun), record.storage, str(storage)) if begun else "",
+        spent(study),
+        crowded(crowd, study.experiment.resources, concurrency),
+    ]
     return Plan(
         study,
         tuple(planned),
@@ -266,7 +279,8 @@ def estimate(trial: Trial, study: Study) -> float:
     resources, recipe = study.experiment.resources, trial.recipe
     _, macs = _costs(trial.variant, study.data.size)
     device = "gpu" if resources.gpus else "cpu"
-    rate = MACS_PER_SECOND[device] * (min(resources.gpus, 1) if resources.gpus else resources.cpus)
+    each = min(resources.gpus, 1) if resources.gpus else resources.cpus
+    rate = MACS_PER_SECOND[device] * each * resources.workers
     dispatch = SECONDS_PER_LAYER[device] * trial.variant.depth
     step = dispatch + 3 * recipe.batch * macs / rate
     steps = steps_per_epoch(study.data.train, recipe.batch)

@@ -19,10 +19,11 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.launching.asha import scheduler
+from harness.launching.crew import WorkerLost
 from harness.launching.driver import Report
 from harness.launching.hosts import Expected, gather, require_answer
 from harness.launching.job import Job, Progress, attempt
-from harness.launching.resources import cores
+from harness.launching.resources import bundle, cores
 from harness.launching.stop import Stop
 from harness.launching.switch import SECONDS, switch_of, thrown
 from harness.specs import Resources
@@ -104,9 +105,9 @@ class RayLauncher:
         logging.getLogger("ray").setLevel(logging.ERROR)
         # It prints the traceback of every lost worker; the trial says so itself when it goes on.
         logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
-        request = {"cpu": self.resources.cpus, "gpu": self.resources.gpus}
         with TemporaryDirectory(prefix="depthbench-tune-") as scratch, switch_of(stop) as switch:
-            trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=list(jobs), switch=switch), request)
+            bundles = tune.PlacementGroupFactory([bundle(self.resources)] * self.resources.workers)
+            trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=list(jobs), switch=switch), bundles)
             tuner = tune.Tuner(
                 trainable,
                 param_space={"job": tune.grid_search(list(range(len(jobs))))},
@@ -176,8 +177,12 @@ def _trainable(config: dict[str, Any], jobs: Sequence[Job], switch: Any) -> None
         # Tune lets the trial go on only once its scheduler has seen the epoch.
         return job.trial.scheduler is not None and bool(ray.get(switch.is_cut.remote(job.trial.id)))
 
-    for progress in attempt(job, thrown(switch).is_set, cut=cut):
-        tune.report(asdict(progress))
+    try:
+        for progress in attempt(job, thrown(switch).is_set, cut=cut):
+            tune.report(asdict(progress))
+    except WorkerLost:
+        # As if this worker had died itself, which Tune answers by another one.
+        os._exit(1)
 
 
 def _follower(jobs: Sequence[Job], report: Report, stop: Stop) -> Any:

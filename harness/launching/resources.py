@@ -20,17 +20,34 @@ def cores() -> int:
     return count
 
 
-def fits(has: Mapping[str, float], wanted: Resources) -> int:
-    """How many trials one machine takes at once.
+ACCELERATOR = "accelerator_type:"
+"""Before the name of a kind of GPU, in the resources of a Ray node that has such."""
+SLIVER = 0.001
+"""Of that resource: it says where, the GPUs say how many."""
 
-    Args:
-        has: Of the machine, by Ray's names: ``CPU`` and ``GPU``.
-    """
-    most = int(has.get("CPU", 0) // wanted.cpus)
-    if wanted.gpus:
-        # Fractions share a GPU, and no trial spans two of them.
-        most = min(most, int(has.get("GPU", 0)) * int(1 / wanted.gpus))
-    return most
+
+def bundle(resources: Resources) -> dict[str, float]:
+    """What one worker of a trial asks Ray for."""
+    wanted: dict[str, float] = {"CPU": resources.cpus}
+    if resources.gpus:
+        wanted["GPU"] = resources.gpus
+    if resources.accelerator is not None:
+        wanted[f"{ACCELERATOR}{resources.accelerator}"] = SLIVER
+    return wanted
+
+
+def fitting(resources: Resources, node: Mapping[str, float]) -> int:
+    """How many workers of trials a node with these resources holds at once."""
+    # Fractions of a GPU, such as a third, do not add up to one in binary.
+    return min(int(node.get(name, 0) / each + 1e-6) for name, each in bundle(resources).items())
+
+
+def in_words(resources: Resources) -> str:
+    """What a trial asks for."""
+    plural = "s" * (resources.cpus != 1)
+    each = f"{resources.cpus} CPU{plural} and {resources.gpus:g} GPUs"
+    kind = f" of the kind {resources.accelerator}" if resources.accelerator else ""
+    return f"{each}{kind}" if resources.workers == 1 else f"{resources.workers} workers, each with {each}{kind}"
 
 
 def require_local(resources: Resources, precision: str) -> None:
@@ -39,11 +56,13 @@ def require_local(resources: Resources, precision: str) -> None:
     Raises:
         HarnessError: More cores are asked for than there are, or a GPU and there is none.
     """
-    if resources.cpus > cores():
+    if resources.cpus * resources.workers > cores():
         raise HarnessError(
-            f"a trial asks for {resources.cpus} CPUs and this machine has {cores()}",
+            f"a trial asks for {resources.cpus * resources.workers} CPUs and this machine has {cores()}",
             where="resources.cpus",
-            remedy=f"Use at most {cores()}: --set resources.cpus={cores()}.",
+            remedy=f"Use at most {cores()}: --set resources.cpus={cores()}."
+            if resources.workers == 1
+            else f"Use fewer workers (resources.workers is {resources.workers}), or a cluster with --address.",
         )
     if resources.gpus or precision != "fp32":
         from harness.training.device import choose_device

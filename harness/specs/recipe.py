@@ -27,6 +27,14 @@ class Recipe(Spec):
         description="Images that go through the network at once, where a whole batch does not fit the memory: "
         "gradients add up to one step per batch, and BatchNorm sees these.",
     )
+    worker_batch: Annotated[int, Field(gt=1, lt=LARGE)] | None = Field(
+        None,
+        description="Images of each batch that one worker takes, where a trial has several (resources.workers): "
+        "BatchNorm sees these.",
+    )
+    sync_norm: bool = Field(
+        False, description="BatchNorm sees the whole batch over all workers of a trial (SyncBatchNorm); on GPUs only."
+    )
     optimiser: Literal["sgd", "adamw"] = "sgd"
     lr: Positive = Field(description="Peak learning rate.")
     momentum: Fraction = Field(0.9, description="For sgd.")
@@ -53,6 +61,10 @@ class Recipe(Spec):
             raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) must be less than epochs ({self.epochs})")
         if self.micro_batch is not None and self.batch % self.micro_batch:
             raise ValueError(f"micro_batch ({self.micro_batch}) must divide batch ({self.batch})")
+        if self.worker_batch is not None and self.batch % self.worker_batch:
+            raise ValueError(f"worker_batch ({self.worker_batch}) must divide batch ({self.batch})")
+        if self.sync_norm and self.micro_batch is not None:
+            raise ValueError("with sync_norm BatchNorm sees the whole batch, which micro_batch takes apart: choose one")
         if list(self.milestones) != sorted(set(self.milestones)):
             raise ValueError("milestones must rise")
         if self.nesterov and (self.optimiser != "sgd" or self.momentum == 0):
@@ -88,16 +100,29 @@ class DataSpec(Spec):
 class Resources(Spec):
     """What one trial gets. Not part of any identity."""
 
-    cpus: Annotated[int, Field(gt=0, lt=LARGE)] = Field(1, description="Cores, and threads, of a trial.")
-    gpus: Annotated[float, Field(ge=0)] = Field(0.0, description="GPUs of a trial; fractions share one.")
+    cpus: Annotated[int, Field(gt=0, lt=LARGE)] = Field(1, description="Cores, and threads, of each worker.")
+    gpus: Annotated[float, Field(ge=0)] = Field(0.0, description="GPUs of each worker; fractions share one.")
+    workers: Annotated[int, Field(gt=0, le=1024)] = Field(
+        1, description="Processes that train one trial together, each on its share of every batch."
+    )
+    accelerator: Annotated[Line, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = Field(
+        None, description="Kind of GPU, as Ray names it: H200, A100, T4. Trials run on no other."
+    )
     max_concurrent: Annotated[int, Field(gt=0, lt=LARGE)] | None = Field(None, description="Most trials at once.")
 
     @model_validator(mode="after")
     def _whole_gpus(self) -> Resources:
         if self.gpus > 1:
-            raise ValueError(f"gpus is {self.gpus:g}: a trial runs on one GPU, or a fraction of one")
+            raise ValueError(
+                f"gpus is {self.gpus:g}: a worker runs on one GPU, or a fraction of one; for {self.gpus:g} GPUs write "
+                f"gpus: 1, workers: {max(round(self.gpus), 2)}"
+            )
         if 0 < self.gpus < SMALLEST_SHARE:
             raise ValueError(f"gpus is {self.gpus:g}: the smallest share of a GPU is {SMALLEST_SHARE:g}")
+        if self.workers > 1 and 0 < self.gpus < 1:
+            raise ValueError(f"gpus is {self.gpus:g}: each of {self.workers} workers needs a GPU of its own, gpus: 1")
+        if self.accelerator is not None and not self.gpus:
+            raise ValueError(f"accelerator {self.accelerator} goes with gpus above 0")
         return self
 
 

@@ -24,6 +24,8 @@ from harness.storage import Folder, checkpoints
 FORMAT = 2
 """2 has the values by layer, which a version for 1 would call damaged, and train anew."""
 MEMBER = "history.json"
+MEMORY = "memory_bytes"
+"""Tag of a trial's run: what it took at most, of how much."""
 
 
 class Epoch(Spec):
@@ -69,6 +71,14 @@ class History(Spec):
         """On the training and the evaluation clock."""
         last = self.epochs[-1].metrics if self.epochs else {}
         return sum(last.get(f"time/{clock}_s") or 0.0 for clock in ("train", "eval"))
+
+    @property
+    def memory(self) -> tuple[int, int]:
+        """Bytes that it took at most, and that its device has; 0 in older records."""
+        found = self.provenance.get("memory")
+        known = found if isinstance(found, dict) else {}
+        peak, device = (known.get(key) for key in ("peak", "device"))
+        return (peak if isinstance(peak, int) else 0, device if isinstance(device, int) else 0)
 
     def extended(self, number: int, metrics: dict[str, float], layers: LayerProfile | None = None) -> History:
         """The same with an epoch that was measured now, and its values by layer where there are any."""

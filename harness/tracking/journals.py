@@ -38,7 +38,7 @@ class Journals:
     def trials(self) -> dict[str, Recorded]:
         """The finished trials by id."""
         return {
-            identity: Recorded("", True, journal.seconds, "FINISHED", name=journal.trial.label)
+            identity: Recorded("", True, journal.seconds, "FINISHED", name=journal.trial.label, memory=journal.memory)
             for identity in self.folder.names()
             if re.fullmatch("[0-9a-f]{12}", identity)
             and (journal := newest_journal(self.folder / identity, identity)) is not None

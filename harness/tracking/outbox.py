@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.specs.identity import Spec
 from harness.tracking.client import connect, first_line
-from harness.tracking.history import MEMBER, History
+from harness.tracking.history import MEMBER, MEMORY, History
 from harness.tracking.notes import NOTE, trial_note
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ class Publisher:
             layers = {epoch: values.model_dump(mode="json") for epoch, values in history.layers.items()}
             self.client.log_text(self.run_id, json.dumps(layers), "layers.json")
         tags = {"outcome": history.outcome, NOTE: trial_note(history.trial, history)}
+        if all(history.memory):
+            tags[MEMORY] = "{} of {}".format(*history.memory)
         self.client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
         self.client.set_terminated(self.run_id, "FINISHED")
 

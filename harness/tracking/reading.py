@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from harness.specs import Study
 from harness.specs.cost import Cost
 from harness.tracking.client import answering, first_line, open_store, probe, without_password
 from harness.tracking.costs import parse_cost
-from harness.tracking.history import FORMAT, MEMBER, History, NewerFormat, parse
+from harness.tracking.history import FORMAT, MEMBER, MEMORY, History, NewerFormat, parse
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,6 +52,7 @@ class Recorded:
         error: Why it failed or stopped; why it was superseded.
         name: Of the trial, for a person.
         outcome: ``finished``, ``diverged``; empty before its end.
+        memory: Bytes that it took at most, and that its device has; 0 where that is not known.
         at: When it ended, else when it was created: milliseconds since 1970, 0 where that is not known.
     """
 
@@ -62,6 +64,7 @@ class Recorded:
     name: str = ""
     outcome: str = ""
     at: int = 0
+    memory: tuple[int, int] = (0, 0)
 
     @property
     def begun(self) -> bool:
@@ -293,7 +296,13 @@ def _recorded(run: Run) -> Recorded:
         name=info.run_name,
         outcome=tags.get("outcome", ""),
         at=info.end_time or info.start_time or 0,
+        memory=_memory(tags.get(MEMORY, "")),
     )
+
+
+def _memory(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,18}) of (\d{1,18})", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 @answering

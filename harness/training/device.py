@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from harness.errors import HarnessError
+from harness.processes import forget_most_resident, machine_memory, most_resident
 from harness.specs import Execution, Recipe, Resources
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -110,17 +111,21 @@ def configure(device: torch.device, execution: Execution, recipe: Recipe, thread
     return torch.channels_last if wants_last else torch.contiguous_format
 
 
+def device_name(device: torch.device, threads: int) -> str:
+    """What a device is, in words; of a processor also how many threads of it are used."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{cpu_name()}, {threads} thread{'s' * (threads != 1)}"
+
+
 def describe_device(device: torch.device, memory_format: torch.memory_format, threads: int) -> dict[str, Any]:
     """Device, software and settings as the record keeps them."""
     packages = {name: _version(name) for name in ("torch", "torchvision", "numpy", "ray", "mlflow", "fvcore")}
     software = [f"{name} {number}" for name, number in packages.items() if name in ("torch", "torchvision")]
     if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
         software.append(f"CUDA {torch.version.cuda}, driver {_driver()}, cuDNN {torch.backends.cudnn.version()}")
-    else:
-        name = f"{cpu_name()}, {threads} thread{'s' * (threads != 1)}"
     return {
-        "device": name,
+        "device": device_name(device, threads),
         "threads": threads,
         "memory_format": str(memory_format).removeprefix("torch."),
         "software": ", ".join([*software, f"Python {platform.python_version()}"]),
@@ -128,6 +133,21 @@ def describe_device(device: torch.device, memory_format: torch.memory_format, th
         "platform": platform.platform(),
         "cores": os.cpu_count() or 1,
     }
+
+
+def forget_peak(device: torch.device) -> None:
+    """Count the most memory anew, which another trial of this process may have taken."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    forget_most_resident()
+
+
+def peak_memory(device: torch.device) -> dict[str, int]:
+    """``peak``: bytes that were taken at most since :func:`forget_peak`. ``device``: that there are."""
+    if device.type == "cuda":
+        there = torch.cuda.get_device_properties(device).total_memory
+        return {"peak": torch.cuda.max_memory_reserved(device), "device": there}
+    return {"peak": most_resident(), "device": machine_memory()}
 
 
 def _driver() -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,13 +19,12 @@ from harness.specs import Execution, Resources, Trial
 from harness.specs.profile import LayerProfile
 from harness.specs.streams import stream_seed
 from harness.training.clocks import Clocks
-from harness.training.device import choose_device, configure, describe_device
+from harness.training.device import choose_device, configure, describe_device, device_name, forget_peak, peak_memory
 from harness.training.diagnostics import GradientNorms, LayerProbe, profile
 from harness.training.optim import learning_rate, optimiser
+from harness.training.team import ALONE, Pause, Team
 
 Metrics = dict[str, float]
-Pause = Literal["no", "save", "stop"]
-"""What is wanted between two steps: to go on, a pause to save the state, or an end as soon as that is saved."""
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -59,6 +58,7 @@ class Training:
         trial: What to train.
         execution: Settings that change rounding only.
         resources: Threads, and whether on a GPU.
+        team: Those who train it together. Each makes one of these and runs it; only rank 0's is looked at.
 
     Attributes:
         layers: What each layer measured in the epoch that came last: in epoch 0 and in the last one, else None.
@@ -67,11 +67,13 @@ class Training:
         HarnessError: The data is not at hand or differs from the trial's fingerprint, or the device is missing.
     """
 
-    def __init__(self, trial: Trial, execution: Execution, resources: Resources) -> None:
-        self.trial, self.recipe, self.execution = trial, trial.recipe, execution
+    def __init__(self, trial: Trial, execution: Execution, resources: Resources, team: Team = ALONE) -> None:
+        self.trial, self.recipe, self.execution, self.team = trial, trial.recipe, execution, team
         self.device = choose_device(resources, trial.recipe.precision)
         self.memory_format = configure(self.device, execution, trial.recipe, resources.cpus)
         self.threads = resources.cpus
+        forget_peak(self.device)
+        self.devices = team.named(device_name(self.device, resources.cpus))
         self.clocks = Clocks(self.device)
 
         workers = resources.cpus if resources.cpus > 1 else 0
@@ -83,9 +85,11 @@ class Training:
         self.steps = steps_per_epoch(len(splits.train), self.recipe.batch)
 
         self.network = build(trial.variant, trial.seed, self.device).to(memory_format=self.memory_format)
-        self.model: nn.Module = self.network
+        if self.recipe.sync_norm:
+            self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
         if execution.compile:
-            self.model.compile()
+            self.network.compile()
+        self.model = team.wrapped(self.network, self.device)
         self.frozen = trial.variant.weights is not None and trial.variant.weights.freeze == "body"
         self.optimiser = optimiser(self.recipe, (p for p in self.network.parameters() if p.requires_grad))
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.recipe.precision == "fp16")
@@ -111,6 +115,7 @@ class Training:
             pause: Asked after every step. Where it wants a pause, None is yielded: :meth:`state` may be taken,
                 and a trial that is to stop is left there.
         """
+        pause = self.team.agreed(pause)
         for epoch in range(self.epochs_done + 1, self.recipe.epochs + 1):
             while not self._train(epoch, pause):
                 yield None
@@ -145,7 +150,8 @@ class Training:
                 self.under_way = UnderWay(self.clocks.seconds["train"], sums)
             if self._batches is None:
                 steps = range(self.under_way.step, self.steps)
-                self._batches = self.splits["train"].epoch(self.recipe, self.trial.seed, epoch, steps)
+                train = self.splits["train"]
+                self._batches = train.epoch(self.recipe, self.trial.seed, epoch, steps, self.team.share)
             self.model.train()
             if self.frozen:
                 eval_norms(self.network)
@@ -153,8 +159,10 @@ class Training:
                 self._step(images, labels, (epoch - 1) * self.steps + self.under_way.step, self.under_way)
                 self.under_way.step += 1
                 if self.under_way.step < self.steps and pause() != "no":
+                    self.team.hand_over(self.under_way.sums)
                     return False
             self._batches = None
+            self.team.add_up(self.under_way.sums)
             return True
 
     def _step(self, images: Tensor, labels: Tensor, step: int, under_way: UnderWay) -> None:
@@ -183,17 +191,23 @@ class Training:
         self.scaler.update()
 
     def _backward(self, images: Tensor, labels: Tensor, step: int, under_way: UnderWay) -> None:
-        """The gradient of the whole batch, from its parts."""
-        for number, (part, targets) in enumerate(micro_batches(images, labels, self.recipe.micro_batch)):
+        """The gradient of the whole batch, from its parts: of this worker, whose backward pass averages over all."""
+        whole = min(self.recipe.batch, len(self.splits["train"]) - under_way.step * self.recipe.batch)
+        workers = self.team.share.workers if len(labels) < whole else 1
+        parts = list(micro_batches(images, labels, self.recipe.micro_batch))
+        for number, (part, targets) in enumerate(parts):
             if self.trial.variant.random:
                 # Dropout draws from torch's default generators: set anew at each step, they have no state to lose.
-                torch.manual_seed(stream_seed(self.trial.seed, "network", step, number))
-            with self._autocast():
-                logits = self.model(part)
-                loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
-            under_way.sums += _sums(logits.detach(), targets, loss.detach() * len(targets))
-            share = len(targets) / len(labels)
-            self.scaler.scale(loss if share == 1 else loss * share).backward()
+                torch.manual_seed(stream_seed(self.trial.seed, "network", step, number, *self.team.stream))
+            # Workers average once a step, when the gradients of their parts have been added up.
+            with self.team.quiet(self.model, number < len(parts) - 1):
+                with self._autocast():
+                    logits = self.model(part)
+                    loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
+                if workers > 1 or self.team.leads:
+                    under_way.sums += _sums(logits.detach(), targets, loss.detach() * len(targets))
+                share = workers * len(targets) / whole
+                self.scaler.scale(loss if share == 1 else loss * share).backward()
 
     def _evaluate_if_due(self, epoch: int, pause: Callable[[], Pause]) -> Metrics | None:
         """What evaluation gives (nothing where it is not due); None where the trial is to stop in its middle."""
@@ -216,17 +230,19 @@ class Training:
 
         It has no state worth saving: a trial that stops in it evaluates anew.
         """
-        self.model.eval()
+        self.network.eval()
+        self.team.share_buffers(self.network)
         metrics: Metrics = {}
         for name, batches in self.splits.items():
             sums = torch.zeros(3, device=self.device, dtype=torch.float64)
-            for images, labels in batches.in_order():
+            for images, labels in batches.in_order(self.team.share):
                 if pause() == "stop":
                     return None
                 with self._autocast():
-                    logits = self.model(images)
+                    logits = self.network(images)
                     loss = F.cross_entropy(logits, labels, reduction="sum")
                 sums += _sums(logits, labels, loss)
+            self.team.add_up(sums)
             suffix = "_clean" if name == "train" else ""
             metrics |= _rates(f"{name}/loss{suffix}", f"{name}/error{suffix}", sums)
         metrics["test/accuracy"] = 100 - metrics["test/error"]
@@ -254,11 +270,21 @@ class Training:
         self.scaler.load_state_dict(state["scaler"])
         self.epochs_done = state["epochs_done"]
         self.under_way = None if state["under_way"] is None else UnderWay(**state["under_way"])
+        if self.under_way is not None and not self.team.leads:
+            # They are of all workers, and rank 0 has them.
+            self.under_way.sums.zero_()
         self.clocks.seconds = dict(state["seconds"])
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that it took at most, in this process, and that the device has: of a CPU, of the machine.
+
+        Of a GPU what torch has reserved, which is what others can not have; without the few hundred MB of its context.
+        """
+        return peak_memory(self.device)
 
     def provenance(self) -> dict[str, Any]:
         """Device, software and settings, for the record."""
-        described = describe_device(self.device, self.memory_format, self.threads)
+        described = describe_device(self.device, self.memory_format, self.threads) | {"device": self.devices}
         kernels = "deterministic" if self.execution.deterministic else "autotuned"
         described["kernels"] = kernels + ", compiled" * self.execution.compile
         return described | {"precision": self.recipe.precision, "execution": self.execution.model_dump(mode="json")}

@@ -43,7 +43,7 @@ class Rerun:
 
 
 def rerun(
-    prefix: str, settings: Settings, console: Console, inline: Inline | None = None, data_root: Path | None = None
+    prefix: str, settings: Settings, console: Console, inline: Inline | None = None, data_root: str | Path | None = None
 ) -> Rerun:
     """Train one trial again. The recorded one stays in the record until the new one is done, and is kept after that.
 
@@ -134,7 +134,7 @@ def _train_beside(
     return Rerun(known, outcome, before, now)
 
 
-def _at_hand(known: Known, trials: Trials, data_root: Path | None) -> tuple[Study, Trial]:
+def _at_hand(known: Known, trials: Trials, data_root: str | Path | None) -> tuple[Study, Trial]:
     """The experiment of a trial with its data in place, whose content is what it was.
 
     Raises:

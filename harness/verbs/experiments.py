@@ -165,6 +165,7 @@ def launch_plan(
 
     from harness.launching.hosts import Expected, require_server, require_shared
     from harness.launching.ray_tune import RayLauncher
+    from harness.launching.staging import stage
     from harness.tracking.store import Store
 
     ended = [p.trial.id for p in planned.trials if p.trial.scheduler is not None and p.state == "recorded"]
@@ -179,6 +180,9 @@ def launch_plan(
             if isinstance(record, Store):
                 require_server(record.uri)
             require_shared(settings.folder)
+        if settings.address is not None:
+            with console.status("Staging the data on every node ..."):
+                stage(planned.trials[0].trial.data, planned.study.experiment.resources)
         return go(replace(planned, concurrency=launcher.concurrency), launcher)
 
 

@@ -86,7 +86,7 @@ def send(
     settings: Settings,
     options: Sequence[str],
     overrides: Sequence[str] = (),
-    data_root: Path | None = None,
+    data_root: str | None = None,
     say: Say = lambda text: None,
 ) -> Submitted:
     """Send ``harness run`` of an experiment to a cluster; returns once the cluster has it.
@@ -99,8 +99,9 @@ def send(
         HarnessError: The experiment, the file or the head is not as it has to be; then nothing was sent.
     """
     from harness.clusters.capacity import capacity
+    from harness.clusters.head import Away
     from harness.clusters.shipping import pack_up
-    from harness.clusters.submitted import Submitted, remember
+    from harness.clusters.submitted import Submitted, forget, remember
 
     experiment, there, needed = _read(name, overrides)
     waiting: list[str] = []
@@ -109,7 +110,8 @@ def send(
         promised.require(experiment.resources)
         waiting = ["--hosts", str(promised.least), "--wait", f"{settings.wait:.0f}s"]
         waiting += ["--at-once", str(promised.at_once(experiment.resources) or 0)]
-    parcel = pack_up(Path(), [settings.home, settings.reports, data_root], needed)
+    data = Path(data_root) if data_root is not None and "://" not in data_root else None
+    parcel = pack_up(Path(), [settings.home, settings.reports, data], needed)
     words = ["python", "-m", "harness", "run", there, "--launcher", "ray", "--address", "auto", *waiting, *options]
     words += [word for each in overrides for word in ("--set", each)]
     say(f"Connecting to {place} ...")
@@ -123,7 +125,14 @@ def send(
             at=int(time.time() * 1000),
         )
         remember(settings.home, sent)
-        jobs.submit(sent.job, sent.command, parcel, {SENT: sent.job}, experiment.name)
+        try:
+            jobs.submit(sent.job, sent.command, parcel, {SENT: sent.job}, experiment.name)
+        except Away:
+            # It may have arrived all the same.
+            raise
+        except HarnessError:
+            forget(settings.home, sent)
+            raise
     size = sum(parcel.files.values()) / 2**20
     say(f"{sent.job} is sent: {len(parcel.files)} files, {size:.1f} MiB. It runs on without this machine.")
     return sent

@@ -84,7 +84,7 @@ def local_concurrency(study: Study, settings: Settings) -> int:
     resources = study.experiment.resources
     if settings.at_once:
         return min(settings.at_once, resources.max_concurrent or settings.at_once)
-    fits = max(cores() // resources.cpus, 1)
+    fits = max(cores() // (resources.cpus * resources.workers), 1)
     if resources.gpus:
         fits = min(fits, int(1 / resources.gpus))
     return min(fits, resources.max_concurrent or fits)

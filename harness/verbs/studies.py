@@ -18,7 +18,7 @@ def load_study(
     name: str,
     overrides: Sequence[str] = (),
     seeds: str | None = None,
-    data_root: Path | None = None,
+    data_root: str | Path | None = None,
     download: bool = False,
     local: bool = False,
 ) -> Study:

@@ -37,15 +37,17 @@ SMALL = "--seeds 10-11 --set recipe.epochs=1 --set contrasts=[] --set variants.d
 def host(lab):
     lab.up(1)
     (lab.folder / "shared" / "fake.yaml").write_text(FAKE)
+    # Jobs have the variables of `ray start` as well.
     settings = "AUTOSCALER_UPDATE_INTERVAL_S=1 RAY_FAKE_CLUSTER=1 RAY_enable_autoscaler_v2=0 RAY_AUTH_MODE=disabled"
-    lab.exec("h1", f"{settings} ray start --head --num-cpus=0 --autoscaling-config=/mnt/fake.yaml")
-    return lambda words: lab.exec("h1", f"RAY_AUTH_MODE=disabled NO_COLOR=1 python -m harness {words}", check=False)
+    small = "--num-cpus=0 --object-store-memory=100000000"
+    lab.exec("h1", f"{settings} ray start --head {small} --autoscaling-config=/mnt/fake.yaml")
+    return lambda words: lab.exec("h1", f"{settings} NO_COLOR=1 python -m harness {words}", check=False)
 
 
 def test_trials_wait_for_the_first_host_and_bring_the_others(host):
     done = host(f"run quickstart {SMALL} --address auto --wait 60s --at-once 2")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 host there: h1 (0 CPUs); waiting up to 60 s for a host with 1 CPU ..." in done.stdout
+    assert "1 host there: h1 (0 CPUs); waiting up to 60 s for room for 1 CPU and 0 GPUs ..." in done.stdout
     assert "2 at a time" in done.stdout and "4 trials in" in done.stdout
 
 
@@ -58,5 +60,5 @@ def test_what_does_not_come_in_time_is_named(host):
 def test_what_no_host_has_is_refused_at_once(host):
     done = host(f"run quickstart {SMALL} --set name=large --set resources.cpus=7 --address auto")
     assert done.returncode == 2
-    assert "a trial asks for 7 CPUs; no host of the cluster has more than 1 CPU" in done.stderr
+    assert "a trial asks for 7 CPUs and 0 GPUs; the cluster has" in done.stderr
     assert "waiting" not in done.stdout

@@ -45,6 +45,7 @@ def test_machines_of_ones_own_hold_what_ray_is_told_on_them(promised):
     assert found.least == 3
     assert found.at_once(Resources(cpus=1)) == 2 + 8 + 8
     assert found.at_once(Resources(cpus=3)) == 2 + 2
+    assert found.at_once(Resources(cpus=3, workers=3)) == (0 + 2 + 2) // 3
     # Half a GPU each: four on the two GPUs of a worker, if there are cores for them.
     assert found.at_once(Resources(cpus=2, gpus=0.5)) == 4 + 4
     assert found.at_once(Resources(cpus=1, max_concurrent=5)) == 5
@@ -55,7 +56,7 @@ def test_types_of_a_cloud_count_up_to_their_most(promised):
     assert found.least == 2
     assert found.at_once(Resources(cpus=4)) == 4 * 2
     assert found.at_once(Resources(cpus=4, gpus=1)) == 4
-    with pytest.raises(HarnessError, match=r"9 CPUs, and no type of node.*gpu: 8 CPU, 1 GPU; head: 0 CPU"):
+    with pytest.raises(HarnessError, match=r"9 CPUs and 0 GPUs, which no type of node.*gpu: 8 CPU, 1 GPU; head: 0 CPU"):
         found.require(Resources(cpus=9))
 
 

@@ -49,7 +49,7 @@ def test_ray_is_started_without_its_dashboard(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", lambda **given: calls.append(given))
-    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
     RayLauncher(Resources(), None)
     assert calls[0]["include_dashboard"] is False
     assert calls[0].get("dashboard_host", "127.0.0.1") in ("127.0.0.1", "localhost")

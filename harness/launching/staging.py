@@ -1,0 +1,66 @@
+"""Data on a cluster: every node that may train has it, and the same, before a trial starts."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.launching.resources import fitting
+from harness.specs import DataSpec, Resources
+
+ATTEMPTS = 2
+"""At a node whose task died."""
+
+
+def stage(data: DataSpec, resources: Resources) -> int:
+    """Have each node that a trial fits on fetch its data, where that is at a URL, and hold it against the fingerprint.
+
+    Nodes that come later do the same when their first trial starts, which then fails alone.
+
+    Returns:
+        How many nodes have it.
+
+    Raises:
+        HarnessError: What is wrong, and on which nodes.
+    """
+    import ray
+    from ray.exceptions import RayError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    tasks: dict[Any, str] = {}
+    for node in ray.nodes():
+        if node["Alive"] and fitting(resources, node["Resources"]):
+            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            # Data is no computation: it is fetched while all cores are taken.
+            task = ray.remote(num_cpus=0, max_retries=ATTEMPTS - 1, scheduling_strategy=there)(described)
+            tasks[task.remote(data)] = node["NodeManagerAddress"]
+    wrong: list[tuple[str, Sequence[str]]] = []
+    for task, address in tasks.items():
+        try:
+            error = ray.get(task)
+        except RayError as lost:
+            error = (f"the node's task failed: {str(lost).strip().rpartition(chr(10))[2]}", "", "")
+        if error is not None:
+            wrong.append((address, error))
+    if wrong:
+        (_, (what, where, remedy)), addresses = wrong[0], ", ".join(address for address, _ in wrong)
+        raise HarnessError(
+            f"{len(wrong)} of {len(tasks)} nodes ({addresses}) do not have the experiment's data; of the first: {what}",
+            where=where or "data.root",
+            remedy=remedy,
+        )
+    return len(tasks)
+
+
+def described(data: DataSpec) -> tuple[str, str, str] | None:
+    """On a node: None where it has that data, else what is wrong, where, and the remedy."""
+    from harness.data.info import describe
+
+    try:
+        describe(data)
+    except HarnessError as error:
+        host = socket.gethostname()
+        return (error.what if host in error.what else f"{error.what} (on {host})", error.where, error.remedy)
+    return None
