@@ -123,6 +123,7 @@ def run(
             "--storage": storage,
             "--data-root": data_root,
             "--time-limit": time_limit,
+            "--price": price,
         }
         words = [str(word) for option, value in given.items() if value is not None for word in (option, value)]
         words += ["--download"] * download + ["--force"] * force

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from harness.clusters.head import Away, answers
+from harness.clusters.head import answers
 from harness.clusters.shipping import Parcel
+from harness.clusters.ssh import Away
 from harness.errors import HarnessError
 
 STOP_SECONDS = 60

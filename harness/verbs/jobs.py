@@ -99,8 +99,8 @@ def send(
         HarnessError: The experiment, the file or the head is not as it has to be; then nothing was sent.
     """
     from harness.clusters.capacity import capacity
-    from harness.clusters.head import Away
     from harness.clusters.shipping import pack_up
+    from harness.clusters.ssh import Away
     from harness.clusters.submitted import Submitted, forget, remember
 
     experiment, there, needed = _read(name, overrides)
@@ -166,7 +166,7 @@ def follow(sent: Submitted, show: Callable[[str], None], say: Say) -> Job:
         HarnessError: The cluster lets nobody in any more, knows no such job, or has been away for too long.
         Interrupted: The job runs on.
     """
-    from harness.clusters.head import Away
+    from harness.clusters.ssh import Away
 
     place, seen, lost = Place.of(sent), 0, 0.0
 

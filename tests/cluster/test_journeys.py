@@ -55,6 +55,7 @@ def test_a_host_is_powered_off_and_the_laptop_killed(cluster):
     attach = cluster.start("attach", "weather", log="attach.txt")
     attempt, stall = cluster.moved(lost, "h2", attach)
     assert attempt["number"] == 2 and (attempt["epoch"], attempt["step"]) != (0, 0)
+    print(f"{lost} went on elsewhere after {stall:.1f} s")
     assert stall < STALL
     late = cluster.harness("run", "weather", "--cluster", "cluster.yaml", "--set", "name=late", "--wait", "2s")
     assert late.returncode == 2 and "missing after 2 s: 1 host more (2 of 3 hosts there: h" in late.stdout, late.stdout
@@ -81,7 +82,7 @@ def test_a_cable_is_cut_and_healed(cluster):
     cluster.lab.cut("h0")
     attempt, stall = cluster.moved(lost, "h3", run)
     assert attempt["number"] == 2 and (attempt["epoch"], attempt["step"]) != (0, 0)
-    print(f"stall {stall:.1f} s")
+    print(f"{lost} went on elsewhere after {stall:.1f} s")
     assert stall < STALL
     cluster.lab.heal("h3")
     # ssh notices after 15 s.
