@@ -146,7 +146,7 @@ FIELDS = [
     *("notes", "depth", "family", "block", "blocks", "widths", "label", "shortcut", "norm", "degradation"),
     *("set", "difference", "in_channels"),
     *("classes", "base", "members", "twin", "prefix", "input_size", "source", "kind", "margin"),
-    *("root", "<<", "milestones", "gpus", "cpus", "max_concurrent", "fingerprint", "image_size", "split_seed"),
+    *("root", "<<", "milestones", "gpus", "cpus", "workers", "accelerator", "worker_batch", "sync_norm", "max_concurrent", "fingerprint", "image_size", "split_seed"),
 ]  # fmt: skip
 
 # --- Documents that are mostly right --------------------------------------------------------------------------
@@ -285,6 +285,8 @@ EXPERIMENTS = st.builds(
         resources=maybe(
             cpus=st.sampled_from([1, 10**9]),
             gpus=st.sampled_from([0, 1, 0.25, 5e-324, 1e-300]),
+            workers=st.sampled_from([1, 2, 1024, 10**9]),
+            accelerator=st.sampled_from(["H200", "", "\x1b"]),
             max_concurrent=st.sampled_from([1, 10**30]),
         ),
         execution=maybe(
