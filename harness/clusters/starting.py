@@ -1,0 +1,240 @@
+"""What the start commands of a cluster's file set up: the record, the storage, the token, and how cuts are noticed."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from harness.clusters.findings import Sheet
+from harness.clusters.shell import RUN, Run, runs
+from harness.specs.loading import Location
+
+LOOPBACK = ("127.", "localhost", "::1", "[::1]")
+EVERYWHERE = {"0.0.0.0", "::", "[::]", "*"}  # noqa: S104 (what is looked for)
+TOKEN = "~/.ray/auth_token"  # noqa: S105 (a path)
+KEEPALIVE = ("RAY_grpc_client_keepalive_time_ms", "RAY_grpc_client_keepalive_timeout_ms")
+HEALTH = ("RAY_health_check_period_ms", "RAY_health_check_timeout_ms", "RAY_health_check_failure_threshold")
+OF_ONE_MACHINE = ("/tmp", "/var/tmp", "/dev/shm", "/root", "/home", "~", "$HOME")  # noqa: S108 (what is looked for)
+MAKE_TOKEN = "`ray get-auth-token --generate` makes it."  # noqa: S105 (a sentence)
+
+
+def look(sheet: Sheet) -> None:
+    """Note what the start commands leave out, and what they open to the world."""
+    roles = ("head", "worker") if sheet.has_workers else ("head",)
+    started = {role: found for role in roles if (found := _start(sheet, role))}
+    for role, (at, run) in started.items():
+        _ray(sheet, role, at, run)
+        _uri(sheet, role, at, run.env)
+        _storage(sheet, at, run.env)
+    if len(started) == 2:
+        head, worker = started["head"][1].env, started["worker"][1].env
+        for name in (*KEEPALIVE, "DEPTHBENCH_STORAGE", "RAY_AUTH_MODE"):
+            if name in head and name in worker and head[name] != worker[name]:
+                sheet.error(
+                    started["worker"][0], f"{name} is {worker[name]} here and {head[name]} on the head", near=f"{name}="
+                )
+    _server(sheet, started)
+    _mounts(sheet)
+
+
+def _start(sheet: Sheet, role: str) -> tuple[Location, Run] | None:
+    field = f"{role}_start_ray_commands"
+    for at, command in sheet.commands(field):
+        for run in runs(command):
+            if run.words[:2] == ["ray", "start"]:
+                return at, run
+    sheet.error(
+        (field,),
+        "no `ray start` among these commands"
+        if sheet.given(field)
+        else f"{field} is missing: Ray's own sets up neither the record, nor the token, nor how cuts are noticed",
+        "Take the one of the shipped cluster.yaml.",
+    )
+    return None
+
+
+def _ray(sheet: Sheet, role: str, at: Location, run: Run) -> None:
+    needed = {"head": ("--head", "--autoscaling-config"), "worker": ("--address",)}[role]
+    for option in needed if sheet.has_workers else needed[:1]:
+        if option not in run.options:
+            sheet.error(at, f"`ray start` lacks {option}", "Take the command of the shipped cluster.yaml.", "ray start")
+    if run.options.get("--dashboard-host") in EVERYWHERE:
+        sheet.error(
+            at,
+            "Ray's dashboard listens on every address: whoever reaches it runs code",
+            "Write --dashboard-host=127.0.0.1; it is reached through ssh.",
+            "--dashboard-host",
+        )
+    if run.env.get("RAY_AUTH_MODE") != "token":
+        sheet.error(
+            at,
+            "nobody is asked for a token: whoever reaches Ray's ports runs code",
+            f"Export RAY_AUTH_MODE=token before `ray start`, and mount {TOKEN}.",
+            "RAY_AUTH_MODE",
+        )
+    if "RAY_AUTH_TOKEN" in run.env:
+        sheet.error(at, "a password stands in this file", f"Mount {TOKEN} instead; {MAKE_TOKEN}", "RAY_AUTH_TOKEN")
+    if sheet.has_workers and not all(name in run.env for name in KEEPALIVE):
+        sheet.error(
+            at,
+            "without keepalive a silent cut of the network stalls trials for seven minutes",
+            f"Export {KEEPALIVE[0]}=10000 {KEEPALIVE[1]}=5000 before `ray start`, on every node.",
+            "ray start",
+        )
+    if role == "head" and sheet.has_workers and not all(name in run.env for name in HEALTH):
+        sheet.warning(
+            at,
+            "a silent node is called dead after a minute, with the health checks of the shipped file in 12 s",
+            f"Export {HEALTH[0]}=1000 {HEALTH[1]}=3000 {HEALTH[2]}=3 before `ray start` on the head.",
+            "ray start",
+        )
+    if role == "head" and sheet.provider == "local" and run.env.get("RAY_enable_autoscaler_v2") != "0":
+        sheet.error(
+            at,
+            "Ray's autoscaler version 2 starts one worker too few of machines like these, and none again (Ray 2.60)",
+            "Export RAY_enable_autoscaler_v2=0 before `ray start` on the head.",
+            "ray start",
+        )
+
+
+def _uri(sheet: Sheet, role: str, at: Location, env: dict[str, str]) -> None:
+    uri = env.get("MLFLOW_TRACKING_URI", "")
+    near = "MLFLOW_TRACKING_URI"
+    good = "Export MLFLOW_TRACKING_URI=http://" + ("$RAY_HEAD_IP:5000" if role == "worker" else "<its address>:5000")
+    if not uri:
+        sheet.error(
+            at, "MLFLOW_TRACKING_URI is not exported: trials would not find the record", f"{good}.", "ray start"
+        )
+        return
+    parts = urlsplit(uri)
+    if parts.scheme in ("", "file", "sqlite"):
+        sheet.error(at, f"{uri} is of one machine; trials run on several", f"{good}.", near)
+    elif sheet.has_workers and _host(uri).startswith(LOOPBACK):
+        sheet.error(at, f"{uri} is the node itself, where no MLflow runs, for every worker", f"{good}.", near)
+    if parts.password is not None:
+        sheet.error(at, "a password stands in this file", "See docs/record.md, stores and their credentials.", near)
+
+
+def _storage(sheet: Sheet, at: Location, env: dict[str, str]) -> None:
+    place = env.get("DEPTHBENCH_STORAGE", "")
+    near = "DEPTHBENCH_STORAGE"
+    if not place:
+        sheet.error(
+            at,
+            "DEPTHBENCH_STORAGE is not exported: checkpoints would die with their node",
+            "Export a place that outlives nodes: s3://BUCKET/PREFIX, or a folder that all machines share.",
+            "ray start",
+        )
+        return
+    local = "://" not in place or place.startswith(("file://", "memory://", "local://"))
+    path = place.removeprefix("file://")
+    if local and (sheet.provider != "local" or place.startswith("memory://")) and not _mounted(sheet, path):
+        sheet.error(
+            at,
+            f"{place} dies with its node, and the checkpoints with it",
+            "Write s3://BUCKET/PREFIX; or mount a shared file system there in setup_commands.",
+            near,
+        )
+    elif local and path.startswith(OF_ONE_MACHINE) and not _mounted(sheet, path):
+        sheet.error(
+            at,
+            f"{place} lies on one machine: a trial could not go on elsewhere",
+            "Write a folder that all machines share (NFS).",
+            near,
+        )
+    if place.startswith("s3://my-bucket"):
+        sheet.warning(at, f"{place} is the example's bucket", "Write your own.", near)
+    if place.startswith("s3"):
+        _s3(sheet, at)
+
+
+def _s3(sheet: Sheet, at: Location) -> None:
+    setup = [command for _, command in sheet.commands("setup_commands", "worker_setup_commands")]
+    if setup and not any("s3" in command for command in setup):
+        sheet.error(at, "nothing installs s3fs, which writes to s3://", "Install depthbench[cluster,s3].", "s3://")
+    if sheet.provider != "aws":
+        return
+    for name in sheet.get(dict, "available_node_types"):
+        place = ("available_node_types", name, "node_config")
+        if name != sheet.head_type and not {"IamInstanceProfile", "LaunchTemplate"} & set(sheet.get(dict, *place)):
+            sheet.error(
+                place,
+                "workers of this type have no role: they may not write to the bucket",
+                "Give them an IamInstanceProfile that may; docs/cluster.md shows it.",
+            )
+
+
+def _mounted(sheet: Sheet, path: str) -> bool:
+    """Whether a set-up command mounts something at ``path`` or above."""
+    lists = ("initialization_commands", "setup_commands", "worker_setup_commands", "worker_start_ray_commands")
+    above = {str(parent) for parent in (PurePosixPath(path), *PurePosixPath(path).parents)} - {"/", "."}
+    return any(
+        run.words[0] == "mount" and above & {word.rstrip("/") for word in run.words}
+        for _, command in sheet.commands(*lists)
+        for run in runs(command)
+    )
+
+
+def _host(uri: str) -> str:
+    return urlsplit(uri).netloc.rpartition("@")[2].rpartition(":")[0] or urlsplit(uri).netloc
+
+
+def _server(sheet: Sheet, started: dict[str, tuple[Location, Run]]) -> None:
+    lists = ("setup_commands", "head_setup_commands", "head_start_ray_commands")
+    servers = [
+        (at, run)
+        for at, command in sheet.commands(*lists)
+        for run in runs(command)
+        if "mlflow" in run.words[:3] and {"server", "ui"} & set(run.words[:4])
+    ]
+    uris = {run.env.get("MLFLOW_TRACKING_URI", "") for _, run in started.values()} - {""}
+    for at, run in servers:
+        host = run.options.get("--host", run.options.get("-h", "127.0.0.1"))
+        port = run.options.get("--port", run.options.get("-p", "5000"))
+        if host in EVERYWHERE:
+            sheet.error(
+                at,
+                "MLflow listens on every address, a public one too, and asks nobody for a password",
+                "Give the head's private address: --host $(hostname -I | cut -d' ' -f1).",
+                "--host",
+            )
+        elif sheet.has_workers and host.startswith(LOOPBACK):
+            sheet.error(
+                at,
+                f"MLflow listens on {host}, which no worker reaches",
+                "Give the head's private address: --host $(hostname -I | cut -d' ' -f1).",
+                "mlflow server",
+            )
+        for uri in uris:
+            theirs = urlsplit(uri).netloc.rpartition(":")[2]
+            # An address that the file does not spell out is taken for the head's.
+            if (RUN in uri or "$RAY_HEAD_IP" in uri) and theirs != port:
+                sheet.error(
+                    at, f"MLflow listens on port {port}, and MLFLOW_TRACKING_URI says {theirs}", near="mlflow server"
+                )
+    if not servers and any(RUN in uri or "$RAY_HEAD_IP" in uri for uri in uris):
+        sheet.error(
+            ("head_start_ray_commands",),
+            "MLFLOW_TRACKING_URI is the head, and nothing starts MLflow there",
+            "Start it before `ray start`, as the shipped cluster.yaml does.",
+        )
+
+
+def _mounts(sheet: Sheet) -> None:
+    mounts = sheet.get(dict, "file_mounts")
+    if not any(str(remote).endswith(TOKEN.removeprefix("~/")) for remote in mounts):
+        sheet.error(("file_mounts",), "the token is on no node", f"Mount it: {{{TOKEN}: {TOKEN}}}; {MAKE_TOKEN}")
+    for remote, local in mounts.items():
+        if isinstance(local, str) and not Path(local).expanduser().exists():
+            remedy = "Call harness and ray where the file says: paths are taken from the working directory."
+            remedy = MAKE_TOKEN if local.endswith("auth_token") else remedy
+            sheet.error(("file_mounts", remote), f"there is no {local} here", remedy[0].upper() + remedy[1:])
+    own = sheet.get(str, "auth", "ssh_private_key")
+    if sheet.provider == "local" and sheet.has_workers and not own:
+        sheet.error(
+            ("auth",),
+            "ssh_private_key is missing: the head could not reach the workers",
+            "Name a key that all machines accept; Ray copies it to the head.",
+        )
+    elif sheet.provider == "local" and own and not Path(own).expanduser().is_file():
+        sheet.error(("auth", "ssh_private_key"), f"there is no {own} here", "`ssh-keygen` makes a key.")
