@@ -10,9 +10,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from harness.cli.jobs import send
 from harness.cli.options import (
     HOME,
     REPORTS,
+    Cluster,
     DataRoot,
     Download,
     Experiment,
@@ -41,7 +43,23 @@ def run(
     overrides: Overrides = None,
     seeds: Seeds = None,
     launcher: LauncherOption = Launcher.ray,
-    address: Annotated[str | None, typer.Option("--address", help="A Ray cluster. Default: this machine.")] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            help="A Ray cluster that this machine is part of (auto, HOST:6379), or a job server (http://HOST:8265). "
+            "Default: this machine.",
+        ),
+    ] = None,
+    cluster: Cluster = None,
+    wait: Annotated[
+        str,
+        typer.Option("--wait", help="How long the hosts of a cluster may take to come; then it says what is missing."),
+    ] = "10m",
+    hosts: Annotated[
+        int, typer.Option("--hosts", help="With --address: wait for so many hosts, the head included.", min=0)
+    ] = 0,
+    at_once: Annotated[int, typer.Option("--at-once", envvar="DEPTHBENCH_AT_ONCE", hidden=True, min=0)] = 0,
     tracking_uri: TrackingUri = None,
     home: Home = HOME,
     storage: Storage = None,
@@ -59,14 +77,42 @@ def run(
     Trials that are recorded are not run again. Ctrl-C writes checkpoints and stops, a second one stops at once;
     either way the same command goes on from there.
 
+    With --cluster the working directory is sent to the head of a cluster that `ray up` made, without data, reports
+    and store, and the run goes on there, also without this machine: Ctrl-C leaves it running, `harness attach`
+    follows it again, `harness pull` brings the report home.
+
     Example: harness run quickstart --set recipe.epochs=20 --set name=longer
     """
     from harness import verbs
 
-    if address is not None and launcher is Launcher.inline:
-        raise HarnessError("the inline launcher has no cluster", where="--address", remedy="Use --launcher ray.")
+    remote = cluster is not None or (address or "").startswith(("http://", "https://"))
+    if (address is not None or remote) and launcher is Launcher.inline:
+        where = "--cluster" if cluster is not None else "--address"
+        raise HarnessError("the inline launcher has no cluster", where=where, remedy="Use --launcher ray.")
+    if cluster is not None and address is not None:
+        raise HarnessError(
+            "the file of a cluster tells its address", where="--address", remedy="Leave one of them out."
+        )
     limit = None if time_limit is None else duration(time_limit)
-    settings = verbs.Settings(home, tracking_uri, launcher.value, address, reports, storage, limit)
+    settings = verbs.Settings(
+        home, tracking_uri, launcher.value, address, reports, storage, limit, hosts, duration(wait, "--wait"), at_once
+    )
+    if remote:
+        from harness.verbs.jobs import Place
+
+        given: dict[str, Any] = {
+            "--seeds": seeds,
+            "--tracking-uri": tracking_uri,
+            "--storage": storage,
+            "--data-root": data_root,
+            "--time-limit": time_limit,
+        }
+        words = [str(word) for option, value in given.items() if value is not None for word in (option, value)]
+        words += ["--download"] * download + ["--force"] * force
+        if seeds is not None:
+            verbs.parse_seeds(seeds)
+        send(experiment, Place(cluster, address or ""), settings, words, list(overrides or ()), data_root)
+        return
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download, local=address is None)
     name = study.experiment.name
 
@@ -83,8 +129,9 @@ def run(
             return
         about = timedelta(seconds=round(plan.seconds))
         out.print(
-            f"{name}: {todo} of {total} trials to run on {settings.launcher}, {plan.concurrency} at a time, "
-            f"about {about}. Ctrl-C stops; the same command{' without --force' * force} goes on."
+            f"{name}: {todo} of {total} trials to run on {settings.launcher}, "
+            + (f"{plan.concurrency} at a time, about {about}" if address is None else f"cluster {shown(address)}")
+            + f". Ctrl-C stops; the same command{' without --force' * force} goes on."
         )
 
     outcome = verbs.run(study, settings, out, force, announce)

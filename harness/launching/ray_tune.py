@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.launching.asha import scheduler
 from harness.launching.driver import Report
+from harness.launching.hosts import Expected, gather, require_answer
 from harness.launching.job import Job, Progress, attempt
 from harness.launching.resources import cores
 from harness.launching.stop import Stop
@@ -50,12 +51,21 @@ class RayLauncher:
 
     Args:
         rivals: Of a search with a scheduler, the trials that came to their end before.
+        expected: What of a cluster is waited for.
+        say: Told what is waited for.
 
     Raises:
-        HarnessError: No cluster at that address, or one that can never hold a trial.
+        HarnessError: No cluster at that address, hosts that do not come, or none that can ever hold a trial.
     """
 
-    def __init__(self, resources: Resources, address: str | None, rivals: Sequence[History] = ()) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        address: str | None,
+        rivals: Sequence[History] = (),
+        expected: Expected = Expected(),  # noqa: B008 (frozen)
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         try:
@@ -68,6 +78,8 @@ class RayLauncher:
         address = address or os.environ.get("RAY_ADDRESS")
         self.owns = not ray.is_initialized()
         if self.owns:
+            if address:
+                require_answer(address)
             local: dict[str, Any] = {} if address else {"num_cpus": cores(), "include_dashboard": False}
             try:
                 with _signals_are_ours():
@@ -79,24 +91,11 @@ class RayLauncher:
                     remedy="Start one (ray up cluster.yaml), or leave --address out to use this machine.",
                 ) from error
         try:
-            self.concurrency = self._concurrency(ray.cluster_resources())
+            most = gather(resources, expected, say)
         except HarnessError:
             self.close()
             raise
-
-    def _concurrency(self, total: dict[str, float]) -> int:
-        """How many trials the cluster holds at once. A request that can never fit would wait for ever."""
-        fits = [int(total.get("CPU", 0) // self.resources.cpus)]
-        if self.resources.gpus:
-            fits.append(int(total.get("GPU", 0) / self.resources.gpus))
-        if min(fits) == 0:
-            raise HarnessError(
-                f"a trial asks for {self.resources.cpus} CPUs and {self.resources.gpus:g} GPUs; the cluster has "
-                f"{total.get('CPU', 0):g} and {total.get('GPU', 0):g}",
-                where="resources",
-                remedy="Ask for less with --set resources.cpus=1, or use a larger cluster.",
-            )
-        return min([*fits, self.resources.max_concurrent or fits[0]])
+        self.concurrency = min(most, resources.max_concurrent or most)
 
     def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None:
         """Run the jobs, started in their order."""

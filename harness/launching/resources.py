@@ -1,8 +1,9 @@
-"""What this machine has."""
+"""What this machine has, and how many trials a machine takes."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,19 @@ def cores() -> int:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         count = min(count, max(int(quota) // int(period), 1))
     return count
+
+
+def fits(has: Mapping[str, float], wanted: Resources) -> int:
+    """How many trials one machine takes at once.
+
+    Args:
+        has: Of the machine, by Ray's names: ``CPU`` and ``GPU``.
+    """
+    most = int(has.get("CPU", 0) // wanted.cpus)
+    if wanted.gpus:
+        # Fractions share a GPU, and no trial spans two of them.
+        most = min(most, int(has.get("GPU", 0)) * int(1 / wanted.gpus))
+    return most
 
 
 def require_local(resources: Resources, precision: str) -> None:

@@ -162,14 +162,22 @@ def launch_plan(
     if settings.launcher == "inline" or not planned.to_run:
         return go(planned, inline or launch)
 
+    from harness.launching.hosts import Expected, require_server, require_shared
     from harness.launching.ray_tune import RayLauncher
+    from harness.tracking.store import Store
 
     ended = [p.trial.id for p in planned.trials if p.trial.scheduler is not None and p.state == "recorded"]
     with ExitStack() as alone:
         with console.status("Starting Ray ..."):
             rivals = record.histories(ended) if ended else []
-            launcher = RayLauncher(planned.study.experiment.resources, settings.address, rivals)
-        (keep or alone).callback(launcher.close)
+            expected = Expected(settings.hosts, settings.wait, settings.at_once)
+            launcher = RayLauncher(
+                planned.study.experiment.resources, settings.address, rivals, expected, console.print
+            )
+            (keep or alone).callback(launcher.close)
+            if isinstance(record, Store):
+                require_server(record.uri)
+            require_shared(settings.folder)
         return go(replace(planned, concurrency=launcher.concurrency), launcher)
 
 

@@ -28,6 +28,8 @@ class Settings:
         storage: Where checkpoints go, a directory or a URL of fsspec; None: in the home.
         time_limit: Seconds after which no trial is started any more and those that run write a checkpoint.
         reports: Where reports go, each into a directory named after its experiment.
+        hosts: Of a cluster, how many to wait for, for at most ``wait`` seconds; 0: whichever are there.
+        at_once: Most trials at once when an autoscaler has started all hosts that it may; 0: it starts none.
     """
 
     home: Path = Path(".depthbench")
@@ -37,6 +39,9 @@ class Settings:
     reports: Path = REPORTS
     storage: str | None = None
     time_limit: float | None = None
+    hosts: int = 0
+    wait: float = 0.0
+    at_once: int = 0
 
     def __post_init__(self) -> None:
         if self.launcher not in ("ray", "inline"):

@@ -1,0 +1,199 @@
+"""The hosts of a cluster: waiting until they are there, and whether all of them see checkpoints and store."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from harness.errors import HarnessError
+from harness.launching.resources import fits
+from harness.specs import Resources
+from harness.storage import Folder
+
+CONNECT_SECONDS = 5
+"""How long a head may take to accept a connection; Ray's own client tries for minutes."""
+LOOK_SECONDS = 1.0
+SAY_SECONDS = 30.0
+"""A line at least so often, so that whoever waits sees that somebody does."""
+TASK_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What of a cluster is waited for.
+
+    Attributes:
+        hosts: How many, the head included; 0: whichever are there.
+        seconds: How long.
+        at_once: Most trials at once when all hosts are up that an autoscaler may start; 0: only these count that are
+            there.
+    """
+
+    hosts: int = 0
+    seconds: float = 0.0
+    at_once: int = 0
+
+
+def require_answer(address: str) -> None:
+    """Refuse at once an address where nobody listens.
+
+    Raises:
+        HarnessError: It is so.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise HarnessError(
+            f"nobody answers there: {getattr(error, 'strerror', None) or error}",
+            where=f"--address {address}",
+            remedy="Ray's head listens at port 6379 (ray://HOST:10001, http://HOST:8265). Start one with `ray up`, or "
+            "leave --address out to use this machine.",
+        ) from error
+
+
+def gather(wanted: Resources, expected: Expected, say: Callable[[str], None]) -> int:
+    """Wait for the hosts of the cluster that this process is connected to; how many trials they take at once.
+
+    A host of an autoscaler is asked for where none takes a trial yet.
+
+    Raises:
+        HarnessError: They did not come in time, or no host can ever take a trial.
+    """
+    until = time.monotonic() + expected.seconds
+    said, again, asked = "", 0.0, False
+    while True:
+        alive = _alive()
+        room = sum(fits(node["Resources"], wanted) for node in alive)
+        if len(alive) >= expected.hosts and room:
+            if asked:
+                _ask(None)
+            return max(room, expected.at_once)
+        if not room and expected.at_once and not asked:
+            asked = _ask(wanted)
+        there = f"{len(alive)} of {expected.hosts} hosts" if expected.hosts else _count(len(alive))
+        state = f"{there} there: {', '.join(_named(node) for node in alive)}"
+        left = until - time.monotonic()
+        if left <= 0:
+            raise _missing(wanted, expected, alive, room, state)
+        if state != said or time.monotonic() >= again:
+            say(f"{state}; waiting up to {left:.0f} s for {_lacking(expected, len(alive), wanted)} ...")
+            said, again = state, time.monotonic() + SAY_SECONDS
+        time.sleep(LOOK_SECONDS)
+
+
+def require_shared(storage: Folder) -> None:
+    """Make sure that every host sees the checkpoints: a trial of a dead one goes on from them elsewhere.
+
+    Raises:
+        HarnessError: A host does not.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    alive = _alive()
+    if len(alive) < 2:
+        return
+    name = f".probe-{uuid4().hex}"
+    storage.write(name, b"")
+    try:
+        task = ray.remote(num_cpus=0, max_retries=0)(_sees)
+        seen = {
+            task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)).remote(
+                storage, name
+            ): node
+            for node in alive
+        }
+        done, _ = ray.wait(list(seen), num_returns=len(seen), timeout=TASK_SECONDS)
+        for reference in done:
+            trouble = ""
+            # A host that died meanwhile tells nothing.
+            with suppress(ray.exceptions.RayError):
+                trouble = ray.get(reference)
+            if trouble:
+                raise HarnessError(
+                    f"{_named(seen[reference])} does not see the checkpoints that this host writes: {trouble}",
+                    where=f"--storage {storage}",
+                    remedy="Use a place that all hosts share and that outlives them: s3://bucket/prefix, or a "
+                    "directory of NFS mounted everywhere at the same path (DEPTHBENCH_STORAGE).",
+                )
+    finally:
+        with suppress(HarnessError):
+            storage.remove(name)
+
+
+def require_server(uri: str) -> None:
+    """Refuse a store in a file of this host, where trials run on others too.
+
+    Raises:
+        HarnessError: It is so.
+    """
+    if uri.startswith("sqlite:") and len(_alive()) > 1:
+        raise HarnessError(
+            "the store is a file of this host, and trials run on others too",
+            where="--tracking-uri",
+            remedy="Start an MLflow server that all hosts reach, and name it (or set MLFLOW_TRACKING_URI).",
+        )
+
+
+def _sees(storage: Folder, name: str) -> str:
+    """On a host: why a file cannot be read there; empty where it can."""
+    try:
+        storage.read(name)
+    except HarnessError as error:
+        return error.what
+    return ""
+
+
+def _alive() -> list[dict[str, Any]]:
+    import ray
+
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _ask(wanted: Resources | None) -> bool:
+    """Ask the autoscaler for a host that takes a trial; None takes it back."""
+    from ray.autoscaler.sdk import request_resources
+
+    bundle = {"CPU": wanted.cpus, **({"GPU": wanted.gpus} if wanted.gpus else {})} if wanted else {}
+    with suppress(Exception):
+        # Without an autoscaler nobody hears of it.
+        request_resources(bundles=[bundle] if wanted else [])
+    return True
+
+
+def _missing(wanted: Resources, expected: Expected, alive: list[dict[str, Any]], room: int, state: str) -> HarnessError:
+    if len(alive) >= expected.hosts and not room and not expected.seconds:
+        cpus, gpus = (max((node["Resources"].get(key, 0) for node in alive), default=0) for key in ("CPU", "GPU"))
+        return HarnessError(
+            f"a trial asks for {wanted.cpus} CPUs and {wanted.gpus:g} GPUs; no host of the cluster has more than "
+            f"{cpus:g} and {gpus:g}",
+            where="resources",
+            remedy="Ask for less with --set resources.cpus=1, or use a larger cluster.",
+        )
+    return HarnessError(
+        f"missing after {expected.seconds:.0f} s: {_lacking(expected, len(alive), wanted)} ({state})",
+        where="--wait",
+        remedy="`ray status` on the head and its monitor.log in /tmp/ray say why; wait longer with --wait 30m.",
+    )
+
+
+def _lacking(expected: Expected, there: int, wanted: Resources) -> str:
+    if there < expected.hosts:
+        return f"{_count(expected.hosts - there)} more"
+    return f"a host with {wanted.cpus} CPUs" + (f" and {wanted.gpus:g} GPUs" if wanted.gpus else "")
+
+
+def _count(number: int) -> str:
+    return f"{number} host{'s' * (number != 1)}"
+
+
+def _named(node: dict[str, Any]) -> str:
+    return f"{node['NodeManagerHostname']} ({node['Resources'].get('CPU', 0):g} CPUs)"
