@@ -7,6 +7,8 @@ permissions, images, quotas or boot times.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -56,10 +58,12 @@ class Cloud:
         self.instances: dict[str, Instance] = {}
         self._keys: dict[str, str] = {}
         self._server = lab.start("h0", f"exec moto_server -H 10.77.0.10 -p {PORT} > /tmp/moto.log 2>&1")
-        self.subnet = lab.exec("h0", f"until curl -s {ENV['AWS_ENDPOINT_URL']} > /dev/null; do sleep 0.2; done; "
-                               f"python {__file__} prepare").stdout.strip()
+        self.subnet = lab.exec(
+            "h0", f"until curl -s {ENV['AWS_ENDPOINT_URL']} > /dev/null; do sleep 0.2; done; python {__file__} prepare"
+        ).stdout.strip()
         self._watch = lab.start("h0", f"exec python {__file__} watch", stdout=subprocess.PIPE)
-        threading.Thread(target=self._follow, daemon=True).start()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
 
     def call(self, service: str, method: str, **arguments: Any) -> dict[str, Any]:
         """What the cloud answers to a call of boto3's."""
@@ -70,6 +74,11 @@ class Cloud:
     def of(self, kind: str) -> list[Instance]:
         """The instances that run and were started for a type of node of the cluster's file."""
         return [one for one in self.instances.values() if one.on and one.tags.get("ray-user-node-type") == kind]
+
+    def stop(self) -> None:
+        """No host is started or stopped any more."""
+        os.killpg(self._watch.pid, signal.SIGKILL)
+        self._thread.join(30)
 
     def _follow(self) -> None:
         assert self._watch.stdout is not None
