@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from harness.cli.jobs import send
+from harness.cli.jobs import room_on, send
 from harness.cli.options import (
     HOME,
     REPORTS,
@@ -35,6 +35,8 @@ from harness.errors import EXIT_FAILED, EXIT_LIMIT, EXIT_USER, HarnessError
 from harness.text import shown
 
 app = typer.Typer()
+WAIT = "20m"
+"""For the hosts of a cluster: a cloud's first one boots and installs before it is there."""
 
 
 @app.command()
@@ -53,13 +55,24 @@ def run(
     ] = None,
     cluster: Cluster = None,
     wait: Annotated[
-        str,
-        typer.Option("--wait", help="How long the hosts of a cluster may take to come; then it says what is missing."),
-    ] = "10m",
+        str | None,
+        typer.Option(
+            "--wait",
+            help="How long the hosts of a cluster may take to come; then it says what is missing. Default: 20m with "
+            "--cluster or --hosts.",
+        ),
+    ] = None,
     hosts: Annotated[
         int, typer.Option("--hosts", help="With --address: wait for so many hosts, the head included.", min=0)
     ] = 0,
-    at_once: Annotated[int, typer.Option("--at-once", envvar="DEPTHBENCH_AT_ONCE", hidden=True, min=0)] = 0,
+    at_once: Annotated[
+        int,
+        typer.Option(
+            "--at-once",
+            help="With --address: most trials at once, where an autoscaler starts hosts for them.",
+            min=0,
+        ),
+    ] = 0,
     tracking_uri: TrackingUri = None,
     home: Home = HOME,
     storage: Storage = None,
@@ -94,8 +107,9 @@ def run(
             "the file of a cluster tells its address", where="--address", remedy="Leave one of them out."
         )
     limit = None if time_limit is None else duration(time_limit)
+    patience = duration(wait or WAIT, "--wait") if wait or hosts or remote else 0.0
     settings = verbs.Settings(
-        home, tracking_uri, launcher.value, address, reports, storage, limit, hosts, duration(wait, "--wait"), at_once
+        home, tracking_uri, launcher.value, address, reports, storage, limit, hosts, patience, at_once
     )
     if remote:
         from harness.verbs.jobs import Place
@@ -130,7 +144,7 @@ def run(
         about = timedelta(seconds=round(plan.seconds))
         out.print(
             f"{name}: {todo} of {total} trials to run on {settings.launcher}, "
-            + (f"{plan.concurrency} at a time, about {about}" if address is None else f"cluster {shown(address)}")
+            + (f"{plan.concurrency} at a time, about {about}" if address is None or at_once else f"{shown(address)}")
             + f". Ctrl-C stops; the same command{' without --force' * force} goes on."
         )
 
@@ -234,6 +248,7 @@ def plan(
     overrides: Overrides = None,
     seeds: Seeds = None,
     launcher: LauncherOption = Launcher.ray,
+    cluster: Cluster = None,
     tracking_uri: TrackingUri = None,
     home: Home = HOME,
     storage: Storage = None,
@@ -241,7 +256,11 @@ def plan(
     download: Download = False,
     as_json: Json = False,
 ) -> None:
-    """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing."""
+    """Show the trials, what is recorded already, and about how long the rest takes. Starts nothing.
+
+    With --cluster the time is that of all hosts of the file, and a request that none of them can serve is refused;
+    what the cluster itself has recorded is not looked up.
+    """
     from harness import verbs
     from harness.launching.plan import STATES
     from harness.reporting.wording import listed
@@ -249,6 +268,8 @@ def plan(
 
     settings = verbs.Settings(home, tracking_uri, launcher.value, storage=storage)
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download)
+    if cluster is not None:
+        settings = replace(settings, at_once=room_on(cluster, study.experiment.resources))
     planned = verbs.plan(study, settings)
     if as_json:
         rows = [
@@ -293,7 +314,8 @@ def plan(
         out.print(f"[yellow]note[/yellow] {shown(planned.warning)}", soft_wrap=True)
     if planned.to_run or planned.later:
         about = str(timedelta(seconds=round(planned.seconds)))
-        out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
+        place = "this machine" if cluster is None else shown(cluster)
+        out.print(f"About {about} with {planned.concurrency} at a time on {place} (a rough estimate).")
     if exp.contrasts and exp.looks:
         out.print(
             f"Looks at {listed(exp.looks)} seeds share the level of {exp.level:g}: "

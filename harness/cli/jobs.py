@@ -20,6 +20,7 @@ from harness.text import shown
 if TYPE_CHECKING:
     from harness.clusters.jobs import Job
     from harness.clusters.submitted import Submitted
+    from harness.specs import Resources
     from harness.verbs import Settings
 
 app = typer.Typer()
@@ -120,6 +121,19 @@ def send(
     sent = jobs.send(experiment, place, settings, options, overrides, data_root, _say)
     _say(f"Ctrl-C leaves it running; `harness attach {sent.experiment}` picks up, `... --stop` ends it.")
     follow(sent)
+
+
+def room_on(cluster: Path, resources: Resources) -> int:
+    """How many trials the hosts of a file take at once; 0 where it does not say.
+
+    Raises:
+        HarnessError: None.
+    """
+    from harness.clusters.capacity import capacity
+
+    promised = capacity(cluster)
+    promised.require(resources)
+    return promised.at_once(resources) or 0
 
 
 def follow(sent: Submitted) -> None:

@@ -156,10 +156,11 @@ def _answering(address: str) -> Iterator[None]:
                 where=f"--address {address}",
                 remedy="Put the head's ~/.ray/auth_token into RAY_AUTH_TOKEN here.",
             ) from error
-        if isinstance(error, RuntimeError) and "status code 404" in text:
+        if "status code 404" in text:
             raise HarnessError(
                 "the cluster knows no such job", where=address, remedy="It was started anew since: run it again."
             ) from error
-        if isinstance(error, RuntimeError | ValueError) and "status code 5" not in text:
+        # What a server answers in the fours stays so; a RuntimeError without a status is a broken connection.
+        if isinstance(error, ValueError) or "status code 4" in text:
             raise HarnessError(f"the job server refuses: {text[:300]}", where=address) from error
         raise Away(f"the job server does not answer: {text[:200] or kind}", where=address) from error

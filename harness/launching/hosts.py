@@ -65,7 +65,7 @@ def gather(wanted: Resources, expected: Expected, say: Callable[[str], None]) ->
     A host of an autoscaler is asked for where none takes a trial yet.
 
     Raises:
-        HarnessError: They did not come in time, or no host can ever take a trial.
+        HarnessError: They did not come in time, or all are there and none can ever take a trial.
     """
     until = time.monotonic() + expected.seconds
     said, again, asked = "", 0.0, False
@@ -76,13 +76,15 @@ def gather(wanted: Resources, expected: Expected, say: Callable[[str], None]) ->
             if asked:
                 _ask(None)
             return max(room, expected.at_once)
-        if not room and expected.at_once and not asked:
+        if len(alive) >= expected.hosts and not expected.at_once and (expected.hosts or not expected.seconds):
+            raise _never(wanted, alive)
+        if not room and not asked:
             asked = _ask(wanted)
         there = f"{len(alive)} of {expected.hosts} hosts" if expected.hosts else _count(len(alive))
         state = f"{there} there: {', '.join(_named(node) for node in alive)}"
         left = until - time.monotonic()
         if left <= 0:
-            raise _missing(wanted, expected, alive, room, state)
+            raise _missing(wanted, expected, alive, state)
         if state != said or time.monotonic() >= again:
             say(f"{state}; waiting up to {left:.0f} s for {_lacking(expected, len(alive), wanted)} ...")
             said, again = state, time.monotonic() + SAY_SECONDS
@@ -169,26 +171,32 @@ def _ask(wanted: Resources | None) -> bool:
     return True
 
 
-def _missing(wanted: Resources, expected: Expected, alive: list[dict[str, Any]], room: int, state: str) -> HarnessError:
-    if len(alive) >= expected.hosts and not room and not expected.seconds:
-        cpus, gpus = (max((node["Resources"].get(key, 0) for node in alive), default=0) for key in ("CPU", "GPU"))
-        return HarnessError(
-            f"a trial asks for {wanted.cpus} CPUs and {wanted.gpus:g} GPUs; no host of the cluster has more than "
-            f"{cpus:g} and {gpus:g}",
-            where="resources",
-            remedy="Ask for less with --set resources.cpus=1, or use a larger cluster.",
-        )
+def _never(wanted: Resources, alive: list[dict[str, Any]]) -> HarnessError:
+    cpus, gpus = (max((node["Resources"].get(key, 0) for node in alive), default=0) for key in ("CPU", "GPU"))
+    return HarnessError(
+        f"a trial asks for {_listed(wanted.cpus, wanted.gpus)}; no host of the cluster has more than "
+        f"{_listed(cpus, gpus)}",
+        where="resources",
+        remedy="Ask for less with --set resources.cpus=1, use a larger cluster, or --wait for an autoscaler.",
+    )
+
+
+def _missing(wanted: Resources, expected: Expected, alive: list[dict[str, Any]], state: str) -> HarnessError:
     return HarnessError(
         f"missing after {expected.seconds:.0f} s: {_lacking(expected, len(alive), wanted)} ({state})",
         where="--wait",
-        remedy="`ray status` on the head and its monitor.log in /tmp/ray say why; wait longer with --wait 30m.",
+        remedy="`ray status` on the head and its monitor.log in /tmp/ray say why; wait longer with --wait 1h.",
     )
 
 
 def _lacking(expected: Expected, there: int, wanted: Resources) -> str:
     if there < expected.hosts:
         return f"{_count(expected.hosts - there)} more"
-    return f"a host with {wanted.cpus} CPUs" + (f" and {wanted.gpus:g} GPUs" if wanted.gpus else "")
+    return f"a host with {_listed(wanted.cpus, wanted.gpus)}"
+
+
+def _listed(cpus: float, gpus: float) -> str:
+    return f"{cpus:g} CPU{'s' * (cpus != 1)}" + (f" and {gpus:g} GPUs" if gpus else "")
 
 
 def _count(number: int) -> str:
@@ -196,4 +204,5 @@ def _count(number: int) -> str:
 
 
 def _named(node: dict[str, Any]) -> str:
-    return f"{node['NodeManagerHostname']} ({node['Resources'].get('CPU', 0):g} CPUs)"
+    has = node["Resources"]
+    return f"{node['NodeManagerHostname']} ({_listed(has.get('CPU', 0), has.get('GPU', 0))})"

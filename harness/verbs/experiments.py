@@ -13,7 +13,7 @@ from harness.files import require_writable
 from harness.specs import Study
 from harness.specs.looks import SEEDS_FOR_CLAIMS
 from harness.text import shown
-from harness.verbs.settings import Settings, local_concurrency
+from harness.verbs.settings import Settings, local_concurrency, require_lasting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,6 +70,7 @@ def run(
 
     experiment = study.experiment
     stop = Stop(settings.time_limit)
+    require_lasting(settings)
     require_writable(settings.home)
     require_own(settings.reports / experiment.name)
     require_extras(experiment.execution, settings.has_store, settings.launcher)

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from harness.errors import HarnessError, Interrupted
 from harness.verbs.reports import report
-from harness.verbs.settings import Settings
+from harness.verbs.settings import SENT, Settings
 
 if TYPE_CHECKING:
     from harness.clusters.jobs import Job, Jobs
@@ -63,13 +63,14 @@ class Place:
         from harness.clusters.alike import require_alike
         from harness.clusters.head import Head
         from harness.clusters.jobs import Jobs
+        from harness.clusters.there import token
 
         with ExitStack() as stack:
             # Ray's launcher and its job client tell each step, whatever the level of their loggers.
             stack.callback(logging.disable, logging.root.manager.disable)
             logging.disable(logging.INFO)
             if self.file is None:
-                yield Jobs(self.address), ""
+                yield Jobs(self.address, token()), ""
                 return
             head = Head(self.file)
             theirs = head.describe()
@@ -103,12 +104,11 @@ def send(
 
     experiment, there, needed = _read(name, overrides)
     waiting: list[str] = []
-    environment = {}
     if place.file is not None:
         promised = capacity(place.file)
         promised.require(experiment.resources)
         waiting = ["--hosts", str(promised.least), "--wait", f"{settings.wait:.0f}s"]
-        environment["DEPTHBENCH_AT_ONCE"] = str(promised.at_once(experiment.resources) or 0)
+        waiting += ["--at-once", str(promised.at_once(experiment.resources) or 0)]
     parcel = pack_up(Path(), [settings.home, settings.reports, data_root], needed)
     words = ["python", "-m", "harness", "run", there, "--launcher", "ray", "--address", "auto", *waiting, *options]
     words += [word for each in overrides for word in ("--set", each)]
@@ -123,7 +123,7 @@ def send(
             at=int(time.time() * 1000),
         )
         remember(settings.home, sent)
-        jobs.submit(sent.job, sent.command, parcel, environment, experiment.name)
+        jobs.submit(sent.job, sent.command, parcel, {SENT: sent.job}, experiment.name)
     size = sum(parcel.files.values()) / 2**20
     say(f"{sent.job} is sent: {len(parcel.files)} files, {size:.1f} MiB. It runs on without this machine.")
     return sent
@@ -172,6 +172,8 @@ def follow(sent: Submitted, show: Callable[[str], None], say: Say) -> Job:
             try:
                 with place.reach() as (jobs, _):
                     lost = 0.0
+                    # A cluster that was started anew knows nothing of it, and says so here.
+                    jobs.look(sent.job)
                     while True:
                         jobs.follow(sent.job, new, seen)
                         if (job := jobs.look(sent.job)).over:

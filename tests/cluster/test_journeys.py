@@ -56,6 +56,8 @@ def test_a_host_is_powered_off_and_the_laptop_killed(cluster):
     attempt, stall = cluster.moved(lost, "h2", attach)
     assert attempt["number"] == 2 and (attempt["epoch"], attempt["step"]) != (0, 0)
     assert stall < STALL
+    late = cluster.harness("run", "weather", "--cluster", "cluster.yaml", "--set", "name=late", "--wait", "2s")
+    assert late.returncode == 2 and "missing after 2 s: 1 host more (2 of 3 hosts there: h" in late.stdout, late.stdout
 
     cluster.lab.boot("h2")
     # A real host still has its disk.
@@ -69,16 +71,25 @@ def test_a_host_is_powered_off_and_the_laptop_killed(cluster):
 
 
 def test_a_cable_is_cut_and_healed(cluster):
-    """The same where a host says nothing any more, and comes back while another attempt trains its trial."""
+    """The same where a host says nothing any more, and comes back while another attempt trains its trial.
+
+    The laptop's lid is closed meanwhile: it goes on showing what the job prints.
+    """
     run = cluster.start("run", "weather", "--cluster", "cluster.yaml", "--set", "recipe.epochs=31", log="cut.txt")
     lost = cluster.until_training_on("h3", run)
     cluster.lab.cut("h3")
+    cluster.lab.cut("h0")
     attempt, stall = cluster.moved(lost, "h3", run)
     assert attempt["number"] == 2 and (attempt["epoch"], attempt["step"]) != (0, 0)
     print(f"stall {stall:.1f} s")
     assert stall < STALL
     cluster.lab.heal("h3")
+    # ssh notices after 15 s.
+    until(lambda: "The job runs on; trying again" in cluster.log("cut.txt"), "the loss of the connection", 60, run)
+    cluster.lab.heal("h0")
     assert run.wait(150) == 0, cluster.log("cut.txt")
+    lines = cluster.log("cut.txt").splitlines()
+    assert [line[:5] for line in lines if line.startswith("[")] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
     damage = cluster.damage(TRIALS, 31)
     assert damage.clean, damage.details
     until(lambda: cluster.alive() == 3, "the host again", 120)
@@ -121,7 +132,7 @@ def test_a_wrong_key_and_a_full_disk_and_other_versions_are_named_before_anythin
     sent = lab.exec("h0", "ls work/.depthbench/jobs").stdout.split()
     for done in (refused, full, other):
         assert "Traceback" not in done.stderr
-    assert len(sent) == 4, "the refused ones are not remembered"
+    assert len(sent) == 5, "the refused ones are not remembered"
 
 
 def test_an_unreachable_head(cluster):

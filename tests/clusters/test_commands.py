@@ -49,6 +49,14 @@ def test_one_screen_and_exit_2_in_seconds(harness, tmp_path, case):
     assert not (tmp_path / "work/.depthbench/jobs").exists()
 
 
+def test_a_job_whose_record_would_go_with_it_is_refused(harness, experiment_file):
+    sent = {"DEPTHBENCH_SENT": "quick-1"}
+    done = harness("run", experiment_file(), "--launcher", "inline", env=sent)
+    assert done.returncode == 2 and "MLFLOW_TRACKING_URI" in done.stderr and "goes with it" in done.stderr
+    done = harness("run", experiment_file(), "--launcher", "inline", env={**sent, "MLFLOW_TRACKING_URI": "http://h:5"})
+    assert done.returncode == 2 and "DEPTHBENCH_STORAGE" in done.stderr
+
+
 def test_status_without_any_cluster(harness):
     done = harness("status")
     assert done.returncode == 0 and "No job was sent from here" in done.stdout
