@@ -1,4 +1,4 @@
-"""The commands on the files of clusters, thin: check."""
+"""The commands on the files of clusters, thin: check, roles."""
 
 from __future__ import annotations
 
@@ -52,3 +52,20 @@ def check(
         raise typer.Exit(EXIT_USER)
     if not as_json:
         out.print(f"{shown(file)} is fine.")
+
+
+@app.command()
+def roles(
+    bucket: Annotated[str, typer.Argument(help="For checkpoints: s3://BUCKET in cluster.yaml.", metavar="BUCKET")],
+    region: Annotated[str, typer.Option("--region", help="As in cluster.yaml.")] = "us-east-1",
+) -> None:
+    """Make, in your AWS account, the bucket and the two roles that cluster.yaml names. Once; again changes nothing.
+
+    The head may start and terminate instances and hand workers their role; both may read and write the bucket.
+
+    Example: harness cluster roles my-bucket --region us-east-1
+    """
+    from harness.clusters.roles import make
+
+    for made in make(bucket, region):
+        out.print(shown(made))

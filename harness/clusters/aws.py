@@ -165,7 +165,7 @@ def _roles(sheet: Sheet) -> None:
                 sheet.warning(
                     ("available_node_types", sheet.head_type, "node_config"),
                     f"the role that Ray makes for the head may neither hand '{name}' a role nor read resolve:ssm",
-                    "Give the head an IamInstanceProfile that may; docs/cluster.md shows it.",
+                    "Give the head an IamInstanceProfile that may; `harness cluster roles` makes one.",
                 )
 
 

@@ -160,7 +160,7 @@ def _s3(sheet: Sheet, at: Location) -> None:
             sheet.error(
                 place,
                 "workers of this type have no role: they may not write to the bucket",
-                "Give them an IamInstanceProfile that may; docs/cluster.md shows it.",
+                "Give them an IamInstanceProfile that may; `harness cluster roles` makes one.",
             )
 
 

@@ -26,7 +26,6 @@ ENV = {
 """What every host of the lab has to export."""
 SUBNET = "10.77.0.16/28"
 """moto hands out .20, .21, ...: h10, h11, ... ."""
-PROFILES = ("depthbench-head", "depthbench-worker")
 
 
 @dataclass
@@ -95,12 +94,10 @@ class Cloud:
 
 
 def _prepare() -> str:
-    """On h0: the network with the lab's addresses, and the roles that docs/cluster.md makes."""
+    """On h0: the network with the lab's addresses."""
     import boto3
 
-    ec2, iam = boto3.client("ec2"), boto3.client("iam")
-    for name in PROFILES:
-        iam.create_instance_profile(InstanceProfileName=name)
+    ec2 = boto3.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.77.0.0/24")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=SUBNET, AvailabilityZone="us-east-1a")
     return str(subnet["Subnet"]["SubnetId"])

@@ -5,7 +5,7 @@ import json
 import pytest
 from cluster.cloud import ENV, Cloud
 from cluster.cluster import until
-from cluster.lab import Lab, missing
+from cluster.lab import REPOSITORY, Lab, missing
 from cluster.shipped import aws_file
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
@@ -33,8 +33,12 @@ def cloud():
 def test_instances_come_for_waiting_trials_are_replaced_when_lost_and_gone_in_the_end(cloud):
     lab = cloud.lab
     (lab.folder / "shared" / "cluster.yaml").write_text(aws_file(cloud.subnet))
+    # On the laptop, in the order of docs/cluster.md.
+    made = lab.exec("h0", "python -m harness cluster roles a-bucket").stdout
+    assert made == "bucket a-bucket: made\nrole depthbench-worker: made\nrole depthbench-head: made\n"
     lab.exec("h0", "mkdir work; cp /mnt/cluster.yaml work; ray get-auth-token --generate > /dev/null 2>&1")
 
+    lab.exec("h0", f"cd {REPOSITORY}; python -m harness cluster check cluster.yaml")
     lab.exec("h0", "cd work; ray up -y --no-config-cache cluster.yaml", timeout=300)
     # The head alone: nothing waits yet.
     assert [(one.kind, one.tags["ray-node-type"]) for one in cloud.instances.values()] == [("m7i.large", "head")]
@@ -67,6 +71,10 @@ def test_instances_come_for_waiting_trials_are_replaced_when_lost_and_gone_in_th
     seconds = [attempt for attempt in attempts(lab) if attempt["number"] == 2]
     assert len(seconds) == 1 and (seconds[0]["epoch"], seconds[0]["step"]) != (0, 0)
     assert seconds[0]["process"]["host"] != lost.host
+
+    assert "clouds" in lab.exec("h0", "cd work; python -m harness status").stdout
+    lab.exec("h0", "cd work; python -m harness pull clouds")
+    assert "cifar-plain8" in lab.exec("h0", "cat work/reports/clouds/README.md").stdout
 
     lab.exec("h0", "cd work; ray down -y cluster.yaml", timeout=120)
     until(lambda: not any(one.on for one in cloud.instances.values()), "the end of all instances", 30)

@@ -92,7 +92,7 @@ PLANTED = [
     (AWS, "InstanceType: g6.2xlarge", "InstanceType: m7i.2xlarge", "resources: {CPU: 8", "has no NVIDIA GPU", ""),
     (AWS, "InstanceType: g6.2xlarge", "InstanceType: g4ad.xlarge", "available_node", "no type of worker has a GPU", "L4"),
     (AWS, "IamInstanceProfile: {Name: depthbench-worker}", "# ", "node_config", "workers of this type have no role", ""),
-    (AWS, "IamInstanceProfile: {Name: depthbench-head}", "# ", "node_config", "neither hand 'gpu' a role", "cluster.md"),
+    (AWS, "IamInstanceProfile: {Name: depthbench-head}", "# ", "node_config", "neither hand 'gpu' a role", "cluster roles"),
     (BOTH, "ray[default]==", "ray[default]==2.9.3 #", "2.9.3", f"ray is 2.9.3 on the nodes and {version('ray')}", "Inst"),
     (BOTH, f"--python {HERE}", "--python 3.9", "3.9", f"Python is 3.9 on the nodes and {HERE} here", "first two"),
     (BOTH, "uv venv", "pip install depthbench==9.1; uv venv", "9.1", "depthbench is 9.1 on the nodes", "or 9.1 here"),
