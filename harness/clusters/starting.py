@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from harness.clusters import places
 from harness.clusters.findings import Sheet
+from harness.clusters.places import MAKE_TOKEN, TOKEN
 from harness.clusters.shell import RUN, Run, runs
 from harness.specs.loading import Location
 
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 EVERYWHERE = {"0.0.0.0", "::", "[::]", "*"}  # noqa: S104 (what is looked for)
-TOKEN = "~/.ray/auth_token"  # noqa: S105 (a path)
 KEEPALIVE = ("RAY_grpc_client_keepalive_time_ms", "RAY_grpc_client_keepalive_timeout_ms")
 HEALTH = ("RAY_health_check_period_ms", "RAY_health_check_timeout_ms", "RAY_health_check_failure_threshold")
-OF_ONE_MACHINE = ("/tmp", "/var/tmp", "/dev/shm", "/root", "/home", "~", "$HOME")  # noqa: S108 (what is looked for)
-MAKE_TOKEN = "`ray get-auth-token --generate` makes it."  # noqa: S105 (a sentence)
 
 
 def look(sheet: Sheet) -> None:
@@ -25,7 +23,7 @@ def look(sheet: Sheet) -> None:
     for role, (at, run) in started.items():
         _ray(sheet, role, at, run)
         _uri(sheet, role, at, run.env)
-        _storage(sheet, at, run.env)
+        places.storage(sheet, at, run.env)
     if len(started) == 2:
         head, worker = started["head"][1].env, started["worker"][1].env
         for name in (*KEEPALIVE, "DEPTHBENCH_STORAGE", "RAY_AUTH_MODE"):
@@ -34,7 +32,7 @@ def look(sheet: Sheet) -> None:
                     started["worker"][0], f"{name} is {worker[name]} here and {head[name]} on the head", near=f"{name}="
                 )
     _server(sheet, started)
-    _mounts(sheet)
+    places.mounts(sheet)
 
 
 def _start(sheet: Sheet, role: str) -> tuple[Location, Run] | None:
@@ -115,66 +113,6 @@ def _uri(sheet: Sheet, role: str, at: Location, env: dict[str, str]) -> None:
         sheet.error(at, "a password stands in this file", "See docs/record.md, stores and their credentials.", near)
 
 
-def _storage(sheet: Sheet, at: Location, env: dict[str, str]) -> None:
-    place = env.get("DEPTHBENCH_STORAGE", "")
-    near = "DEPTHBENCH_STORAGE"
-    if not place:
-        sheet.error(
-            at,
-            "DEPTHBENCH_STORAGE is not exported: checkpoints would die with their node",
-            "Export a place that outlives nodes: s3://BUCKET/PREFIX, or a folder that all machines share.",
-            "ray start",
-        )
-        return
-    local = "://" not in place or place.startswith(("file://", "memory://", "local://"))
-    path = place.removeprefix("file://")
-    if local and (sheet.provider != "local" or place.startswith("memory://")) and not _mounted(sheet, path):
-        sheet.error(
-            at,
-            f"{place} dies with its node, and the checkpoints with it",
-            "Write s3://BUCKET/PREFIX; or mount a shared file system there in setup_commands.",
-            near,
-        )
-    elif local and path.startswith(OF_ONE_MACHINE) and not _mounted(sheet, path):
-        sheet.error(
-            at,
-            f"{place} lies on one machine: a trial could not go on elsewhere",
-            "Write a folder that all machines share (NFS).",
-            near,
-        )
-    if place.startswith("s3://my-bucket"):
-        sheet.warning(at, f"{place} is the example's bucket", "Write your own.", near)
-    if place.startswith("s3"):
-        _s3(sheet, at)
-
-
-def _s3(sheet: Sheet, at: Location) -> None:
-    setup = [command for _, command in sheet.commands("setup_commands", "worker_setup_commands")]
-    if setup and not any("s3" in command for command in setup):
-        sheet.error(at, "nothing installs s3fs, which writes to s3://", "Install depthbench[cluster,s3].", "s3://")
-    if sheet.provider != "aws":
-        return
-    for name in sheet.get(dict, "available_node_types"):
-        place = ("available_node_types", name, "node_config")
-        if name != sheet.head_type and not {"IamInstanceProfile", "LaunchTemplate"} & set(sheet.get(dict, *place)):
-            sheet.error(
-                place,
-                "workers of this type have no role: they may not write to the bucket",
-                "Give them an IamInstanceProfile that may; `harness cluster roles` makes one.",
-            )
-
-
-def _mounted(sheet: Sheet, path: str) -> bool:
-    """Whether a set-up command mounts something at ``path`` or above."""
-    lists = ("initialization_commands", "setup_commands", "worker_setup_commands", "worker_start_ray_commands")
-    above = {str(parent) for parent in (PurePosixPath(path), *PurePosixPath(path).parents)} - {"/", "."}
-    return any(
-        run.words[0] == "mount" and above & {word.rstrip("/") for word in run.words}
-        for _, command in sheet.commands(*lists)
-        for run in runs(command)
-    )
-
-
 def _host(uri: str) -> str:
     return urlsplit(uri).netloc.rpartition("@")[2].rpartition(":")[0] or urlsplit(uri).netloc
 
@@ -218,23 +156,3 @@ def _server(sheet: Sheet, started: dict[str, tuple[Location, Run]]) -> None:
             "MLFLOW_TRACKING_URI is the head, and nothing starts MLflow there",
             "Start it before `ray start`, as the shipped cluster.yaml does.",
         )
-
-
-def _mounts(sheet: Sheet) -> None:
-    mounts = sheet.get(dict, "file_mounts")
-    if not any(str(remote).endswith(TOKEN.removeprefix("~/")) for remote in mounts):
-        sheet.error(("file_mounts",), "the token is on no node", f"Mount it: {{{TOKEN}: {TOKEN}}}; {MAKE_TOKEN}")
-    for remote, local in mounts.items():
-        if isinstance(local, str) and not Path(local).expanduser().exists():
-            remedy = "Call harness and ray where the file says: paths are taken from the working directory."
-            remedy = MAKE_TOKEN if local.endswith("auth_token") else remedy
-            sheet.error(("file_mounts", remote), f"there is no {local} here", remedy[0].upper() + remedy[1:])
-    own = sheet.get(str, "auth", "ssh_private_key")
-    if sheet.provider == "local" and sheet.has_workers and not own:
-        sheet.error(
-            ("auth",),
-            "ssh_private_key is missing: the head could not reach the workers",
-            "Name a key that all machines accept; Ray copies it to the head.",
-        )
-    elif sheet.provider == "local" and own and not Path(own).expanduser().is_file():
-        sheet.error(("auth", "ssh_private_key"), f"there is no {own} here", "`ssh-keygen` makes a key.")

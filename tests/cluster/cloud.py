@@ -55,7 +55,6 @@ class Cloud:
     def __init__(self, lab: Any) -> None:
         self.lab = lab
         self.instances: dict[str, Instance] = {}
-        self._keys: dict[str, str] = {}
         self._server = lab.start("h0", f"exec moto_server -H 10.77.0.10 -p {PORT} > /tmp/moto.log 2>&1")
         self.subnet = lab.exec(
             "h0", f"until curl -s {ENV['AWS_ENDPOINT_URL']} > /dev/null; do sleep 0.2; done; python {__file__} prepare"
