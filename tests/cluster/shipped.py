@@ -20,6 +20,23 @@ def local_file(workers: int = 2, small: str = SMALL) -> str:
     return _write(content, small).replace("/mnt/shared/depthbench", f"{Lab.SHARED}/depthbench")
 
 
+def aws_file(subnet: str, small: str = SMALL) -> str:
+    """cluster.yaml for the mock cloud: its subnet, private addresses, the user root, and checkpoints on a shared disk.
+
+    Types of instances, images, roles, the key pair that Ray makes and its security group are the shipped file's.
+    """
+    content = _read("cluster.yaml")
+    content["provider"].update(use_internal_ips=True, availability_zone="us-east-1a")
+    content["auth"]["ssh_user"] = "root"
+    for kind in content["available_node_types"].values():
+        kind["node_config"]["SubnetIds"] = [subnet]
+    # As many as the lab's host is told to use; the GPU stands for itself.
+    content["available_node_types"]["gpu"]["resources"]["CPU"] = 2
+    # Ray tells `ray start` the resources of its type of node by itself.
+    small = small.replace("--num-cpus=2 ", "")
+    return _write(content, small).replace("s3://my-bucket/depthbench", f"{Lab.SHARED}/depthbench")
+
+
 def _read(name: str) -> dict:
     return yaml.safe_load((REPOSITORY / name).read_text())
 
