@@ -64,13 +64,16 @@ def run(
         ),
     ] = None,
     hosts: Annotated[
-        int, typer.Option("--hosts", help="With --address: wait for so many hosts, the head included.", min=0)
+        int,
+        typer.Option(
+            "--hosts", help="Of a cluster: wait for so many, the head included. Default: the file's least.", min=0
+        ),
     ] = 0,
     at_once: Annotated[
         int,
         typer.Option(
             "--at-once",
-            help="With --address: most trials at once, where an autoscaler starts hosts for them.",
+            help="Most trials at once, where an autoscaler starts hosts for them. Default: what the file allows.",
             min=0,
         ),
     ] = 0,
@@ -110,7 +113,7 @@ def run(
             "the file of a cluster tells its address", where="--address", remedy="Leave one of them out."
         )
     limit = None if time_limit is None else duration(time_limit)
-    patience = duration(wait or WAIT, "--wait") if wait or hosts or remote else 0.0
+    patience = duration(wait or WAIT, "--wait") if wait or hosts or cluster else 0.0
     settings = verbs.Settings(
         home, tracking_uri, launcher.value, address, reports, storage, limit, hosts, patience, at_once
     )

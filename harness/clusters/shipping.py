@@ -12,8 +12,11 @@ from harness.errors import HarnessError
 
 MOST = 100 * 2**20
 """Bytes; Ray's job server takes no more."""
-NEVER = ("/.git", "/.venv", "/venv", "__pycache__/", "/data", "/mlruns", "/mlartifacts", ".*_cache/", ".hypothesis/")
-"""What no job needs, as patterns of .gitignore; beside the user's own .gitignore, and .rayignore."""
+NEVER = ("/.*", "/venv", "__pycache__/", ".*_cache/", "/data", "/mlruns", "/mlartifacts")
+"""What no job needs, as patterns of .gitignore; beside the user's own .gitignore, and .rayignore.
+
+Hidden files of the directory itself above all: where that is a home, keys and passwords are among them.
+"""
 LISTED = 3
 
 

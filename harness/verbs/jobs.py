@@ -104,12 +104,13 @@ def send(
     from harness.clusters.submitted import Submitted, forget, remember
 
     experiment, there, needed = _read(name, overrides)
-    waiting: list[str] = []
+    hosts, at_once = settings.hosts, settings.at_once
     if place.file is not None:
         promised = capacity(place.file)
         promised.require(experiment.resources)
-        waiting = ["--hosts", str(promised.least), "--wait", f"{settings.wait:.0f}s"]
-        waiting += ["--at-once", str(promised.at_once(experiment.resources) or 0)]
+        hosts, at_once = hosts or promised.least, at_once or promised.at_once(experiment.resources) or 0
+    given = {"--hosts": hosts, "--wait": f"{settings.wait:.0f}s" * (settings.wait > 0), "--at-once": at_once}
+    waiting = [str(word) for option, value in given.items() if value for word in (option, value)]
     data = Path(data_root) if data_root is not None and "://" not in data_root else None
     parcel = pack_up(Path(), [settings.home, settings.reports, data], needed)
     words = ["python", "-m", "harness", "run", there, "--launcher", "ray", "--address", "auto", *waiting, *options]

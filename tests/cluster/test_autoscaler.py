@@ -62,3 +62,15 @@ def test_what_no_host_has_is_refused_at_once(host):
     assert done.returncode == 2
     assert "a trial asks for 7 CPUs and 0 GPUs; the cluster has" in done.stderr
     assert "waiting" not in done.stdout
+
+
+def test_a_job_server_takes_a_run_whose_record_outlives_it(host):
+    done = host(f"run quickstart {SMALL} --set name=sent --address http://127.0.0.1:8265")
+    assert done.returncode == 2 and "DEPTHBENCH_STORAGE" in done.stdout and "goes with it" in done.stdout
+    done = host(
+        f"run quickstart {SMALL} --set name=sent --address http://127.0.0.1:8265 --storage /mnt/sent --wait 60s"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 trials in" in done.stdout
+    shown = host("status --json")
+    assert shown.returncode == 0 and '"SUCCEEDED"' in shown.stdout

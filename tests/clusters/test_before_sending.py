@@ -84,6 +84,8 @@ def directory(tmp_path):
         "reports/own/README.md",
         "state/mlflow.db",
         ".git/config",
+        ".ssh/id_rsa",
+        ".env",
         ".venv/bin/python",
         "images/a.png",
         "harness/__pycache__/x.pyc",
