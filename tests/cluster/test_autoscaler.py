@@ -65,7 +65,8 @@ def test_what_no_host_has_is_refused_at_once(host):
 
 
 def test_a_job_server_takes_a_run_whose_record_outlives_it(host):
-    done = host(f"run quickstart {SMALL} --set name=sent --address http://127.0.0.1:8265")
+    sent = f"run quickstart {SMALL} --set name=sent --address http://127.0.0.1:8265"
+    done = host(sent)
     assert done.returncode == 2 and "DEPTHBENCH_STORAGE" in done.stdout and "goes with it" in done.stdout
     done = host(
         f"run quickstart {SMALL} --set name=sent --address http://127.0.0.1:8265 --storage /mnt/sent --wait 60s"
