@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 
 from harness.cli.options import HOME, REPORTS, Cluster, Home, Json, Reports, err, out
-from harness.errors import EXIT_FAILED, EXIT_USER, HarnessError
+from harness.errors import EXIT_FAILED, EXIT_USER, HarnessError, Interrupted
 from harness.text import shown
 
 if TYPE_CHECKING:
@@ -118,7 +118,11 @@ def send(
     """Send a run to a cluster, and follow it."""
     from harness.verbs import jobs
 
-    sent = jobs.send(experiment, place, settings, options, overrides, data_root, _say)
+    try:
+        sent = jobs.send(experiment, place, settings, options, overrides, data_root, _say)
+    except Interrupted as interrupt:
+        interrupt.kept = "Stopped. Nothing was sent, unless `harness status` shows it."
+        raise
     _say(f"Ctrl-C leaves it running; `harness attach {sent.experiment}` picks up, `... --stop` ends it.")
     follow(sent)
 
@@ -127,7 +131,7 @@ def room_on(cluster: Path, resources: Resources) -> int:
     """How many trials the hosts of a file take at once; 0 where it does not say.
 
     Raises:
-        HarnessError: None.
+        HarnessError: No type of node can serve a trial, or the file is none of Ray's.
     """
     from harness.clusters.capacity import capacity
 

@@ -102,7 +102,14 @@ def send(
     from harness.clusters.shipping import pack_up
     from harness.clusters.ssh import Away
     from harness.clusters.submitted import Submitted, forget, remember
+    from harness.tracking.client import without_password
 
+    if settings.tracking_uri is not None and without_password(settings.tracking_uri) != settings.tracking_uri:
+        raise HarnessError(
+            "a password stands in the address, and Ray's dashboard shows what a job was started with",
+            where="--tracking-uri",
+            remedy="Export MLFLOW_TRACKING_URI before `ray start` on the cluster, and leave the option out.",
+        )
     experiment, there, needed = _read(name, overrides)
     hosts, at_once = settings.hosts, settings.at_once
     if place.file is not None:

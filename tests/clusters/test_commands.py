@@ -21,6 +21,10 @@ CASES = {
     ),
     "no Ray there": (["run", "quickstart", "--address", "127.0.0.1:9"], ["nobody answers", "127.0.0.1:9", "6379"]),
     "no job server there": (["run", "quickstart", "--address", "http://127.0.0.1:9"], ["no job server", "8265"]),
+    "password": (
+        ["run", "quickstart", "--cluster", "c.yaml", "--tracking-uri", "postgresql://me:secret@db/x"],
+        ["--tracking-uri", "a password stands in the address"],
+    ),
     "nothing sent": (["attach"], ["no job was sent from here", "--cluster FILE"]),
     "nothing to pull": (["pull", "quickstart"], ["no job of quickstart was sent"]),
     "wait for ever": (["run", "quickstart", "--cluster", "c.yaml", "--wait", "soon"], ["--wait", "'soon'"]),
@@ -45,6 +49,7 @@ def test_one_screen_and_exit_2_in_seconds(harness, tmp_path, case):
     assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 8
     for word in said:
         assert word in done.stderr
+    assert "secret" not in done.stderr
     assert time.monotonic() - began < 30
     assert not (tmp_path / "work/.depthbench/jobs").exists()
 
