@@ -13,9 +13,10 @@ from harness.errors import HarnessError
 MOST = 100 * 2**20
 """Bytes; Ray's job server takes no more."""
 NEVER = ("/.?*", "/venv", "__pycache__/", ".*_cache/", "/data", "/mlruns", "/mlartifacts")
-"""What no job needs, as patterns of .gitignore (`/.?*` is not the directory itself); beside the user's own .gitignore, and .rayignore.
+"""What no job needs, as patterns of .gitignore; beside the user's own .gitignore, and .rayignore.
 
-Hidden files of the directory itself above all: where that is a home, keys and passwords are among them.
+Hidden files of the directory itself above all (the directory itself, ``.``, is none): where it is a home, keys and
+passwords are among them.
 """
 LISTED = 3
 
