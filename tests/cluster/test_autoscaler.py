@@ -7,6 +7,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 FAKE = """
 cluster_name: fake
 max_workers: 2
+upscaling_speed: 1.0
+idle_timeout_minutes: 5
 provider:
   type: fake_multinode
   use_node_id_as_ip: true
