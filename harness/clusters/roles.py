@@ -30,7 +30,7 @@ def make(bucket: str, region: str) -> Iterator[str]:
         iam, s3 = boto3.client("iam", region_name=region), boto3.client("s3", region_name=region)
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         yield f"bucket {bucket}: {_unless_there(s3.create_bucket, Bucket=bucket, **place)}"
-        files = [
+        files: list[dict[str, Any]] = [
             {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"},
             {
                 "Effect": "Allow",
