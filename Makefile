@@ -63,7 +63,7 @@ test: setup packages check
 	$(PY) -m pytest $(PARALLEL) -m "not slow and not faults and not cluster and not browser"
 
 test-slow: setup packages-slow
-	$(PY) -m pytest -m "(slow or faults or cluster or browser) and not long"
+	$(PY) -m pytest $(PARALLEL) -m "(slow or faults or cluster or browser) and not long"
 
 cluster-test: setup packages-slow
 	$(PY) -m pytest -m cluster tests/cluster

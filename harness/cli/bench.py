@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,6 +61,10 @@ def bench(
         Launcher, typer.Option("--launcher", help="inline, or ray: a task that reserves the GPU, or a node's cores.")
     ] = Launcher.inline,
     address: Annotated[str | None, typer.Option("--address", help="A Ray cluster; implies --launcher ray.")] = None,
+    accelerator: Annotated[
+        str | None,
+        typer.Option("--accelerator", help="Kind of GPU, of a cluster with several. Default: the experiment's."),
+    ] = None,
     data_root: DataRoot = None,
     tracking_uri: TrackingUri = None,
     home: Home = HOME,
@@ -77,7 +82,9 @@ def bench(
     from harness.verbs import bench as verb
     from harness.verbs.settings import require_name
 
-    options = Settings(home, tracking_uri, "ray" if address else launcher.value, address, reports)
+    options = Settings(
+        home, tracking_uri, "ray" if address else launcher.value, address, reports, accelerator=accelerator
+    )
     if name is not None:
         require_name(name)
     if repeats < 1:
@@ -90,6 +97,7 @@ def bench(
                 remedy="Leave the other options out; --device, --repeats, --seconds and --name go with it.",
             )
         study = load_study(experiment, data_root=data_root)
+        options = replace(options, accelerator=accelerator or study.experiment.resources.accelerator)
         place = device or ("cuda" if study.experiment.resources.gpus else "cpu")
         wanted = verb.rows([(variant, study.data.size) for variant in study.variants], verb.of_study(study, place))
         experiment = study.experiment.name

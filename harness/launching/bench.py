@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from harness.costs.exclusive import Machine
 from harness.errors import HarnessError
+from harness.launching.resources import fitting
 from harness.processes import machine_memory
 from harness.specs import Resources
 from harness.specs.cost import Cost, Repeat, Setting
@@ -221,8 +222,11 @@ def _worker(request: dict[str, Any]) -> Iterator[_Worker]:
 
 
 @contextmanager
-def on_ray(setting: Setting, address: str | None) -> Iterator[Together]:
+def on_ray(setting: Setting, address: str | None, accelerator: str | None = None) -> Iterator[Together]:
     """Processes inside Ray tasks that reserve a whole GPU, or all cores of a node, always on the same node.
+
+    Args:
+        accelerator: Kind of GPU, as Ray names it.
 
     Raises:
         HarnessError: There is no such cluster, or no node that has the device.
@@ -237,8 +241,10 @@ def on_ray(setting: Setting, address: str | None) -> Iterator[Together]:
             where="--device",
             remedy="Use --device cuda, or --launcher inline.",
         )
+    kind = accelerator if cuda else None
+    resources = Resources(cpus=1 if cuda else setting.threads, gpus=int(cuda), accelerator=kind)
     try:
-        launcher = RayLauncher(Resources(cpus=1 if cuda else setting.threads, gpus=int(cuda)), address)
+        launcher = RayLauncher(resources, address)
     except HarnessError as error:
         if error.where != "resources":
             raise
@@ -249,7 +255,7 @@ def on_ray(setting: Setting, address: str | None) -> Iterator[Together]:
         from ray.exceptions import RayError
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        nodes = [node for node in ray.nodes() if node["Alive"]]
+        nodes = [node for node in ray.nodes() if node["Alive"] and fitting(resources, node["Resources"])]
         best = max(nodes, key=lambda node: node["Resources"].get(wanted, 0))
         task = ray.remote(
             num_cpus=0 if cuda else math.floor(best["Resources"]["CPU"]),

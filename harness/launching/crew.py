@@ -67,23 +67,27 @@ def gathered(job: Job) -> Iterator[Team]:
                 yield team
         except RuntimeError as error:
             if LOST.search(f"{type(error).__name__} {error}"):
-                _explain(ended, error)
+                _explain(ended, job.resources.workers, error)
             raise
 
 
-def _explain(ended: Answers, error: RuntimeError) -> None:
-    """Raise what broke off a worker, if one did."""
+def _explain(ended: Answers, workers: int, error: RuntimeError) -> None:
+    """Raise what broke off a worker, if one did; the others end of that, and may say so before it does."""
     until = time.monotonic() + SECONDS
-    while not (found := ended()) and time.monotonic() < until:
+    while len(found := ended()) < workers - 1 and not any(map(_telling, found)) and time.monotonic() < until:
         time.sleep(0.1)
-    for rank, answer in found:
+    for rank, answer in filter(_telling, found):
         if "error" in answer:
             what, where, remedy = answer["error"]
             raise HarnessError(f"{what} (worker {rank} on {answer['host']})", where=where, remedy=remedy) from error
-        if "crash" in answer and not LOST.search(str(answer["crash"])):
-            raise RuntimeError(f"worker {rank} on {answer['host']}: {answer['crash']}") from error
+        raise RuntimeError(f"worker {rank} on {answer['host']}: {answer['crash']}") from error
     if found:
         raise WorkerLost from error
+
+
+def _telling(ended: tuple[int, Answer]) -> bool:
+    """Whether a worker's last words are of itself, and not of another that is gone."""
+    return "error" in ended[1] or ("crash" in ended[1] and not LOST.search(str(ended[1]["crash"])))
 
 
 @contextmanager

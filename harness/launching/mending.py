@@ -22,12 +22,13 @@ def publish_journal(identity: str, record: Record, storage: Folder, runs: Mappin
 
 def summarise(record: Record, study: Study, only: str | None = None) -> None:
     """Put means on the runs of those variants of which trials are recorded."""
-    record.refresh()
+    record.refresh(only)
+    trials: dict[str, list[str]] = {}
+    for trial in study.everything:
+        trials.setdefault(trial.variant.name, []).append(trial.id)
     for variant in study.compared:
-        if only in (None, variant.name):
-            histories = record.histories([t.id for t in study.everything if t.variant.name == variant.name])
-            if histories:
-                record.summarise(study, variant, histories)
+        if only in (None, variant.name) and (histories := record.histories(trials.get(variant.name, ()))):
+            record.summarise(study, variant, histories)
 
 
 def mend(record: Record, storage: Folder, keep: set[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 
 from harness.errors import HarnessError
 from harness.specs import Resources
@@ -43,6 +44,8 @@ def bill(seconds: float, resources: Resources, price: float | None) -> Bill | No
     Raises:
         HarnessError: A price of GPU-hours, where there are none.
     """
+    if price is not None and not isfinite(price):
+        raise HarnessError(f"{price} is no price", where="--price", remedy="Write a number, such as 2.5.")
     if price is not None and not resources.gpus:
         raise HarnessError(
             "it is of a GPU-hour, and trials ask for no GPU",

@@ -76,7 +76,7 @@ class RayLauncher:
                 "Ray is not installed", where="--launcher ray", remedy="Install ray[tune], or use --launcher inline."
             ) from error
         self.resources, self.rivals = resources, rivals
-        address = address or os.environ.get("RAY_ADDRESS")
+        self.address = address = address or os.environ.get("RAY_ADDRESS")
         self.owns = not ray.is_initialized()
         if self.owns:
             if address:

@@ -153,6 +153,14 @@ class Study(Spec):
         return tuple(found.values())
 
     @cached_property
+    def first_of(self) -> dict[str, Trial]:
+        """By the name of each variant, the first of its trials."""
+        found: dict[str, Trial] = {}
+        for trial in self.everything:
+            found.setdefault(trial.variant.name, trial)
+        return found
+
+    @cached_property
     def compared(self) -> tuple[AnyVariant, ...]:
         """The variants, and under their own names those of which a recipe of their own was chosen."""
         known = {trial.id for trial in self.searches}

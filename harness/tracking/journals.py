@@ -126,7 +126,7 @@ class Journals:
         """Put the study in place of the one that was kept: another run, or one more look at it."""
         write_whole(self._study_path, study.record_json().encode())
 
-    def refresh(self) -> None:
+    def refresh(self, variant: str | None = None) -> None:
         """Nothing is cached."""
 
     def elsewhere(self, trials: Iterable[str]) -> dict[str, Callable[[], History]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,7 +88,9 @@ class Reading:
     def __init__(self, uri: str, name: str, create: bool = True, home: Path = Path(".depthbench")) -> None:
         self.uri, self.name, self.home = uri, name, home
         self.experiment_id: str | None = None
-        self._runs: list[Run] | None = None
+        self._runs: dict[str, Run] | None = None
+        self._kinds: dict[str, list[Run]] = {}
+        self._trials: dict[str, Recorded] | None = None
         if create or probe(uri):
             self.client = open_store(uri)
             self._find()
@@ -131,28 +133,44 @@ class Reading:
             return ""
         return str(self.client.get_experiment(self.experiment_id).tags.get(STORAGE, ""))
 
-    def refresh(self) -> None:
-        """Read the runs anew: others have written to them."""
-        self._runs = None
+    def refresh(self, variant: str | None = None) -> None:
+        """Read the runs anew: others have written to them.
+
+        Args:
+            variant: Only those of the variant of this name; all of a large experiment take long.
+        """
+        if variant is None or self._runs is None:
+            self._runs = None
+            return
+        for parent in (run for run in self.runs("variant") if run.data.tags["variant"] == variant):
+            for run in self._search([str(self.experiment_id)], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"):
+                self._runs[run.info.run_id] = run
+        self._sort(self._runs)
 
     @answering
-    def runs(self, kind: str) -> list[Run]:
+    def runs(self, kind: str) -> Sequence[Run]:
         """This experiment's runs of a kind (trial, variant, report), oldest first."""
         if self.experiment_id is None:
-            return []
-        runs = self._runs
-        if runs is None:
-            runs = self._runs = self._search([self.experiment_id])
-        return [run for run in runs if run.data.tags.get(KIND) == kind]
+            return ()
+        if self._runs is None:
+            self._runs = {run.info.run_id: run for run in self._search([self.experiment_id])}
+            self._sort(self._runs)
+        return self._kinds.get(kind, ())
 
-    def _search(self, experiments: Sequence[str]) -> list[Run]:
+    def _sort(self, runs: Mapping[str, Run]) -> None:
+        """By kind, once: of a large experiment every look at all runs counts."""
+        self._trials, self._kinds = None, {}
+        for run in runs.values():
+            self._kinds.setdefault(run.data.tags[KIND], []).append(run)
+
+    def _search(self, experiments: Sequence[str], which: str = f"tags.`{KIND}` LIKE '%'") -> list[Run]:
         """Every run of those experiments that is ours, oldest first."""
         runs: list[Run] = []
         token: str | None = None
         while True:
             page = self.client.search_runs(
                 list(experiments),
-                f"tags.`{KIND}` LIKE '%'",
+                which,
                 max_results=1000,
                 order_by=["attributes.start_time ASC"],
                 page_token=token,
@@ -168,14 +186,18 @@ class Reading:
     @answering
     def trials(self) -> dict[str, Recorded]:
         """The newest run of each trial by its id, a finished one before any other."""
+        runs = self._trial_runs()
+        if self._trials is not None:
+            return self._trials
         found: dict[str, Recorded] = {}
-        for run in self._trial_runs():
+        for run in runs:
             if SUPERSEDED in run.data.tags:
                 continue
             entry = _recorded(run)
             known = found.get(run.data.tags["trial"])
             if known is None or entry.finished or not known.finished:
                 found[run.data.tags["trial"]] = entry
+        self._trials = found
         return found
 
     @answering

@@ -167,7 +167,9 @@ class Store(Reading):
             self.experiment_id, int(time.time() * 1000), tags={KIND: kind, **tags}, run_name=name
         )
         if self._runs is not None:
-            self._runs.append(run)
+            self._runs[run.info.run_id] = run
+            self._kinds.setdefault(kind, []).append(run)
+            self._trials = None
         return str(run.info.run_id)
 
     @answering
@@ -271,7 +273,7 @@ def _identity(study: Study, variant: AnyVariant) -> str:
 
 
 def _one_of(study: Study, variant: AnyVariant) -> Trial:
-    return next(trial for trial in study.everything if trial.variant.name == variant.name)
+    return study.first_of[variant.name]
 
 
 def _colour(study: Study, variant: AnyVariant) -> str:

@@ -202,7 +202,7 @@ def _launcher(settings: Settings, setting: Setting) -> Iterator[Together]:
     if settings.launcher == "inline" and settings.address is None:
         yield together
     else:
-        with on_ray(setting, settings.address) as there:
+        with on_ray(setting, settings.address, settings.accelerator) as there:
             yield there
 
 

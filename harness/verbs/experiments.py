@@ -180,7 +180,7 @@ def launch_plan(
             if isinstance(record, Store):
                 require_server(record.uri)
             require_shared(settings.folder)
-        if settings.address is not None:
+        if launcher.address is not None:
             with console.status("Staging the data on every node ..."):
                 stage(planned.trials[0].trial.data, planned.study.experiment.resources)
         return go(replace(planned, concurrency=launcher.concurrency), launcher)

@@ -31,6 +31,7 @@ class Settings:
         reports: Where reports go, each into a directory named after its experiment.
         hosts: Of a cluster, how many to wait for, for at most ``wait`` seconds; 0: whichever are there.
         at_once: Most trials at once when an autoscaler has started all hosts that it may; 0: it starts none.
+        accelerator: Kind of GPU that costs are measured on, where a cluster has several; as Ray names it.
     """
 
     home: Path = Path(".depthbench")
@@ -43,6 +44,7 @@ class Settings:
     hosts: int = 0
     wait: float = 0.0
     at_once: int = 0
+    accelerator: str | None = None
 
     def __post_init__(self) -> None:
         if self.launcher not in ("ray", "inline"):

@@ -64,6 +64,7 @@ def test_a_batch_that_batchnorm_cannot_train_on_has_inference_alone():
     assert repeat.inference.turns
 
 
+@pytest.mark.slow
 def test_compilation_belongs_to_the_first_step():
     (answer,) = together([request(compile=True)])
     if "error" in answer:

@@ -81,6 +81,7 @@ def test_mixed_hardware_is_flagged(harness, tmp_path):
     assert "Errors were measured under other conditions" in done.stdout and "NVIDIA H200" in done.stdout
 
 
+@pytest.mark.slow
 def test_from_the_record_and_from_files_in_one_report_and_all_again(harness, experiment_file, tmp_path):
     """Two real experiments that share trials: combined, the record removed, and everything rebuilt from the files."""
     work = tmp_path / "work"

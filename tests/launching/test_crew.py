@@ -3,7 +3,12 @@
 import os
 import re
 import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -160,3 +165,52 @@ def test_what_ends_a_worker_is_said(job, monkeypatch, tmp_path):
     last = list(attempt(replace(wrong, trial=wrong.trial.model_copy(update={"data": data}))))[-1]
     assert last.outcome == "failed"
     assert re.search(r"nowhere/digits.pack.* there is no such file \(worker 1 on ", last.message)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads Linux's table of processes")
+def test_workers_do_not_outlive_a_trial_that_is_killed(experiment_file, tmp_path):
+    """Rank 0 is the command itself, and has no time for anything."""
+    file = experiment_file(
+        variants={"family": "cifar-resnet", "depth": [8], "shortcut": ["identity"], "set": {"norm": "group"}},
+        contrasts=None, seeds=[100], resources={"workers": 2}, recipe={"epochs": 100_000, "batch": 64, "lr": 0.05},
+        execution={"checkpoint_seconds": 0.5},
+    )  # fmt: skip
+    options = ["--launcher", "inline", "--tracking-uri", "none", "--home", str(tmp_path / "home")]
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "harness", "run", str(file), *options],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert _within(90, lambda: list((tmp_path / "home").rglob("checkpoint-0001-0000*"))), "it trains"
+        workers = _children(driver.pid)
+        assert workers
+        driver.kill()
+        driver.wait()
+        assert _within(10, lambda: not any(_is_alive(worker) for worker in workers))
+    finally:
+        driver.kill()
+
+
+def _within(seconds, what):
+    until = time.monotonic() + seconds
+    while not (found := what()) and time.monotonic() < until:
+        time.sleep(0.1)
+    return found
+
+
+def _children(parent):
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if stat.read_text().rpartition(")")[2].split()[1] == str(parent):
+                found.append(stat.parent.name)
+    return found
+
+
+def _is_alive(pid):
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False

@@ -121,6 +121,7 @@ def test_models_and_samples_change_no_result(asked, settings, psutil, monkeypatc
         assert model.name == trial.info.run_name
 
 
+@pytest.mark.slow
 def test_a_model_loads_in_another_process_and_predicts_as_its_trial_did(asked, settings):
     study, here = asked(log_model=True), settings()
     run(study, here, QUIET)

@@ -16,9 +16,11 @@ from harness import verbs
 from harness.data.info import describe
 from harness.data.sources import DEBIAN_FASHION_MNIST
 from harness.errors import HarnessError
+from harness.launching.bench import on_ray
 from harness.launching.ray_tune import RayLauncher
 from harness.launching.staging import stage
 from harness.specs import DataSpec, Resources
+from harness.specs.cost import Setting
 from harness.tracking.history import newest_journal
 
 pytestmark = pytest.mark.slow
@@ -154,3 +156,13 @@ def test_kinds_of_gpu_are_resources_by_name(cluster):
         RayLauncher(Resources(gpus=1, accelerator="H200"), cluster[0])
     with pytest.raises(HarnessError, match=r"2 workers, each with 2 CPUs and 0 GPUs; .* room for 0 of 2 workers"):
         RayLauncher(Resources(cpus=2, workers=2), cluster[0])
+
+
+def test_costs_are_measured_on_a_node_of_that_kind(cluster):
+    """Nothing is measured here; the GPU is a resource alone. What runs is told where."""
+    setting = Setting(device="cuda", size=(8, 8))
+    with pytest.raises(HarnessError, match="of the kind H200"), on_ray(setting, cluster[0], "H200"):
+        pass
+    with on_ray(setting, cluster[0], "T4") as there:
+        (answer,) = there([{"variant": {}, "setting": {"threads": 1, "compile": False}, "seconds": 0, "turns": 1}])
+    assert "crash" in answer, "it was reached, and knows no such variant"

@@ -195,6 +195,7 @@ def test_optuna_proposes_the_same_for_the_same_results(searching, settings):
     assert run(study, here, QUIET).trained == 0
 
 
+@pytest.mark.slow
 def test_on_ray_the_same_choices_as_inline(searching, settings):
     study = searching()
     assert run(study, settings("ray", home="ray"), QUIET).failed == {}
@@ -203,6 +204,7 @@ def test_on_ray_the_same_choices_as_inline(searching, settings):
     assert chosen[0] == chosen[1] != {}
 
 
+@pytest.mark.slow
 def test_asha_stops_trials_for_good(searching, settings, monkeypatch):
     study, here = (
         searching({"scheduler": "asha", "samples": 5}, recipe={"epochs": 6, "batch": 64, "lr": 0.05}),

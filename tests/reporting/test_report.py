@@ -8,6 +8,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.reporting.figures import draw_figures
 from harness.reporting.render import markdown, write_report
+from harness.reporting.tables import seconds_cell
 from harness.reporting.verdicts import verdicts
 from harness.reporting.wording import big, escaped, number, p_value
 from harness.tracking.table import Results, read_csv
@@ -165,6 +166,15 @@ def test_an_empty_record_is_refused(quickstart, tmp_path):
     assert caught.value.remedy == "Run `harness run quickstart` first."
     assert not (tmp_path / "x").exists()
     assert verdicts(empty)[0].state == "undecided"
+
+
+def test_times_of_other_devices_are_never_one_number(quickstart):
+    """One of a variant's trials was on two devices of the same kind, which halves its time and nobody's else."""
+    mine = quickstart.final[quickstart.final["variant"] == quickstart.study.variants[0].name].copy()
+    assert "±" in seconds_cell(mine)
+    first = mine.index[0]
+    mine.loc[first, "device"] = f"2 x {mine.loc[first, 'device']}"
+    assert seconds_cell(mine) == "mixed conditions"
 
 
 def test_a_file_in_the_way_is_refused_before_any_work(quickstart, tmp_path):

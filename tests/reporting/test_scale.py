@@ -38,7 +38,7 @@ def test_ten_thousand_trials(invented, variants, seeds, tmp_path):
     figures = {path.stem for path in (tmp_path / "report" / "figures").iterdir()}
     if variants == 10:
         assert {"depth", "curves"} <= figures
-        assert "(of more than 40, the band that spans them)" in text
+        assert "thick lines are means over seeds" in text and "thin lines the seeds" not in text
     else:
         assert not {"depth", "curves", "variants"} & figures
         assert "1250 variants are more than a figure of each could show" in text

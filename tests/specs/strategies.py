@@ -146,7 +146,8 @@ FIELDS = [
     *("notes", "depth", "family", "block", "blocks", "widths", "label", "shortcut", "norm", "degradation"),
     *("set", "difference", "in_channels"),
     *("classes", "base", "members", "twin", "prefix", "input_size", "source", "kind", "margin"),
-    *("root", "<<", "milestones", "gpus", "cpus", "workers", "accelerator", "worker_batch", "sync_norm", "max_concurrent", "fingerprint", "image_size", "split_seed"),
+    *("root", "<<", "milestones", "gpus", "cpus", "max_concurrent", "fingerprint", "image_size", "split_seed"),
+    *("workers", "accelerator", "worker_batch", "sync_norm"),
 ]  # fmt: skip
 
 # --- Documents that are mostly right --------------------------------------------------------------------------
