@@ -3,6 +3,7 @@
 #   make demo                 set up, run experiments/quickstart.yaml, write reports/quickstart/README.md
 #   make test                 set up, check style, types and the fast tests
 #   make test-slow            the tests marked slow, faults, cluster or browser
+#   make cluster-test         everything on clusters of several hosts (root), the whole quickstart too
 #   make audit                known vulnerabilities of the versions in constraints.txt (needs a network)
 #   make faults               every fault many times; writes benchmarks/faults.md (two hours)
 #   make demo PYTHON=python3  use an interpreter that has the packages; install nothing
@@ -20,7 +21,7 @@ READY := $(VENV)/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow faults check audit format packages packages-slow clean
+.PHONY: help setup demo test test-slow cluster-test faults check audit format packages packages-slow clean
 
 help:
 	@sed -n 's/^#  //p' $(MAKEFILE_LIST)
@@ -62,7 +63,10 @@ test: setup packages check
 	$(PY) -m pytest $(PARALLEL) -m "not slow and not faults and not cluster and not browser"
 
 test-slow: setup packages-slow
-	$(PY) -m pytest $(PARALLEL) -m "slow or faults or cluster or browser"
+	$(PY) -m pytest $(PARALLEL) -m "(slow or faults or cluster or browser) and not long"
+
+cluster-test: setup packages-slow
+	$(PY) -m pytest -m cluster tests/cluster
 
 # Goes on where it was stopped; what was done is in .faults/notebook.jsonl.
 faults: setup

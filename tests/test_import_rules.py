@@ -21,8 +21,19 @@ MAY_IMPORT = {
     "tracking": {"specs"},
     "launching": {"specs", "models", "data", "training", "costs", "tracking"},
     "reporting": {"specs", "tracking"},
-    "verbs": {"specs", "data", "models", "training", "costs", "launching", "tracking", "reporting"},
-    "cli": {"specs", "costs", "launching", "tracking", "reporting", "verbs", "doctor", "the package itself"},
+    "clusters": {"specs", "launching"},
+    "verbs": {"specs", "data", "models", "training", "costs", "launching", "tracking", "reporting", "clusters"},
+    "cli": {
+        "specs",
+        "costs",
+        "launching",
+        "tracking",
+        "reporting",
+        "clusters",
+        "verbs",
+        "doctor",
+        "the package itself",
+    },
 }
 NEVER = {
     "specs": {"torch", "ray", "mlflow"},
@@ -33,6 +44,7 @@ NEVER = {
     "tracking": {"ray", "torch"},
     "launching": {"mlflow"},
     "reporting": {"torch", "ray", "mlflow"},
+    "clusters": {"torch", "mlflow"},
     "verbs": {"torch", "ray", "mlflow"},
     "cli": {"torch", "ray", "mlflow"},
 }

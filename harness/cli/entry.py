@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from harness import __version__
-from harness.cli import bench, data, evaluation, experiments, reports, tools, trials, variants
+from harness.cli import bench, cluster, data, evaluation, experiments, jobs, reports, tools, trials, variants
 from harness.cli.options import (
     err,
 )
@@ -27,9 +27,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 # In the order in which the help lists them.
-for group in (experiments.app, reports.app, trials.app, variants.app, bench.app, evaluation.app, tools.app):
+for group in (experiments.app, jobs.app, reports.app, trials.app, variants.app, bench.app, evaluation.app, tools.app):
     app.registered_commands += group.registered_commands
 app.add_typer(data.app, name="data")
+app.add_typer(cluster.app, name="cluster")
 
 
 def _version(show: bool) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from harness.cli.jobs import room_on, send
 from harness.cli.options import (
     HOME,
     REPORTS,
+    Cluster,
     DataRoot,
     Download,
     Experiment,
@@ -34,6 +36,8 @@ from harness.errors import EXIT_FAILED, EXIT_LIMIT, EXIT_USER, HarnessError
 from harness.text import shown
 
 app = typer.Typer()
+WAIT = "20m"
+"""For the hosts of a cluster: a cloud's first one boots and installs before it is there."""
 
 
 @app.command()
@@ -42,7 +46,37 @@ def run(
     overrides: Overrides = None,
     seeds: Seeds = None,
     launcher: LauncherOption = Launcher.ray,
-    address: Annotated[str | None, typer.Option("--address", help="A Ray cluster. Default: this machine.")] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            help="A Ray cluster that this machine is part of (auto, HOST:6379), or a job server (http://HOST:8265). "
+            "Default: this machine.",
+        ),
+    ] = None,
+    cluster: Cluster = None,
+    wait: Annotated[
+        str | None,
+        typer.Option(
+            "--wait",
+            help="How long the hosts of a cluster may take to come; then it says what is missing. Default: 20m with "
+            "--cluster or --hosts.",
+        ),
+    ] = None,
+    hosts: Annotated[
+        int,
+        typer.Option(
+            "--hosts", help="Of a cluster: wait for so many, the head included. Default: the file's least.", min=0
+        ),
+    ] = 0,
+    at_once: Annotated[
+        int,
+        typer.Option(
+            "--at-once",
+            help="Most trials at once, where an autoscaler starts hosts for them. Default: what the file allows.",
+            min=0,
+        ),
+    ] = 0,
     tracking_uri: TrackingUri = None,
     home: Home = HOME,
     storage: Storage = None,
@@ -61,15 +95,45 @@ def run(
     Trials that are recorded are not run again. Ctrl-C writes checkpoints and stops, a second one stops at once;
     either way the same command goes on from there.
 
+    With --cluster the working directory is sent to the head of a cluster that `ray up` made, without data, reports
+    and store, and the run goes on there, also without this machine: Ctrl-C leaves it running, `harness attach`
+    follows it again, `harness pull` brings the report home.
+
     Example: harness run quickstart --set recipe.epochs=20 --set name=longer
     """
     from harness import verbs
     from harness.launching.placement import bill
 
-    if address is not None and launcher is Launcher.inline:
-        raise HarnessError("the inline launcher has no cluster", where="--address", remedy="Use --launcher ray.")
+    remote = cluster is not None or (address or "").startswith(("http://", "https://"))
+    if (address is not None or remote) and launcher is Launcher.inline:
+        where = "--cluster" if cluster is not None else "--address"
+        raise HarnessError("the inline launcher has no cluster", where=where, remedy="Use --launcher ray.")
+    if cluster is not None and address is not None:
+        raise HarnessError(
+            "the file of a cluster tells its address", where="--address", remedy="Leave one of them out."
+        )
     limit = None if time_limit is None else duration(time_limit)
-    settings = verbs.Settings(home, tracking_uri, launcher.value, address, reports, storage, limit)
+    patience = duration(wait or WAIT, "--wait") if wait or hosts or cluster else 0.0
+    settings = verbs.Settings(
+        home, tracking_uri, launcher.value, address, reports, storage, limit, hosts, patience, at_once
+    )
+    if remote:
+        from harness.verbs.jobs import Place
+
+        given: dict[str, Any] = {
+            "--seeds": seeds,
+            "--tracking-uri": tracking_uri,
+            "--storage": storage,
+            "--data-root": data_root,
+            "--time-limit": time_limit,
+            "--price": price,
+        }
+        words = [str(word) for option, value in given.items() if value is not None for word in (option, value)]
+        words += ["--download"] * download + ["--force"] * force
+        if seeds is not None:
+            verbs.parse_seeds(seeds)
+        send(experiment, Place(cluster, address or ""), settings, words, list(overrides or ()), data_root)
+        return
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download, local=address is None)
     name, resources = study.experiment.name, study.experiment.resources
     bill(0, resources, price)
@@ -87,8 +151,9 @@ def run(
             return
         about = timedelta(seconds=round(plan.seconds))
         out.print(
-            f"{name}: {todo} of {total} trials to run on {settings.launcher}, {plan.concurrency} at a time, "
-            f"about {about}. Ctrl-C stops; the same command{' without --force' * force} goes on."
+            f"{name}: {todo} of {total} trials to run on {settings.launcher}, "
+            + (f"{plan.concurrency} at a time, about {about}" if address is None or at_once else f"{shown(address)}")
+            + f". Ctrl-C stops; the same command{' without --force' * force} goes on."
         )
         if (gpus := bill(plan.trial_seconds, resources, price)) is not None:
             out.print(f"About {gpus}.")
@@ -193,6 +258,7 @@ def plan(
     overrides: Overrides = None,
     seeds: Seeds = None,
     launcher: LauncherOption = Launcher.ray,
+    cluster: Cluster = None,
     tracking_uri: TrackingUri = None,
     home: Home = HOME,
     storage: Storage = None,
@@ -205,6 +271,9 @@ def plan(
 
     Where trials use GPUs also about how many GPU-hours, and with --price what they cost. Recorded trials of the
     experiment correct the estimate, which is by rule before there are any.
+
+    With --cluster the time is that of all hosts of the file, and a request that none of them can serve is refused;
+    what the cluster itself has recorded is not looked up.
     """
     from harness import verbs
     from harness.launching.placement import bill
@@ -215,6 +284,8 @@ def plan(
     settings = verbs.Settings(home, tracking_uri, launcher.value, storage=storage)
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download)
     bill(0, study.experiment.resources, price)
+    if cluster is not None:
+        settings = replace(settings, at_once=room_on(cluster, study.experiment.resources))
     planned = verbs.plan(study, settings)
     gpus = bill(planned.trial_seconds, study.experiment.resources, price)
     if as_json:
@@ -262,7 +333,8 @@ def plan(
         out.print(f"[yellow]note[/yellow] {shown(planned.warning)}", soft_wrap=True)
     if planned.to_run or planned.later:
         about = str(timedelta(seconds=round(planned.seconds)))
-        out.print(f"About {about} with {planned.concurrency} at a time on this machine (a rough estimate).")
+        place = "this machine" if cluster is None else shown(cluster)
+        out.print(f"About {about} with {planned.concurrency} at a time on {place} (a rough estimate).")
         if gpus is not None:
             out.print(f"About {gpus}.")
     if exp.contrasts and exp.looks:

@@ -69,9 +69,14 @@ Storage = Annotated[
     str | None,
     typer.Option(
         "--storage",
+        envvar="DEPTHBENCH_STORAGE",
         help="Where checkpoints go: a directory, or a URL such as s3://bucket/prefix. Default: in --home.",
         metavar="PLACE",
     ),
+]
+Cluster = Annotated[
+    Path | None,
+    typer.Option("--cluster", help="The file of a cluster that `ray up` made: cluster.yaml.", metavar="FILE"),
 ]
 Name = Annotated[str, typer.Argument(help="Such as resnet18, cifar-plain56, cifar-resnet1202, wrn-28-10.")]
 Input = Annotated[
@@ -101,7 +106,7 @@ def image_shape(text: str) -> tuple[int | None, int, int]:
     return (sides[0] if len(sides) == 3 else None), sides[-2 if len(sides) > 1 else -1], sides[-1]
 
 
-def duration(text: str) -> float:
+def duration(text: str, option: str = "--time-limit") -> float:
     """Seconds of ``90``, ``90s``, ``30m``, ``1h30m`` or ``1:30:00``.
 
     Raises:
@@ -113,5 +118,5 @@ def duration(text: str) -> float:
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     total = 3600.0 * hours + 60 * minutes + seconds
     if not 0 < total <= LONGEST:
-        raise HarnessError(f"'{text}' is no length of time", where="--time-limit", remedy="Write 90s, 30m or 1h30m.")
+        raise HarnessError(f"'{text}' is no length of time", where=option, remedy="Write 90s, 30m or 1h30m.")
     return total

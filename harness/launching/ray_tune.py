@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -21,8 +21,9 @@ from harness.errors import HarnessError
 from harness.launching.asha import scheduler
 from harness.launching.crew import WorkerLost
 from harness.launching.driver import Report
+from harness.launching.hosts import Expected, gather, require_answer
 from harness.launching.job import Job, Progress, attempt
-from harness.launching.resources import ACCELERATOR, bundle, cores, fitting, in_words
+from harness.launching.resources import bundle, cores
 from harness.launching.stop import Stop
 from harness.launching.switch import SECONDS, switch_of, thrown
 from harness.specs import Resources
@@ -51,12 +52,21 @@ class RayLauncher:
 
     Args:
         rivals: Of a search with a scheduler, the trials that came to their end before.
+        expected: What of a cluster is waited for.
+        say: Told what is waited for.
 
     Raises:
-        HarnessError: No cluster at that address, or one that can never hold a trial.
+        HarnessError: No cluster at that address, hosts that do not come, or none that can ever hold a trial.
     """
 
-    def __init__(self, resources: Resources, address: str | None, rivals: Sequence[History] = ()) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        address: str | None,
+        rivals: Sequence[History] = (),
+        expected: Expected = Expected(),  # noqa: B008 (frozen)
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         try:
@@ -69,6 +79,8 @@ class RayLauncher:
         self.address = address = address or os.environ.get("RAY_ADDRESS")
         self.owns = not ray.is_initialized()
         if self.owns:
+            if address:
+                require_answer(address)
             local: dict[str, Any] = {} if address else {"num_cpus": cores(), "include_dashboard": False}
             try:
                 with _signals_are_ours():
@@ -80,27 +92,11 @@ class RayLauncher:
                     remedy="Start one (ray up cluster.yaml), or leave --address out to use this machine.",
                 ) from error
         try:
-            self.concurrency = self._concurrency(ray.nodes())
+            most = gather(resources, expected, say)
         except HarnessError:
             self.close()
             raise
-
-    def _concurrency(self, nodes: Sequence[dict[str, Any]]) -> int:
-        """How many trials the nodes hold at once. A request that can never fit would wait for ever."""
-        alive = [node["Resources"] for node in nodes if node["Alive"]]
-        workers = self.resources.workers
-        fits = sum(fitting(self.resources, node) for node in alive)
-        if fits < workers:
-            has = {name: sum(node.get(name, 0) for node in alive) for name in ("CPU", "GPU")}
-            kinds = sorted(name for node in alive for name in node if name.startswith(ACCELERATOR))
-            raise HarnessError(
-                f"a trial asks for {in_words(self.resources)}; the cluster has {has['CPU']:g} CPUs and {has['GPU']:g} "
-                f"GPUs{' of the kind ' * bool(kinds)}{', '.join(kind.removeprefix(ACCELERATOR) for kind in kinds)}, "
-                f"and room for {fits} of {workers} workers",
-                where="resources",
-                remedy="Ask for less with --set resources.cpus=1, or use a larger cluster.",
-            )
-        return min(fits // workers, self.resources.max_concurrent or fits)
+        self.concurrency = min(most, resources.max_concurrent or most)
 
     def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None:
         """Run the jobs, started in their order."""

@@ -1,4 +1,4 @@
-"""What this machine has."""
+"""What this machine has, and how many trials a machine takes."""
 
 from __future__ import annotations
 

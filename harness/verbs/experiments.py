@@ -13,7 +13,7 @@ from harness.files import require_writable
 from harness.specs import Study
 from harness.specs.looks import SEEDS_FOR_CLAIMS
 from harness.text import shown
-from harness.verbs.settings import Settings, local_concurrency
+from harness.verbs.settings import Settings, local_concurrency, require_lasting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,6 +70,7 @@ def run(
 
     experiment = study.experiment
     stop = Stop(settings.time_limit)
+    require_lasting(settings)
     require_writable(settings.home)
     require_own(settings.reports / experiment.name)
     require_extras(experiment.execution, settings.has_store, settings.launcher)
@@ -162,15 +163,23 @@ def launch_plan(
     if settings.launcher == "inline" or not planned.to_run:
         return go(planned, inline or launch)
 
+    from harness.launching.hosts import Expected, require_server, require_shared
     from harness.launching.ray_tune import RayLauncher
     from harness.launching.staging import stage
+    from harness.tracking.store import Store
 
     ended = [p.trial.id for p in planned.trials if p.trial.scheduler is not None and p.state == "recorded"]
     with ExitStack() as alone:
         with console.status("Starting Ray ..."):
             rivals = record.histories(ended) if ended else []
-            launcher = RayLauncher(planned.study.experiment.resources, settings.address, rivals)
-        (keep or alone).callback(launcher.close)
+            expected = Expected(settings.hosts, settings.wait, settings.at_once)
+            launcher = RayLauncher(
+                planned.study.experiment.resources, settings.address, rivals, expected, console.print
+            )
+            (keep or alone).callback(launcher.close)
+            if isinstance(record, Store):
+                require_server(record.uri)
+            require_shared(settings.folder)
         if launcher.address is not None:
             with console.status("Staging the data on every node ..."):
                 stage(planned.trials[0].trial.data, planned.study.experiment.resources)

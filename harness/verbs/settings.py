@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ class Settings:
         storage: Where checkpoints go, a directory or a URL of fsspec; None: in the home.
         time_limit: Seconds after which no trial is started any more and those that run write a checkpoint.
         reports: Where reports go, each into a directory named after its experiment.
+        hosts: Of a cluster, how many to wait for, for at most ``wait`` seconds; 0: whichever are there.
+        at_once: Most trials at once when an autoscaler has started all hosts that it may; 0: it starts none.
         accelerator: Kind of GPU that costs are measured on, where a cluster has several; as Ray names it.
     """
 
@@ -38,6 +41,9 @@ class Settings:
     reports: Path = REPORTS
     storage: str | None = None
     time_limit: float | None = None
+    hosts: int = 0
+    wait: float = 0.0
+    at_once: int = 0
     accelerator: str | None = None
 
     def __post_init__(self) -> None:
@@ -72,16 +78,45 @@ class Settings:
 
 
 def local_concurrency(study: Study, settings: Settings) -> int:
-    """How many trials this machine runs at once."""
+    """How many trials run at once: on this machine, or on the cluster of which it is known."""
     from harness.launching.resources import cores
 
     if settings.launcher == "inline":
         return 1
     resources = study.experiment.resources
+    if settings.at_once:
+        return min(settings.at_once, resources.max_concurrent or settings.at_once)
     fits = max(cores() // (resources.cpus * resources.workers), 1)
     if resources.gpus:
         fits = min(fits, int(1 / resources.gpus))
     return min(fits, resources.max_concurrent or fits)
+
+
+SENT = "DEPTHBENCH_SENT"
+"""In the environment of a job on a cluster: how it is called there."""
+
+
+def require_lasting(settings: Settings) -> None:
+    """Refuse a job on a cluster whose record or checkpoints would lie in its own folder, which goes with it.
+
+    Raises:
+        HarnessError: They would.
+    """
+    from harness.tracking.client import sqlite_file, tracking_uri
+
+    if SENT not in os.environ:
+        return
+    file = sqlite_file(tracking_uri(settings.tracking_uri, settings.home))
+    lost = "MLFLOW_TRACKING_URI" if file is not None and not settings.home.is_absolute() else ""
+    lost = lost or ("DEPTHBENCH_STORAGE" if settings.storage is None and not settings.home.is_absolute() else "")
+    if lost:
+        raise HarnessError(
+            f"the {'record' if lost.startswith('MLFLOW') else 'checkpoints'} would lie in the job's own folder, which "
+            "goes with it",
+            where=lost,
+            remedy="Export MLFLOW_TRACKING_URI=http://... and DEPTHBENCH_STORAGE before `ray start` on every node, as "
+            "cluster.yaml does; or give --tracking-uri and --storage.",
+        )
 
 
 def require_name(name: str) -> None:

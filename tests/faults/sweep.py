@@ -188,41 +188,47 @@ class Sweep:
 
     def examine(self, expected: dict[str, dict]) -> Damage:
         """Compare what MLflow holds with the undisturbed histories, row by row."""
-        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as database:
-            runs = database.execute(
-                "SELECT t.value, r.run_uuid, r.status FROM runs r JOIN tags t ON r.run_uuid = t.run_uuid "
-                "WHERE t.key = 'trial' AND r.lifecycle_stage = 'active'"
-            ).fetchall()
-            rows = database.execute("SELECT run_uuid, key, step, value, is_nan FROM metrics").fetchall()
-        by_trial = {}
-        for trial, run, status in runs:
-            by_trial.setdefault(trial, []).append((run, status))
-        for trial, history in expected.items():
-            found = by_trial.get(trial, [])
-            if len(found) != 1 or found[0][1] != "FINISHED":
-                self.damage.trials_lost += 1
-                self.damage.details.append(f"{trial}: runs {found}")
-                continue
-            self._compare(trial, history, [row[1:] for row in rows if row[0] == found[0][0]])
-        return self.damage
+        return examine(self.database, expected, self.damage)
 
-    def _compare(self, trial: str, history: dict, rows: list[tuple]) -> None:
-        steps = Counter((key, step) for key, step, _, _ in rows if not key.startswith("cost/"))
-        stored = {(key, step): None if nan else value for key, step, value, nan in rows}
-        wanted = {(key, e["epoch"]): value for e in history["epochs"] for key, value in e["metrics"].items()}
-        lost = {step for key, step in wanted if (key, step) not in steps}
-        doubled = {step for (_, step), times in steps.items() if times > 1}
-        other = {
-            (key, step): (stored.get((key, step)), value)
-            for (key, step), value in wanted.items()
-            if not key.startswith("time/") and (key, step) in steps and stored[(key, step)] != value
-        }
-        self.damage.steps_lost += len(lost)
-        self.damage.steps_doubled += len(doubled) + len({s for _, s in steps} - {s for _, s in wanted})
-        self.damage.results_differ += bool(other)
-        for what, found in (("lost", lost), ("doubled", doubled), ("differ", other)):
-            if found:
-                self.damage.details.append(f"{trial}: {what} {found}")
+
+def examine(database: Path, expected: dict[str, dict], damage: Damage) -> Damage:
+    """Compare a store with histories by trial, row by row."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as opened:
+        runs = opened.execute(
+            "SELECT t.value, r.run_uuid, r.status FROM runs r JOIN tags t ON r.run_uuid = t.run_uuid "
+            "WHERE t.key = 'trial' AND r.lifecycle_stage = 'active'"
+        ).fetchall()
+        rows = opened.execute("SELECT run_uuid, key, step, value, is_nan FROM metrics").fetchall()
+    by_trial = {}
+    for trial, run, status in runs:
+        by_trial.setdefault(trial, []).append((run, status))
+    for trial, history in expected.items():
+        found = by_trial.get(trial, [])
+        if len(found) != 1 or found[0][1] != "FINISHED":
+            damage.trials_lost += 1
+            damage.details.append(f"{trial}: runs {found}")
+            continue
+        _compare(damage, trial, history, [row[1:] for row in rows if row[0] == found[0][0]])
+    return damage
+
+
+def _compare(damage: Damage, trial: str, history: dict, rows: list[tuple]) -> None:
+    steps = Counter((key, step) for key, step, _, _ in rows if not key.startswith("cost/"))
+    stored = {(key, step): None if nan else value for key, step, value, nan in rows}
+    wanted = {(key, e["epoch"]): value for e in history["epochs"] for key, value in e["metrics"].items()}
+    lost = {step for key, step in wanted if (key, step) not in steps}
+    doubled = {step for (_, step), times in steps.items() if times > 1}
+    other = {
+        (key, step): (stored.get((key, step)), value)
+        for (key, step), value in wanted.items()
+        if not key.startswith("time/") and (key, step) in steps and stored[(key, step)] != value
+    }
+    damage.steps_lost += len(lost)
+    damage.steps_doubled += len(doubled) + len({s for _, s in steps} - {s for _, s in wanted})
+    damage.results_differ += bool(other)
+    for what, found in (("lost", lost), ("doubled", doubled), ("differ", other)):
+        if found:
+            damage.details.append(f"{trial}: {what} {found}")
 
 
 class Server:

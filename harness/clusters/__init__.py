@@ -1,0 +1,1 @@
+"""Clusters: files of Ray's launcher read and checked, their heads spoken to, jobs sent there and followed."""

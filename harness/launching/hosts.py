@@ -1,0 +1,212 @@
+"""The hosts of a cluster: waiting until they are there, and whether all of them see checkpoints and store."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from harness.errors import HarnessError
+from harness.launching.resources import ACCELERATOR, bundle, fitting, in_words
+from harness.specs import Resources
+from harness.storage import Folder
+
+CONNECT_SECONDS = 5
+"""How long a head may take to accept a connection; Ray's own client tries for minutes."""
+LOOK_SECONDS = 1.0
+SAY_SECONDS = 30.0
+"""A line at least so often, so that whoever waits sees that somebody does."""
+TASK_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What of a cluster is waited for.
+
+    Attributes:
+        hosts: How many, the head included; 0: whichever are there.
+        seconds: How long.
+        at_once: Most trials at once when all hosts are up that an autoscaler may start; 0: only these count that are
+            there.
+    """
+
+    hosts: int = 0
+    seconds: float = 0.0
+    at_once: int = 0
+
+
+def require_answer(address: str) -> None:
+    """Refuse at once an address where nobody listens.
+
+    Raises:
+        HarnessError: It is so.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise HarnessError(
+            f"nobody answers there: {getattr(error, 'strerror', None) or error}",
+            where=f"--address {address}",
+            remedy="Ray's head listens at port 6379 (ray://HOST:10001, http://HOST:8265). Start one with `ray up`, or "
+            "leave --address out to use this machine.",
+        ) from error
+
+
+def gather(wanted: Resources, expected: Expected, say: Callable[[str], None]) -> int:
+    """Wait for the hosts of the cluster that this process is connected to; how many trials they take at once.
+
+    A host of an autoscaler is asked for where none takes a trial yet.
+
+    Raises:
+        HarnessError: They did not come in time, or all are there and none can ever take a trial.
+    """
+    until = time.monotonic() + expected.seconds
+    said, again, asked = "", 0.0, False
+    while True:
+        alive = _alive()
+        # Workers of one trial may lie on several hosts.
+        room = sum(fitting(wanted, node["Resources"]) for node in alive) // wanted.workers
+        if len(alive) >= expected.hosts and room:
+            if asked:
+                _ask(None)
+            return max(room, expected.at_once)
+        if len(alive) >= expected.hosts and not expected.at_once and (expected.hosts or not expected.seconds):
+            raise _never(wanted, alive)
+        if not room and not asked:
+            asked = _ask(wanted)
+        there = f"{len(alive)} of {expected.hosts} hosts" if expected.hosts else _count(len(alive))
+        state = f"{there} there: {', '.join(_named(node) for node in alive)}"
+        left = until - time.monotonic()
+        if left <= 0:
+            raise _missing(wanted, expected, alive, state)
+        if state != said or time.monotonic() >= again:
+            say(f"{state}; waiting up to {left:.0f} s for {_lacking(expected, len(alive), wanted)} ...")
+            said, again = state, time.monotonic() + SAY_SECONDS
+        time.sleep(LOOK_SECONDS)
+
+
+def require_shared(storage: Folder) -> None:
+    """Make sure that every host sees the checkpoints: a trial of a dead one goes on from them elsewhere.
+
+    Raises:
+        HarnessError: A host does not.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    alive = _alive()
+    if len(alive) < 2:
+        return
+    name = f".probe-{uuid4().hex}"
+    storage.write(name, b"")
+    try:
+        task = ray.remote(num_cpus=0, max_retries=0)(_sees)
+        seen = {
+            task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)).remote(
+                storage, name
+            ): node
+            for node in alive
+        }
+        done, _ = ray.wait(list(seen), num_returns=len(seen), timeout=TASK_SECONDS)
+        for reference in done:
+            trouble = ""
+            # A host that died meanwhile tells nothing.
+            with suppress(ray.exceptions.RayError):
+                trouble = ray.get(reference)
+            if trouble:
+                raise HarnessError(
+                    f"{_named(seen[reference])} does not see the checkpoints that this host writes: {trouble}",
+                    where=f"--storage {storage}",
+                    remedy="Use a place that all hosts share and that outlives them: s3://bucket/prefix, or a "
+                    "directory of NFS mounted everywhere at the same path (DEPTHBENCH_STORAGE).",
+                )
+    finally:
+        with suppress(HarnessError):
+            storage.remove(name)
+
+
+def require_server(uri: str) -> None:
+    """Refuse a store in a file of this host, where trials run on others too.
+
+    Raises:
+        HarnessError: It is so.
+    """
+    if uri.startswith("sqlite:") and len(_alive()) > 1:
+        raise HarnessError(
+            "the store is a file of this host, and trials run on others too",
+            where="--tracking-uri",
+            remedy="Start an MLflow server that all hosts reach, and name it (or set MLFLOW_TRACKING_URI).",
+        )
+
+
+def _sees(storage: Folder, name: str) -> str:
+    """On a host: why a file cannot be read there; empty where it can."""
+    try:
+        storage.read(name)
+    except HarnessError as error:
+        return error.what
+    return ""
+
+
+def _alive() -> list[dict[str, Any]]:
+    import ray
+
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _ask(wanted: Resources | None) -> bool:
+    """Ask the autoscaler for a host that takes a trial; None takes it back."""
+    from ray.autoscaler.sdk import request_resources
+
+    with suppress(Exception):
+        # Without an autoscaler nobody hears of it.
+        request_resources(bundles=[bundle(wanted)] * wanted.workers if wanted else [])
+    return True
+
+
+def _never(wanted: Resources, alive: list[dict[str, Any]]) -> HarnessError:
+    """A request that can never fit would wait for ever."""
+    resources = [node["Resources"] for node in alive]
+    has = {name: sum(node.get(name, 0) for node in resources) for name in ("CPU", "GPU")}
+    kinds = sorted(name.removeprefix(ACCELERATOR) for node in resources for name in node if ACCELERATOR in name)
+    room = sum(fitting(wanted, node) for node in resources)
+    return HarnessError(
+        f"a trial asks for {in_words(wanted)}; the cluster has {has['CPU']:g} CPUs and {has['GPU']:g} "
+        f"GPUs{' of the kind ' * bool(kinds)}{', '.join(kinds)}, and room for {room} of {wanted.workers} workers",
+        where="resources",
+        remedy="Ask for less with --set resources.cpus=1, use a larger cluster, or --wait for an autoscaler.",
+    )
+
+
+def _missing(wanted: Resources, expected: Expected, alive: list[dict[str, Any]], state: str) -> HarnessError:
+    return HarnessError(
+        f"missing after {expected.seconds:.0f} s: {_lacking(expected, len(alive), wanted)} ({state})",
+        where="--wait",
+        remedy="`ray status` on the head and its monitor.log in /tmp/ray say why; wait longer with --wait 1h.",
+    )
+
+
+def _lacking(expected: Expected, there: int, wanted: Resources) -> str:
+    if there < expected.hosts:
+        return f"{_count(expected.hosts - there)} more"
+    return f"room for {in_words(wanted)}"
+
+
+def _listed(cpus: float, gpus: float) -> str:
+    return f"{cpus:g} CPU{'s' * (cpus != 1)}" + (f" and {gpus:g} GPUs" if gpus else "")
+
+
+def _count(number: int) -> str:
+    return f"{number} host{'s' * (number != 1)}"
+
+
+def _named(node: dict[str, Any]) -> str:
+    has = node["Resources"]
+    return f"{node['NodeManagerHostname']} ({_listed(has.get('CPU', 0), has.get('GPU', 0))})"

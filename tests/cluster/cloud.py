@@ -1,0 +1,137 @@
+"""A mock cloud: moto answers Ray's calls to EC2, and hosts of the lab start and stop as its instances do.
+
+It proves what is asked for, in which order, the bootstrap by ssh, scaling and teardown. It does not prove
+permissions, images, quotas or boot times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+PORT = 5555
+ENV = {
+    "AWS_ENDPOINT_URL": f"http://10.77.0.10:{PORT}",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "lab",
+    "AWS_SECRET_ACCESS_KEY": "lab",
+}
+"""What every host of the lab has to export."""
+SUBNET = "10.77.0.16/28"
+"""moto hands out .20, .21, ...: h10, h11, ... ."""
+
+
+@dataclass
+class Instance:
+    """As the cloud lists it."""
+
+    id: str
+    kind: str
+    address: str
+    on: bool
+    tags: dict[str, str]
+
+    @property
+    def host(self) -> str:
+        """Its name in the lab."""
+        return f"h{int(self.address.rpartition('.')[2]) - 10}"
+
+
+class Cloud:
+    """A cloud whose instances are hosts of ``lab``, which has h0 alone; moto runs there.
+
+    Attributes:
+        instances: All that there ever were, by id, in their order.
+        subnet: Id of the subnet that has the lab's addresses.
+    """
+
+    def __init__(self, lab: Any) -> None:
+        self.lab = lab
+        self.instances: dict[str, Instance] = {}
+        self._server = lab.start("h0", f"exec moto_server -H 10.77.0.10 -p {PORT} > /tmp/moto.log 2>&1")
+        self.subnet = lab.exec(
+            "h0", f"until curl -s {ENV['AWS_ENDPOINT_URL']} > /dev/null; do sleep 0.2; done; python {__file__} prepare"
+        ).stdout.strip()
+        self._watch = lab.start("h0", f"exec python {__file__} watch", stdout=subprocess.PIPE)
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def call(self, service: str, method: str, **arguments: Any) -> dict[str, Any]:
+        """What the cloud answers to a call of boto3's."""
+        said = self.lab.exec("h0", f"python {__file__} call {service} {method} '{json.dumps(arguments)}'").stdout
+        answer: dict[str, Any] = json.loads(said)
+        return answer
+
+    def of(self, kind: str) -> list[Instance]:
+        """The instances that run and were started for a type of node of the cluster's file."""
+        return [one for one in self.instances.values() if one.on and one.tags.get("ray-user-node-type") == kind]
+
+    def stop(self) -> None:
+        """No host is started or stopped any more."""
+        os.killpg(self._watch.pid, signal.SIGKILL)
+        self._thread.join(30)
+
+    def _follow(self) -> None:
+        assert self._watch.stdout is not None
+        for line in self._watch.stdout:
+            for fields in json.loads(line):
+                key = fields.pop("key")
+                one = Instance(**fields)
+                self.instances[one.id] = one
+                if one.on and not self.lab.running(one.host):
+                    self.lab.boot(one.host)
+                    self.lab.exec(one.host, f"echo '{key}' >> ~/.ssh/authorized_keys")
+                elif not one.on and not any(other.on and other.host == one.host for other in self.instances.values()):
+                    self.lab.kill(one.host)
+
+
+def _prepare() -> str:
+    """On h0: the network with the lab's addresses."""
+    import boto3
+
+    ec2 = boto3.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/24")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=SUBNET, AvailabilityZone="us-east-1a")
+    return str(subnet["Subnet"]["SubnetId"])
+
+
+def _watch() -> None:
+    """On h0: a line for what there is, again and again."""
+    import boto3
+
+    ec2 = boto3.client("ec2")
+    while True:
+        keys = {key["KeyName"]: key["PublicKey"] for key in ec2.describe_key_pairs(IncludePublicKey=True)["KeyPairs"]}
+        found = [
+            {
+                "id": one["InstanceId"],
+                "kind": one["InstanceType"],
+                "address": one.get("PrivateIpAddress") or "",
+                "on": one["State"]["Name"] in ("pending", "running"),
+                "tags": {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])},
+                "key": keys.get(one.get("KeyName", ""), ""),
+            }
+            for reservation in ec2.describe_instances()["Reservations"]
+            for one in reservation["Instances"]
+        ]
+        print(json.dumps(found), flush=True)
+        time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "prepare":
+        print(_prepare())
+    elif sys.argv[1] == "watch":
+        _watch()
+    else:
+        import boto3
+
+        service, method, arguments = sys.argv[2:]
+        print(json.dumps(getattr(boto3.client(service), method)(**json.loads(arguments)), default=str))

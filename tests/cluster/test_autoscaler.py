@@ -1,0 +1,79 @@
+"""Hosts that an autoscaler starts for trials that wait: Ray's own, with nodes that are processes of one host."""
+
+import pytest
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+
+FAKE = """
+cluster_name: fake
+max_workers: 2
+upscaling_speed: 1.0
+idle_timeout_minutes: 5
+provider:
+  type: fake_multinode
+  use_node_id_as_ip: true
+  disable_node_updaters: true
+  disable_launch_config_check: true
+available_node_types:
+  ray.head.default: {resources: {CPU: 0}, node_config: {}, max_workers: 0}
+  worker: {resources: {CPU: 1, object_store_memory: 100000000}, node_config: {}, min_workers: 0, max_workers: 2}
+head_node_type: ray.head.default
+auth: {}
+docker: {}
+initialization_commands: []
+setup_commands: []
+head_setup_commands: []
+worker_setup_commands: []
+head_start_ray_commands: []
+worker_start_ray_commands: []
+file_mounts: {}
+cluster_synced_files: []
+file_mounts_sync_continuously: false
+rsync_exclude: []
+rsync_filter: []
+"""
+SMALL = "--seeds 10-11 --set recipe.epochs=1 --set contrasts=[] --set variants.depth=8 --tracking-uri none"
+
+
+@pytest.fixture(scope="module")
+def host(lab):
+    lab.up(1)
+    (lab.folder / "shared" / "fake.yaml").write_text(FAKE)
+    # Jobs have the variables of `ray start` as well.
+    settings = "AUTOSCALER_UPDATE_INTERVAL_S=1 RAY_FAKE_CLUSTER=1 RAY_enable_autoscaler_v2=0 RAY_AUTH_MODE=disabled"
+    small = "--num-cpus=0 --object-store-memory=100000000"
+    lab.exec("h1", f"{settings} ray start --head {small} --autoscaling-config=/mnt/fake.yaml")
+    return lambda words: lab.exec("h1", f"{settings} NO_COLOR=1 python -m harness {words}", check=False)
+
+
+def test_trials_wait_for_the_first_host_and_bring_the_others(host):
+    done = host(f"run quickstart {SMALL} --address auto --wait 60s --at-once 2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 host there: h1 (0 CPUs); waiting up to 60 s for room for 1 CPU and 0 GPUs ..." in done.stdout
+    assert "2 at a time" in done.stdout and "4 trials in" in done.stdout
+
+
+def test_what_does_not_come_in_time_is_named(host):
+    done = host(f"run quickstart {SMALL} --set name=two --address auto --wait 2s --hosts 9")
+    assert done.returncode == 2
+    assert "missing after 2 s:" in done.stderr and "of 9 hosts there" in done.stderr and "--wait 1h" in done.stderr
+
+
+def test_what_no_host_has_is_refused_at_once(host):
+    done = host(f"run quickstart {SMALL} --set name=large --set resources.cpus=7 --address auto")
+    assert done.returncode == 2
+    assert "a trial asks for 7 CPUs and 0 GPUs; the cluster has" in done.stderr
+    assert "waiting" not in done.stdout
+
+
+def test_a_job_server_takes_a_run_whose_record_outlives_it(host):
+    sent = f"run quickstart {SMALL} --set name=sent --address http://127.0.0.1:8265"
+    done = host(sent)
+    assert done.returncode == 2 and "DEPTHBENCH_STORAGE" in done.stdout and "goes with it" in done.stdout
+    done = host(
+        f"run quickstart {SMALL} --set name=sent --address http://127.0.0.1:8265 --storage /mnt/sent --wait 60s"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 trials in" in done.stdout
+    shown = host("status --json")
+    assert shown.returncode == 0 and '"SUCCEEDED"' in shown.stdout

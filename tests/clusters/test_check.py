@@ -1,0 +1,206 @@
+# ruff: noqa: E501 (a table)
+"""Mistakes planted one by one into copies of the shipped files; each is found on its line, with what mends it."""
+
+import re
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from harness.clusters.check import check
+from harness.errors import HarnessError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+RULE = "security_group: {GroupName: mine, IpPermissions: [{FromPort: %s, ToPort: %s, IpProtocol: %s, %s}]}"
+WORLD, WORLD6 = "IpRanges: [{CidrIp: 0.0.0.0/0}]", "Ipv6Ranges: [{CidrIpv6: '::/0'}]"
+
+
+@pytest.fixture(autouse=True)
+def laptop(tmp_path, monkeypatch):
+    """A home with a token and a key, in the checkout, from where `ray up` would be called."""
+    for name in (".ray/auth_token", ".ssh/id_ed25519"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("secret")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(REPOSITORY)
+    return tmp_path
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """(findings, lines) of a shipped file with texts replaced, in the first place where they stand."""
+
+    def make(name, *replacements):
+        text = (REPOSITORY / name).read_text()
+        # The shipped pins are this project's; whoever runs the tests with others shall see the planted mistake alone.
+        replacements = (("--python 3.11", f"--python {HERE}"), ("==2.60.0", f"=={version('ray')}"), *replacements)
+        for old, new in replacements:
+            assert old in text, old
+            text = text.replace(old, new, 1)
+        (tmp_path / name).write_text(text)
+        return check(tmp_path / name), text.splitlines()
+
+    return make
+
+
+@pytest.mark.parametrize("name", ["cluster.yaml", "cluster-local.yaml"])
+def test_the_shipped_files_pass(changed, name):
+    findings, _ = changed(name)
+    assert [finding for finding in findings if finding.error] == []
+    # The example's bucket is nobody's.
+    assert {"my-bucket" in finding.what for finding in findings} <= {True}
+
+
+@pytest.mark.parametrize("name", ["cluster.yaml", "cluster-local.yaml"])
+def test_the_shipped_files_pin_what_constraints_txt_pins(name):
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (REPOSITORY / "constraints.txt").read_text(), re.MULTILINE))
+    assert re.findall(r"'ray\[default\]==([\d.]+)'", (REPOSITORY / name).read_text()) == [pins["ray"]]
+
+
+BOTH = ["cluster.yaml", "cluster-local.yaml"]
+AWS = ["cluster.yaml"]
+LOCAL = ["cluster-local.yaml"]
+# fmt: off
+PLANTED = [
+    # (files, old, new, text of the line that is named, what is said, remedy)
+    (AWS, "cache_stopped_nodes:", "cache_stoped_nodes:", "cache_stoped", "Ray ignores", "mean 'cache_stopped_nodes'"),
+    (AWS, "  region: us-east-1", "  regoin: us-east-1", "regoin:", "Ray ignores 'regoin'", "mean 'region'"),
+    (AWS, "cache_stopped_nodes: false", "cache_stopped_nodes: true", "cache_stop", "stopped, not termin", "false"),
+    (AWS, "max_workers: 4", "max_wokers: 4", "max_wokers", "Ray knows no field", "mean 'max_workers'"),
+    (AWS, "head_node_type: head", "head_node_type: haed", "head_node_type", "'haed' is no type", "'head'"),
+    (AWS, "min_workers: 0", "min_workers: 5", "max_workers: 4", "want 5 at least", ""),
+    (AWS, "us-east-1c", "us-west-2c", "availability_zone", "us-west-2c is not in us-east-1", ""),
+    (AWS, "type: aws", "type: asw", "type: asw", "nothing is checked beyond", ""),
+    (LOCAL, "head_ip:", "head_adress:", "head_adress", "Ray ignores 'head_adress'", "mean 'head_ip'"),
+    (LOCAL, "192.168.1.12]", "192.168.1.10]", "worker_ips", "192.168.1.10 is here twice", ""),
+    (AWS, "InstanceType: g6.2xlarge", "InstanceType: g6.2xlrge", "g6.2xlrge", "AWS knows no", "mean 'g6.2xlarge'"),
+    (AWS, "{VolumeSize: 64,", "{VolumeSiez: 64,", "VolumeSize|Ebs", "knows no 'VolumeSiez'", "mean 'VolumeSize'"),
+    (AWS, "{VolumeSize: 64,", "{VolumeSize: 64GB,", "VolumeSize", "'64GB' is not what AWS takes here: integer", ""),
+    (AWS, "VolumeType: gp3", "VolumeType: ssd", "VolumeType", "AWS knows no VolumeType 'ssd'", "gp3"),
+    (AWS, "InstanceType: m7i.large", "Instancetype: m7i.large", "Instancetype", "knows no 'Inst", "mean 'InstanceType'"),
+    (AWS, "ImageId: resolve", "# ", "node_config", "ImageId is missing", "resolve:ssm"),
+    (AWS, "ImageId: resolve:ssm:/", "ImageId: ubuntu-22.04 #", "ImageId", "'ubuntu-22.04' is no image", "ami-"),
+    (AWS, "InstanceType: m7i.large", "InstanceType: m7i.large\n      KeyName: mine", "KeyName", "private half", "remove"),
+    (AWS, "ssh_user: ubuntu", "ssh_user: ubuntu\n  ssh_private_key: ~/mine.pem", "mine.pem", "there is no ~/mine", ""),
+    (AWS, "ssh_user: ubuntu", "ssh_user: ubuntu\n  ssh_private_key: ~/.ssh/id_ed25519", "node_c", "KeyName is mi", "pair"),
+    (AWS, "  # No security", f"  {RULE % (8265, 8265, 'tcp', WORLD)}\n  #", "security", "port 8265 open to the world", "22"),
+    (AWS, "  # No security", f"  {RULE % (22, 5000, 'tcp', WORLD)}\n  #", "security", "ports 22 to 5000 open", "22"),
+    (AWS, "  # No security", f"  {RULE % (-1, -1, -1, WORLD)}\n  #", "security", "every port open to the world", ""),
+    (AWS, "  # No security", f"  {RULE % (443, 443, 'tcp', WORLD6)}\n  #", "security", "port 443 open", "ssh"),
+    (AWS, "InstanceType: g6.2xlarge", "InstanceType: m7i.2xlarge", "resources: {CPU: 8", "has no NVIDIA GPU", ""),
+    (AWS, "InstanceType: g6.2xlarge", "InstanceType: g4ad.xlarge", "available_node", "no type of worker has a GPU", "L4"),
+    (AWS, "IamInstanceProfile: {Name: depthbench-worker}", "# ", "node_config", "workers of this type have no role", ""),
+    (AWS, "IamInstanceProfile: {Name: depthbench-head}", "# ", "node_config", "neither hand 'gpu' a role", "cluster roles"),
+    (BOTH, "ray[default]==", "ray[default]==2.9.3 #", "2.9.3", f"ray is 2.9.3 on the nodes and {version('ray')}", "Inst"),
+    (BOTH, f"--python {HERE}", "--python 3.9", "3.9", f"Python is 3.9 on the nodes and {HERE} here", "first two"),
+    (BOTH, "uv venv", "pip install depthbench==9.1; uv venv", "9.1", "depthbench is 9.1 on the nodes", "or 9.1 here"),
+    (BOTH, "host $HEAD", "host 0.0.0.0", "0.0.0.0", "MLflow listens on every address", "hostname -I"),
+    (BOTH, "host $HEAD", "host 127.0.0.1", "127.0.0.1", "MLflow listens on 127.0.0.1, which no worker", "private"),
+    (BOTH, "--host $HEAD ", "", "mlflow server", "MLflow listens on 127.0.0.1, which no worker reaches", "private"),
+    (BOTH, "--port 5000", "--port 5001", "mlflow", "listens on port 5001, and MLFLOW_TRACKING_URI says 5000", ""),
+    (BOTH, "URI=http://$RAY_HEAD_IP:5000", "URI=http://localhost:5000", "localhost", "is the node itself", "RAY_HEAD_IP"),
+    (BOTH, "URI=http://$RAY_HEAD_IP:5000", "URI=sqlite:////root/x.db", "sqlite", "is of one machine", "RAY_HEAD_IP"),
+    (BOTH, "URI=http://$RAY_HEAD_IP", "URI=http://me:word@$RAY_HEAD_IP", "word", "a password stands", "record.md"),
+    (BOTH, "MLFLOW_TRACKING_URI=http://$RAY_HEAD_IP:5000", "A=1", "ray start", "MLFLOW_TRACKING_URI is not exp", "IP:5000"),
+    (BOTH, "mlflow server", "mlfow server", "head_start", "nothing starts MLflow there", "before `ray start`"),
+    (AWS, "=s3://my-bucket/depthbench", "=/home/ubuntu/checkpoints", "/home/ubuntu/c", "dies with its node", "s3://"),
+    (AWS, "=s3://my-bucket/depthbench", "=s3://ours/x", "s3://my-bucket", "is s3://my-bucket/depthbench here and s3://o", ""),
+    (AWS, "'[cluster,s3,gpu]'", "'[cluster]'", "s3://", "nothing installs s3fs", "cluster,s3"),
+    (LOCAL, "=/mnt/shared/depthbench", "=/tmp/depthbench", "=/tmp/depthbench", "lies on one machine", "NFS"),
+    (LOCAL, "=/mnt/shared/depthbench", "=$HOME/depthbench", "=.HOME", "lies on one machine", "NFS"),
+    (BOTH, "DEPTHBENCH_STORAGE=", "STORAGE=", "ray start", "DEPTHBENCH_STORAGE is not exported", "outlives"),
+    (BOTH, "RAY_grpc_client_keepalive_time_ms=", "X=", "ray start", "without keepalive a silent cut", "10000"),
+    (BOTH, "keepalive_time_ms=10000", "keepalive_time_ms=20000", "10000", "is 10000 here and 20000 on the head", ""),
+    (BOTH, "RAY_health_check_period_ms=", "X=", "ray start", "called dead after a minute", "1000"),
+    (BOTH, "--dashboard-host=127.0.0.1", "--dashboard-host 0.0.0.0", "0.0.0.0", "dashboard listens on every", "127.0.0.1"),
+    (BOTH, "    RAY_AUTH_MODE=token", "    X=1", "-", "nobody is asked for a token", "RAY_AUTH_MODE=token"),
+    (LOCAL, "RAY_AUTH_MODE=token RAY_enable", "RAY_AUTH_TOKEN=abc RAY_enable", "abc", "a password stands", "auth_token"),
+    (BOTH, "  ~/.ray/auth_token: ~/.ray/auth_token", "", "file_mounts", "the token is on no node", "get-auth-token"),
+    (BOTH, ": pyproject.toml", ": pyproject.tml", "pyproject.tml", "there is no pyproject.tml here", "working directory"),
+    (BOTH, "--autoscaling-config=~/ray_bootstrap_config.yaml", "", "ray start", "lacks --autoscaling-config", "shipped"),
+    (BOTH, "worker_start_ray_commands:", "worker_start_ray_command:", "worker_start", "Ray knows no field", "commands'"),
+    (LOCAL, "RAY_enable_autoscaler_v2=0\n", "\n", "ray start", "one worker too few", "autoscaler_v2=0"),
+    (LOCAL, "ssh_private_key: ~/.ssh/id_ed25519", "ssh_private_key: ~/none", "~/none", "there is no ~/none", "ssh-keygen"),
+    (LOCAL, "  ssh_private_key: ~/.ssh/id_ed25519", "", "auth:", "could not reach the workers", "copies it"),
+    (LOCAL, "max_workers: 2", "max_workers: 1", "max_workers", "max_workers is 1, and there are 2 workers", "started"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "line", "what", "remedy"),
+    [(name, *rest) for names, *rest in PLANTED for name in names],
+)
+def test_a_planted_mistake_is_found_on_its_line(changed, name, old, new, line, what, remedy):
+    findings, lines = changed(name, (old, new))
+    found = [finding for finding in findings if re.search(what, finding.what) and re.search(remedy, finding.remedy)]
+    assert found, findings
+    assert any(re.search(line, lines[finding.line - 1]) for finding in found), [(f, lines[f.line - 1]) for f in found]
+    assert all(f"{name}:{finding.line}" in finding.where for finding in findings)
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_in_the_order_of_its_lines(changed):
+    findings, _ = changed(
+        "cluster.yaml",
+        ("cache_stopped_nodes:", "cache_stoped_nodes:"),
+        ("InstanceType: m7i.large", "InstanceType: m7i.lagre"),
+        ("host $HEAD", "host 0.0.0.0"),
+        ("RAY_AUTH_MODE=token\n    RAY_grpc", "RAY_grpc"),
+    )
+    lines = [finding.line for finding in findings if finding.error]
+    assert len(lines) >= 5
+    assert lines == sorted(lines)
+
+
+def test_port_22_alone_may_be_open_and_others_to_ones_own_network(changed):
+    for rule in (RULE % (22, 22, "tcp", WORLD), RULE % (5000, 5000, "tcp", "IpRanges: [{CidrIp: 10.0.0.0/8}]")):
+        findings, _ = changed("cluster.yaml", ("  # No security", f"  {rule}\n  #"))
+        assert not [finding for finding in findings if finding.error]
+
+
+def test_checkpoints_may_lie_on_what_a_set_up_command_mounts(changed):
+    mount = "setup_commands:\n  - sudo mkdir -p /efs && sudo mount -t nfs4 10.0.0.9:/ /efs"
+    place = ("=s3://my-bucket/depthbench", "=/efs/checkpoints")
+    findings, _ = changed("cluster.yaml", ("setup_commands:", mount), place, place)
+    assert not findings
+
+
+def test_a_token_that_was_never_made_is_missed(changed, laptop):
+    (laptop / ".ray/auth_token").unlink()
+    (found,) = [finding for finding in changed("cluster-local.yaml")[0] if finding.error]
+    assert "`ray get-auth-token --generate`" in found.remedy
+
+
+def test_a_hostile_file_is_an_error_and_no_crash(tmp_path):
+    """Values of the wrong kind everywhere, and what no cluster's file would hold."""
+    file = tmp_path / "bad.yaml"
+    for text in ("a: 1", "provider: [1]\ncluster_name: {}", "cluster_name: x\nprovider: {type: aws}\nauth: 3"):
+        file.write_text(text)
+        assert any(finding.error for finding in check(file))
+    file.write_text(
+        "cluster_name: 1\nprovider: {type: aws, region: 3, security_group: {IpPermissions: [1, {IpRanges: x}]}}\n"
+        "available_node_types: {a: 1, b: {node_config: [], resources: 4}, 3: {node_config: {BlockDeviceMappings: 5}}}\n"
+        'head_node_type: [x]\nfile_mounts: [1]\nsetup_commands: [1, {a: 2}]\nhead_start_ray_commands: "ray \'start"\n'
+    )
+    assert any(finding.error for finding in check(file))
+    for text in ("- 1", "a: !!python/object/apply:os.system [ls]", "a: {"):
+        file.write_text(text)
+        with pytest.raises(HarnessError):
+            check(file)
+
+
+def test_the_command_prints_all_and_ends_with_2(harness, laptop, tmp_path):
+    text = (REPOSITORY / "cluster-local.yaml").read_text().replace("--python 3.11", f"--python {HERE}")
+    file = tmp_path / "mine.yaml"
+    file.write_text(text.replace("==2.60.0", f"=={version('ray')}"))
+    done = harness("cluster", "check", file, cwd=REPOSITORY)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{file} is fine.\n", "")
+    file.write_text(text.replace("head_ip:", "head_pi:").replace("=/mnt/shared", "=/tmp").replace("host $HEAD", ""))
+    done = harness("cluster", "check", file, cwd=REPOSITORY)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    line = text[: text.index("head_ip:")].count("\n") + 1
+    assert f"{file}:{line}, provider.head_pi" in done.stderr
+    assert done.stderr.count("error") == done.stderr.count("→") >= 5

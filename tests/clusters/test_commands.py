@@ -1,0 +1,83 @@
+"""The commands without any cluster: one screen that says what is wrong and what mends it."""
+
+import time
+
+import pytest
+import yaml
+
+from harness.clusters.submitted import Submitted, newest, remember, remembered
+from harness.errors import HarnessError
+
+CASES = {
+    "no such file": (["run", "quickstart", "--cluster", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
+    "both": (["run", "quickstart", "--cluster", "c.yaml", "--address", "auto"], ["--address", "Leave one of them out"]),
+    "inline": (["run", "quickstart", "--cluster", "c.yaml", "--launcher", "inline"], ["--cluster", "--launcher ray"]),
+    "misspelt": (["run", "quikstart", "--cluster", "c.yaml"], ["Did you mean 'quickstart'?"]),
+    "bad seeds": (["run", "quickstart", "--cluster", "c.yaml", "--seeds", "x"], ["'x' is no seed"]),
+    "no head": (["run", "quickstart", "--cluster", "c.yaml"], ["no head of this cluster runs", "ray up c.yaml"]),
+    "too much": (
+        ["run", "quickstart", "--cluster", "c.yaml", "--set", "resources.cpus=5"],
+        ["5 CPUs", "worker: 4 CPU", "resources.cpus=1"],
+    ),
+    "no Ray there": (["run", "quickstart", "--address", "127.0.0.1:9"], ["nobody answers", "127.0.0.1:9", "6379"]),
+    "no job server there": (["run", "quickstart", "--address", "http://127.0.0.1:9"], ["no job server", "8265"]),
+    "password": (
+        ["run", "quickstart", "--cluster", "c.yaml", "--tracking-uri", "postgresql://me:secret@db/x"],
+        ["--tracking-uri", "a password stands in the address"],
+    ),
+    "nothing sent": (["attach"], ["no job was sent from here", "--cluster FILE"]),
+    "nothing to pull": (["pull", "quickstart"], ["no job of quickstart was sent"]),
+    "wait for ever": (["run", "quickstart", "--cluster", "c.yaml", "--wait", "soon"], ["--wait", "'soon'"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_screen_and_exit_2_in_seconds(harness, tmp_path, case):
+    words, said = CASES[case]
+    content = {
+        "cluster_name": f"none-{tmp_path.name}",
+        "provider": {"type": "local", "head_ip": "10.9.0.1", "worker_ips": ["10.9.0.2"]},
+        "auth": {"ssh_user": "me"},
+        "head_start_ray_commands": ["ray start --head --num-cpus=1"],
+        "worker_start_ray_commands": ["ray start --num-cpus=4"],
+    }
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/c.yaml").write_text(yaml.safe_dump(content))
+    began = time.monotonic()
+    done = harness(*words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 8
+    for word in said:
+        assert word in done.stderr
+    assert "secret" not in done.stderr
+    assert time.monotonic() - began < 30
+    assert not (tmp_path / "work/.depthbench/jobs").exists()
+
+
+def test_a_job_whose_record_would_go_with_it_is_refused(harness, experiment_file):
+    sent = {"DEPTHBENCH_SENT": "quick-1"}
+    done = harness("run", experiment_file(), "--launcher", "inline", env=sent)
+    assert done.returncode == 2 and "MLFLOW_TRACKING_URI" in done.stderr and "goes with it" in done.stderr
+    done = harness("run", experiment_file(), "--launcher", "inline", env={**sent, "MLFLOW_TRACKING_URI": "http://h:5"})
+    assert done.returncode == 2 and "DEPTHBENCH_STORAGE" in done.stderr
+
+
+def test_status_without_any_cluster(harness):
+    done = harness("status")
+    assert done.returncode == 0 and "No job was sent from here" in done.stdout
+    assert harness("status", "--json").stdout.strip() == "{}"
+
+
+def test_what_was_sent_is_found_again(tmp_path):
+    first = Submitted(job="a-1", experiment="a", cluster="/c.yaml", at=1)
+    other = Submitted(job="b-1", experiment="b", cluster="/c.yaml", at=2)
+    last = Submitted(job="a-2", experiment="a", address="http://head:8265", at=3)
+    for sent in (last, first, other):
+        remember(tmp_path, sent)
+    (tmp_path / "jobs/half.json").write_text('{"job": ')
+    assert remembered(tmp_path) == [last, other, first]
+    assert newest(tmp_path, None) == last
+    assert newest(tmp_path, "b") == other
+    assert newest(tmp_path, "a-1") == first
+    with pytest.raises(HarnessError, match="no job of c was sent"):
+        newest(tmp_path, "c")

@@ -1,0 +1,52 @@
+"""The bucket and the roles, made in a mock of AWS's account."""
+
+import json
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from harness.clusters.roles import make
+from harness.errors import HarnessError
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with mock_aws():
+        yield
+
+
+def test_it_is_made_once_and_said_so_again():
+    assert list(make("ours", "eu-west-1")) == [
+        "bucket ours: made",
+        "role depthbench-worker: made",
+        "role depthbench-head: made",
+    ]
+    assert {text.rpartition(": ")[2] for text in make("ours", "eu-west-1")} == {"there already"}
+    assert boto3.client("s3").get_bucket_location(Bucket="ours")["LocationConstraint"] == "eu-west-1"
+
+
+def test_the_head_starts_workers_and_a_worker_has_the_bucket_alone():
+    list(make("ours", "us-east-1"))
+    iam = boto3.client("iam")
+    for name in ("depthbench-head", "depthbench-worker"):
+        profile = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+        assert [role["RoleName"] for role in profile["Roles"]] == [name]
+    allowed = {name: _allowed(iam, name) for name in ("depthbench-head", "depthbench-worker")}
+    assert {action.partition(":")[0] for action in allowed["depthbench-worker"]} == {"s3"}
+    assert {"ec2:RunInstances", "iam:PassRole", "ssm:GetParameters", "s3:PutObject"} <= set(allowed["depthbench-head"])
+    assert allowed["depthbench-head"]["iam:PassRole"].endswith(":role/depthbench-worker")
+
+
+def test_what_aws_refuses_is_said_with_a_remedy():
+    with pytest.raises(HarnessError, match=r"Invalid.*Credentials come from"):
+        list(make("Not A Name", "us-east-1"))
+
+
+def _allowed(iam, role):
+    document = iam.get_role_policy(RoleName=role, PolicyName="depthbench")["PolicyDocument"]
+    statements = (json.loads(document) if isinstance(document, str) else document)["Statement"]
+    every = [(entry["Action"], entry["Resource"]) for entry in statements]
+    return {a: resource for actions, resource in every for a in ([actions] if isinstance(actions, str) else actions)}
