@@ -24,6 +24,11 @@ from harness.storage import Folder, checkpoints
 FORMAT = 2
 """2 has the values by layer, which a version for 1 would call damaged, and train anew."""
 MEMBER = "history.json"
+TOGETHER = "together"
+"""In the provenance: the companies of seeds that a trial was trained in, one after the other; an empty one for alone.
+
+Rounding depends on them, and the time of a trial is its share of theirs.
+"""
 
 
 class Epoch(Spec):
@@ -79,6 +84,11 @@ class History(Spec):
         if layers is not None:
             update["layers"] = {**self.layers, number: layers}
         return self.model_copy(update=update)
+
+
+def company_of(history: History | None) -> tuple[int, ...]:
+    """The seeds that a trial was last trained together with, its own among them; none where it was alone."""
+    return tuple(history.provenance.get(TOGETHER, [[]])[-1]) if history is not None else ()
 
 
 class NewerFormat(HarnessError):
