@@ -45,25 +45,33 @@ def packed(todo: Sequence[Planned], study: Study, concurrency: int) -> list[Pack
     Companies are formed of the experiment's seeds in order, so many at a time; of them, those that begin now are
     together. A trial that has begun stays in its company, or alone: another one would round differently.
     """
+    if study.experiment.execution.seeds_together == "off":
+        return _longest_first([Pack((planned,)) for planned in todo])
     size = together(study, concurrency)
+    cells: dict[str, list[str]] = {}
+    for trial in study.everything:
+        cells.setdefault(_cell(trial), []).append(trial.id)
+    # Also of a trial that had no checkpoint yet when its company was interrupted.
+    begun = {(_cell(p.trial), seed): p.company for p in todo for seed in p.company}
     packs: list[Pack] = []
     companies: dict[tuple[str, tuple[int, ...] | int], list[Planned]] = {}
-    places: dict[str, int] = {}
-    numbers: dict[str, int] = {}
-    for trial in study.everything:
-        cell = _cell(trial)
-        places[trial.id] = numbers[cell] = numbers.get(cell, -1) + 1
     for planned in todo:
-        if size < 2 or why_alone(planned.trial, study) or (planned.state == "started" and not planned.company):
+        cell, company, new = _cell(planned.trial), planned.company, planned.state == "new"
+        if new and not company:
+            company = begun.get((cell, planned.trial.seed), ())
+        if why_alone(planned.trial, study) or not (company or (new and size > 1)):
             packs.append(Pack((planned,)))
         else:
-            key = planned.company or places[planned.trial.id] // size
-            companies.setdefault((_cell(planned.trial), key), []).append(planned)
-    order = {trial.id: place for place, trial in enumerate(study.everything)}
-    for members in companies.values():
-        members.sort(key=lambda planned: order[planned.trial.id])
-        company = members[0].company or tuple(planned.trial.seed for planned in members)
+            key = company or cells[cell].index(planned.trial.id) // size
+            companies.setdefault((cell, key), []).append(planned)
+    for (cell, key), members in companies.items():
+        members.sort(key=lambda planned: cells[cell].index(planned.trial.id))
+        company = key if isinstance(key, tuple) else tuple(planned.trial.seed for planned in members)
         packs.append(Pack(tuple(members), company if len(company) > 1 else ()))
+    return _longest_first(packs)
+
+
+def _longest_first(packs: Iterable[Pack]) -> list[Pack]:
     return sorted(packs, key=lambda pack: (pack.trials[0].part != "search", -pack.seconds))
 
 

@@ -2,6 +2,10 @@
 
 import json
 import math
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -18,6 +22,7 @@ from harness.launching.plan import Planned
 from harness.specs import Execution, Recipe, Resources, Trial
 from harness.storage import Folder, checkpoints
 from harness.tracking.history import company_of, newest_journal
+from harness.training.checkpoint import KEPT
 from harness.verbs import Settings, collect, load_study, plan, run
 from harness.verbs.again import rerun
 
@@ -227,9 +232,38 @@ def test_a_whole_experiment_of_companies(quick_study, tmp_path, launcher, store)
     assert run(study, here, QUIET).trained == 0
 
 
+@pytest.mark.slow
+def test_a_worker_that_is_killed_on_ray_is_replaced_and_all_end_the_same(quick_study, tmp_path):
+    recipe = {"epochs": 40, "batch": 64, "lr": 0.05}
+    study = quick_study(
+        seeds=list(SEEDS), execution=TOGETHER, recipe=recipe, variants=["cifar-resnet20"], contrasts=None
+    )
+    there = Settings(home=tmp_path / "ray", tracking_uri="none", launcher="ray")
+    folders = [there.folder / trial.id for trial in study.trials]
+
+    def kill():
+        until = time.monotonic() + 120
+        while not all(len(checkpoints(folder)) == KEPT for folder in folders):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        (worker,) = {attempts(folder)[0].process.pid for folder in folders}
+        os.kill(worker, signal.SIGKILL)
+
+    with ThreadPoolExecutor() as pool:
+        killed = pool.submit(kill)
+        outcome = run(study, there, QUIET)
+        killed.result()
+    assert (outcome.trained, outcome.failed) == (3, {})
+    assert [[a.ended for a in attempts(folder)] for folder in folders] == [["", "finished"]] * 3
+    assert min(attempts(folder)[1].epoch for folder in folders) > 0
+    here = Settings(home=tmp_path / "inline", tracking_uri="none", launcher="inline")
+    run(study, here, QUIET)
+    assert untimed(there).equals(untimed(here))
+
+
 def test_a_rerun_gives_the_same_bit_for_bit_in_its_company(quick_study, tmp_path):
     here = Settings(home=tmp_path / "home", tracking_uri="none", launcher="inline")
-    study = quick_study(seeds=list(SEEDS), execution=TOGETHER, variants=["cifar-resnet20"])
+    study = quick_study(seeds=list(SEEDS), execution=TOGETHER, variants=["cifar-resnet20"], contrasts=None)
     run(study, here, QUIET)
     done = rerun(study.trials[1].id, here, QUIET, Inline())
     assert difference(done.before, done.now) == ""
@@ -262,9 +296,16 @@ def test_who_has_begun_stays_in_its_company_or_alone(quick_study):
         Planned(trials[2], "started", 1.0, company=(0, 1, 2)),
         Planned(trials[3], "new", 1.0),
     ]
-    found = {tuple(p.trial.seed for p in pack.trials): pack.company for pack in packed(begun, study, 1)}
-    assert found == {(0, 2): (0, 1, 2), (1,): (), (3,): ()}
-    assert {pack.company for pack in packed(begun, quick_study(**one), 1)} == {()}
+
+    def found(todo, study):
+        return {tuple(p.trial.seed for p in pack.trials): pack.company for pack in packed(todo, study, 1)}
+
+    assert found(begun, study) == {(0, 2): (0, 1, 2), (1,): (), (3,): ()}
+    # One that was interrupted before its first checkpoint is new, and still of the company.
+    begun[1] = Planned(trials[1], "new", 1.0)
+    assert found(begun, study) == {(0, 1, 2): (0, 1, 2), (3,): ()}
+    assert found(begun, quick_study(**one, execution={"seeds_together": "auto"})) == {(0, 1, 2): (0, 1, 2), (3,): ()}
+    assert set(found(begun, quick_study(**one)).values()) == {()}
 
 
 @pytest.mark.parametrize(
