@@ -64,8 +64,8 @@ class Joint:
         return self.trainings[self.live[0]]
 
     def leave(self, slot: int) -> None:
-        """The trial of that slot counts no more."""
-        self.live.remove(slot)
+        """The trial of that slot counts no more, where it did."""
+        self.live = [other for other in self.live if other != slot]
 
     def run(self, pause: Callable[[], Pause] = lambda: "no") -> Iterator[list[tuple[int, Row]] | None]:
         """(slot, row) of all that count after each epoch that is left, in the order of slots; as :meth:`Training.run`.
