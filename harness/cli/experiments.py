@@ -143,6 +143,7 @@ def run(
         if plan.warning:
             err.print(f"[yellow]note[/yellow] {shown(plan.warning)}", soft_wrap=True)
         total, todo = len(plan.trials), len(plan.to_run)
+        in_jobs = f" in {len(plan.jobs)} jobs" * (len(plan.jobs) < todo)
         for line in _search_lines(plan):
             out.print(shown(line), soft_wrap=True)
         if not todo:
@@ -151,7 +152,7 @@ def run(
             return
         about = timedelta(seconds=round(plan.seconds))
         out.print(
-            f"{name}: {todo} of {total} trials to run on {settings.launcher}, "
+            f"{name}: {todo} of {total} trials to run on {settings.launcher}{in_jobs}, "
             + (f"{plan.concurrency} at a time, about {about}" if address is None or at_once else f"{shown(address)}")
             + f". Ctrl-C stops; the same command{' without --force' * force} goes on."
         )
@@ -211,6 +212,19 @@ def _search_lines(plan: Any) -> list[str]:
         if later
         else f"The search has {each} trials for each variant."
     ]
+
+
+def _together_lines(plan: Any) -> list[str]:
+    """How trials are packed into jobs, and of which variants they are not although it was asked for."""
+    from harness.launching.packing import reasons
+
+    setting = plan.study.experiment.execution.seeds_together
+    if setting == "off" or not plan.to_run:
+        return []
+    most = max(len(job.trials) for job in plan.jobs)
+    count = f"{len(plan.jobs)} job{'s' * (len(plan.jobs) > 1)}"
+    lines = [f"{count} of up to {most} seeds together." if most > 1 else f"{count}: each trial is trained alone."]
+    return lines + [f"  {name} is trained alone: {why}" for name, why in reasons(plan.to_run, plan.study).items()]
 
 
 def _print_changes(plan: Any) -> None:
@@ -289,6 +303,7 @@ def plan(
     planned = verbs.plan(study, settings)
     gpus = bill(planned.trial_seconds, study.experiment.resources, price)
     if as_json:
+        jobs = {p.trial.id: number for number, pack in enumerate(planned.jobs) for p in pack.trials}
         rows = [
             {
                 "trial": p.trial.id,
@@ -297,6 +312,7 @@ def plan(
                 "part": p.part,
                 "state": p.state,
                 "seconds": p.seconds,
+                "job": jobs.get(p.trial.id),
             }
             for p in planned.trials
         ]
@@ -331,6 +347,8 @@ def plan(
     _print_changes(planned)
     if planned.warning:
         out.print(f"[yellow]note[/yellow] {shown(planned.warning)}", soft_wrap=True)
+    for line in _together_lines(planned):
+        out.print(shown(line), soft_wrap=True)
     if planned.to_run or planned.later:
         about = str(timedelta(seconds=round(planned.seconds)))
         place = "this machine" if cluster is None else shown(cluster)

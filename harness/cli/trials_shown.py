@@ -151,7 +151,7 @@ def _facts(known: Known) -> list[tuple[str, str]]:
         if history.epochs:
             last = history.epochs[-1].metrics
             facts += [("metrics", _fields({k: "not finite" if v is None else f"{v:.6g}" for k, v in last.items()}))]
-        where = ("device", "software", "kernels", "precision", "revision", "shared")
+        where = ("device", "software", "kernels", "precision", "revision", "shared", "together")
         facts += [("trained on", _fields({k: history.provenance[k] for k in where if k in history.provenance}))]
     return [(key, value) for key, value in facts if value]
 

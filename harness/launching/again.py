@@ -37,13 +37,20 @@ class Inline:
         self.error = error
 
 
-def alone(study: Study, trial: Trial, epochs_done: int = 0, trained: bool = False) -> Plan:
-    """A plan of one trial; of one that is trained, only what there is to publish."""
+def alone(
+    study: Study, trial: Trial, epochs_done: int = 0, trained: bool = False, company: tuple[int, ...] = ()
+) -> Plan:
+    """A plan of one trial; of one that is trained, only what there is to publish.
+
+    Args:
+        company: The seeds that it was trained together with: in the same network it comes out the same bit for bit.
+    """
     left = 1 - epochs_done / trial.recipe.epochs
     if trained:
         return Plan(study, (Planned(trial, "unpublished", 0.0, trial.recipe.epochs),), 1)
     state = "started" if epochs_done else "new"
-    return Plan(study, (Planned(trial, state, left * estimate(trial, study), epochs_done),), 1)  # type: ignore[arg-type]
+    planned = Planned(trial, state, left * estimate(trial, study), epochs_done, company=company)  # type: ignore[arg-type]
+    return Plan(study, (planned,), 1)
 
 
 @contextmanager

@@ -112,8 +112,8 @@ class Claim:
             error = GivenUp(
                 f"its worker was killed {deaths} times in epoch {position[0] + 1}, without reaching a checkpoint",
                 where=str(folder),
-                remedy="The machine may be short of memory: use fewer trials at once (resources.max_concurrent) or a "
-                "smaller batch.",
+                remedy="The machine may be short of memory: use fewer trials at once (resources.max_concurrent), fewer "
+                "seeds together (execution.seeds_together), or a smaller batch.",
             )
             self.end("failed", error=str(error))
             raise error

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from harness.errors import HarnessError, StoreAway
 from harness.launching.clerk import Clerk
-from harness.launching.job import Job, Progress
+from harness.launching.job import Job, Progress, in_company
 from harness.launching.mending import mend, publish_journal, summarise
 from harness.launching.plan import Plan, Planned
 from harness.launching.stop import Stop
@@ -227,8 +227,8 @@ class _Sweep:
     def _jobs(self) -> list[Job]:
         experiment = self.plan.study.experiment
         launch = uuid4().hex[:12]
-        return [
-            Job(
+        single = {
+            planned.trial.id: Job(
                 trial=planned.trial,
                 execution=self.plan.study.execution,
                 resources=experiment.resources,
@@ -243,6 +243,9 @@ class _Sweep:
                 metric=experiment.tune.metric if experiment.tune and planned.part == "search" else "",
             )
             for planned in self.todo
+        }
+        return [
+            in_company([single[planned.trial.id] for planned in pack.trials], pack.company) for pack in self.plan.jobs
         ]
 
 

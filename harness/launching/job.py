@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from harness.launching.extras import leave_model, sampled
 from harness.specs import Execution, Resources, Trial
 from harness.storage import Checkpoint, Folder, checkpoints
 from harness.tracking.client import first_line
-from harness.tracking.history import History, NewerFormat, OtherTrial, read_journal
+from harness.tracking.history import TOGETHER, History, NewerFormat, OtherTrial, read_journal
 from harness.tracking.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ STOP_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Job:
-    """One trial to run, and all that a worker needs to know for it.
+    """One trial to run, or several seeds of one variant together, and all that a worker needs to know for it.
 
     Attributes:
         folder: The trial's checkpoints.
@@ -42,6 +42,9 @@ class Job:
         size: Height and width of the images.
         revision: The project's git revision.
         metric: What a search compares its trials by; empty for a trial of none.
+        beside: The jobs of the other trials that are trained together with this one.
+        company: The seeds that are trained together, those too that only keep the company what it was when the trials
+            began; empty for a trial that is trained alone.
     """
 
     trial: Trial
@@ -55,6 +58,25 @@ class Job:
     size: tuple[int, int]
     revision: str
     metric: str = ""
+    beside: tuple[Job, ...] = ()
+    company: tuple[int, ...] = ()
+
+    @property
+    def each(self) -> tuple[Job, ...]:
+        """The jobs of its trials."""
+        return self, *self.beside
+
+
+def in_company(jobs: Sequence[Job], company: tuple[int, ...]) -> Job:
+    """One job of those of several trials; one that is trained alone is its own.
+
+    Each takes its share of the time of all, which is no measurement of one.
+    """
+    if not company:
+        (job,) = jobs
+        return job
+    first, *others = (replace(job, company=company, shared=True) for job in jobs)
+    return replace(first, beside=tuple(others))
 
 
 @dataclass(frozen=True)
@@ -87,8 +109,14 @@ def attempt(
 
     Args:
         caught: Told of that exception, for a debugger.
-        cut: Asked after each reported epoch: whether a scheduler ends the trial here, for good.
+        cut: Asked after each reported epoch: whether a scheduler ends the trial here, for good. A trial that has one
+            is never trained together with others.
     """
+    if job.company:
+        from harness.launching.joint import attempt_together
+
+        yield from attempt_together(job, stopping, caught)
+        return
     if stopping():
         yield Progress(job.trial.id, "stopped", message="before it began")
         return
@@ -99,25 +127,29 @@ def attempt(
         for history in run_job(job, claim, stopping, cut):
             if history.done:
                 claim.end(history.outcome)
-            yield _progress(job, history, claim)
-    except Superseded as error:
-        # Whoever has it reports its end; this is no failure of the trial.
-        if claim is not None:
-            claim.end("superseded")
-        yield Progress(job.trial.id, "superseded", message=str(error))
-        return
+            yield progress_of(job, history, claim)
     except Exception as error:
-        caught(error)
-        trace = traceback.format_exc()
-        message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {first_line(error)}"
-        if claim is not None:
-            claim.end("failed", message, trace)
-        yield Progress(job.trial.id, "failed", message=message, trace=trace)
+        yield ended_by(error, job, claim, caught)
         return
     if history is None or not history.done:
         claim.end("stopped")
-        last = Progress(job.trial.id, "stopped") if history is None else _progress(job, history, claim)
+        last = Progress(job.trial.id, "stopped") if history is None else progress_of(job, history, claim)
         yield replace(last, outcome="stopped", message=claim.where_stopped())
+
+
+def ended_by(error: Exception, job: Job, claim: Claim | None, caught: Callable[[Exception], None]) -> Progress:
+    """The last progress of a trial that an exception ended, which its attempt keeps too."""
+    if isinstance(error, Superseded):
+        # Whoever has it reports its end; this is no failure of the trial.
+        if claim is not None:
+            claim.end("superseded")
+        return Progress(job.trial.id, "superseded", message=str(error))
+    caught(error)
+    trace = "".join(traceback.format_exception(error))
+    message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {first_line(error)}"
+    if claim is not None:
+        claim.end("failed", message, trace)
+    return Progress(job.trial.id, "failed", message=message, trace=trace)
 
 
 def run_job(
@@ -135,23 +167,12 @@ def run_job(
 
 
 def _run_with(job: Job, team: Team, claim: Claim, stopping: Stopping, cut: Stopping) -> Iterator[History]:
-    from harness.costs import count
     from harness.training import Training
     from harness.training.troubles import explained
 
     with explained(job.trial, job.size):
         training = Training(job.trial, job.execution, job.resources, team)
-        history = History(
-            id=job.trial.id,
-            trial=job.trial,
-            costs=count(job.trial.variant, job.size).metrics(),
-            provenance=training.provenance() | {"shared": job.shared, "revision": job.revision},
-        )
-        resumed = _resume(job, training, claim)
-    if resumed is not None:
-        provenance = _joined(resumed.provenance, history.provenance)
-        history = resumed.model_copy(update={"provenance": provenance, "format": history.format})
-    history = history.model_copy(update={"provenance": history.provenance | {"attempts": claim.attempt.number}})
+        history = begun(job, training, claim)
     outbox = Outbox(job.uri, job.run_id) if job.uri else None
     try:
         with explained(job.trial, job.size), sampled(job, claim.note):
@@ -159,6 +180,29 @@ def _run_with(job: Job, team: Team, claim: Claim, stopping: Stopping, cut: Stopp
     finally:
         if outbox is not None:
             outbox.close(0)
+
+
+def begun(job: Job, training: Training, claim: Claim, at: tuple[int, int] | None = None) -> History:
+    """Put the training where its newest checkpoint is; the history up to there.
+
+    Args:
+        at: Only where that is at this position, (epochs done, steps done in the next).
+    """
+    from harness.costs import count
+
+    history = History(
+        id=job.trial.id,
+        trial=job.trial,
+        costs=count(job.trial.variant, job.size).metrics(),
+        provenance=training.provenance()
+        | {"shared": job.shared, "revision": job.revision}
+        | ({TOGETHER: [list(job.company)]} if job.company else {}),
+    )
+    resumed = _resume(job, training, claim, at)
+    if resumed is not None:
+        provenance = _joined(resumed.provenance, history.provenance)
+        history = resumed.model_copy(update={"provenance": provenance, "format": history.format})
+    return history.model_copy(update={"provenance": history.provenance | {"attempts": claim.attempt.number}})
 
 
 def _train(
@@ -191,7 +235,7 @@ def _train(
         wanted = pause()
         if history.done or wanted != "no":
             with training.clocks("record"):
-                if _commit(job, training, history, claim, stopping) and outbox is not None:
+                if commit(job, training, history, claim, stopping) and outbox is not None:
                     outbox.publish(history)
             due = time.monotonic() + job.execution.checkpoint_seconds
         if history.done:
@@ -200,7 +244,7 @@ def _train(
             yield history
             if cut():
                 history = history.model_copy(update={"outcome": "stopped"})
-                _commit(job, training, history, claim, stopping)
+                commit(job, training, history, claim, stopping)
                 break
         if wanted == "stop":
             if outbox is not None:
@@ -215,7 +259,7 @@ def _train(
     yield history
 
 
-def _commit(job: Job, training: Training, history: History, claim: Claim, stopping: Stopping) -> bool:
+def commit(job: Job, training: Training, history: History, claim: Claim, stopping: Stopping) -> bool:
     """Write a checkpoint. Between the ends of a trial one that fails costs nothing: it trains on, and says so.
 
     Raises:
@@ -241,8 +285,8 @@ def _commit(job: Job, training: Training, history: History, claim: Claim, stoppi
             time.sleep(1)
 
 
-def _resume(job: Job, training: Training, claim: Claim) -> History | None:
-    """Put the training at its newest checkpoint that can be read whole; its history, or None.
+def _resume(job: Job, training: Training, claim: Claim, at: tuple[int, int] | None = None) -> History | None:
+    """Put the training at its newest checkpoint (of those ``at`` a position) that can be read whole; its history.
 
     Raises:
         HarnessError: A checkpoint is of another trial, or of a newer version.
@@ -250,6 +294,8 @@ def _resume(job: Job, training: Training, claim: Claim) -> History | None:
     from harness.training.checkpoint import load_state
 
     for checkpoint in checkpoints(job.folder):
+        if at not in (None, checkpoint.position):
+            continue
         where = f"{job.folder}/{checkpoint.name}"
         try:
             with job.folder.open(checkpoint.name) as file:
@@ -282,10 +328,13 @@ def _joined(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     for key in ("device", "software", "memory_format", "kernels"):
         if before.get(key) != now[key]:
             joined[key] = f"{before.get(key)}, then {now[key]}"
+    companies, company = before.get(TOGETHER, [[]]), now.get(TOGETHER, [[]])[-1]
+    if company != companies[-1]:
+        joined[TOGETHER] = [*companies, company]
     return joined
 
 
-def _progress(job: Job, history: History, claim: Claim) -> Progress:
+def progress_of(job: Job, history: History, claim: Claim) -> Progress:
     last = history.epochs[-1]
     return Progress(
         history.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from statistics import median
 from typing import Literal
 
@@ -14,6 +14,7 @@ from harness.data.info import require_files, steps_per_epoch
 from harness.errors import HarnessError
 from harness.launching.changes import changes
 from harness.launching.deciding import require_reachable, spent
+from harness.launching.packing import Pack, packed
 from harness.launching.placement import crowded
 from harness.specs import Degradation, Foreign, Study, Trial, Variant
 from harness.specs.expansion import require_input
@@ -22,7 +23,7 @@ from harness.specs.trial import AnyVariant
 from harness.specs.workers import require_workers
 from harness.storage import Folder
 from harness.tracking import Record
-from harness.tracking.history import History, newest_journal
+from harness.tracking.history import History, company_of, newest_journal
 
 State = Literal["recorded", "unpublished", "elsewhere", "started", "new"]
 STATES: dict[State, str] = {
@@ -47,13 +48,18 @@ MACS_PER_SECOND = {"cpu": 1.5e10, "gpu": 1e13}
 
 @dataclass(frozen=True)
 class Planned:
-    """A trial, how far it is, about how many seconds are left of it, and what it is for (:meth:`Study.purpose`)."""
+    """A trial, how far it is, about how many seconds are left of it, and what it is for (:meth:`Study.purpose`).
+
+    Attributes:
+        company: The seeds that it was begun together with, its own among them; empty for alone, and for a new one.
+    """
 
     trial: Trial
     state: State
     seconds: float
     epochs_done: int = 0
     part: str = "common"
+    company: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,11 +96,16 @@ class Plan:
         todo = [planned for planned in self.trials if planned.state in ("started", "new")]
         return sorted(todo, key=lambda planned: (planned.part != "search", -planned.seconds))
 
+    @cached_property
+    def jobs(self) -> tuple[Pack, ...]:
+        """The same as they are launched: several seeds of a variant together where the experiment has it so."""
+        return tuple(packed(self.to_run, self.study, self.concurrency))
+
     @property
     def seconds(self) -> float:
-        """About how long the rest takes at the plan's concurrency."""
+        """About how long the rest takes at the plan's concurrency; that seeds share a step is left out."""
         todo = self.to_run
-        known = max(sum(planned.seconds for planned in todo) / self.concurrency, *(p.seconds for p in todo), 0.0)
+        known = max(sum(planned.seconds for planned in todo) / self.concurrency, *(p.seconds for p in self.jobs), 0.0)
         return known + sum(later.seconds for later in self.later) / self.concurrency
 
     @property
@@ -230,7 +241,8 @@ def make_plan(
         elif trial.id in elsewhere:
             state = "elsewhere"
         left = 0.0 if state not in ("new", "started") else 1 - done / trial.recipe.epochs
-        planned.append(Planned(trial, state, left * scale * guess[trial.id], done, study.purpose(trial)))
+        company = company_of(journals.get(trial.id)) if state == "started" else ()
+        planned.append(Planned(trial, state, left * scale * guess[trial.id], done, study.purpose(trial), company))
     begun = [t for t in todo if t.id not in journals and t.id in recorded and recorded[t.id].begun and not force]
     crowd = [recorded[identity] for identity in finished if identity in guess] if todo else []
     warnings = [

@@ -194,6 +194,7 @@ def _follower(jobs: Sequence[Job], report: Report, stop: Stop) -> Any:
         def __init__(self, jobs: Sequence[Job], report: Report, stop: Stop) -> None:
             self.jobs, self.report, self.stop = jobs, report, stop
             self.running: set[str] = set()
+            self.ended: set[str] = set()
 
         def __getstate__(self) -> dict[str, Any]:
             """Tune pickles its callbacks to restore them; we never do, and a live display cannot be pickled."""
@@ -206,7 +207,13 @@ def _follower(jobs: Sequence[Job], report: Report, stop: Stop) -> Any:
             progress = Progress(**{name: result[name] for name in Progress.__dataclass_fields__})
             self.report(progress)
             if progress.outcome != "running":
-                self.running.discard(trial.trial_id)
+                self.ended.add(progress.trial)
+                if not self._open(trial):
+                    self.running.discard(trial.trial_id)
+
+        def _open(self, trial: Any) -> list[str]:
+            """Those of a job's trials that have not come to their end."""
+            return [job.trial.id for job in self.jobs[trial.config["job"]].each if job.trial.id not in self.ended]
 
         def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
             self.running.discard(trial.trial_id)
@@ -214,7 +221,8 @@ def _follower(jobs: Sequence[Job], report: Report, stop: Stop) -> Any:
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
             self.running.discard(trial.trial_id)
             message = f"its worker died {RETRIES + 1} times; the machine may be short of memory"
-            self.report(Progress(self.jobs[trial.config["job"]].trial.id, "failed", message=message, trace=message))
+            for identity in self._open(trial):
+                self.report(Progress(identity, "failed", message=message, trace=message))
 
         def on_step_end(self, iteration: int, trials: Any, **_: Any) -> None:
             # Trials that wait would otherwise be started one by one, to stop at once.

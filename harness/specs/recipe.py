@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from harness.specs.identity import Spec
 from harness.text import Line, Place
@@ -13,6 +13,11 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 LARGE = 2**31
 """No count of images, cores or epochs comes near; beyond it torch, Ray and the clocks' integers overflow."""
+Together = Annotated[
+    Literal["auto", "off"] | Annotated[int, Field(ge=2, le=64)],
+    BeforeValidator(lambda value: "off" if value is False else value),
+]
+"""In YAML a bare ``off`` is false."""
 SMALLEST_SHARE = 1e-4
 """Of a GPU: Ray counts in ten-thousandths."""
 
@@ -134,6 +139,11 @@ class Execution(Spec):
     )
     deterministic: bool = Field(True, description="Deterministic kernels; false lets cuDNN choose by timing.")
     compile: bool = Field(False, description="torch.compile; pays on GPUs for long trials only.")
+    seeds_together: Together = Field(
+        "off",
+        description="Seeds of one variant trained in one process as one network of so many groups, on CPUs: small "
+        "networks take less time so. auto: where that was measured to pay. off: each alone.",
+    )
     evaluate_every: Annotated[int, Field(gt=0, lt=LARGE)] = Field(
         1, description="Epochs between evaluations; the last epoch is always evaluated."
     )

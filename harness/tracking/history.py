@@ -26,6 +26,11 @@ FORMAT = 2
 MEMBER = "history.json"
 MEMORY = "memory_bytes"
 """Tag of a trial's run: what it took at most, of how much."""
+TOGETHER = "together"
+"""In the provenance: the companies of seeds that a trial was trained in, one after the other; an empty one for alone.
+
+Rounding depends on them, and the time of a trial is its share of theirs.
+"""
 
 
 class Epoch(Spec):
@@ -89,6 +94,11 @@ class History(Spec):
         if layers is not None:
             update["layers"] = {**self.layers, number: layers}
         return self.model_copy(update=update)
+
+
+def company_of(history: History | None) -> tuple[int, ...]:
+    """The seeds that a trial was last trained together with, its own among them; none where it was alone."""
+    return tuple(history.provenance.get(TOGETHER, [[]])[-1]) if history is not None else ()
 
 
 class NewerFormat(HarnessError):

@@ -21,10 +21,21 @@ def save(folder: Folder, checkpoint: Checkpoint, history: bytes, state: dict[str
         HarnessError: The folder cannot be written to.
     """
     tensors = BytesIO()
-    torch.save(state, tensors)
+    torch.save(_own(state), tensors)
     folder.write(checkpoint.name, pack({"history.json": history, "state.pt": tensors.getvalue()}))
     for old in checkpoints(folder)[KEPT:]:
         folder.remove(old.name)
+
+
+def _own(value: Any) -> Any:
+    """The same with storage of its own for each view, which would bring along all that it is a view of."""
+    if isinstance(value, dict):
+        return type(value)((key, _own(inside)) for key, inside in value.items())
+    if isinstance(value, list):
+        return [_own(inside) for inside in value]
+    if isinstance(value, torch.Tensor) and value.untyped_storage().nbytes() > value.nbytes:
+        return value.clone()
+    return value
 
 
 def load_state(file: BinaryIO, where: str, device: torch.device) -> dict[str, Any]:

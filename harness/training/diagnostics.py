@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -52,10 +52,14 @@ class LayerProbe:
     Args:
         network: What is trained.
         responses: Whether to listen; a compiled network may not be listened to, and then gives gradients alone.
+        spread: Of a response; of a network of several seeds, one value for each.
     """
 
-    def __init__(self, network: nn.Module, responses: bool = True) -> None:
+    def __init__(
+        self, network: nn.Module, responses: bool = True, spread: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
         self.network, self.responses = network, responses
+        self.spread = spread or _spread
         self.layers = watched_layers(network)
         self._heard: dict[Watched, tuple[Tensor, Tensor | None]] = {}
 
@@ -67,13 +71,13 @@ class LayerProbe:
 
         def of_layer(layer: Watched, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             # At once: an activation in place may overwrite it.
-            self._heard[layer] = (_spread(output), None)
+            self._heard[layer] = (self.spread(output), None)
             newest[:] = [(layer, output)]
 
         def of_norm(norm: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             if newest and inputs and inputs[0] is newest[0][1]:
                 layer = newest.pop()[0]
-                self._heard[layer] = (self._heard[layer][0], _spread(output))
+                self._heard[layer] = (self._heard[layer][0], self.spread(output))
 
         hooks = []
         if self.responses:
@@ -86,6 +90,15 @@ class LayerProbe:
             newest.clear()
             for hook in hooks:
                 hook.remove()
+
+    def hand_out(self, probes: Sequence[LayerProbe]) -> None:
+        """Give what was heard of a network of several seeds to the probe of each seed's own."""
+        places = {layer: place for place, layer in enumerate(self.layers)}
+        for layer, (own, norm) in self._heard.items():
+            for seed, probe in enumerate(probes):
+                heard = own[seed], None if norm is None else norm[seed]
+                probe._heard[probe.layers[places[layer]]] = heard
+        self._heard.clear()
 
     def measure(self) -> dict[str, Tensor]:
         """``gradient`` and ``response`` (layers,), and ``normalised``, on the device; empty without layers.
@@ -114,6 +127,11 @@ class LayerProbe:
 
 def _spread(response: Tensor) -> Tensor:
     return response.detach().float().std(correction=0)
+
+
+def spread_of_each(response: Tensor, seeds: int) -> Tensor:
+    """(N, seeds * C, H, W) -> (seeds,): the same of each seed's channels."""
+    return response.detach().float().unflatten(1, (seeds, -1)).transpose(0, 1).flatten(1).std(1, correction=0)
 
 
 def profile(values: dict[str, Tensor]) -> LayerProfile | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +26,14 @@ from harness.training.team import ALONE, Pause, Team
 
 Metrics = dict[str, float]
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Row(NamedTuple):
+    """What an epoch measured: its number, metrics by key, and what each layer measured in its step, where any did."""
+
+    epoch: int
+    metrics: Metrics
+    layers: LayerProfile | None
 
 
 @dataclass
@@ -119,22 +127,27 @@ class Training:
         for epoch in range(self.epochs_done + 1, self.recipe.epochs + 1):
             while not self._train(epoch, pause):
                 yield None
-            assert self.under_way is not None
-            while (evaluated := self._evaluate_if_due(epoch, pause)) is None:
+            while (evaluated := self.evaluate_if_due(epoch, pause)) is None:
                 yield None
-            under_way, self.under_way = self.under_way, None
-            if under_way.at_start:
-                self.layers = profile(under_way.layers_at_start)
-                yield 0, _numbers(under_way.at_start)
-            seconds = self.clocks.seconds["train"] - under_way.clock
-            metrics = self._metrics(under_way, epoch) | evaluated
-            metrics |= {f"time/{name}_s": value for name, value in self.clocks.seconds.items()}
-            metrics |= {"time/epoch_s": seconds, "time/images_per_s": len(self.splits["train"]) / seconds}
-            self.epochs_done = epoch
-            self.layers = profile(under_way.layers)
-            yield epoch, metrics
+            for row in self.end_epoch(epoch, evaluated):
+                self.layers = row.layers
+                yield row.epoch, row.metrics
             if self.diverged:
                 return
+
+    def end_epoch(self, epoch: int, evaluated: Metrics) -> list[Row]:
+        """What an epoch that was trained whole came to; with the first comes what was before its first update."""
+        assert self.under_way is not None
+        under_way, self.under_way = self.under_way, None
+        rows = []
+        if under_way.at_start:
+            rows.append(Row(0, _numbers(under_way.at_start), profile(under_way.layers_at_start)))
+        seconds = self.clocks.seconds["train"] - under_way.clock
+        metrics = self._metrics(under_way, epoch) | evaluated
+        metrics |= {f"time/{name}_s": value for name, value in self.clocks.seconds.items()}
+        metrics |= {"time/epoch_s": seconds, "time/images_per_s": len(self.splits["train"]) / seconds}
+        self.epochs_done = epoch
+        return [*rows, Row(epoch, metrics, profile(under_way.layers))]
 
     def _metrics(self, under_way: UnderWay, epoch: int) -> Metrics:
         """Of an epoch that was trained whole."""
@@ -177,6 +190,16 @@ class Training:
         if self.scaler.is_enabled():
             self.scaler.unscale_(self.optimiser)
         # Before clipping, which would hide what is looked for.
+        self.measure(step)
+        if self.recipe.clip_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_grad_norm)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+    def measure(self, step: int) -> None:
+        """Keep norms of the gradients as they stand, and what the probe heard, where that is of interest."""
+        assert self.under_way is not None
+        under_way, first, last = self.under_way, step == 0, step == self.recipe.epochs * self.steps - 1
         if first or under_way.step == self.steps - 1:
             under_way.gradients = self.gradients.measure()
         if first or last:
@@ -185,10 +208,6 @@ class Training:
             under_way.at_start, under_way.layers_at_start = under_way.gradients, under_way.layers
             if not last:
                 under_way.layers = {}
-        if self.recipe.clip_grad_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_grad_norm)
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
 
     def _backward(self, images: Tensor, labels: Tensor, step: int, under_way: UnderWay) -> None:
         """The gradient of the whole batch, from its parts: of this worker, whose backward pass averages over all."""
@@ -205,11 +224,11 @@ class Training:
                     logits = self.model(part)
                     loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
                 if workers > 1 or self.team.leads:
-                    under_way.sums += _sums(logits.detach(), targets, loss.detach() * len(targets))
+                    under_way.sums += sums_of(logits.detach(), targets, loss.detach() * len(targets))
                 share = workers * len(targets) / whole
                 self.scaler.scale(loss if share == 1 else loss * share).backward()
 
-    def _evaluate_if_due(self, epoch: int, pause: Callable[[], Pause]) -> Metrics | None:
+    def evaluate_if_due(self, epoch: int, pause: Callable[[], Pause]) -> Metrics | None:
         """What evaluation gives (nothing where it is not due); None where the trial is to stop in its middle."""
         assert self.under_way is not None
         last = epoch == self.recipe.epochs
@@ -241,7 +260,7 @@ class Training:
                 with self._autocast():
                     logits = self.network(images)
                     loss = F.cross_entropy(logits, labels, reduction="sum")
-                sums += _sums(logits, labels, loss)
+                sums += sums_of(logits, labels, loss)
             self.team.add_up(sums)
             suffix = "_clean" if name == "train" else ""
             metrics |= _rates(f"{name}/loss{suffix}", f"{name}/error{suffix}", sums)
@@ -309,10 +328,15 @@ def micro_batches(images: Tensor, labels: Tensor, size: int | None) -> Iterator[
     yield from zip(images.split(sizes), labels.split(sizes), strict=True)
 
 
-def _sums(logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:
-    """(summed loss, wrong predictions, images) of a batch, on the device."""
-    wrong = (logits.argmax(1) != labels).sum()
-    return torch.stack([loss.double(), wrong.double(), torch.full_like(wrong, len(labels)).double()])
+def sums_of(logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:
+    """(summed loss, wrong predictions, images) of a batch, on the device; a row for each seed where there are several.
+
+    Args:
+        logits: (images, classes), or (images, seeds, classes).
+        loss: Summed over the images: (), or (seeds,).
+    """
+    wrong = (logits.argmax(-1) != labels).sum(0)
+    return torch.stack([loss.double(), wrong.double(), torch.full_like(wrong, len(labels)).double()], -1)
 
 
 def _rates(loss: str, error: str, sums: Tensor) -> Metrics:

@@ -62,6 +62,7 @@ def rerun(
     from harness.launching.known import newest_readable
     from harness.launching.resources import require_local
     from harness.launching.stop import Stop
+    from harness.tracking.history import company_of
 
     known, trials = find(prefix, settings)
     study, trial = _at_hand(known, trials, data_root)
@@ -78,7 +79,8 @@ def rerun(
             done = _train_beside(known, trials, study, trial, settings, console, stop, lock, inline)
         else:
             record = trials.records[known.experiments[0]]
-            plan = alone(study, trial, known.journal.last_epoch if known.journal is not None else 0)
+            done_before = known.journal.last_epoch if known.journal is not None else 0
+            plan = alone(study, trial, done_before, company=company_of(known.journal))
             outcome = launch_plan(plan, record, settings, console, False, stop, lock, inline, whole=False)
             tried = attempts(known.folder)
             now, _ = newest_readable(known.folder, known.id)
@@ -107,6 +109,7 @@ def _train_beside(
     from harness.launching.inline import launch
     from harness.launching.known import newest_readable
     from harness.launching.mending import put_aside
+    from harness.tracking.history import company_of
 
     record, storage = trials.records[known.experiments[0]], settings.folder
     before = with_history(known, trials).journal
@@ -116,7 +119,7 @@ def _train_beside(
         if half is not None:
             console.print(f"It goes on from a rerun before this one, which came to epoch {half.last_epoch}.")
         with apart(known.experiments[0], place) as scratch:
-            plan = alone(study, trial, half.last_epoch if half is not None else 0)
+            plan = alone(study, trial, half.last_epoch if half is not None else 0, company=company_of(before))
             beside_it = replace(settings, storage=str(place))
             outcome = launch_plan(plan, scratch, beside_it, console, False, stop, lock, inline)
     else:

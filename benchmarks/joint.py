@@ -1,0 +1,104 @@
+"""(c) K seeds of one variant trained together, against one after the other: same images, batch, one thread.
+
+    python benchmarks/joint.py [CASE...]        two to six minutes for each case
+
+Both sides are what `harness run` trains, evaluation left out, which each seed does by itself on both. A case is drawn
+in turns: an epoch alone, then one of 2, 4 and 8 seeds together, each in a process of its own. From this table follows
+what `execution.seeds_together: auto` does (harness/launching/packing.py).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.loops import images, variant
+from benchmarks.turns import compete, ratio, serve, shown
+
+WIDTH_8, WIDTH_16 = {"net": "cifar-resnet20", "widths": [8, 16, 32]}, {"net": "cifar-resnet20"}
+CASES: dict[str, dict[str, Any]] = {
+    "cifar-resnet20 of width 8 at 8, batch 128": {**WIDTH_8, "side": 8, "batch": 128, "steps": 8},
+    "cifar-resnet20 of width 8 at 8, batch 32": {**WIDTH_8, "side": 8, "batch": 32, "steps": 16},
+    "cifar-resnet20 at 8, batch 128": {**WIDTH_16, "side": 8, "batch": 128, "steps": 8},
+    "cifar-resnet20 at 8, batch 32": {**WIDTH_16, "side": 8, "batch": 32, "steps": 16},
+    "cifar-resnet20 of width 8 at 32, batch 128": {**WIDTH_8, "side": 32, "batch": 128, "steps": 2},
+    "cifar-resnet20 at 32, batch 128": {**WIDTH_16, "side": 32, "batch": 128, "steps": 1, "most": 4},
+    "resnet18 at 64, batch 32": {"net": "resnet18", "side": 64, "batch": 32, "steps": 2, "most": 4},
+}
+TOGETHER = (2, 4, 8)
+THREADS, REPEATS, TURNS = 1, 5, 5
+
+
+def epochs(case: dict[str, Any], seeds: int) -> Iterator[tuple[int, float]]:
+    """(steps of all seeds, seconds) of each epoch."""
+    from harness.data.info import describe
+    from harness.specs import DataSpec, Execution, Recipe, Resources, Trial
+    from harness.training import Training
+    from harness.training.joint import Joint
+
+    count = case["steps"] * case["batch"]
+    folder = DataSpec(name="imagefolder", root=case["root"], image_size=case["side"], test_fraction=0.1)
+    _, data = describe(folder.model_copy(update={"train_images": count}))
+    recipe = Recipe(epochs=10**6, batch=case["batch"], lr=0.05, schedule="constant", augment="crop-flip")
+    trainings = [
+        Training(
+            Trial(variant=variant(case), data=data, recipe=recipe, seed=seed),
+            Execution(evaluate_every=10**6),
+            Resources(cpus=case["threads"]),
+        )
+        for seed in range(seeds)
+    ]
+    rows = trainings[0].run() if seeds == 1 else Joint(trainings, range(seeds)).run()
+    while True:
+        began = time.perf_counter()
+        if next(rows)[0] == 0:
+            # What a trial alone measured before its first update, which comes with the first epoch.
+            next(rows)
+        yield seeds * trainings[0].steps, time.perf_counter() - began
+
+
+COMPETITORS = {"alone": partial(epochs, seeds=1)} | {f"{n} together": partial(epochs, seeds=n) for n in TOGETHER}
+HEADINGS = (
+    "Network at side",
+    "MACs of an image",
+    "Images/s, one after the other",
+    *(f"{n} together, speed-up" for n in TOGETHER),
+    *(f"{n} together, images/s" for n in TOGETHER),
+)
+
+
+def measure(name: str) -> list[str]:
+    """A row of the table; above 1: together is faster."""
+    case = CASES[name]
+    with TemporaryDirectory() as root:
+        # A tenth is held out for testing, of each class one at least.
+        images(Path(root), case["side"], round(case["steps"] * case["batch"] / 0.9) + 120)
+        who = ["alone", *(f"{n} together" for n in TOGETHER if n <= case.get("most", 8))]
+        found = compete(__file__, who, {**case, "root": root, "threads": THREADS}, REPEATS, TURNS)
+    speed = {who: f"{case['batch'] / min(min(turns) for turns in times):,.0f}" for who, times in found.items()}
+    gain = {who: shown(ratio(found["alone"], times)) for who, times in found.items()}
+    others = [f"{n} together" for n in TOGETHER]
+    macs = f"{variant(case).plan(case['side']).macs:,}"
+    row = [name, macs, speed["alone"], *(gain.get(who, "–") for who in others)]
+    return [*row, *(speed.get(who, "–") for who in others)]
+
+
+def main() -> None:
+    if sys.argv[1:] == ["worker"]:
+        serve(COMPETITORS)
+        return
+    print(f"| {' | '.join(HEADINGS)} |\n|{' :-- |' * len(HEADINGS)}")
+    for name in sys.argv[1:] or CASES:
+        print(f"| {' | '.join(measure(name))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

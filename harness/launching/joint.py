@@ -1,0 +1,223 @@
+"""A job of several seeds: each trial has its claim, journal, outbox and end; only the steps are taken together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.launching.attempts import Claim, claimed
+from harness.launching.extras import leave_model, sampled
+from harness.launching.job import (
+    PATIENCE,
+    STOP_SECONDS,
+    Job,
+    Progress,
+    Stopping,
+    begun,
+    commit,
+    ended_by,
+    progress_of,
+)
+from harness.specs import Trial
+from harness.storage import checkpoints
+from harness.tracking.history import History
+from harness.tracking.outbox import Outbox
+
+if TYPE_CHECKING:
+    from harness.training import Training
+    from harness.training.team import Pause
+
+Caught = Callable[[Exception], None]
+
+
+@dataclass
+class _Seat:
+    """One of the trials; an exception of its own ends it alone.
+
+    Attributes:
+        last: Its last progress, once it has come to an end here.
+    """
+
+    job: Job
+    claim: Claim
+    training: Training
+    history: History
+    outbox: Outbox | None
+    last: Progress | None = None
+
+    def fail(self, error: Exception, caught: Caught) -> Progress:
+        self.last = ended_by(error, self.job, self.claim, caught)
+        return self.last
+
+    def stop(self) -> Progress:
+        self.claim.end("stopped")
+        begun = progress_of(self.job, self.history, self.claim) if self.history.epochs else None
+        last = begun or Progress(self.job.trial.id, "stopped")
+        self.last = replace(last, outcome="stopped", message=self.claim.where_stopped())
+        return self.last
+
+    def finish(self, until: float) -> Progress:
+        """Wait for the store as long as there is time; what it does not take is in the checkpoint."""
+        if self.outbox is not None:
+            if self.outbox.close(max(until - time.monotonic(), 0)):
+                leave_model(self.job, self.training, self.history, self.claim.note)
+            else:
+                reason = self.outbox.last_error or "it is slow"
+                self.claim.note(f"the store did not take its history yet: {reason}")
+        self.claim.end(self.history.outcome)
+        self.last = progress_of(self.job, self.history, self.claim)
+        return self.last
+
+
+def attempt_together(job: Job, stopping: Stopping, caught: Caught) -> Iterator[Progress]:
+    """Run a job of several trials; the last progress of each is its end, as :func:`harness.launching.job.attempt`."""
+    if stopping():
+        yield from (Progress(one.trial.id, "stopped", message="before it began") for one in job.each)
+        return
+    from harness.training.troubles import explained
+
+    with ExitStack() as keep:
+        seats: list[_Seat] = []
+        for one in job.each:
+            claim: Claim | None = None
+            try:
+                claim = claimed(one.folder, one.launch, stopping, PATIENCE)
+                seats.append(_seat(one, claim, keep))
+            except Exception as error:
+                yield ended_by(error, one, claim, caught)
+        try:
+            yield from _finished([seat for seat in seats if seat.history.done])
+            _step_back([seat for seat in seats if seat.last is None])
+            for part in _by_position([seat for seat in seats if seat.last is None]):
+                with explained(job.trial, job.size):
+                    yield from _train(part, job.company, stopping, caught)
+        except Exception as error:
+            for seat in seats:
+                if seat.last is None:
+                    yield seat.fail(error, caught)
+        for seat in seats:
+            if seat.last is None:
+                yield seat.stop()
+
+
+def _seat(job: Job, claim: Claim, keep: ExitStack) -> _Seat:
+    training, history = _begun(job, claim)
+    outbox = Outbox(job.uri, job.run_id) if job.uri else None
+    if outbox is not None:
+        keep.callback(outbox.close, 0)
+    keep.enter_context(sampled(job, claim.note))
+    return _Seat(job, claim, training, history, outbox)
+
+
+def _begun(job: Job, claim: Claim, at: tuple[int, int] | None = None) -> tuple[Training, History]:
+    from harness.training import Training
+    from harness.training.troubles import explained
+
+    with explained(job.trial, job.size):
+        training = Training(job.trial, job.execution, job.resources)
+        return training, begun(job, training, claim, at)
+
+
+def _step_back(seats: Sequence[_Seat]) -> None:
+    """Take all to the newest position that each has a checkpoint of, where a kill came between two of their writes.
+
+    Each keeps its last two, and all are written in one go: who is one ahead still has the one before. Nothing of it is
+    lost or published, since publishing waits until all are written.
+    """
+    if len({seat.training.position for seat in seats}) < 2:
+        return
+    known = []
+    for seat in seats:
+        found = {checkpoint.position for checkpoint in checkpoints(seat.job.folder)}
+        # Only one: it is the first, and what was before it is the beginning.
+        known.append(found | ({(0, 0)} if len(found) < 2 else set()))
+    common = set.intersection(*known)
+    for seat in seats:
+        if common and seat.training.position != max(common):
+            seat.training, seat.history = _begun(seat.job, seat.claim, max(common))
+
+
+def _by_position(seats: Sequence[_Seat]) -> list[list[_Seat]]:
+    """Those that stand at one position go on together; where damage parted them, one part after the other."""
+    parts: dict[tuple[int, int], list[_Seat]] = {}
+    for seat in seats:
+        parts.setdefault(seat.training.position, []).append(seat)
+    return list(parts.values())
+
+
+def _train(seats: Sequence[_Seat], company: Sequence[int], stopping: Stopping, caught: Caught) -> Iterator[Progress]:
+    """The epochs that are left of seats at one position, in slots of the whole company."""
+    from harness.training import Training
+    from harness.training.joint import Joint
+
+    first = seats[0].job
+    fields = {name: getattr(first.trial, name) for name in Trial.model_fields}
+    own = {seat.job.trial.seed: seat.training for seat in seats}
+    at = {company.index(seat.job.trial.seed): seat for seat in seats}
+    trainings = [
+        own.get(seed) or Training(Trial(**{**fields, "seed": seed}), first.execution, first.resources)
+        for seed in company
+    ]
+    joint = Joint(trainings, sorted(at))
+    due = time.monotonic() + first.execution.checkpoint_seconds
+
+    def pause() -> Pause:
+        if stopping():
+            return "stop"
+        return "save" if time.monotonic() >= due else "no"
+
+    for rows in joint.run(pause):
+        for slot, (number, metrics, layers) in rows or ():
+            seat = at[slot]
+            seat.history = seat.history.extended(number, metrics, layers)
+            if seat.training.diverged or number == seat.job.trial.recipe.epochs:
+                outcome = "diverged" if seat.training.diverged else "finished"
+                seat.history = seat.history.model_copy(update={"outcome": outcome})
+        here, wanted = [seat for seat in at.values() if seat.last is None], pause()
+        done = [seat for seat in here if seat.history.done]
+        if done or wanted != "no":
+            yield from _committed(here, stopping, caught)
+            due = time.monotonic() + first.execution.checkpoint_seconds
+        if rows is not None:
+            going = [seat for seat in here if seat.last is None and not seat.history.done]
+            yield from (progress_of(seat.job, seat.history, seat.claim) for seat in going)
+        yield from _finished([seat for seat in done if seat.last is None])
+        for slot in [slot for slot, seat in at.items() if seat.last is not None]:
+            joint.leave(slot)
+        if wanted == "stop" or not joint.live:
+            until = time.monotonic() + STOP_SECONDS
+            for seat in here:
+                if seat.last is None and seat.outbox is not None:
+                    seat.outbox.close(max(until - time.monotonic(), 0))
+            return
+
+
+def _committed(seats: Sequence[_Seat], stopping: Stopping, caught: Caught) -> Iterator[Progress]:
+    """Write a checkpoint of each, then publish: what a store has seen, no trial goes back behind.
+
+    A trial that another attempt has, or whose last checkpoint cannot be written, ends; the others go on.
+    """
+    written = []
+    for seat in seats:
+        try:
+            with seat.training.clocks("record"):
+                if commit(seat.job, seat.training, seat.history, seat.claim, stopping):
+                    written.append(seat)
+        except Exception as error:
+            yield seat.fail(error, caught)
+    for seat in written:
+        if seat.outbox is not None:
+            seat.outbox.publish(seat.history)
+
+
+def _finished(seats: Sequence[_Seat]) -> Iterator[Progress]:
+    """Publish what is left of trials that are done, all of them at once, and end them."""
+    for seat in seats:
+        if seat.outbox is not None:
+            seat.outbox.publish(seat.history)
+    until = time.monotonic() + max((seat.job.execution.drain_seconds for seat in seats), default=0.0)
+    for seat in seats:
+        yield seat.finish(until)
