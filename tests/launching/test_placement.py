@@ -53,20 +53,22 @@ def test_gpu_hours_and_money():
 @pytest.mark.parametrize("uri", [None, "none"])
 def test_what_a_trial_took_is_recorded_and_planned_with(quick_study, tmp_path, monkeypatch, uri):
     """Really measured; then the machine is said to be small."""
-    study = quick_study(seeds=[100])
+    only = {"variants": {"family": "cifar-resnet", "depth": 8, "set": {"widths": [2, 4, 8]}}, "contrasts": None}
+    study = quick_study(seeds=[100], **only)
     settings = verbs.Settings(home=tmp_path, tracking_uri=uri, launcher="inline", reports=tmp_path / "reports")
     verbs.run(study, settings, QUIET)
     recorded = settings.record("quick").trials()
     for run in recorded.values():
         assert 50 * 2**20 < run.memory[0] < 8 * GIB
         assert run.memory[1] == machine_memory()
-    more = quick_study(seeds=[100, 101])
+    more = quick_study(seeds=[100, 101], **only)
     monkeypatch.setattr("harness.verbs.experiments.local_concurrency", lambda study, settings: 10**6)
     assert "use --set resources.max_concurrent=" in verbs.plan(more, settings).warning
     monkeypatch.setattr("harness.verbs.experiments.local_concurrency", lambda study, settings: 1)
     assert verbs.plan(more, settings).warning == ""
 
 
+@pytest.mark.slow
 def test_the_plan_shows_what_it_costs(harness, experiment_file):
     recipe = {"epochs": 500_000, "batch": 64, "lr": 0.05}
     file = experiment_file(resources={"gpus": 1}, recipe=recipe)
