@@ -5,6 +5,7 @@
 #   make test-slow            the tests marked slow, faults, cluster or browser
 #   make cluster-test         everything on clusters of several hosts (root), the whole quickstart too
 #   make audit                known vulnerabilities of the versions in constraints.txt (needs a network)
+#   make bench                speed side by side with peers; writes benchmarks/README.md (two hours, idle machine)
 #   make faults               every fault many times; writes benchmarks/faults.md (two hours)
 #   make demo PYTHON=python3  use an interpreter that has the packages; install nothing
 
@@ -21,7 +22,7 @@ READY := $(VENV)/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow cluster-test faults check audit format packages packages-slow clean
+.PHONY: help setup demo test test-slow cluster-test faults bench check audit format packages packages-slow clean
 
 help:
 	@sed -n 's/^#  //p' $(MAKEFILE_LIST)
@@ -72,6 +73,10 @@ cluster-test: setup packages-slow
 faults: setup
 	DEPTHBENCH_FUZZ_CASES=5000 $(PY) -m pytest tests/specs/test_fuzz.py
 	PYTHONPATH=tests $(PY) -m faults
+
+# One of them alone: python -m benchmarks loops
+bench: setup
+	$(PY) -m benchmarks
 
 clean:
 	rm -rf $(VENV) .audit .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """Every comparison of speed, and the page that says what came out: ``make bench``.
 
-    python -m benchmarks [loops|images|trials|joint|startup|growth]...        all: about two hours on two idle cores
+    python -m benchmarks [loops|images|trials|joint|startup|growth]...        all: two hours on two idle cores
 
 Each comparison runs side by side in one go: processes that take turns, in alternating order, several repeats. What each
 found is kept in its own table under benchmarks/tables/, and benchmarks/README.md is written from all of them, so that
@@ -78,7 +78,7 @@ def main() -> None:
         found = {
             "headings": module.HEADINGS,
             "rows": rows,
-            "about": module.ABOUT,
+            "about": module.__doc__.split("\n\n", 2)[2].strip(),
             "machine": machine(),
             "at": time.strftime("%Y-%m-%d"),
         }

@@ -1,6 +1,6 @@
 """(e) Growth: plan, record, read and report of 100, 1,000 and 10,000 trials, and the memory that each trial costs.
 
-    python benchmarks/growth.py [N...]        half an hour for all; a quarter of a minute for 100
+    python -m benchmarks growth        half an hour
 
 A store is filled with N invented trials of ten epochs by the driver's and the trials' own calls; then the commands run
 on it. The store lies in memory where the machine has /dev/shm: what is asked is how the work grows, not the disk.
@@ -14,17 +14,15 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import pandas as pd
 import yaml
+
+from benchmarks.turns import track
 
 COUNTS = (100, 1000, 10_000)
 VARIANTS, EPOCHS = 10, 10
 HEADINGS = (
     "Trials",
-    "Plan (s)",
+    "Plan, before and after (s)",
     "Record, a trial (s)",
     "Report (s)",
     "A trial of all three (s)",
@@ -94,10 +92,10 @@ def command(*arguments: str) -> tuple[float, float]:
     return time.perf_counter() - began, usage.ru_maxrss / 1024
 
 
-def measure(counts: tuple[int, ...] = COUNTS) -> list[list[str]]:
+def measure() -> list[list[str]]:
     """Rows of the table."""
     rows = []
-    for count in counts:
+    for count in track(COUNTS, "counts"):
         shm = Path("/dev/shm")
         with TemporaryDirectory(dir=shm if shm.is_dir() else None) as folder:
             home, file = Path(folder) / "home", Path(folder) / "growth.yaml"
@@ -110,14 +108,4 @@ def measure(counts: tuple[int, ...] = COUNTS) -> list[list[str]]:
         memory = max(plan[1], again[1], report[1])
         plans = f"{plan[0]:.1f}, then {again[0]:.1f}"
         rows.append([f"{count:,}", plans, f"{recorded:.3f}", f"{report[0]:.1f}", f"{whole:.3f}", f"{memory:,.0f}"])
-        print(rows[-1], file=sys.stderr, flush=True)
     return rows
-
-
-def main() -> None:
-    rows = measure(tuple(int(n) for n in sys.argv[1:]) or COUNTS)
-    print(pd.DataFrame(rows, columns=HEADINGS).to_string(index=False))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """(a2) The data path alone: augmented, normalised batches per second, ours against DataLoader + PIL.
 
-    python benchmarks/images.py        about three minutes
+    python -m benchmarks images        about three minutes
 
 ours: decoded once, uint8 in memory, a whole batch augmented at once. DataLoader: an image at a time, with 0, 1 and 2
 processes beside, kept alive between epochs. Same files, sizes and augmentation.
@@ -18,10 +18,8 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import pandas as pd
-
 from benchmarks.loops import images
-from benchmarks.turns import compete, ratio, serve, shown
+from benchmarks.turns import compete, ratio, serve, shown, track
 
 CASES = {"32 pixels, batch 128": {"side": 32, "batch": 128}, "64 pixels, batch 64": {"side": 64, "batch": 64},
          "224 pixels, batch 16": {"side": 224, "batch": 16}}  # fmt: skip
@@ -75,23 +73,15 @@ COMPETITORS = {
 def measure() -> list[list[str]]:
     """Rows of the table: time of a batch to that of ours."""
     rows = []
-    for name, case in CASES.items():
+    for name, case in track(CASES.items(), "sizes"):
         with TemporaryDirectory() as root:
             images(Path(root), case["side"], round(STEPS * case["batch"] / 0.9) + 12)
             given = {**case, "root": root, "threads": 2}
             found = compete(__file__, list(COMPETITORS), given, REPEATS, TURNS)
         speed = case["batch"] / min(min(turns) for turns in found["ours"])
         rows.append([name, *(shown(ratio(found[w], found["ours"])) for w in "012"), f"{speed:,.0f}"])
-        print(rows[-1], file=sys.stderr, flush=True)
     return rows
 
 
-def main() -> None:
-    if sys.argv[1:] == ["worker"]:
-        serve(COMPETITORS)
-        return
-    print(pd.DataFrame(measure(), columns=HEADINGS).to_string(index=False))
-
-
 if __name__ == "__main__":
-    main()
+    serve(COMPETITORS)

@@ -1,6 +1,6 @@
 """(c) K seeds of one variant trained together, against one after the other: same images, batch, one thread.
 
-    python benchmarks/joint.py [CASE...]        two to six minutes for each case
+    python -m benchmarks joint        half an hour
 
 Both sides are what `harness run` trains, evaluation left out, which each seed does by itself on both. A case is drawn
 in turns: an epoch alone, then one of 2, 4 and 8 seeds together, each in a process of its own. From this table follows
@@ -21,7 +21,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.loops import images, variant
-from benchmarks.turns import compete, ratio, serve, shown
+from benchmarks.turns import compete, ratio, serve, shown, track
 
 WIDTH_8, WIDTH_16 = {"net": "cifar-resnet20", "widths": [8, 16, 32]}, {"net": "cifar-resnet20"}
 CASES: dict[str, dict[str, Any]] = {
@@ -75,7 +75,7 @@ HEADINGS = (
 )
 
 
-def measure(name: str) -> list[str]:
+def row(name: str) -> list[str]:
     """A row of the table; above 1: together is faster."""
     case = CASES[name]
     with TemporaryDirectory() as root:
@@ -91,14 +91,10 @@ def measure(name: str) -> list[str]:
     return [*row, *(speed.get(who, "–") for who in others)]
 
 
-def main() -> None:
-    if sys.argv[1:] == ["worker"]:
-        serve(COMPETITORS)
-        return
-    print(f"| {' | '.join(HEADINGS)} |\n|{' :-- |' * len(HEADINGS)}")
-    for name in sys.argv[1:] or CASES:
-        print(f"| {' | '.join(measure(name))} |", flush=True)
+def measure() -> list[list[str]]:
+    """Rows of the table."""
+    return [row(name) for name in track(CASES, "cases")]
 
 
 if __name__ == "__main__":
-    main()
+    serve(COMPETITORS)

@@ -1,6 +1,6 @@
 """(a) Our training loop against two bare PyTorch loops: same network, batch, precision, threads, images.
 
-    python benchmarks/loops.py [CASE...]        about a minute for each case
+    python -m benchmarks loops        half an hour
 
 idiomatic: ImageFolder, PIL, per-sample torchvision transforms, DataLoader, as torchvision's reference script does it.
 hand-written: uint8 images in memory, augmentation of a whole batch at once, channels_last, fused SGD; nothing else.
@@ -19,7 +19,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.turns import compete, ratio, serve, shown
+from benchmarks.turns import compete, ratio, serve, shown, track
 
 CASES: dict[str, dict[str, Any]] = {
     "cifar-resnet20 of width 8 at 8": {
@@ -165,7 +165,7 @@ def contiguous(case: dict[str, Any]) -> Iterator[tuple[int, float]]:
 COMPETITORS = {"ours": ours, "idiomatic": idiomatic, "hand-written": hand_written, "contiguous": contiguous}
 
 
-def measure(name: str) -> list[str]:
+def row(name: str) -> list[str]:
     """A row of the table: idiomatic / ours, best hand-written / ours (above 1: ours is faster), images per second."""
     case = CASES[name]
     with TemporaryDirectory() as root:
@@ -197,14 +197,10 @@ HEADINGS = (
 )
 
 
-def main() -> None:
-    if sys.argv[1:] == ["worker"]:
-        serve(COMPETITORS)
-        return
-    print(f"| {' | '.join(HEADINGS)} |\n|{' :-- |' * len(HEADINGS)}")
-    for name in sys.argv[1:] or CASES:
-        print(f"| {' | '.join(measure(name))} |", flush=True)
+def measure() -> list[list[str]]:
+    """Rows of the table."""
+    return [row(name) for name in track(CASES, "cases")]
 
 
 if __name__ == "__main__":
-    main()
+    serve(COMPETITORS)

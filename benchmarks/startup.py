@@ -1,6 +1,8 @@
 """(d) Start-up: the first answer of the command line, a plan, and the first training step of a run.
 
-python benchmarks/startup.py        about two minutes
+    python -m benchmarks startup        about two minutes
+
+Each as a whole command on a warm disk; for the last the store exists, as after a first run.
 """
 
 from __future__ import annotations
@@ -10,9 +12,6 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness.reporting.statistics import mean_interval
 
@@ -64,13 +63,3 @@ def measure() -> list[list[str]]:
         estimate = mean_interval(values)
         rows.append([what, f"{estimate.mean:.2f}", f"{estimate.low:.2f} to {estimate.high:.2f}"])
     return rows
-
-
-def main() -> None:
-    print(f"| {' | '.join(HEADINGS)} |\n|{' :-- |' * len(HEADINGS)}")
-    for row in measure():
-        print(f"| {' | '.join(row)} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """(b) Trials through `harness run` on Ray, against their bare loops in two plain processes, side by side.
 
-    python benchmarks/trials.py [N...]        default 1, 12 and 48 trials; about twelve minutes
+    python -m benchmarks trials        about twelve minutes
 
 The bare side pays for an interpreter and torch once per process and trains the same trials with the same loop, without
 evaluation's record, checkpoints, store, plan and report. What is left is the harness: start-up once, and per trial.
@@ -15,10 +15,9 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import yaml
+
+from benchmarks.turns import track
 
 COUNTS = (1, 12, 48)
 PROCESSES, EPOCHS = 2, 30
@@ -69,26 +68,16 @@ def bare(count: int, folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def measure(counts: tuple[int, ...] = COUNTS) -> list[list[str]]:
+def measure() -> list[list[str]]:
     """Rows of the table."""
     rows = []
     first: tuple[float, float] | None = None
-    for count in counts:
+    for count in track(COUNTS, "counts"):
         with TemporaryDirectory() as folder:
             whole, loops = harness(count, Path(folder)), bare(count, Path(folder))
         beyond = "–"
-        if first is not None and count > counts[0]:
-            beyond = f"{((whole - loops) - (first[0] - first[1])) / (count - counts[0]):.2f}"
+        if first is not None and count > COUNTS[0]:
+            beyond = f"{((whole - loops) - (first[0] - first[1])) / (count - COUNTS[0]):.2f}"
         first = first or (whole, loops)
         rows.append([str(count), f"{whole:.1f}", f"{loops:.1f}", f"{whole / loops:.3f}", beyond])
     return rows
-
-
-def main() -> None:
-    print(f"| {' | '.join(HEADINGS)} |\n|{' :-- |' * len(HEADINGS)}")
-    for row in measure(tuple(int(n) for n in sys.argv[1:]) or COUNTS):
-        print(f"| {' | '.join(row)} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from math import exp, log
 from pathlib import Path
@@ -21,6 +21,14 @@ from harness.reporting.statistics import Estimate, ratio_interval
 
 Competitor = Callable[[dict[str, Any]], Iterator[tuple[int, float]]]
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def track(parts: Iterable[Any], what: str) -> Iterable[Any]:
+    """The parts of a benchmark, with a bar that says how many are left."""
+    from rich.console import Console
+    from rich.progress import track as bar
+
+    return bar(list(parts), what, console=Console(stderr=True))
 
 
 def serve(competitors: Mapping[str, Competitor]) -> None:
