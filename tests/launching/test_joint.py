@@ -104,7 +104,7 @@ def test_killed_at_any_step_it_ends_the_same(job, recipe):
         assert starts == sorted(starts) and starts[-1] > (0, 1), starts
 
 
-@pytest.mark.parametrize("writes", range(1, 12))
+@pytest.mark.parametrize("writes", [1, 2, 3, 5, 8, 11])
 def test_killed_between_two_checkpoints_of_one_moment_it_ends_the_same(job, writes, monkeypatch):
     """Three are written at each; who is one ahead goes back, and no epoch stands there twice."""
     whole = finished(job())
