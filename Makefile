@@ -3,7 +3,7 @@
 #   make demo                 set up, run experiments/quickstart.yaml, write reports/quickstart/README.md
 #   make test                 set up, check style, types and the fast tests
 #   make test-slow            the tests marked slow, faults, cluster or browser
-#   make cluster-test         everything on clusters of several hosts (root), the whole quickstart too
+#   make cluster-test         all on clusters of several hosts (root), and what takes long on several workers
 #   make audit                known vulnerabilities of the versions in constraints.txt (needs a network)
 #   make bench                speed side by side with peers; writes benchmarks/README.md (two hours, idle machine)
 #   make faults               every fault many times; writes benchmarks/faults.md (two hours)
@@ -67,7 +67,7 @@ test-slow: setup packages-slow
 	$(PY) -m pytest $(PARALLEL) -m "(slow or faults or cluster or browser) and not long"
 
 cluster-test: setup packages-slow
-	$(PY) -m pytest -m cluster tests/cluster
+	$(PY) -m pytest -m "cluster or long"
 
 # Goes on where it was stopped; what was done is in .faults/notebook.jsonl.
 faults: setup

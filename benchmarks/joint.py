@@ -34,7 +34,7 @@ CASES: dict[str, dict[str, Any]] = {
     "resnet18 at 64, batch 32": {"net": "resnet18", "side": 64, "batch": 32, "steps": 2, "most": 4},
 }
 TOGETHER = (2, 4, 8)
-THREADS, REPEATS, TURNS = 1, 5, 5
+THREADS, REPEATS, TURNS = 1, 3, 4
 
 
 def epochs(case: dict[str, Any], seeds: int) -> Iterator[tuple[int, float]]:

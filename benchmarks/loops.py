@@ -37,7 +37,7 @@ CASES: dict[str, dict[str, Any]] = {
     "resnet18 at 224": {"net": "resnet18", "side": 224, "batch": 16, "steps": 3},
     "resnet50 at 224": {"net": "resnet50", "side": 224, "batch": 16, "steps": 2},
 }
-THREADS, REPEATS, TURNS = 2, 5, 6
+THREADS, REPEATS, TURNS = 2, 3, 4
 
 
 def images(root: Path, side: int, count: int) -> None:

@@ -84,7 +84,8 @@ class RayLauncher:
             local: dict[str, Any] = {} if address else {"num_cpus": cores(), "include_dashboard": False}
             try:
                 with _signals_are_ours():
-                    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+                    # Without an address Ray would join any cluster of its own that runs on this machine.
+                    ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
             except (ConnectionError, ValueError, RuntimeError) as error:
                 raise HarnessError(
                     f"no Ray cluster answers there: {str(error).partition(chr(10))[0]}",

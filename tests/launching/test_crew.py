@@ -73,6 +73,7 @@ def test_two_workers_give_the_loss_curve_of_one(job):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "recipe",
     [
@@ -89,6 +90,7 @@ def test_whatever_the_recipe(job, recipe):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_left_over_too_small_to_share_is_everybodys(job, quick_study):
     """270 = 4 x 66 + 6, of which four workers would have one or two images each."""
     recipe = {"batch": 66, "epochs": 2}
@@ -99,6 +101,7 @@ def test_a_left_over_too_small_to_share_is_everybodys(job, quick_study):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_batchnorm_sees_the_share_of_a_worker(job):
     """It normalises by 32 images in place of 64: another trial, with other results."""
     one, two = job(1, "batch"), job(2, "batch", worker_batch=32)
