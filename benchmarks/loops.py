@@ -4,7 +4,8 @@
 
 idiomatic: ImageFolder, PIL, per-sample torchvision transforms, DataLoader, as torchvision's reference script does it.
 hand-written: uint8 images in memory, augmentation of a whole batch at once, channels_last, fused SGD; nothing else.
-Networks are torchvision's own where it has them, else ours in all three.
+Networks are torchvision's own where it has them, else ours in all three. What ours has and the hand-written one has
+not: glibc keeps a step's buffers (harness/training/device.py), and the memory format follows the network.
 """
 
 from __future__ import annotations
