@@ -94,6 +94,20 @@ def read_cluster(file: Path) -> dict[str, Any]:
     return content
 
 
+def require_launcher(file: Path) -> None:
+    """Make sure that Ray's cluster launcher can be imported.
+
+    Raises:
+        HarnessError: It is not installed.
+    """
+    try:
+        import ray.autoscaler._private.commands  # noqa: F401 (whether it is there)
+    except ImportError as error:
+        raise HarnessError(
+            "Ray's launcher is not installed", where=f"--cluster {file}", remedy="Install depthbench[cluster]."
+        ) from error
+
+
 def capacity(file: Path) -> Capacity:
     """What a file promises; reads nothing else, and asks no provider.
 
@@ -101,12 +115,9 @@ def capacity(file: Path) -> Capacity:
         HarnessError: The file is none of Ray's launcher.
     """
     content = read_cluster(file)
-    try:
-        from ray.autoscaler._private.util import prepare_config
-    except ImportError as error:
-        raise HarnessError(
-            "Ray's launcher is not installed", where=f"--cluster {file}", remedy="Install depthbench[cluster]."
-        ) from error
+    require_launcher(file)
+    from ray.autoscaler._private.util import prepare_config
+
     said = io.StringIO()
     try:
         with redirect_stdout(said), redirect_stderr(said):

@@ -12,7 +12,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from harness.clusters.capacity import read_cluster
+from harness.clusters.capacity import read_cluster, require_launcher
 from harness.errors import HarnessError
 
 CONNECT_SECONDS = 10
@@ -37,12 +37,9 @@ def command_line(file: Path, command: str, ports: Sequence[tuple[int, int]] = ()
     Raises:
         HarnessError: The file is none of Ray's, or no head runs.
     """
-    try:
-        from ray.autoscaler._private import command_runner, commands
-    except ImportError as error:
-        raise HarnessError(
-            "Ray's launcher is not installed", where=f"--cluster {file}", remedy="Install depthbench[cluster]."
-        ) from error
+    require_launcher(file)
+    from ray.autoscaler._private import command_runner, commands
+
     said = io.StringIO()
     login = command_runner.is_using_login_shells()
     try:

@@ -15,7 +15,7 @@ from cluster.shipped import local_file
 from faults.sweep import Damage, examine
 
 HEAD, WORKERS = "h1", ("h2", "h3")
-WORK = "/root/work"
+WORK = "/root/experiment"
 SMALL = "--num-cpus=2 --memory=2000000000 --object-store-memory=100000000"
 QUICK = ["--seeds", "10-12", "--set", "name=cut-down", "--set", "variants.depth=[8,14]", "--set", "recipe.epochs=2"]
 """The quickstart, cut down; the same on the cluster and here."""

@@ -123,27 +123,26 @@ def assert_same_state(one, single):
     torch.testing.assert_close(flat[0], flat[1], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_network_gives_what_its_seeds_give_alone(trials, form, float64):
-    chosen = trials(FORMS[form], epochs=2)
+def assert_as_alone(chosen):
+    """Trained together, each trial is what it is alone; returns the rows of all."""
     ours = [start(trial) for trial in chosen]
     rows = together(ours)
     for slot, trial in enumerate(chosen):
         expected, single = alone(trial)
         assert_close(rows[slot], expected)
         assert_same_state(ours[slot], single)
+    return rows
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_network_gives_what_its_seeds_give_alone(trials, form, float64):
+    assert_as_alone(trials(FORMS[form], epochs=2))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_gives_what_its_seeds_give_alone(trials, recipe, float64):
     """Over several epochs: losses, errors, gradient norms, values by layer, and all that a checkpoint holds."""
-    chosen = trials(**RECIPES[recipe])
-    ours = [start(trial) for trial in chosen]
-    rows = together(ours)
-    for slot, trial in enumerate(chosen):
-        expected, single = alone(trial)
-        assert_close(rows[slot], expected)
-        assert_same_state(ours[slot], single)
+    rows = assert_as_alone(trials(**RECIPES[recipe]))
     assert len({str(found) for found in rows.values()}) == SEEDS
 
 
