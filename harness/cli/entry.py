@@ -11,10 +11,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from harness import __version__
-from harness.cli import bench, cluster, data, evaluation, experiments, jobs, reports, tools, trials, variants
-from harness.cli.options import (
-    err,
-)
+from harness.cli import bench, cluster, data, evaluation, experiments, jobs, planning, reports, tools, trials, variants
+from harness.cli.options import err
 from harness.errors import EXIT_USER, HarnessError, Interrupted
 from harness.text import shown
 
@@ -27,8 +25,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 # In the order in which the help lists them.
-for group in (experiments.app, jobs.app, reports.app, trials.app, variants.app, bench.app, evaluation.app, tools.app):
-    app.registered_commands += group.registered_commands
+for part in (experiments, planning, jobs, reports, trials, variants, bench, evaluation, tools):
+    app.registered_commands += part.app.registered_commands
 app.add_typer(data.app, name="data")
 app.add_typer(cluster.app, name="cluster")
 

@@ -133,6 +133,7 @@ class Reading:
             return ""
         return str(self.client.get_experiment(self.experiment_id).tags.get(STORAGE, ""))
 
+    @answering
     def refresh(self, variant: str | None = None) -> None:
         """Read the runs anew: others have written to them.
 

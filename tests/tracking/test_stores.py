@@ -123,6 +123,23 @@ def test_a_run_per_variant_with_its_trials_under_it(store, study):
         assert run.info.status == "FINISHED"
 
 
+def test_the_runs_of_one_variant_are_read_anew_alone(store, study):
+    """As a driver does when a variant's last trial ends: its workers wrote, and a whole large record takes long."""
+    store.prepare(study)
+    reader = Store(store.uri, store.name)
+    for trial in study.trials:
+        store.create_trial(study, trial)
+    assert len(reader.runs("trial")) == len(reader.trials()) == 4
+    for history, run in zip(map(_history, study.trials), store.runs("trial"), strict=True):
+        store.publish(run.info.run_id, history)
+    first, second = (v.name for v in study.variants)
+    reader.refresh(first)
+    ended = {t.variant.name: reader.trials()[t.id].finished for t in study.trials}
+    assert ended == {first: True, second: False}
+    reader.refresh()
+    assert all(run.finished for run in reader.trials().values())
+
+
 def test_runs_are_described(store, study, tmp_path):
     """What a report says of a variant replaces what stood there; said twice it stands there once."""
     histories = _publish_all(store, study)
