@@ -55,9 +55,13 @@ class Cluster:
             f"mkdir -p {WORK}/experiments && cp /mnt/cluster.yaml {WORK} && cp /mnt/weather.yaml {WORK}/experiments && "
             "ray get-auth-token --generate > /dev/null 2>&1; test -s ~/.ray/auth_token",
         )
-        lab.exec("h0", f"cd {WORK} && ray up -y --no-config-cache cluster.yaml", timeout=200)
+        self.laptop("ray up -y --no-config-cache cluster.yaml", timeout=200)
 
     # --- the laptop ----------------------------------------------------------------------------------------------
+
+    def laptop(self, line: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess:
+        """Run a shell line on the laptop, in the folder of the experiment."""
+        return self.lab.exec("h0", f"cd {WORK}; {line}", check=check, timeout=timeout)
 
     def start(self, *arguments: str, log: str) -> subprocess.Popen:
         """Start ``harness`` on the laptop; what it prints goes to a file of that name (:meth:`log`)."""
@@ -67,7 +71,7 @@ class Cluster:
     def harness(self, *arguments: str, timeout: float = 200) -> subprocess.CompletedProcess:
         """Run ``harness`` on the laptop to its end."""
         words = " ".join(f"'{word}'" for word in arguments)
-        return self.lab.exec("h0", f"cd {WORK}; NO_COLOR=1 python -m harness {words}", check=False, timeout=timeout)
+        return self.laptop(f"NO_COLOR=1 python -m harness {words}", check=False, timeout=timeout)
 
     def log(self, name: str) -> str:
         return (self.lab.folder / "shared" / name).read_text(errors="replace")

@@ -114,9 +114,7 @@ def test_ctrl_c_leaves_the_job_running_and_stop_ends_it(cluster):
 
 def test_a_wrong_key_and_a_full_disk_and_other_versions_are_named_before_anything_is_sent(cluster):
     lab = cluster.lab
-    lab.exec(
-        "h0", "cd work; ssh-keygen -q -t ed25519 -N '' -f other; sed s#/root/.ssh/id_lab#other# cluster.yaml > key.yaml"
-    )
+    cluster.laptop("ssh-keygen -q -t ed25519 -N '' -f other; sed s#/root/.ssh/id_lab#other# cluster.yaml > key.yaml")
     refused = cluster.harness("run", "weather", "--cluster", "key.yaml")
     assert refused.returncode == 2 and "does not let you in" in refused.stderr and "ssh_private_key" in refused.stderr
 
@@ -132,7 +130,7 @@ def test_a_wrong_key_and_a_full_disk_and_other_versions_are_named_before_anythin
     lab.exec(HEAD, "cp bashrc .bashrc")
     assert other.returncode == 2 and "Depthbench is 0.1.0 (" in other.stderr and "Nothing was sent" in other.stderr
 
-    sent = lab.exec("h0", "ls work/.depthbench/jobs").stdout.split()
+    sent = cluster.laptop("ls .depthbench/jobs").stdout.split()
     for done in (refused, full, other):
         assert "Traceback" not in done.stderr
     assert len(sent) == 5, "the refused ones are not remembered"
@@ -144,7 +142,7 @@ def test_an_unreachable_head(cluster):
     away = cluster.harness("run", "weather", "--cluster", "cluster.yaml", timeout=60)
     lab.heal(HEAD)
     assert away.returncode == 2 and "cannot be reached" in away.stderr
-    lab.exec("h0", "cd work; sed 's/cluster_name: .*/cluster_name: none/' cluster.yaml > none.yaml")
+    cluster.laptop("sed 's/cluster_name: .*/cluster_name: none/' cluster.yaml > none.yaml")
     none = cluster.harness("run", "weather", "--cluster", "none.yaml", timeout=60)
     assert none.returncode == 2 and "no head of this cluster runs" in none.stderr and "ray up" in none.stderr
 
