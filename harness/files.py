@@ -7,6 +7,8 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +18,8 @@ import platformdirs
 from harness.errors import HarnessError
 
 CHECKSUMS = "sha256.json"
+LARGE_MEMBER = 2**31 - 1
+"""Bytes from which on a member of an archive needs the longer fields of zip."""
 
 
 def cache_dir() -> Path:
@@ -24,7 +28,18 @@ def cache_dir() -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write ``content`` beside ``path``, flush it to disk, then rename: readers see old or new, never half.
+    """Write ``content`` to a file that appears whole or not at all.
+
+    Raises:
+        HarnessError: The directory or the file cannot be written.
+    """
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to beside ``path``, flushed to disk and renamed at the end: readers see old or new, never half.
 
     Raises:
         HarnessError: The directory or the file cannot be written.
@@ -34,7 +49,7 @@ def write_whole(path: Path, content: bytes) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).chmod(0o644)
@@ -72,14 +87,20 @@ def require_writable(directory: Path) -> None:
     )
 
 
-def pack(members: dict[str, bytes]) -> bytes:
+def pack(members: Mapping[str, bytes | memoryview]) -> bytes:
     """An uncompressed zip archive of ``members`` with a checksum for each."""
-    sums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
     buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in {**members, CHECKSUMS: json.dumps(sums).encode()}.items():
-            archive.writestr(name, content)
+    pack_into(buffer, members)
     return buffer.getvalue()
+
+
+def pack_into(target: BinaryIO, members: Mapping[str, bytes | memoryview]) -> None:
+    """The same into an open file, without a copy in memory."""
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in {**members, CHECKSUMS: json.dumps(sums).encode()}.items():
+            with archive.open(zipfile.ZipInfo(name), "w", force_zip64=len(content) > LARGE_MEMBER) as member:
+                member.write(content)
 
 
 def unpack(file: BinaryIO, member: str, where: str) -> bytes:

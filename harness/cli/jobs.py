@@ -155,8 +155,11 @@ def follow(sent: Submitted) -> None:
     if ended.state != "SUCCEEDED":
         _say(f"{sent.job}: {_state(ended)}.")
         raise typer.Exit(ended.code if ended.code in jobs.CODES else EXIT_FAILED)
-    place = f" --cluster {sent.cluster}" if sent.cluster else ""
-    _say(f"Done. Bring the report home: harness pull {sent.experiment}{place}")
+    bring = f"pull {sent.experiment} --cluster {sent.cluster}"
+    if not sent.cluster:
+        # A job server does not tell where its cluster keeps the record.
+        bring = f"report {sent.experiment} --tracking-uri http://HOST:5000"
+    _say(f"Done. Bring the report home: harness {bring}")
 
 
 def _state(job: Job) -> str:

@@ -13,18 +13,17 @@ import torch
 from torch import Tensor
 
 from harness.data.augment import Draws
+from harness.data.decoded import decode, decoded, fits
 from harness.data.info import describe, require_files, split
 from harness.data.packed import is_packed, read_arrays
-from harness.data.sources import DEFAULT_IMAGE_SIZE, Arrays, locate, scan_tree, source
-from harness.data.streaming import ImageFiles, decode, stream
+from harness.data.sources import DEFAULT_IMAGE_SIZE, locate, scan_tree, source
+from harness.data.streaming import ImageFiles, stream
 from harness.errors import HarnessError
 from harness.specs import DataSpec, Recipe
 from harness.specs.streams import stream_seed
 from harness.specs.workers import LEAST
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-MEMORY_LIMIT = 2 * 2**30
-"""Bytes of decoded images up to which an image folder is kept in memory."""
 EVALUATION_BATCH = 512
 CPU = torch.device("cpu")
 
@@ -121,18 +120,29 @@ def load(spec: DataSpec, augment: str = "none", workers: int = 0) -> Splits:
         HarnessError: It is not at hand, differs from the spec's fingerprint, or the augmentation needs files.
     """
     _, spec = describe(spec)
-    if spec.name == "imagefolder" and not is_packed(spec.root):
-        return _load_files(spec, augment, workers)
     require_files(spec, augment)
+    if spec.name != "imagefolder" or is_packed(spec.root):
+        return _load_arrays(spec)
+    copy = decoded(spec, augment, workers)
+    if copy is not None:
+        try:
+            return _load_arrays(spec.model_copy(update={"root": str(copy)}))
+        except HarnessError:
+            # It is damaged.
+            copy.unlink(missing_ok=True)
+    return _load_files(spec, augment, workers)
+
+
+def _load_arrays(spec: DataSpec) -> Splits:
     _, files = locate(spec)
     reader = source(spec.name).load
     (images, labels), test = read_arrays(files[0]) if reader is None or is_packed(spec.root) else reader(files)
-    train_index, val_index, test_index = split(spec, labels, test is not None)
-    pixels, targets = torch.tensor(images), torch.tensor(labels)
-    train, val = (Resident(pixels[index], targets[index]) for index in (train_index, val_index))
-    if test is None:
-        held_out = Resident(pixels[test_index], targets[test_index])
-    else:
+    train, val, held_out = (
+        # Chosen images are a copy, which torch may write to.
+        Resident(torch.from_numpy(images[index]), torch.from_numpy(labels[index]))
+        for index in split(spec, labels, test is not None)
+    )
+    if test is not None:
         held_out = Resident(torch.tensor(test[0]), torch.tensor(test[1]))
     mean, std = (IMAGENET_MEAN, IMAGENET_STD) if spec.name == "imagefolder" else _moments(train.images)
     return Splits(train, val, held_out, mean, std)
@@ -146,38 +156,11 @@ def _load_files(spec: DataSpec, augment: str, workers: int) -> Splits:
     files = [[tree.train[i] for i in indices] for indices in split(spec, labels, tree.test is not None)]
     if tree.test is not None:
         files[2] = tree.test
-    streamed = [Streamed(tuple(part), size, workers) for part in files]
-    moments = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
-    parts: Sequence[Part] = streamed
-    if augment != "resized-crop-flip" and sum(map(len, streamed)) * 3 * size**2 <= MEMORY_LIMIT:
-        parts = [_decoded(part) for part in streamed]
+    parts: list[Part] = [Streamed(tuple(part), size, workers) for part in files]
+    if augment != "resized-crop-flip" and fits(sum(map(len, parts)), size):
+        parts = [Resident(*decode(ImageFiles(part, size), workers)) for part in files]
     train, val, test = parts
-    return Splits(train=train, val=val, test=test, **moments)
-
-
-def whole(spec: DataSpec, workers: int = 0) -> tuple[Arrays, Arrays | None]:
-    """All images of a data set, unsplit, as a packed file holds them.
-
-    Raises:
-        HarnessError: It is not at hand, or packed already.
-    """
-    root, files = locate(spec)
-    reader = source(spec.name).load
-    if is_packed(spec.root):
-        raise HarnessError("it is packed already", where=f"{root}, --data-root", remedy="Copy the file.")
-    if reader is not None:
-        return reader(files)
-    tree, size = scan_tree(root), spec.image_size or DEFAULT_IMAGE_SIZE
-    parts = [_decoded(Streamed(tuple(part), size, workers)) for part in (tree.train, tree.test) if part is not None]
-    arrays = [(part.images.numpy(), part.labels.numpy()) for part in parts]
-    return arrays[0], arrays[1] if len(arrays) > 1 else None
-
-
-def _decoded(part: Streamed) -> Resident:
-    if not part.files:
-        empty = torch.empty(0, 3, part.size, part.size, dtype=torch.uint8)
-        return Resident(empty, torch.empty(0, dtype=torch.int64))
-    return Resident(*decode(ImageFiles(part.files, part.size), part.workers))
+    return Splits(train, val, test, IMAGENET_MEAN, IMAGENET_STD)
 
 
 def _moments(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

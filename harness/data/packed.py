@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.files import cache_dir, pack, unpack, write_whole
+from harness.files import cache_dir, pack, pack_into, unpack, whole_file
 from harness.specs.identity import digest
 
 SUFFIX = ".pack"
@@ -49,8 +49,8 @@ def require_name(place: str) -> None:
         )
 
 
-def packed(name: str, facts: dict[str, Any], arrays: Splits, image_size: int | None) -> bytes:
-    """The content of a packed file.
+def packed(name: str, facts: dict[str, Any], arrays: Splits, image_size: int | None) -> dict[str, bytes]:
+    """The members of a packed file.
 
     Args:
         facts: As :func:`harness.data.info.describe` keeps them, without the labels.
@@ -63,13 +63,22 @@ def packed(name: str, facts: dict[str, Any], arrays: Splits, image_size: int | N
     if test is not None:
         members |= {"test_images": test[0], "test_labels": test[1]}
     about = {"format": FORMAT, "name": name, "image_size": image_size, **facts}
-    return pack({FACTS: json.dumps(about).encode(), **{f"{key}.npy": _bytes(value) for key, value in members.items()}})
+    return {FACTS: json.dumps(about).encode(), **{f"{key}.npy": _bytes(value) for key, value in members.items()}}
 
 
 def _bytes(array: np.ndarray) -> bytes:
     buffer = BytesIO()
-    np.save(buffer, array, allow_pickle=False)
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
     return buffer.getvalue()
+
+
+def _array(content: bytes) -> np.ndarray:
+    """What :func:`_bytes` was given, read-only: a view of the content, which may be large."""
+    buffer = BytesIO(content)
+    version = np.lib.format.read_magic(buffer)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(buffer)
+    return np.frombuffer(content, dtype, offset=buffer.tell()).reshape(shape, order="F" if fortran else "C")
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -97,7 +106,11 @@ def read_arrays(path: Path) -> Splits:
     """
     there = ARRAYS[:2] if read_facts(path)["test"] is None else ARRAYS
     with _opened(path) as file:
-        found = [np.load(BytesIO(unpack(file, f"{key}.npy", str(path))), allow_pickle=False) for key in there]
+        contents = [unpack(file, f"{key}.npy", str(path)) for key in there]
+    try:
+        found = [_array(content) for content in contents]
+    except ValueError as error:
+        raise HarnessError(f"its arrays are not readable: {error}", where=f"{path}, data.root") from error
     return (found[0], found[1]), (found[2], found[3]) if len(found) > 2 else None
 
 
@@ -138,7 +151,7 @@ def at_hand(root: str) -> Path:
         # Another file at the same address is another copy.
         stamp = [root, size, *(str(about[key]) for key in ("ETag", "mtime", "LastModified") if about.get(key))]
         copy = cache_dir() / "staged" / f"{digest(stamp, 20)}{SUFFIX}"
-        with _once(copy):
+        with once(copy):
             if not copy.exists():
                 _fetch(fs, inside, size, copy)
     except HarnessError:
@@ -156,7 +169,7 @@ def at_hand(root: str) -> Path:
 
 
 @contextmanager
-def _once(copy: Path) -> Iterator[None]:
+def once(copy: Path) -> Iterator[None]:
     """Processes of one machine wait for each other here; where the system has no such locks, each fetches a copy."""
     copy.parent.mkdir(parents=True, exist_ok=True)
     with copy.with_suffix(".lock").open("w") as lock:
@@ -186,16 +199,17 @@ def _fetch(fs: Any, inside: str, size: int, copy: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def put(content: bytes, place: str) -> None:
+def put(members: dict[str, bytes], place: str) -> None:
     """Write a packed file to a path or URL, whole or not at all.
 
     Raises:
         HarnessError: It cannot be written.
     """
     if "://" not in place:
-        write_whole(Path(place).expanduser().absolute(), content)
+        with whole_file(Path(place).expanduser().absolute()) as file:
+            pack_into(file, members)
         return
     from harness.storage import Folder
 
     folder, _, name = place.rpartition("/")
-    Folder.at(folder).write(name, content)
+    Folder.at(folder).write(name, pack(members))

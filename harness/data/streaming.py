@@ -1,4 +1,4 @@
-"""Image files: decoded, resized and cropped, into memory once or streamed through a DataLoader."""
+"""Image files: decoded, resized and cropped, streamed through a DataLoader."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ImageFiles(Dataset[tuple[Tensor, int, int]]):
     """
 
     def __init__(self, files: Sequence[tuple[Path, int]], size: int, crop_seed: int | None = None) -> None:
-        self.files, self.crop_seed = files, crop_seed
+        self.files, self.size, self.crop_seed = files, size, crop_seed
         self.centre = v2.Compose([v2.Resize(round(size * 8 / 7), antialias=True), v2.CenterCrop(size)])
         self.random = v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()])
 
@@ -110,10 +110,3 @@ def own_words() -> Iterator[None]:
         if not raised:
             raise
         raise HarnessError(said.strip()) from error
-
-
-def decode(images: ImageFiles, workers: int) -> tuple[Tensor, Tensor]:
-    """All images and labels, in memory."""
-    everything = torch.arange(len(images)).split(256)
-    parts = list(stream(images, everything, workers, torch.device("cpu")))
-    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -39,8 +40,8 @@ class Expected:
     at_once: int = 0
 
 
-def require_answer(address: str) -> None:
-    """Refuse at once an address where nobody listens.
+def require_answer(address: str, seconds: float = CONNECT_SECONDS) -> None:
+    """Refuse at once an address where nobody listens, or somebody other than Ray.
 
     Raises:
         HarnessError: It is so.
@@ -49,7 +50,13 @@ def require_answer(address: str) -> None:
     if not colon or not port.isdecimal():
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=seconds) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") == "0" and not _speaks_grpc(connection):
+                raise HarnessError(
+                    "something answers there, but not as Ray does",
+                    where=f"--address {address}",
+                    remedy="Ray's head listens at port 6379 (ray://HOST:10001, http://HOST:8265).",
+                )
     except (OSError, OverflowError) as error:
         raise HarnessError(
             f"nobody answers there: {getattr(error, 'strerror', None) or error}",
@@ -57,6 +64,16 @@ def require_answer(address: str) -> None:
             remedy="Ray's head listens at port 6379 (ray://HOST:10001, http://HOST:8265). Start one with `ray up`, or "
             "leave --address out to use this machine.",
         ) from error
+
+
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Whether the other side answers HTTP/2's greeting with its settings (RFC 9113, 3.4), as gRPC does at once."""
+    settings = b"\x04"
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + settings + b"\0" * 5)
+    try:
+        return connection.recv(9)[3:4] == settings
+    except OSError:
+        return False
 
 
 def gather(wanted: Resources, expected: Expected, say: Callable[[str], None]) -> int:

@@ -92,7 +92,7 @@ def attempt_together(job: Job, stopping: Stopping, caught: Caught) -> Iterator[P
             yield from _finished([seat for seat in seats if seat.history.done])
             _step_back([seat for seat in seats if seat.last is None])
             for part in _by_position([seat for seat in seats if seat.last is None]):
-                with explained(job.trial, job.size):
+                with explained(job.trial, job.size, len(job.company)):
                     yield from _train(part, job.company, stopping, caught)
         except Exception as error:
             for seat in seats:

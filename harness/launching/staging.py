@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +15,10 @@ ATTEMPTS = 2
 """At a node whose task died."""
 
 
-def stage(data: DataSpec, resources: Resources) -> int:
+def stage(data: DataSpec, augment: str, resources: Resources) -> int:
     """Have each node that a trial fits on fetch its data, where that is at a URL, and hold it against the fingerprint.
+
+    An image folder is decoded there, once for all trials.
 
     Nodes that come later do the same when their first trial starts, which then fails alone.
 
@@ -35,7 +38,7 @@ def stage(data: DataSpec, resources: Resources) -> int:
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             # Data is no computation: it is fetched while all cores are taken.
             task = ray.remote(num_cpus=0, max_retries=ATTEMPTS - 1, scheduling_strategy=there)(described)
-            tasks[task.remote(data)] = node["NodeManagerAddress"]
+            tasks[task.remote(data, augment)] = node["NodeManagerAddress"]
     wrong: list[tuple[str, Sequence[str]]] = []
     for task, address in tasks.items():
         try:
@@ -54,13 +57,21 @@ def stage(data: DataSpec, resources: Resources) -> int:
     return len(tasks)
 
 
-def described(data: DataSpec) -> tuple[str, str, str] | None:
+def described(data: DataSpec, augment: str) -> tuple[str, str, str] | None:
     """On a node: None where it has that data, else what is wrong, where, and the remedy."""
     from harness.data.info import describe
 
     try:
-        describe(data)
+        decode_once(describe(data)[1], augment)
     except HarnessError as error:
         host = socket.gethostname()
         return (error.what if host in error.what else f"{error.what} (on {host})", error.where, error.remedy)
     return None
+
+
+def decode_once(data: DataSpec, augment: str, show: bool = False) -> None:
+    """Decode an image folder on this machine before its trials start, so that no trial waits for it."""
+    if data.name == "imagefolder":
+        from harness.data.decoded import decoded
+
+        decoded(data, augment, os.cpu_count() or 0, show)

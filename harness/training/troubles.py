@@ -17,12 +17,13 @@ ROOM = 0.9
 
 
 @contextmanager
-def explained(trial: Trial, size: tuple[int, int]) -> Iterator[None]:
+def explained(trial: Trial, size: tuple[int, int], seeds: int = 1) -> Iterator[None]:
     """Turn exhausted memory and killed data workers into errors with a remedy; anything else passes.
 
     Args:
         trial: What is built, or trained.
         size: Height and width of the images.
+        seeds: How many are trained together.
 
     Raises:
         HarnessError: Which of the two, and what would fit.
@@ -41,13 +42,22 @@ def explained(trial: Trial, size: tuple[int, int]) -> Iterator[None]:
                 "(resources.max_concurrent), fewer resources.cpus, or smaller images.",
             ) from error
         if is_exhausted(error):
-            raise _too_large(trial, size, error) from error
+            raise (_too_many(seeds) if seeds > 1 else _too_large(trial, size, error)) from error
         raise
 
 
 def is_exhausted(error: Exception) -> bool:
     """Whether it is a device's memory, or the machine's, that was not enough."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in EXHAUSTED)
+
+
+def _too_many(seeds: int) -> HarnessError:
+    return HarnessError(
+        f"{seeds} seeds of this variant together do not fit the memory",
+        where="execution.seeds_together",
+        remedy=f"--set execution.seeds_together={seeds // 2 if seeds > 3 else 'off'}. Trials that have a checkpoint "
+        "go on in the company that they began in.",
+    )
 
 
 def _too_large(trial: Trial, size: tuple[int, int], error: RuntimeError) -> HarnessError:

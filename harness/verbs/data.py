@@ -20,16 +20,11 @@ def pack_data(
     Raises:
         HarnessError: The data is not at hand, or the file cannot be written.
     """
-    from harness.data.batches import whole
-    from harness.data.info import array_facts, describe
-    from harness.data.packed import packed, put, require_name
+    from harness.data.decoded import pack_whole
+    from harness.data.info import describe
+    from harness.data.packed import require_name
 
     require_name(to)
     root = None if data_root is None else str(data_root)
     info, spec = describe(DataSpec(name=name, root=root, image_size=image_size), download)
-    train, test = whole(spec)
-    facts = array_facts(train, test) | {"fingerprint": info.fingerprint, "classes": info.classes}
-    del facts["labels"]
-    content = packed(name, facts, (train, test), info.size[0] if name == "imagefolder" else None)
-    put(content, to)
-    return info, len(content)
+    return info, pack_whole(spec, info.classes, to, show=True)

@@ -147,6 +147,7 @@ def launch_plan(
     from harness.launching.driver import execute
     from harness.launching.inline import launch
     from harness.launching.mending import put_aside
+    from harness.launching.staging import decode_once, stage
 
     def go(planned: Plan, launcher: Launcher) -> Outcome:
         if force:
@@ -160,12 +161,14 @@ def launch_plan(
             raise HarnessError(lock.lost, where="the lock", remedy="Checkpoints are written; run it again later.")
         return outcome
 
+    experiment = planned.study.experiment
+    if planned.to_run and settings.address is None:
+        decode_once(planned.trials[0].trial.data, experiment.recipe.augment, show=console.is_terminal)
     if settings.launcher == "inline" or not planned.to_run:
         return go(planned, inline or launch)
 
     from harness.launching.hosts import Expected, require_server, require_shared
     from harness.launching.ray_tune import RayLauncher
-    from harness.launching.staging import stage
     from harness.tracking.store import Store
 
     ended = [p.trial.id for p in planned.trials if p.trial.scheduler is not None and p.state == "recorded"]
@@ -173,16 +176,14 @@ def launch_plan(
         with console.status("Starting Ray ..."):
             rivals = record.histories(ended) if ended else []
             expected = Expected(settings.hosts, settings.wait, settings.at_once)
-            launcher = RayLauncher(
-                planned.study.experiment.resources, settings.address, rivals, expected, console.print
-            )
+            launcher = RayLauncher(experiment.resources, settings.address, rivals, expected, console.print)
             (keep or alone).callback(launcher.close)
             if isinstance(record, Store):
                 require_server(record.uri)
             require_shared(settings.folder)
         if launcher.address is not None:
             with console.status("Staging the data on every node ..."):
-                stage(planned.trials[0].trial.data, planned.study.experiment.resources)
+                stage(planned.trials[0].trial.data, experiment.recipe.augment, experiment.resources)
         return go(replace(planned, concurrency=launcher.concurrency), launcher)
 
 

@@ -1,5 +1,7 @@
 """The commands without any cluster: one screen that says what is wrong and what mends it."""
 
+import socket
+import threading
 import time
 
 import pytest
@@ -7,6 +9,7 @@ import yaml
 
 from harness.clusters.submitted import Submitted, newest, remember, remembered
 from harness.errors import HarnessError
+from harness.launching.hosts import require_answer
 
 CASES = {
     "no such file": (["run", "quickstart", "--cluster", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
@@ -81,3 +84,21 @@ def test_what_was_sent_is_found_again(tmp_path):
     assert newest(tmp_path, "a-1") == first
     with pytest.raises(HarnessError, match="no job of c was sent"):
         newest(tmp_path, "c")
+
+
+@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_an_open_port_that_is_not_ray_s(greeting):
+    """Ray's own client would try for minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            connection.sendall(greeting)
+            if greeting:
+                connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(HarnessError, match="not as Ray does") as refused:
+            require_answer(address, seconds=1)
+    assert address in refused.value.where and "6379" in refused.value.remedy

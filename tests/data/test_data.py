@@ -138,7 +138,7 @@ def test_streamed_and_resident_images_are_the_same(image_folder, monkeypatch):
     _, spec = describe(DataSpec(name="imagefolder", root=str(image_folder()), image_size=12))
     resident = [x for x, _ in Batches(load(spec).train, load(spec), torch.contiguous_format, CPU).epoch(RECIPE, 1, 1)]
     load.cache_clear()
-    monkeypatch.setattr("harness.data.batches.MEMORY_LIMIT", 0)
+    monkeypatch.setattr("harness.data.decoded.MEMORY_LIMIT", 0)
     splits = load(spec)
     streamed = [x for x, _ in Batches(splits.train, splits, torch.contiguous_format, CPU).epoch(RECIPE, 1, 1)]
     assert all(torch.equal(a, b) for a, b in zip(resident, streamed, strict=True))

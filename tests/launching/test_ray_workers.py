@@ -139,14 +139,14 @@ def test_a_node_with_other_bytes_or_none_is_named(cluster):
     _, mine = describe(spec)
     everywhere = mine.model_copy(update={"root": None})
     if not DEBIAN_FASHION_MNIST.is_dir():
-        assert stage(everywhere, Resources()) == 2
-    assert stage(mine, Resources(gpus=1, accelerator="T4")) == 1
+        assert stage(everywhere, "none", Resources()) == 2
+    assert stage(mine, "none", Resources(gpus=1, accelerator="T4")) == 1
     with pytest.raises(HarnessError, match=r"2 of 2 nodes \(.*\) do not have .* fingerprint on .* declares 0000"):
-        stage(mine.model_copy(update={"fingerprint": "0000"}), Resources())
+        stage(mine.model_copy(update={"fingerprint": "0000"}), "none", Resources())
     shutil.rmtree(caches[1])
     if not DEBIAN_FASHION_MNIST.is_dir():
         with pytest.raises(HarnessError, match=r"1 of 2 nodes \(.*\) do not have .* not at hand"):
-            stage(everywhere, Resources())
+            stage(everywhere, "none", Resources())
 
 
 def test_kinds_of_gpu_are_resources_by_name(cluster):
