@@ -1,9 +1,10 @@
 """(b) Trials through `harness run` on Ray, against their bare loops in two plain processes, side by side.
 
-    python -m benchmarks trials        about twelve minutes
+    python -m benchmarks trials        about three quarters of an hour
 
 The bare side pays for an interpreter and torch once per process and trains the same trials with the same loop, without
-evaluation's record, checkpoints, store, plan and report. What is left is the harness: start-up once, and per trial.
+record, checkpoints, store, plan and report. What is left is the harness: start-up once, and per trial. Both sides
+alternate, and both evaluate after the last epoch alone. Two repeats of the long cases make wide intervals.
 """
 
 from __future__ import annotations
@@ -12,23 +13,41 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from tempfile import TemporaryDirectory
 
 import yaml
 
-from benchmarks.turns import track
+from benchmarks.turns import shown, track
+from harness.reporting.statistics import mean_interval, ratio_interval
 
-COUNTS = (1, 12, 48)
-PROCESSES, EPOCHS = 2, 30
-HEADINGS = ("Trials", "harness run (s)", "Bare loops (s)", "Ratio", "Per trial beyond the first (s)")
+
+@dataclass(frozen=True)
+class Case:
+    """So many trials of so many epochs, measured so often."""
+
+    trials: int
+    epochs: int
+    repeats: int
+
+
+SHORT, LONG = 30, 200
+CASES = (Case(1, SHORT, 4), Case(12, SHORT, 4), Case(48, SHORT, 2), Case(24, LONG, 2))
+PROCESSES = 2
+HEADINGS = (
+    "Trials",
+    "harness run (s)",
+    "Bare loops (s)",
+    "harness / bare",
+    "Harness beyond the loops, a trial more (s)",
+)
 EXPERIMENT = {
     "name": "overhead",
     "question": "What does the harness add?",
     "variants": {"family": "cifar-resnet", "depth": 20, "shortcut": "identity", "set": {"widths": [8, 16, 32]}},
     "data": {"name": "digits"},
-    "recipe": {"epochs": EPOCHS, "batch": 128, "lr": 0.05},
-    "execution": {"evaluate_every": EPOCHS},
 }
 BARE = """
 import json, sys
@@ -40,17 +59,23 @@ for text in json.load(sys.stdin):
 """
 
 
-def harness(count: int, folder: Path) -> float:
+def write(case: Case, folder: Path) -> None:
+    """The experiment's file."""
+    recipe = {"epochs": case.epochs, "batch": 128, "lr": 0.05}
+    content = {"recipe": recipe, "execution": {"evaluate_every": case.epochs}, "seeds": list(range(case.trials))}
+    (folder / "overhead.yaml").write_text(yaml.safe_dump({**EXPERIMENT, **content}))
+
+
+def harness(folder: Path) -> float:
     """Wall time of the whole command, with its report."""
     file = folder / "overhead.yaml"
-    file.write_text(yaml.safe_dump({**EXPERIMENT, "seeds": list(range(count))}))
     began = time.perf_counter()
     command = [sys.executable, "-m", "harness", "run", str(file), "--home", str(folder / "home")]
     subprocess.run([*command, "--reports", str(folder / "reports")], check=True, capture_output=True)
     return time.perf_counter() - began
 
 
-def bare(count: int, folder: Path) -> float:
+def bare(folder: Path) -> float:
     """Wall time of as many processes as the harness runs trials at once."""
     from harness.verbs import load_study
 
@@ -58,7 +83,7 @@ def bare(count: int, folder: Path) -> float:
     trials = [trial.model_dump(mode="json") for trial in study.trials]
     began = time.perf_counter()
     processes = []
-    for number in range(min(PROCESSES, count)):
+    for number in range(min(PROCESSES, len(trials))):
         process = subprocess.Popen([sys.executable, "-c", BARE], stdin=subprocess.PIPE, text=True)
         process.stdin.write(json.dumps(trials[number::PROCESSES]))
         process.stdin.close()
@@ -68,16 +93,34 @@ def bare(count: int, folder: Path) -> float:
     return time.perf_counter() - began
 
 
+def alternate(case: Case) -> list[tuple[float, float]]:
+    """(harness, bare) of each repeat; every other begins with the bare side."""
+    pairs = []
+    for number in range(case.repeats):
+        with TemporaryDirectory() as name:
+            write(case, Path(name))
+            sides = (harness, bare) if number % 2 == 0 else (bare, harness)
+            taken = {side: side(Path(name)) for side in sides}
+        pairs.append((taken[harness], taken[bare]))
+    return pairs
+
+
 def measure() -> list[list[str]]:
     """Rows of the table."""
-    rows = []
-    first: tuple[float, float] | None = None
-    for count in track(COUNTS, "counts"):
-        with TemporaryDirectory() as folder:
-            whole, loops = harness(count, Path(folder)), bare(count, Path(folder))
-        beyond = "–"
-        if first is not None and count > COUNTS[0]:
-            beyond = f"{((whole - loops) - (first[0] - first[1])) / (count - COUNTS[0]):.2f}"
-        first = first or (whole, loops)
-        rows.append([str(count), f"{whole:.1f}", f"{loops:.1f}", f"{whole / loops:.3f}", beyond])
+    rows, once = [], 0.0
+    for case in track(CASES, "cases"):
+        pairs = alternate(case)
+        wholes, loops = zip(*pairs, strict=True)
+        beyond = mean([whole - loop for whole, loop in pairs])
+        once = once or beyond
+        more = f"{(beyond - once) / (case.trials - 1):.2f}" if case.trials > 1 else f"start-up: {once:.1f}"
+        rows.append(
+            [
+                f"{case.trials} of about {mean(loops) * min(PROCESSES, case.trials) / case.trials:.0f} s",
+                f"{mean_interval(wholes).mean:.1f}",
+                f"{mean_interval(loops).mean:.1f}",
+                shown(ratio_interval(wholes, loops)),
+                more,
+            ]
+        )
     return rows

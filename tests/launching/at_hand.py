@@ -2,16 +2,11 @@
 
 import io
 
-import pytest
 from rich.console import Console
 
 from harness.launching.attempts import attempts
 from harness.verbs import collect
 from harness.verbs.trials import trials_of
-
-QUIET = Console(file=io.StringIO(), width=140)
-pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
-
 
 QUIET = Console(file=io.StringIO(), width=140)
 

@@ -1,14 +1,8 @@
 """Experiments small enough to run whole, and what failed trials are made of."""
 
-import io
-
 import pytest
-from rich.console import Console
 
 from harness.verbs import Settings
-
-QUIET = Console(file=io.StringIO(), width=140)
-pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
 
 
 @pytest.fixture(params=["sqlite", "none"])

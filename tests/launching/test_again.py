@@ -14,8 +14,6 @@ from harness.verbs.trials import find, gc, trials_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
-
 
 def test_a_rerun_gives_the_same_and_says_so(one, here):
     run(one, here, QUIET)

@@ -15,8 +15,6 @@ from harness.verbs.trials import discard, find, gc, trials_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
-
 
 def test_discarded_trials_are_trained_anew_and_nothing_is_deleted(one, quick_study, here):
     run(one, here, QUIET)

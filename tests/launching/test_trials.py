@@ -17,8 +17,6 @@ from harness.verbs.trials import discard, find, gc, traceback, trials_of, with_h
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
-
 
 def test_states_epochs_and_errors(one, here, monkeypatch, failing):
     with monkeypatch.context() as patched:
