@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -92,9 +93,8 @@ def command(*arguments: str) -> tuple[float, float]:
     return time.perf_counter() - began, usage.ru_maxrss / 1024
 
 
-def measure() -> list[list[str]]:
+def measure() -> Iterator[list[str]]:
     """Rows of the table."""
-    rows = []
     for count in track(COUNTS, "counts"):
         shm = Path("/dev/shm")
         with TemporaryDirectory(dir=shm if shm.is_dir() else None) as folder:
@@ -107,5 +107,4 @@ def measure() -> list[list[str]]:
         whole = recorded + (plan[0] + again[0] + report[0]) / count
         memory = max(plan[1], again[1], report[1])
         plans = f"{plan[0]:.1f}, then {again[0]:.1f}"
-        rows.append([f"{count:,}", plans, f"{recorded:.3f}", f"{report[0]:.1f}", f"{whole:.3f}", f"{memory:,.0f}"])
-    return rows
+        yield [f"{count:,}", plans, f"{recorded:.3f}", f"{report[0]:.1f}", f"{whole:.3f}", f"{memory:,.0f}"]

@@ -3,8 +3,8 @@
     python -m benchmarks joint        half an hour
 
 Both sides are what `harness run` trains, evaluation left out, which each seed does by itself on both. A case is drawn
-in turns: an epoch alone, then one of 2, 4 and 8 seeds together, each in a process of its own. From this table follows
-what `execution.seeds_together: auto` does (harness/launching/packing.py).
+in turns: an epoch alone, then one of 2, 4 and 8 seeds together, each in a process of its own; above 1, together is
+faster. From this table follows what `execution.seeds_together: auto` does (harness/launching/packing.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.loops import images, variant
-from benchmarks.turns import compete, ratio, serve, shown, track
+from benchmarks.turns import compete, ratio, serve, shown, speed, track
 
 WIDTH_8, WIDTH_16 = {"net": "cifar-resnet20", "widths": [8, 16, 32]}, {"net": "cifar-resnet20"}
 CASES: dict[str, dict[str, Any]] = {
@@ -41,6 +41,7 @@ def epochs(case: dict[str, Any], seeds: int) -> Iterator[tuple[int, float]]:
     """(steps of all seeds, seconds) of each epoch."""
     from harness.data.info import describe
     from harness.specs import DataSpec, Execution, Recipe, Resources, Trial
+    from harness.specs.study import settled
     from harness.training import Training
     from harness.training.joint import Joint
 
@@ -51,7 +52,7 @@ def epochs(case: dict[str, Any], seeds: int) -> Iterator[tuple[int, float]]:
     trainings = [
         Training(
             Trial(variant=variant(case), data=data, recipe=recipe, seed=seed),
-            Execution(evaluate_every=10**6),
+            settled(Execution(evaluate_every=10**6), [variant(case)]),
             Resources(cpus=case["threads"]),
         )
         for seed in range(seeds)
@@ -62,7 +63,7 @@ def epochs(case: dict[str, Any], seeds: int) -> Iterator[tuple[int, float]]:
         if next(rows)[0] == 0:
             # What a trial alone measured before its first update, which comes with the first epoch.
             next(rows)
-        yield seeds * trainings[0].steps, time.perf_counter() - began
+        yield seeds * count, time.perf_counter() - began
 
 
 COMPETITORS = {"alone": partial(epochs, seeds=1)} | {f"{n} together": partial(epochs, seeds=n) for n in TOGETHER}
@@ -83,17 +84,17 @@ def row(name: str) -> list[str]:
         images(Path(root), case["side"], round(case["steps"] * case["batch"] / 0.9) + 120)
         who = ["alone", *(f"{n} together" for n in TOGETHER if n <= case.get("most", 8))]
         found = compete(__file__, who, {**case, "root": root, "threads": THREADS}, REPEATS, TURNS)
-    speed = {who: f"{case['batch'] / min(min(turns) for turns in times):,.0f}" for who, times in found.items()}
+    fast = {who: speed(times) for who, times in found.items()}
     gain = {who: shown(ratio(found["alone"], times)) for who, times in found.items()}
     others = [f"{n} together" for n in TOGETHER]
     macs = f"{variant(case).plan(case['side']).macs:,}"
-    row = [name, macs, speed["alone"], *(gain.get(who, "–") for who in others)]
-    return [*row, *(speed.get(who, "–") for who in others)]
+    row = [name, macs, fast["alone"], *(gain.get(who, "–") for who in others)]
+    return [*row, *(fast.get(who, "–") for who in others)]
 
 
-def measure() -> list[list[str]]:
+def measure() -> Iterator[list[str]]:
     """Rows of the table."""
-    return [row(name) for name in track(CASES, "cases")]
+    return (row(name) for name in track(CASES, "cases"))
 
 
 if __name__ == "__main__":

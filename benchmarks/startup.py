@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -47,7 +48,7 @@ def first_step(home: str, number: int) -> float:
     return min(firsts) - began
 
 
-def measure() -> list[list[str]]:
+def measure() -> Iterator[list[str]]:
     """Rows of the table."""
     with TemporaryDirectory() as home:
         # The store exists, and the disk is warm.
@@ -58,8 +59,6 @@ def measure() -> list[list[str]]:
             "`harness plan quickstart`": [seconds("plan", "quickstart", "--home", home) for _ in range(REPEATS)],
             "`harness run` on Ray to its first training step": [first_step(home, n) for n in range(1, REPEATS + 1)],
         }
-    rows = []
     for what, values in taken.items():
         estimate = mean_interval(values)
-        rows.append([what, f"{estimate.mean:.2f}", f"{estimate.low:.2f} to {estimate.high:.2f}"])
-    return rows
+        yield [what, f"{estimate.mean:.2f}", f"{estimate.low:.2f} to {estimate.high:.2f}"]

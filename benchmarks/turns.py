@@ -1,6 +1,6 @@
 """Programs that take turns: what a machine's drift does to one, it does to all.
 
-A competitor is a generator that yields (steps, seconds) after each turn. Each has a process of its own, and never two
+A competitor is a generator that yields (images, seconds) after each turn. Each has a process of its own, and never two
 are at work: a line on standard input is a turn, its answer a line on standard output.
 """
 
@@ -44,7 +44,7 @@ def serve(competitors: Mapping[str, Competitor]) -> None:
 def compete(
     script: str, names: list[str], case: dict[str, Any], repeats: int, turns: int
 ) -> dict[str, list[list[float]]]:
-    """Seconds of a step by competitor, repeat and turn; the first turn of each process is a warm-up.
+    """Seconds of an image by competitor, repeat and turn; the first turn of each process is a warm-up.
 
     Args:
         script: File that calls :func:`serve`.
@@ -76,8 +76,8 @@ def compete(
                 for name in order:
                     workers[name].stdin.write("\n")
                     workers[name].stdin.flush()
-                    steps, seconds = json.loads(workers[name].stdout.readline())
-                    found[name][-1].append(seconds / steps)
+                    images, seconds = json.loads(workers[name].stdout.readline())
+                    found[name][-1].append(seconds / images)
     return found
 
 
@@ -87,6 +87,11 @@ def ratio(a: list[list[float]], b: list[list[float]]) -> Estimate:
         exp(median(log(x / y) for x, y in zip(mine, theirs, strict=True))) for mine, theirs in zip(a, b, strict=True)
     ]
     return ratio_interval(pairs, [1.0] * len(pairs))
+
+
+def speed(found: list[list[float]]) -> str:
+    """Images per second, of the fastest turn."""
+    return f"{1 / min(min(turns) for turns in found):,.0f}"
 
 
 def shown(estimate: Estimate) -> str:
