@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
+from click.core import ParameterSource
 
 from harness.cli.jobs import send
 from harness.cli.options import (
@@ -33,12 +36,15 @@ from harness.errors import EXIT_FAILED, EXIT_LIMIT, EXIT_USER, HarnessError
 from harness.text import shown
 
 app = typer.Typer()
+SENT_ALONG = ("seeds", "tracking_uri", "storage", "data_root", "time_limit", "price")
+"""Options of a run that a cluster is told of as they were typed."""
 WAIT = "20m"
 """For the hosts of a cluster: a cloud's first one boots and installs before it is there."""
 
 
 @app.command()
 def run(
+    context: typer.Context,
     experiment: Experiment,
     overrides: Overrides = None,
     seeds: Seeds = None,
@@ -117,15 +123,10 @@ def run(
     if remote:
         from harness.verbs.jobs import Place
 
-        given: dict[str, Any] = {
-            "--seeds": seeds,
-            "--tracking-uri": tracking_uri,
-            "--storage": storage,
-            "--data-root": data_root,
-            "--time-limit": time_limit,
-            "--price": price,
-        }
-        words = [str(word) for option, value in given.items() if value is not None for word in (option, value)]
+        # What this machine's environment says is not the cluster's.
+        typed = [name for name in SENT_ALONG if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        settings = replace(settings, storage=storage if "storage" in typed else None)
+        words = [str(word) for name in typed for word in (f"--{name.replace('_', '-')}", context.params[name])]
         words += ["--download"] * download + ["--force"] * force
         if seeds is not None:
             verbs.parse_seeds(seeds)
@@ -133,6 +134,7 @@ def run(
         return
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download, local=address is None)
     name, resources = study.experiment.name, study.experiment.resources
+    sent = bool(os.environ.get(verbs.SENT))
     bill(0, resources, price)
 
     def announce(plan: Any) -> None:
@@ -151,7 +153,8 @@ def run(
         out.print(
             f"{name}: {todo} of {total} trials to run on {settings.launcher}{in_jobs}, "
             + (f"{plan.concurrency} at a time, about {about}" if address is None or at_once else f"{shown(address)}")
-            + f". Ctrl-C stops; the same command{' without --force' * force} goes on."
+            + f". {f'`harness attach {name} --stop`' if sent else 'Ctrl-C'} stops; "
+            + f"the same command{' without --force' * force} goes on."
         )
         if (gpus := bill(plan.trial_seconds, resources, price)) is not None:
             out.print(f"About {gpus}.")
@@ -178,7 +181,8 @@ def run(
     if outcome.trouble:
         err.print(shown(outcome.trouble), soft_wrap=True)
     elif verbs.report_due(study, outcome):
-        write_report(name, settings)
+        # Of a run that was sent it lies on the head, and `harness pull` brings it home.
+        write_report(name, settings, place=not sent)
     elif outcome.to_report(study):
         err.print(
             f"No report yet: a verdict on part of the seeds would be a look. `harness report {name}` takes it.",
@@ -214,8 +218,8 @@ def sync(
         raise typer.Exit(EXIT_USER)
 
 
-def write_report(name: str, settings: Any) -> None:
-    """Write the report of one experiment, and print its verdicts and where it lies."""
+def write_report(name: str, settings: Any, place: bool = True) -> None:
+    """Write the report of one experiment, and print its verdicts and, where asked, its place."""
     from harness import verbs
     from harness.reporting.verdicts import summary_lines
 
@@ -223,4 +227,5 @@ def write_report(name: str, settings: Any) -> None:
         verdicts, path = verbs.report(name, settings)
     for line in summary_lines(verdicts):
         out.print(line, markup=False, soft_wrap=True)
-    out.print(f"Report: {shown(path)}", soft_wrap=True)
+    if place:
+        out.print(f"Report: {shown(path)}", soft_wrap=True)

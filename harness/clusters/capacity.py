@@ -22,7 +22,7 @@ class NodeType:
 
     Attributes:
         resources: Of one node, by Ray's names (``CPU``, ``GPU``); None where the file does not say.
-        least: Nodes that are always there, the head included.
+        least: Nodes that are always there.
         most: Nodes that there may be.
     """
 
@@ -43,22 +43,43 @@ class NodeType:
 
 @dataclass(frozen=True)
 class Capacity:
-    """All types of nodes of a file."""
+    """The head of a file, and its types of workers.
+
+    Attributes:
+        most: Workers that there may be, whatever their types allow.
+    """
 
     file: Path
-    types: tuple[NodeType, ...]
+    head: NodeType
+    workers: tuple[NodeType, ...]
+    most: int
+
+    @property
+    def types(self) -> tuple[NodeType, ...]:
+        """Of all nodes."""
+        return self.head, *self.workers
 
     @property
     def least(self) -> int:
         """Nodes that the cluster has without any work, the head included."""
         return sum(kind.least for kind in self.types)
 
+    @property
+    def grows(self) -> bool:
+        """Whether nodes are started when there is work for them."""
+        return self.most > sum(kind.least for kind in self.workers)
+
     def at_once(self, wanted: Resources) -> int | None:
         """Most trials that all nodes of the file take at once; None where it does not say."""
-        each = [kind.holds(wanted) for kind in self.types]
-        if None in each:
+        if wanted.gpus and not any("GPU" in (kind.resources or {}) for kind in self.types):
+            # Ray finds GPUs by itself. A file that names those of one type names them of all.
+            return None if self.at_once(wanted.model_copy(update={"gpus": 0.0, "accelerator": None})) != 0 else 0
+        on_head = self.head.holds(wanted)
+        each = [kind.holds(wanted) for kind in self.workers for _ in range(min(kind.most, self.most))]
+        known = sorted((count for count in each if count is not None), reverse=True)
+        if on_head is None or len(known) < len(each):
             return None
-        most = sum(kind.most * (count or 0) for kind, count in zip(self.types, each, strict=True)) // wanted.workers
+        most = (on_head + sum(known[: self.most])) // wanted.workers
         return min(most, wanted.max_concurrent or most)
 
     def require(self, wanted: Resources) -> None:
@@ -122,26 +143,32 @@ def capacity(file: Path) -> Capacity:
     try:
         with redirect_stdout(said), redirect_stderr(said):
             config = prepare_config(content)
+        return _promised(file, config)
     except Exception as error:
+        # Of a file that Ray does not validate here, any field may be of any kind.
         reason = str(error).strip().partition("\n")[0] or said.getvalue().strip().partition("\n")[0]
         raise HarnessError(
             f"Ray cannot use this file: {reason}", where=str(file), remedy="See `harness cluster check`."
         ) from error
+
+
+def _promised(file: Path, config: dict[str, Any]) -> Capacity:
     types = config.get("available_node_types", {})
-    head = config.get("head_node_type")
-    found = []
-    for name, kind in types.items():
-        workers = kind.get("min_workers", 0), kind.get("max_workers", 0)
-        if len(types) == 1:
-            # One type for head and workers: what they hold may differ by how Ray is started on them.
-            found.append(NodeType("head", _holds(kind, config, "head"), 1, 1))
-            found.append(NodeType("worker", _holds(kind, config, "worker"), *workers))
-        else:
-            here = int(name == head)
-            found.append(
-                NodeType(name, _holds(kind, config, "head" if here else "worker"), workers[0] + here, workers[1] + here)
-            )
-    return Capacity(file, tuple(found))
+    one = len(types) == 1
+    first = config["head_node_type"]
+    head = NodeType("head" if one else first, _holds(types[first], config, "head"), 1, 1)
+    # What one type holds may differ by how Ray is started on it.
+    workers = tuple(
+        NodeType("worker" if one else name, _holds(kind, config, "worker"), *map(int, _range(kind)))
+        for name, kind in types.items()
+        if any(_range(kind))
+    )
+    return Capacity(file, head, workers, int(config.get("max_workers", sum(kind.most for kind in workers))))
+
+
+def _range(kind: dict[str, Any]) -> tuple[int, int]:
+    """Workers of a type that there always are, and that there may be."""
+    return kind.get("min_workers", 0), kind.get("max_workers", 0)
 
 
 def _holds(kind: dict[str, Any], config: dict[str, Any], role: str) -> dict[str, float] | None:
@@ -162,8 +189,8 @@ def _told(commands: Sequence[str]) -> dict[str, float] | None:
             return None
         cpus = re.search(r"--num-cpus[ =](\d+(?:\.\d+)?)", options)
         gpus = re.search(r"--num-gpus[ =](\d+(?:\.\d+)?)", options)
-        # GPUs that it is not told of, Ray finds by itself; so it does with processors.
-        return None if cpus is None else {"CPU": float(cpus[1]), "GPU": float(gpus[1]) if gpus else 0.0}
+        # Processors that it is not told of, Ray finds by itself.
+        return None if cpus is None else {"CPU": float(cpus[1])} | ({"GPU": float(gpus[1])} if gpus else {})
     return None
 
 

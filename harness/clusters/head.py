@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 from harness.clusters import there
-from harness.clusters.ssh import CONNECT_SECONDS, SSH_FAILED, Away, command_line, refused
+from harness.clusters.ssh import CONNECT_SECONDS, SSH_FAILED, Away, command_line, no_ssh, refused
 from harness.clusters.there import MARK
 from harness.errors import HarnessError
 
@@ -75,6 +75,8 @@ class Head:
                 done = subprocess.run(  # noqa: S603 (written by Ray from the user's own file)
                     words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=ANSWER_SECONDS, check=False
                 )
+            except FileNotFoundError as error:
+                raise no_ssh(self.file) from error
             except subprocess.TimeoutExpired as error:
                 raise Away(
                     f"it did not answer within {ANSWER_SECONDS} s", where=str(self.file), remedy="Try again."
@@ -106,9 +108,12 @@ class Head:
             store = f"http://{LOOPBACK}:{mlflow}"
         with ExitStack() as stack:
             err = stack.enter_context(TemporaryFile())
-            ssh = subprocess.Popen(  # noqa: S603 (written by Ray from the user's own file)
-                words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=err, start_new_session=True
-            )
+            try:
+                ssh = subprocess.Popen(  # noqa: S603 (written by Ray from the user's own file)
+                    words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=err, start_new_session=True
+                )
+            except FileNotFoundError as error:
+                raise no_ssh(self.file) from error
             stack.callback(_end, ssh)
             address = f"http://{LOOPBACK}:{jobs}"
             until = time.monotonic() + CONNECT_SECONDS + 5

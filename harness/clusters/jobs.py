@@ -16,6 +16,8 @@ from harness.errors import HarnessError
 
 STOP_SECONDS = 60
 """How long a job that is stopped has for its checkpoints; Ray gives 3."""
+SILENT_SECONDS = 60
+"""A job that prints nothing for so long is looked at: a dead connection does not tell that it is."""
 OVERRIDES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
 """Ray's client would follow these in place of the address that it is given."""
 
@@ -107,23 +109,31 @@ class Jobs:
             return bool(self.client.stop_job(identity))
 
     def follow(self, identity: str, show: Callable[[str], None], seen: int = 0) -> int:
-        """Show what a job prints, from character ``seen`` on, until it ends; how many characters there were.
+        """Show what a job prints, from character ``seen`` on; how many characters there were.
 
-        The server sends everything from the beginning, whoever comes again; what was seen is passed over. Where the
-        connection is lost, ``show`` knows how far it came.
+        It returns where the job has ended, and where it was silent for so long that the connection may be lost. The
+        server sends everything from the beginning, whoever comes again; what was seen is passed over.
         """
 
-        async def listen() -> int:
-            came = 0
-            async for text in self.client.tail_job_logs(identity):
+        came = 0
+        with asyncio.Runner() as runner:
+            lines = self.client.tail_job_logs(identity)
+
+            async def more() -> str | None:
+                return await asyncio.wait_for(anext(lines, None), SILENT_SECONDS)
+
+            while True:
+                with _answering(self.address):
+                    try:
+                        text = runner.run(more())
+                    except TimeoutError:
+                        return came
+                if text is None:
+                    return came
                 new = text[max(seen - came, 0) :]
                 came += len(text)
                 if new:
                     show(new)
-            return came
-
-        with _answering(self.address):
-            return asyncio.run(listen())
 
 
 def _job(info: Any) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from harness.clusters.findings import Sheet
@@ -10,7 +11,9 @@ from harness.specs.loading import Location
 
 TOKEN = "~/.ray/auth_token"  # noqa: S105 (a path)
 MAKE_TOKEN = "`ray get-auth-token --generate` makes it."  # noqa: S105 (a sentence)
-OF_ONE_MACHINE = ("/tmp", "/var/tmp", "/dev/shm", "/root", "/home", "~", "$HOME")  # noqa: S108 (what is looked for)
+OF_ONE_MACHINE = ("/tmp", "/var/tmp", "/dev/shm", "/root")  # noqa: S108 (what is looked for)
+HOMES = ("/home", "~", "$HOME")
+"""Shared by all machines of many clusters, and by those of many others not."""
 
 
 def storage(sheet: Sheet, at: Location, env: dict[str, str]) -> None:
@@ -34,7 +37,9 @@ def storage(sheet: Sheet, at: Location, env: dict[str, str]) -> None:
             "Write s3://BUCKET/PREFIX; or mount a shared file system there in setup_commands.",
             near,
         )
-    elif local and path.startswith(OF_ONE_MACHINE) and not _mounted(sheet, path):
+    elif local and _below(path, HOMES) and not _mounted(sheet, path):
+        sheet.warning(at, f"{place} is a home: do all machines share it?", "If not, write a folder that they do.", near)
+    elif local and _below(path, OF_ONE_MACHINE) and not _mounted(sheet, path):
         sheet.error(
             at,
             f"{place} lies on one machine: a trial could not go on elsewhere",
@@ -66,6 +71,10 @@ def mounts(sheet: Sheet) -> None:
         )
     elif sheet.provider == "local" and own and not Path(own).expanduser().is_file():
         sheet.error(("auth", "ssh_private_key"), f"there is no {own} here", "`ssh-keygen` makes a key.")
+
+
+def _below(path: str, places: Sequence[str]) -> bool:
+    return any(path == place or path.startswith(f"{place}/") for place in places)
 
 
 def _s3(sheet: Sheet, at: Location) -> None:

@@ -28,6 +28,7 @@ def look(sheet: Sheet) -> None:
         HarnessError: Ray's launcher is not installed.
     """
     _schema(sheet)
+    of_the_right_kinds = not sheet.findings
     known = PROVIDER_KEYS.get(sheet.provider)
     if known is None:
         if sheet.provider:
@@ -43,7 +44,7 @@ def look(sheet: Sheet) -> None:
             )
     if sheet.provider == "local":
         _machines(sheet)
-    elif not sheet.findings:
+    elif of_the_right_kinds:
         _between(sheet)
 
 

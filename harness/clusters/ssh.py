@@ -7,8 +7,9 @@ and container of the cluster's file); what is added is that it asks nothing and 
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +65,29 @@ def command_line(file: Path, command: str, ports: Sequence[tuple[int, int]] = ()
         raise
     except Exception as error:
         # Providers raise whatever their library does; a missing head is a RuntimeError.
+        if _is_network(error):
+            raise Away(
+                f"the cloud's own address cannot be reached: {_first(error)}", where=str(file), remedy="Try again."
+            ) from error
         gone = "not found!" in str(error)
+        # Where Ray gives up by itself, the reason is what it printed before.
+        reason = next((line for line in reversed(said.getvalue().splitlines()) if line.strip()), "")
+        reason = reason.strip() if reason and "cli_logger.abort" in str(error) else _first(error)
         raise HarnessError(
-            "no head of this cluster runs" if gone else f"Ray cannot use this file: {_first(error)}",
+            "no head of this cluster runs" if gone else f"Ray cannot use this file: {reason[:300]}",
             where=str(file),
             remedy=f"Start it, from this machine: ray up {file}" if gone else "See `harness cluster check`.",
         ) from error
     finally:
         command_runner.set_using_login_shells(login)
     return [written.command[0], *BATCH, *written.command[1:]]
+
+
+def no_ssh(file: Path) -> HarnessError:
+    """ssh itself is missing."""
+    return HarnessError(
+        "there is no ssh on this machine", where=f"--cluster {file}", remedy="Install OpenSSH's client."
+    )
 
 
 def refused(file: Path, said: str) -> HarnessError:
@@ -93,6 +108,17 @@ def refused(file: Path, said: str) -> HarnessError:
         where=str(file),
         remedy="Is it on, and does a firewall let your address in? `ray up` starts it again.",
     )
+
+
+def _is_network(error: BaseException) -> bool:
+    """Whether a cloud's library could not reach its own address: a laptop without a network."""
+    kinds: tuple[type[BaseException], ...] = (ConnectionError, TimeoutError, socket.gaierror)
+    with suppress(ImportError):
+        from botocore.exceptions import ConnectionError as NoConnection
+        from botocore.exceptions import HTTPClientError
+
+        kinds += (NoConnection, HTTPClientError)
+    return isinstance(error, kinds)
 
 
 class _Written:

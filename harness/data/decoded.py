@@ -6,7 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
+import torchvision
 from torch import Tensor
 
 from harness.data.info import array_facts
@@ -16,6 +18,7 @@ from harness.data.streaming import ImageFiles, stream
 from harness.errors import HarnessError
 from harness.files import cache_dir
 from harness.specs import DataSpec
+from harness.specs.identity import SEMANTICS, digest
 
 MEMORY_LIMIT = 2 * 2**30
 """Bytes of decoded images up to which an image folder is kept in memory."""
@@ -44,7 +47,8 @@ def decoded(spec: DataSpec, augment: str, workers: int = 0, show: bool = False) 
     tree = scan_tree(Path(str(spec.root)))
     if not fits(len(tree.train) + len(tree.test or ()), size):
         return None
-    copy = cache_dir() / "decoded" / f"{spec.fingerprint}-{size}{SUFFIX}"
+    made_by = [SEMANTICS, PIL.__version__, torchvision.__version__]
+    copy = cache_dir() / "decoded" / f"{spec.fingerprint}-{size}-{digest(made_by, 6)}{SUFFIX}"
     with suppress(OSError, HarnessError), once(copy):
         if not copy.exists():
             pack_whole(spec, len(tree.classes), str(copy), workers, show)

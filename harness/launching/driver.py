@@ -226,11 +226,11 @@ class _Sweep:
 
     def _jobs(self) -> list[Job]:
         experiment = self.plan.study.experiment
-        launch = uuid4().hex[:12]
+        launch, source = uuid4().hex[:12], revision()
         single = {
             planned.trial.id: Job(
                 trial=planned.trial,
-                execution=self.plan.study.execution,
+                execution=planned.settled(self.plan.study.execution),
                 resources=experiment.resources,
                 folder=self.storage / planned.trial.id,
                 uri=self.record.uri if isinstance(self.record, Store) else "",
@@ -239,7 +239,7 @@ class _Sweep:
                 # A whole GPU is a trial's own; cores of one machine share its memory and its clock.
                 shared=self.plan.concurrency > 1 and experiment.resources.gpus < 1,
                 size=self.plan.study.data.size,
-                revision=revision(),
+                revision=source,
                 metric=experiment.tune.metric if experiment.tune and planned.part == "search" else "",
             )
             for planned in self.todo

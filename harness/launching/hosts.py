@@ -31,8 +31,8 @@ class Expected:
     Attributes:
         hosts: How many, the head included; 0: whichever are there.
         seconds: How long.
-        at_once: Most trials at once when all hosts are up that an autoscaler may start; 0: only these count that are
-            there.
+        at_once: Most trials at once, also on hosts that an autoscaler starts for them; 0: as many as the hosts that are
+            there take.
     """
 
     hosts: int = 0
@@ -40,12 +40,32 @@ class Expected:
     at_once: int = 0
 
 
-def require_answer(address: str, seconds: float = CONNECT_SECONDS) -> None:
-    """Refuse at once an address where nobody listens, or somebody other than Ray.
+def require_answer(
+    address: str, wait: float = 0.0, say: Callable[[str], None] = lambda text: None, seconds: float = CONNECT_SECONDS
+) -> None:
+    """Refuse an address where nobody listens, or somebody other than Ray.
+
+    Args:
+        wait: Seconds for which it is tried again; ``say`` is told.
+        seconds: How long an answer may take.
 
     Raises:
         HarnessError: It is so.
     """
+    until, told = time.monotonic() + wait, False
+    while True:
+        try:
+            return _require_answer(address, seconds)
+        except HarnessError as error:
+            if time.monotonic() >= until:
+                raise
+            if not told:
+                say(f"{error.what} ({address}); waiting up to {wait:.0f} s ...")
+                told = True
+        time.sleep(LOOK_SECONDS)
+
+
+def _require_answer(address: str, seconds: float) -> None:
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdecimal():
         return
@@ -86,27 +106,30 @@ def gather(wanted: Resources, expected: Expected, say: Callable[[str], None]) ->
     """
     until = time.monotonic() + expected.seconds
     said, again, asked = "", 0.0, False
-    while True:
-        alive = _alive()
-        # Workers of one trial may lie on several hosts.
-        room = sum(fitting(wanted, node["Resources"]) for node in alive) // wanted.workers
-        if len(alive) >= expected.hosts and room:
-            if asked:
-                _ask(None)
-            return max(room, expected.at_once)
-        if len(alive) >= expected.hosts and not expected.at_once and (expected.hosts or not expected.seconds):
-            raise _never(wanted, alive)
-        if not room and not asked:
-            asked = _ask(wanted)
-        there = f"{len(alive)} of {expected.hosts} hosts" if expected.hosts else _count(len(alive))
-        state = f"{there} there: {', '.join(_named(node) for node in alive)}"
-        left = until - time.monotonic()
-        if left <= 0:
-            raise _missing(wanted, expected, alive, state)
-        if state != said or time.monotonic() >= again:
-            say(f"{state}; waiting up to {left:.0f} s for {_lacking(expected, len(alive), wanted)} ...")
-            said, again = state, time.monotonic() + SAY_SECONDS
-        time.sleep(LOOK_SECONDS)
+    try:
+        while True:
+            alive = _alive()
+            # Workers of one trial may lie on several hosts.
+            room = sum(fitting(wanted, node["Resources"]) for node in alive) // wanted.workers
+            if len(alive) >= expected.hosts and room:
+                return expected.at_once or room
+            if len(alive) >= expected.hosts and not expected.at_once and (expected.hosts or not expected.seconds):
+                raise _never(wanted, alive)
+            if not room and not asked:
+                asked = _ask(wanted)
+            there = f"{len(alive)} of {expected.hosts} hosts" if expected.hosts else _count(len(alive))
+            state = f"{there} there: {', '.join(_named(node) for node in alive)}"
+            left = until - time.monotonic()
+            if left <= 0:
+                raise _missing(wanted, expected, alive, state)
+            if state != said or time.monotonic() >= again:
+                say(f"{state}; waiting up to {left:.0f} s for {_lacking(expected, len(alive), wanted)} ...")
+                said, again = state, time.monotonic() + SAY_SECONDS
+            time.sleep(LOOK_SECONDS)
+    finally:
+        if asked:
+            # It would hold a host that nobody uses for as long as the cluster lives.
+            _ask(None)
 
 
 def require_shared(storage: Folder) -> None:

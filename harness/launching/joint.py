@@ -175,7 +175,11 @@ def _train(seats: Sequence[_Seat], company: Sequence[int], stopping: Stopping, c
             seat.history = seat.history.extended(number, metrics, layers)
             if seat.training.diverged or number == seat.job.trial.recipe.epochs:
                 outcome = "diverged" if seat.training.diverged else "finished"
-                seat.history = seat.history.model_copy(update={"outcome": outcome})
+                # Of the process' peak each has its share.
+                memory = {**seat.training.memory()}
+                memory["peak"] //= len(company)
+                provenance = seat.history.provenance | {"memory": memory}
+                seat.history = seat.history.model_copy(update={"outcome": outcome, "provenance": provenance})
         here, wanted = [seat for seat in at.values() if seat.last is None], pause()
         done = [seat for seat in here if seat.history.done]
         if done or wanted != "no":

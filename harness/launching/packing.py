@@ -48,7 +48,7 @@ def packed(todo: Sequence[Planned], study: Study, concurrency: int) -> list[Pack
     """
     if study.experiment.execution.seeds_together == "off":
         return _longest_first([Pack((planned,)) for planned in todo])
-    size = together(study, concurrency)
+    size = together(study, concurrency, len(todo))
     cells: dict[str, list[str]] = {}
     for trial in study.everything:
         cells.setdefault(_cell(trial), []).append(trial.id)
@@ -76,14 +76,14 @@ def _longest_first(packs: Iterable[Pack]) -> list[Pack]:
     return sorted(packs, key=lambda pack: (pack.trials[0].part != "search", -pack.seconds))
 
 
-def together(study: Study, concurrency: int) -> int:
-    """How many seeds an experiment trains together; 1 for each alone."""
+def together(study: Study, concurrency: int, todo: int) -> int:
+    """How many seeds an experiment trains together that has ``todo`` trials left; 1 for each alone."""
     setting = study.experiment.execution.seeds_together
     if setting == "off":
         return 1
     if setting != "auto":
         return setting
-    enough = len(study.trials) // AUTO_SEEDS >= AUTO_ROUNDS * concurrency
+    enough = todo // AUTO_SEEDS >= AUTO_ROUNDS * concurrency
     small = all(isinstance(v, Variant) and v.plan(study.data.size).macs <= AUTO_MACS for v in study.variants)
     return AUTO_SEEDS if enough and small and study.experiment.resources.cpus == 1 else 1
 

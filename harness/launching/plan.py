@@ -16,7 +16,7 @@ from harness.launching.changes import changes
 from harness.launching.deciding import require_reachable, spent
 from harness.launching.packing import Pack, packed
 from harness.launching.placement import crowded
-from harness.specs import Degradation, Foreign, Study, Trial, Variant
+from harness.specs import Degradation, Execution, Foreign, Study, Trial, Variant
 from harness.specs.expansion import require_input
 from harness.specs.study import SEARCH, TUNED
 from harness.specs.trial import AnyVariant
@@ -52,6 +52,7 @@ class Planned:
 
     Attributes:
         company: The seeds that it was begun together with, its own among them; empty for alone, and for a new one.
+        memory_format: The setting that it was begun with; empty for a new one.
     """
 
     trial: Trial
@@ -60,6 +61,11 @@ class Planned:
     epochs_done: int = 0
     part: str = "common"
     company: tuple[int, ...] = ()
+    memory_format: str = ""
+
+    def settled(self, execution: Execution) -> Execution:
+        """The experiment's settings, but for those in which the trial has begun: it ends as it would have."""
+        return execution.model_copy(update={"memory_format": self.memory_format or execution.memory_format})
 
 
 @dataclass(frozen=True)
@@ -241,8 +247,12 @@ def make_plan(
         elif trial.id in elsewhere:
             state = "elsewhere"
         left = 0.0 if state not in ("new", "started") else 1 - done / trial.recipe.epochs
-        company = company_of(journals.get(trial.id)) if state == "started" else ()
-        planned.append(Planned(trial, state, left * scale * guess[trial.id], done, study.purpose(trial), company))
+        begun_in = journals[trial.id] if state == "started" else None
+        company = company_of(begun_in)
+        memory_format = begun_in.provenance.get("execution", {}).get("memory_format", "") if begun_in else ""
+        planned.append(
+            Planned(trial, state, left * scale * guess[trial.id], done, study.purpose(trial), company, memory_format)
+        )
     begun = [t for t in todo if t.id not in journals and t.id in recorded and recorded[t.id].begun and not force]
     crowd = [recorded[identity] for identity in finished if identity in guess] if todo else []
     warnings = [

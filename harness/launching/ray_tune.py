@@ -80,7 +80,7 @@ class RayLauncher:
         self.owns = not ray.is_initialized()
         if self.owns:
             if address:
-                require_answer(address)
+                require_answer(address, expected.seconds, say)
             local: dict[str, Any] = {} if address else {"num_cpus": cores(), "include_dashboard": False}
             try:
                 with _signals_are_ours():
@@ -101,6 +101,7 @@ class RayLauncher:
 
     def __call__(self, jobs: Sequence[Job], concurrency: int, report: Report, stop: Stop) -> None:
         """Run the jobs, started in their order."""
+        import ray
         from ray import tune
 
         logging.getLogger("ray").setLevel(logging.ERROR)
@@ -108,7 +109,9 @@ class RayLauncher:
         logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
         with TemporaryDirectory(prefix="depthbench-tune-") as scratch, switch_of(stop) as switch:
             bundles = tune.PlacementGroupFactory([bundle(self.resources)] * self.resources.workers)
-            trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=list(jobs), switch=switch), bundles)
+            # A worker fetches the one that it runs: all of them for each would grow with their square.
+            there = [ray.put(job) for job in jobs]
+            trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=there, switch=switch), bundles)
             tuner = tune.Tuner(
                 trainable,
                 param_space={"job": tune.grid_search(list(range(len(jobs))))},
@@ -168,11 +171,12 @@ class AllStopped(BaseException):
     """No trial runs any more and none is to be started. Not an Exception, which Tune would answer itself."""
 
 
-def _trainable(config: dict[str, Any], jobs: Sequence[Job], switch: Any) -> None:
+def _trainable(config: dict[str, Any], jobs: Sequence[Any], switch: Any) -> None:
+    """The program of a worker; ``jobs`` are references to them."""
     import ray
     from ray import tune
 
-    job = jobs[config["job"]]
+    job: Job = ray.get(jobs[config["job"]])
 
     def cut() -> bool:
         # Tune lets the trial go on only once its scheduler has seen the epoch.

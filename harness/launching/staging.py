@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.launching.resources import fitting
+from harness.launching.resources import cores, fitting
 from harness.specs import DataSpec, Resources
 
+SAY_SECONDS = 30.0
 ATTEMPTS = 2
 """At a node whose task died."""
 
 
-def stage(data: DataSpec, augment: str, resources: Resources) -> int:
+def stage(data: DataSpec, augment: str, resources: Resources, say: Callable[[str], None] = lambda text: None) -> int:
     """Have each node that a trial fits on fetch its data, where that is at a URL, and hold it against the fingerprint.
 
-    An image folder is decoded there, once for all trials.
+    An image folder is decoded there, once for all trials. ``say`` is told now and then how far they are.
 
     Nodes that come later do the same when their first trial starts, which then fails alone.
 
@@ -32,21 +32,30 @@ def stage(data: DataSpec, augment: str, resources: Resources) -> int:
     from ray.exceptions import RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    tasks: dict[Any, str] = {}
+    tasks: dict[Any, dict[str, Any]] = {}
     for node in ray.nodes():
         if node["Alive"] and fitting(resources, node["Resources"]):
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             # Data is no computation: it is fetched while all cores are taken.
             task = ray.remote(num_cpus=0, max_retries=ATTEMPTS - 1, scheduling_strategy=there)(described)
-            tasks[task.remote(data, augment)] = node["NodeManagerAddress"]
+            tasks[task.remote(data, augment)] = node
+    waiting = list(tasks)
+    while waiting:
+        _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=SAY_SECONDS)
+        if waiting:
+            say(f"the data is on {len(tasks) - len(waiting)} of {len(tasks)} nodes ...")
+    alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
     wrong: list[tuple[str, Sequence[str]]] = []
-    for task, address in tasks.items():
+    for task, node in tasks.items():
         try:
             error = ray.get(task)
         except RayError as lost:
+            if node["NodeID"] not in alive:
+                # Its trials go elsewhere.
+                continue
             error = (f"the node's task failed: {str(lost).strip().rpartition(chr(10))[2]}", "", "")
         if error is not None:
-            wrong.append((address, error))
+            wrong.append((node["NodeManagerAddress"], error))
     if wrong:
         (_, (what, where, remedy)), addresses = wrong[0], ", ".join(address for address, _ in wrong)
         raise HarnessError(
@@ -74,4 +83,4 @@ def decode_once(data: DataSpec, augment: str, show: bool = False) -> None:
     if data.name == "imagefolder":
         from harness.data.decoded import decoded
 
-        decoded(data, augment, os.cpu_count() or 0, show)
+        decoded(data, augment, cores(), show)

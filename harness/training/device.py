@@ -19,7 +19,7 @@ from harness.specs import Execution, Recipe, Resources
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Of glibc's mallopt(3)."""
-LARGEST = 2**31 - 1
+LARGEST, PROMISED = 2**31 - 1, 2**25
 
 
 def choose_device(resources: Resources, precision: str) -> torch.device:
@@ -85,7 +85,8 @@ def _keep_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, LARGEST)
+        # A glibc that refuses so much (0) takes what its manual promises.
+        mallopt(M_MMAP_THRESHOLD, LARGEST) or mallopt(M_MMAP_THRESHOLD, PROMISED)
         mallopt(M_TRIM_THRESHOLD, LARGEST)
 
 

@@ -183,7 +183,7 @@ def launch_plan(
             require_shared(settings.folder)
         if launcher.address is not None:
             with console.status("Staging the data on every node ..."):
-                stage(planned.trials[0].trial.data, experiment.recipe.augment, experiment.resources)
+                stage(planned.trials[0].trial.data, experiment.recipe.augment, experiment.resources, console.print)
         return go(replace(planned, concurrency=launcher.concurrency), launcher)
 
 

@@ -104,18 +104,25 @@ def send(
     from harness.clusters.submitted import Submitted, forget, remember
     from harness.tracking.client import without_password
 
-    if settings.tracking_uri is not None and without_password(settings.tracking_uri) != settings.tracking_uri:
-        raise HarnessError(
-            "a password stands in the address, and Ray's dashboard shows what a job was started with",
-            where="--tracking-uri",
-            remedy="Export MLFLOW_TRACKING_URI before `ray start` on the cluster, and leave the option out.",
-        )
+    for option, address, variable in (
+        ("--tracking-uri", settings.tracking_uri, "MLFLOW_TRACKING_URI"),
+        ("--storage", settings.storage, "DEPTHBENCH_STORAGE"),
+        ("--data-root", data_root, "the credentials of its library"),
+    ):
+        if address is not None and without_password(str(address)) != str(address):
+            raise HarnessError(
+                "a password stands in the address, and Ray's dashboard shows what a job was started with",
+                where=option,
+                remedy=f"Export {variable} before `ray start` on the cluster, and leave it out here.",
+            )
     experiment, there, needed = _read(name, overrides)
     hosts, at_once = settings.hosts, settings.at_once
     if place.file is not None:
         promised = capacity(place.file)
         promised.require(experiment.resources)
-        hosts, at_once = hosts or promised.least, at_once or promised.at_once(experiment.resources) or 0
+        hosts = hosts or promised.least
+        if promised.grows:
+            at_once = at_once or promised.at_once(experiment.resources) or 0
     given = {"--hosts": hosts, "--wait": f"{settings.wait:.0f}s" * (settings.wait > 0), "--at-once": at_once}
     waiting = [str(word) for option, value in given.items() if value for word in (option, value)]
     data = Path(data_root) if data_root is not None and "://" not in data_root else None

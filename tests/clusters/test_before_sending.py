@@ -56,8 +56,32 @@ def test_types_of_a_cloud_count_up_to_their_most(promised):
     assert found.least == 2
     assert found.at_once(Resources(cpus=4)) == 4 * 2
     assert found.at_once(Resources(cpus=4, gpus=1)) == 4
-    with pytest.raises(HarnessError, match=r"9 CPUs and 0 GPUs, which no type of node.*gpu: 8 CPU, 1 GPU; head: 0 CPU"):
+    with pytest.raises(HarnessError, match=r"9 CPUs and 0 GPUs, which no type of node.*head: 0 CPU; gpu: 8 CPU, 1 GPU"):
         found.require(Resources(cpus=9))
+
+
+def test_no_more_nodes_than_the_whole_file_allows(promised):
+    more = {"resources": {"CPU": 4, "GPU": 1}, "max_workers": 4, "node_config": {}}
+    found = promised({**CLOUD, "available_node_types": {**CLOUD["available_node_types"], "spot": more}})
+    assert found.at_once(Resources(cpus=4)) == 4 * 2 + 1
+    assert found.grows and not promised(LOCAL).grows
+    assert not promised({**CLOUD, "max_workers": 1}).grows
+
+
+def test_gpus_that_no_type_names_may_be_there(promised):
+    command = "ray start --address=$RAY_HEAD_IP:6379 --num-cpus 8"
+    found = promised({**LOCAL, "worker_start_ray_commands": [command]})
+    assert found.at_once(Resources(cpus=4, gpus=1)) is None
+    found.require(Resources(cpus=4, gpus=1))
+    with pytest.raises(HarnessError, match="9 CPUs"):
+        found.require(Resources(cpus=9, gpus=1))
+
+
+@pytest.mark.parametrize("resources", [{"CPU": "eight"}, [1], {"CPU": None}])
+def test_resources_that_are_no_numbers_are_an_error_of_the_file(promised, resources):
+    kinds = {**CLOUD["available_node_types"], "odd": {"resources": resources, "node_config": {}, "max_workers": 1}}
+    with pytest.raises(HarnessError, match="Ray cannot use this file"):
+        promised({**CLOUD, "available_node_types": kinds})
 
 
 def test_what_a_file_does_not_say_is_not_refused(promised):

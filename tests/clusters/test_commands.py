@@ -28,6 +28,10 @@ CASES = {
         ["run", "quickstart", "--cluster", "c.yaml", "--tracking-uri", "postgresql://me:secret@db/x"],
         ["--tracking-uri", "a password stands in the address"],
     ),
+    "password of the storage": (
+        ["run", "quickstart", "--cluster", "c.yaml", "--storage", "s3://me:secret@bucket/x"],
+        ["--storage", "a password stands in the address"],
+    ),
     "nothing sent": (["attach"], ["no job was sent from here", "--cluster FILE"]),
     "nothing to pull": (["pull", "quickstart"], ["no job of quickstart was sent"]),
     "wait for ever": (["run", "quickstart", "--cluster", "c.yaml", "--wait", "soon"], ["--wait", "'soon'"]),

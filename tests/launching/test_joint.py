@@ -328,11 +328,13 @@ def test_what_could_not_be_equal_is_trained_alone_and_says_why(quick_study, chan
 
 def test_auto_is_for_small_networks_on_one_thread_and_leaves_no_core_idle(quick_study):
     eight = {"seeds": list(range(8)), "contrasts": None, "execution": {"seeds_together": "auto"}}
-    assert together(quick_study(**eight), 2) == AUTO_SEEDS
-    assert together(quick_study(**eight), 5) == 1
-    assert together(quick_study(**eight, resources={"cpus": 2}), 1) == 1
+    trials = len(quick_study(**eight).trials)
+    assert together(quick_study(**eight), 2, trials) == AUTO_SEEDS
+    assert together(quick_study(**eight), 5, trials) == 1
+    assert together(quick_study(**eight), 2, AUTO_SEEDS) == 1, "the last few of an experiment"
+    assert together(quick_study(**eight, resources={"cpus": 2}), 1, trials) == 1
     large = {"name": "cifar-resnet20", "set": {"widths": [32, 64, 128]}}
-    assert together(quick_study(**eight, variants=[large]), 1) == 1
+    assert together(quick_study(**eight, variants=[large]), 1, trials) == 1
 
 
 def test_off_is_a_word_in_yaml_and_the_default(experiment_file):

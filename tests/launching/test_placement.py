@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from launching.conftest import QUIET
+from launching.at_hand import QUIET
 
 from harness import verbs
 from harness.errors import HarnessError

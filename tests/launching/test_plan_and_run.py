@@ -158,6 +158,22 @@ def test_checkpoints_that_were_left_in_another_place_are_named(quick_study, sett
     assert plan(study, moved).warning == "", "nothing is left to go on with"
 
 
+def test_what_has_begun_ends_in_its_memory_format(quick_study, settings, monkeypatch, failing):
+    """Also where a variant comes to the experiment for which the rule has another one."""
+    wide = {"family": "cifar-resnet", "depth": 8, "shortcut": "identity"}
+    fields = {"contrasts": None, "seeds": [100], "execution": {"checkpoint_seconds": 0}}
+    study, here = quick_study(variants=[wide], **fields), settings(uri="none")
+    with monkeypatch.context() as patched:
+        failing(patched, 6)
+        assert run(study, here, QUIET).failed
+    more = quick_study(variants=[wide, {**wide, "set": {"widths": [2, 4, 8]}}], **fields)
+    assert (study.execution.memory_format, more.execution.memory_format) == ("channels_last", "auto")
+    assert run(more, here, QUIET).trained == 2
+    journals = [newest_journal(here.folder / trial.id, trial.id) for trial in more.trials]
+    assert [journal.provenance["attempts"] for journal in journals] == [2, 1]
+    assert [journal.provenance["memory_format"] for journal in journals] == ["channels_last", "contiguous_format"]
+
+
 def test_a_failed_trial_fails_alone(quick_study, settings, monkeypatch):
     from harness.training import trial as training
 

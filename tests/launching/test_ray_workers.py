@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ray
-from launching.conftest import QUIET
+from launching.at_hand import QUIET
 
 from harness import verbs
 from harness.data.info import describe
