@@ -63,8 +63,9 @@ packages-slow:
 test: setup packages check
 	$(PY) -m pytest $(PARALLEL) -m "not slow and not faults and not cluster and not browser"
 
+# Three at a time on two cores: they wait more than they compute.
 test-slow: setup packages-slow
-	$(PY) -m pytest $(PARALLEL) -m "(slow or faults or cluster or browser) and not long"
+	$(PY) -m pytest $(PARALLEL:2=3) -m "(slow or faults or cluster or browser) and not long"
 
 cluster-test: setup packages-slow
 	$(PY) -m pytest -m "cluster or long"

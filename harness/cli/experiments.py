@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from click.core import ParameterSource
 
 from harness.cli.jobs import send
 from harness.cli.options import (
@@ -106,6 +105,7 @@ def run(
     """
     from harness import verbs
     from harness.launching.placement import bill
+    from harness.verbs.settings import SENT
 
     remote = cluster is not None or (address or "").startswith(("http://", "https://"))
     if (address is not None or remote) and launcher is Launcher.inline:
@@ -124,7 +124,9 @@ def run(
         from harness.verbs.jobs import Place
 
         # What this machine's environment says is not the cluster's.
-        typed = [name for name in SENT_ALONG if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        typed = [
+            name for name in SENT_ALONG if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        ]
         settings = replace(settings, storage=storage if "storage" in typed else None)
         words = [str(word) for name in typed for word in (f"--{name.replace('_', '-')}", context.params[name])]
         words += ["--download"] * download + ["--force"] * force
@@ -134,7 +136,7 @@ def run(
         return
     study = verbs.load_study(experiment, overrides or (), seeds, data_root, download, local=address is None)
     name, resources = study.experiment.name, study.experiment.resources
-    sent = bool(os.environ.get(verbs.SENT))
+    sent = bool(os.environ.get(SENT))
     bill(0, resources, price)
 
     def announce(plan: Any) -> None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 AUTO_SEEDS, AUTO_MACS = 4, 3_000_000
 """What ``auto`` does: so many seeds together, of variants with at most so many MACs for an image, on one thread.
 
-Drawn from the table of benchmarks/README.md (c): at 2.5 million four together are 1.15 times as fast and more, at 10
-million 1.07, at 41 million they are slower: larger networks fill a core by themselves.
+Drawn from the table of benchmarks/README.md (c): at 2.5 million four together are 1.14 times as fast and more, at 10
+million it is not clear, at 41 million they are slower: larger networks fill a core by themselves.
 """
 AUTO_ROUNDS = 2
 """Jobs that each slot still gets with ``auto``: fewer and longer ones would leave cores idle at the end."""

@@ -19,8 +19,8 @@ from harness.specs.variant import Variant
 from harness.text import Line
 
 FEWEST_CHANNELS = 16
-"""Channels of the narrowest stage from which on a CPU's kernels for channels_last are faster: by 2 to 23 % in
-benchmarks/README.md (a). Of narrower nets it is not clear; those of other libraries were not measured."""
+"""Channels of the narrowest stage from which on a CPU's kernels for channels_last are faster: by 2 to 19 % in
+benchmarks/README.md (a), where narrower nets are slower by 7 %; those of other libraries were not measured."""
 TUNED = ", tuned"
 SEARCH = ", search "
 """After a variant's name: its trials with its own recipe, and those of a sample. No part of any identity."""

@@ -109,7 +109,7 @@ PLANTED = [
     (AWS, "=s3://my-bucket/depthbench", "=s3://ours/x", "s3://my-bucket", "is s3://my-bucket/depthbench here and s3://o", ""),
     (AWS, "'[cluster,s3,gpu]'", "'[cluster]'", "s3://", "nothing installs s3fs", "cluster,s3"),
     (LOCAL, "=/mnt/shared/depthbench", "=/tmp/depthbench", "=/tmp/depthbench", "lies on one machine", "NFS"),
-    (LOCAL, "=/mnt/shared/depthbench", "=$HOME/depthbench", "=.HOME", "lies on one machine", "NFS"),
+    (LOCAL, "=/mnt/shared/depthbench", "=$HOME/depthbench", "=.HOME", "is a home: do all machines share it", "folder"),
     (BOTH, "DEPTHBENCH_STORAGE=", "STORAGE=", "ray start", "DEPTHBENCH_STORAGE is not exported", "outlives"),
     (BOTH, "RAY_grpc_client_keepalive_time_ms=", "X=", "ray start", "without keepalive a silent cut", "10000"),
     (BOTH, "keepalive_time_ms=10000", "keepalive_time_ms=20000", "10000", "is 10000 here and 20000 on the head", ""),
@@ -158,6 +158,11 @@ def test_port_22_alone_may_be_open_and_others_to_ones_own_network(changed):
     for rule in (RULE % (22, 22, "tcp", WORLD), RULE % (5000, 5000, "tcp", "IpRanges: [{CidrIp: 10.0.0.0/8}]")):
         findings, _ = changed("cluster.yaml", ("  # No security", f"  {rule}\n  #"))
         assert not [finding for finding in findings if finding.error]
+
+
+def test_a_place_is_known_by_whole_parts_of_its_path(changed):
+    findings, _ = changed("cluster-local.yaml", ("=/mnt/shared/depthbench", "=/tmpfs/depthbench"))
+    assert not [finding for finding in findings if "machine" in finding.what]
 
 
 def test_checkpoints_may_lie_on_what_a_set_up_command_mounts(changed):
