@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import PIL
 import torch
-import torchvision
 from torch import Tensor
 
 from harness.data.info import array_facts
@@ -47,7 +46,7 @@ def decoded(spec: DataSpec, augment: str, workers: int = 0, show: bool = False) 
     tree = scan_tree(Path(str(spec.root)))
     if not fits(len(tree.train) + len(tree.test or ()), size):
         return None
-    made_by = [SEMANTICS, PIL.__version__, torchvision.__version__]
+    made_by = [SEMANTICS, version("pillow"), version("torchvision")]
     copy = cache_dir() / "decoded" / f"{spec.fingerprint}-{size}-{digest(made_by, 6)}{SUFFIX}"
     with suppress(OSError, HarnessError), once(copy):
         if not copy.exists():

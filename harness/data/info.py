@@ -8,8 +8,11 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -19,6 +22,8 @@ from harness.errors import HarnessError
 from harness.files import cache_dir, write_whole
 from harness.specs import DataInfo, DataSpec
 from harness.specs.identity import digest
+
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def describe(spec: DataSpec, download: bool = False) -> tuple[DataInfo, DataSpec]:
@@ -62,15 +67,31 @@ def describe(spec: DataSpec, download: bool = False) -> tuple[DataInfo, DataSpec
     return info, spec.model_copy(update={"root": place, "fingerprint": facts["fingerprint"]})
 
 
-def split(spec: DataSpec, labels: np.ndarray, has_test: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def split(spec: DataSpec, labels: np.ndarray, has_test: bool) -> Parts:
     """Stratified (train, validation, test) indices into the data set's training part, in rising order.
 
-    The test indices are empty where the data set has a test part of its own. scikit-learn draws them from the
-    legacy random stream, which NumPy keeps frozen.
+    The test indices are empty where the data set has a test part of its own. They are kept in the cache: to import
+    scikit-learn, which draws them, takes longer than all else that a plan does.
 
     Raises:
         HarnessError: A class is too small to be split, or more images are asked for than there are.
     """
+    asked = [spec.split_seed, spec.test_fraction, spec.val_fraction, spec.train_images, has_test]
+    drawn_by = version("scikit-learn")
+    content = hashlib.sha256(np.ascontiguousarray(labels, np.int64).data).hexdigest()
+    cache = cache_dir() / "splits" / f"{digest([*asked, drawn_by, content], 20)}.npz"
+    with suppress(OSError, ValueError, KeyError, BadZipFile), np.load(cache, allow_pickle=False) as kept:
+        return kept["train"], kept["val"], kept["test"]
+    train, val, test = _drawn(spec, labels, has_test)
+    buffer = BytesIO()
+    np.savez(buffer, train=train, val=val, test=test)
+    with suppress(HarnessError):
+        write_whole(cache, buffer.getvalue())
+    return train, val, test
+
+
+def _drawn(spec: DataSpec, labels: np.ndarray, has_test: bool) -> Parts:
+    """From the legacy random stream, which NumPy keeps frozen."""
     from sklearn.model_selection import train_test_split
 
     def part(indices: np.ndarray, held_out: float | int, field: str) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,6 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import v2
 
 from harness.errors import HarnessError
 from harness.specs.streams import stream_seed
@@ -54,7 +53,11 @@ class ImageFiles(Dataset[tuple[Tensor, int, int]]):
     """
 
     def __init__(self, files: Sequence[tuple[Path, int]], size: int, crop_seed: int | None = None) -> None:
+        # Only who has image files pays for it.
+        from torchvision.transforms import v2
+
         self.files, self.size, self.crop_seed = files, size, crop_seed
+        self.to_tensor = v2.functional.pil_to_tensor
         self.centre = v2.Compose([v2.Resize(round(size * 8 / 7), antialias=True), v2.CenterCrop(size)])
         self.random = v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()])
 
@@ -63,7 +66,7 @@ class ImageFiles(Dataset[tuple[Tensor, int, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, int]:
         path, label = self.files[index]
-        image = v2.functional.pil_to_tensor(read_rgb(path))
+        image = self.to_tensor(read_rgb(path))
         if self.crop_seed is None:
             return self.centre(image), label, index
         # torchvision's transforms draw from the global stream: seed it for this image, then put it back.

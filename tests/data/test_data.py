@@ -70,6 +70,21 @@ def test_cifar_from_torchvision_s_files(tmp_path, monkeypatch):
     assert load(spec).train.images.shape == (100, 3, 32, 32)
 
 
+def test_a_split_is_drawn_once_and_a_damaged_one_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHBENCH_CACHE", str(tmp_path))
+    spec, labels = DataSpec(name="digits", val_fraction=0.1), np.arange(200) % 10
+    first = split(spec, labels, has_test=False)
+    with monkeypatch.context() as patched:
+        patched.setattr("harness.data.info._drawn", lambda *_: pytest.fail("drawn again"))
+        kept = split(spec, labels, has_test=False)
+    (file,) = (tmp_path / "splits").iterdir()
+    other = split(spec, labels[::-1], has_test=False)
+    file.write_bytes(file.read_bytes()[:-20])
+    again = split(spec, labels, has_test=False)
+    assert all(np.array_equal(a, b) and np.array_equal(a, c) for a, b, c in zip(first, kept, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+
+
 def test_splits_are_stratified_disjoint_and_their_own_seed_s():
     labels = np.repeat(np.arange(4), 50)
     spec = DataSpec(name="digits", test_fraction=0.2, val_fraction=0.25)
