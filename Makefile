@@ -11,7 +11,7 @@
 
 VENV := .venv
 # Two test files at a time, where pytest-xdist is installed.
-PARALLEL = $(shell $(PY) -c 'import xdist' 2>/dev/null && printf -- '-n 2 --dist loadfile')
+PARALLEL = $(shell $(PY) -c 'import xdist' 2>/dev/null && printf -- '-n 2 --dist loadgroup')
 ifdef PYTHON
 PY := $(PYTHON)
 READY :=
@@ -63,9 +63,8 @@ packages-slow:
 test: setup packages check
 	$(PY) -m pytest $(PARALLEL) -m "not slow and not faults and not cluster and not browser"
 
-# Three at a time on two cores: they wait more than they compute.
 test-slow: setup packages-slow
-	$(PY) -m pytest $(PARALLEL:2=3) -m "(slow or faults or cluster or browser) and not long"
+	$(PY) -m pytest $(PARALLEL) -m "(slow or faults or cluster or browser) and not long"
 
 cluster-test: setup packages-slow
 	$(PY) -m pytest -m "cluster or long"

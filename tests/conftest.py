@@ -17,6 +17,13 @@ os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+
+def pytest_collection_modifyitems(items):
+    """Where processes share the tests: those of a file in one, and those of the lab too, since there is one lab."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("lab" if item.path.parent.name == "cluster" else item.path.stem))
+
+
 QUICK = {
     "name": "quick",
     "question": "Does depth help here?",

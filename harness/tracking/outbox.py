@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 METRICS_PER_BATCH = 1000
 PARAMS_PER_BATCH = 100
+OF_EVERY_EPOCH = ("grad/first", "train/error")
+"""The first also of epoch 0, which is measured before the first update."""
 FIRST_WAIT, LONGEST_WAIT, CLOSING_WAIT = 0.5, 30.0, 2.0
 
 
@@ -84,9 +86,10 @@ class Publisher:
     def _stored(self, history: History, known: Collection[str]) -> set[int]:
         """Epochs that the run holds already, from a process that is gone: one metric of each tells.
 
-        Also later ones than ``history`` has: where a checkpoint was lost, they are trained again.
+        Also those that ``history`` does not have: where a checkpoint was lost, they are trained again, and the first
+        one of a new attempt may lie within the first epoch.
         """
-        telling = {min(epoch.metrics) for epoch in history.epochs} & set(known)
+        telling = {*OF_EVERY_EPOCH, *(min(epoch.metrics) for epoch in history.epochs)} & set(known)
         return {row.step for key in telling for row in self.client.get_metric_history(self.run_id, key)}
 
     def finish(self, history: History) -> None:

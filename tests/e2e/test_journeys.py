@@ -110,6 +110,7 @@ def test_commands_that_only_look(harness):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_mlflow_server_that_dies_while_trials_run(harness, experiment_file, tmp_path):
     """Once trials run, the server's absence is survived; the next run publishes what it missed, training nothing."""
     import os

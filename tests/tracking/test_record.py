@@ -234,18 +234,23 @@ def test_odd_addresses_are_refused_without_a_traceback(tmp_path, address):
     assert "secret" not in str(caught.value)
 
 
-def test_epochs_that_are_there_are_not_sent_again(store, study):
+@pytest.mark.parametrize("begun", [0, 2], ids=["within the first epoch", "after it"])
+def test_epochs_that_are_there_are_not_sent_again(store, study, begun):
     """An epoch trained again after a damaged checkpoint has another time: the first one stays alone."""
     first = _history(study.trials[0], epochs=2, outcome="running")
+    # What is measured before the first update is of other kinds.
+    before = Epoch(epoch=0, at=1_759_999_999_000, metrics={"grad/first": 3.0})
+    first = first.model_copy(update={"epochs": (before, *first.epochs)})
     run_id = store.create_trial(study, study.trials[0])
     store.publish(run_id, first)
     again = first.model_copy(
         update={"epochs": tuple(epoch.model_copy(update={"at": epoch.at + 5}) for epoch in first.epochs)}
     )
     third = _history(study.trials[0], epochs=3).epochs[2]
+    assert third.epoch == 3
     outbox = Outbox(store.uri, run_id)
     # The checkpoint that was left is older than what was published from the damaged one.
-    outbox.publish(again.model_copy(update={"epochs": again.epochs[:1]}))
+    outbox.publish(again.model_copy(update={"epochs": again.epochs[:begun]}))
     for _ in range(100):
         if store.client.get_run(run_id).info.status == "RUNNING":
             break
@@ -253,7 +258,8 @@ def test_epochs_that_are_there_are_not_sent_again(store, study):
     outbox.publish(again.model_copy(update={"epochs": (*again.epochs, third), "outcome": "finished"}))
     assert outbox.close(30)
     rows = store.client.get_metric_history(run_id, "train/error")
-    assert [(row.step, row.timestamp) for row in rows] == [(e.epoch, e.at) for e in (*first.epochs, third)]
+    assert [(row.step, row.timestamp) for row in rows] == [(e.epoch, e.at) for e in (*first.epochs[1:], third)]
+    assert len(store.client.get_metric_history(run_id, "grad/first")) == 1
 
 
 def test_publishing_what_is_left_says_nothing_about_why_a_trial_stopped(store, study):
