@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -29,6 +30,8 @@ from harness.launching.switch import SECONDS, switch_of, thrown
 from harness.specs import Resources
 from harness.tracking.history import History
 
+TELL_SECONDS = 1.0
+"""Between two reports of how far a trial is: each takes the driver some milliseconds, from the cores that train."""
 RETRIES = 20
 """Deaths that Tune forgives a trial; one that dies at the same place is given up sooner (launching/attempts)."""
 QUIET = {
@@ -182,9 +185,14 @@ def _trainable(config: dict[str, Any], jobs: Sequence[Any], switch: Any) -> None
         # Tune lets the trial go on only once its scheduler has seen the epoch.
         return job.trial.scheduler is not None and bool(ray.get(switch.is_cut.remote(job.trial.id)))
 
+    told: dict[str, float] = {}
     try:
         for progress in attempt(job, thrown(switch).is_set, cut=cut):
-            tune.report(asdict(progress))
+            now = time.monotonic()
+            # A scheduler sees every epoch; who only looks on does not need ten a second.
+            if progress.outcome != "running" or job.trial.scheduler is not None or now >= told.get(progress.trial, now):
+                tune.report(asdict(progress))
+                told[progress.trial] = now + TELL_SECONDS
     except WorkerLost:
         # As if this worker had died itself, which Tune answers by another one.
         os._exit(1)
