@@ -87,14 +87,14 @@ def require_writable(directory: Path) -> None:
     )
 
 
-def pack(members: Mapping[str, bytes | memoryview]) -> bytes:
+def pack(members: Mapping[str, bytes]) -> bytes:
     """An uncompressed zip archive of ``members`` with a checksum for each."""
     buffer = BytesIO()
     pack_into(buffer, members)
     return buffer.getvalue()
 
 
-def pack_into(target: BinaryIO, members: Mapping[str, bytes | memoryview]) -> None:
+def pack_into(target: BinaryIO, members: Mapping[str, bytes]) -> None:
     """The same into an open file, without a copy in memory."""
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:

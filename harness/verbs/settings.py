@@ -30,7 +30,7 @@ class Settings:
         time_limit: Seconds after which no trial is started any more and those that run write a checkpoint.
         reports: Where reports go, each into a directory named after its experiment.
         hosts: Of a cluster, how many to wait for, for at most ``wait`` seconds; 0: whichever are there.
-        at_once: Most trials at once when an autoscaler has started all hosts that it may; 0: it starts none.
+        at_once: Most trials at once, also on hosts that an autoscaler starts for them; 0: as many as fit those there.
         accelerator: Kind of GPU that costs are measured on, where a cluster has several; as Ray names it.
     """
 
