@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +22,7 @@ from harness.launching.crew import WorkerLost
 from harness.launching.driver import Report
 from harness.launching.hosts import Expected, gather, require_answer
 from harness.launching.job import Job, Progress, attempt
+from harness.launching.local import RayProcesses
 from harness.launching.resources import bundle, cores
 from harness.launching.stop import Stop
 from harness.launching.switch import SECONDS, switch_of, thrown
@@ -45,6 +44,10 @@ QUIET = {
     "TUNE_MAX_PENDING_TRIALS_PG": "auto",
     # Tune's snapshot of its own state is not used.
     "TUNE_GLOBAL_CHECKPOINT_S": "100000",
+    # Nor are its loggers, of which that for TensorBoard imports torch into the driver: two seconds.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Tune's workers have an environment of their own; those that Ray starts beforehand serve none of them.
+    "RAY_prestart_worker_first_driver": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
 }
@@ -80,15 +83,15 @@ class RayLauncher:
             ) from error
         self.resources, self.rivals = resources, rivals
         self.address = address = address or os.environ.get("RAY_ADDRESS")
-        self.owns = not ray.is_initialized()
+        self.owns, self.processes = not ray.is_initialized(), RayProcesses()
         if self.owns:
             if address:
                 require_answer(address, expected.seconds, say)
             local: dict[str, Any] = {} if address else {"num_cpus": cores(), "include_dashboard": False}
             try:
-                with _signals_are_ours():
-                    # Without an address Ray would join any cluster of its own that runs on this machine.
-                    ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+                # Without an address Ray would join any cluster of its own that runs on this machine.
+                options = {"address": address or "local", "log_to_driver": False, "logging_level": logging.ERROR}
+                self.processes.start(lambda: ray.init(**options, **local))
             except (ConnectionError, ValueError, RuntimeError) as error:
                 raise HarnessError(
                     f"no Ray cluster answers there: {str(error).partition(chr(10))[0]}",
@@ -148,26 +151,7 @@ class RayLauncher:
 
         if self.owns and ray.is_initialized():
             with suppress(Exception):
-                ray.shutdown()
-
-
-@contextmanager
-def _signals_are_ours() -> Iterator[None]:
-    """Signals reach this process alone, which then asks the workers for their checkpoints.
-
-    Ray puts handlers in place that end the process with a stack trace. And a SIGTERM to the whole group, as init
-    systems send it, would end Ray's own processes first: they inherit what is blocked here (SIGINT they block
-    themselves), and still go with this process, by SIGKILL.
-    """
-    handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            for kind, handler in handlers.items():
-                signal.signal(kind, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+                self.processes.end()
 
 
 class AllStopped(BaseException):

@@ -166,3 +166,16 @@ def test_costs_are_measured_on_a_node_of_that_kind(cluster):
     with on_ray(setting, cluster[0], "T4") as there:
         (answer,) = there([{"variant": {}, "setting": {"threads": 1, "compile": False}, "seconds": 0, "turns": 1}])
     assert "crash" in answer, "it was reached, and knows no such variant"
+
+
+def test_a_closed_launcher_leaves_no_process_behind():
+    import psutil
+
+    before = set(psutil.Process().children(recursive=True))
+    launcher = RayLauncher(Resources(), None)
+    assert ray.get(ray.remote(lambda: os.getpid()).remote()) != os.getpid()
+    started = set(psutil.Process().children(recursive=True)) - before
+    assert {"raylet", "gcs_server"} <= {process.name() for process in started}
+    launcher.close()
+    assert not ray.is_initialized()
+    assert not psutil.wait_procs(started, timeout=5)[1]
