@@ -5,9 +5,7 @@
 The bare side pays for an interpreter and torch once per process; it trains and evaluates the same trials with the same
 loop, without record, checkpoints, store, plan and report. What is left is the harness: start-up once (a run of one
 trial), and the overhead of each further trial, in seconds of the slot that it runs in. Both sides alternate; a ratio
-above 1 is what the harness costs. The long case was measured once, so it has no interval. The table is of a
-revision that told the driver every epoch; progress is told once a second since (TELL_SECONDS in
-harness/launching/ray_tune.py), for which it was not measured again.
+above 1 is what the harness costs. The long case is measured once, so it has no interval.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ class Case:
     repeats: int
 
 
-SHORT, LONG = 20, 120
+SHORT, LONG = 20, 144
 CASES = (Case(1, SHORT, 5), Case(12, SHORT, 3), Case(48, SHORT, 2), Case(24, LONG, 1))
 PROCESSES = 2
 HEADINGS = (
