@@ -1,6 +1,6 @@
 """Every comparison of speed, and the page that says what came out: ``make bench``.
 
-    python -m benchmarks [loops|images|trials|joint|operators|startup|growth]...        all: two hours on two idle cores
+    python -m benchmarks [PART]...        all of them: two hours on two idle cores
 
 Each comparison runs side by side in one go: processes that take turns, in alternating order, several repeats. What each
 found is kept in its own table under benchmarks/tables/, and benchmarks/README.md is written from all of them, so that
@@ -25,6 +25,7 @@ PARTS = {
     "loops": "(a) The training loop against bare PyTorch loops",
     "images": "(a) The data path against DataLoader and PIL",
     "trials": "(b) Trials through `harness run` against their bare loops",
+    "record": "(b) What keeping the record costs",
     "joint": "(c) Seeds trained together against one after the other",
     "operators": "(c) Where the time of a step goes",
     "startup": "(d) Start-up",

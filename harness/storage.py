@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from uuid import uuid4
 from harness.errors import HarnessError
 from harness.files import require_writable, write_whole
 
+MARK = ".depthbench"
+"""In a storage: a name of its own, by which a worker knows whether it sees the storage of its driver."""
 PUT_WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory"}
 """Stores whose objects appear whole by themselves; elsewhere a file is written beside its name, then moved."""
 
@@ -63,6 +66,11 @@ class Folder:
 
     def __truediv__(self, name: str) -> Folder:
         return Folder(f"{self.url}/{name}")
+
+    @property
+    def parent(self) -> Folder:
+        """The folder that it is in."""
+        return Folder(self.url.rpartition("/")[0])
 
     def __str__(self) -> str:
         return self.url
@@ -162,6 +170,30 @@ class Folder:
             except FileExistsError:
                 return False
         return True
+
+    def mark(self) -> str:
+        """Its own name, which it gets when it is asked for the first time."""
+        self.create(MARK, uuid4().hex.encode())
+        return self.read(MARK).decode()
+
+    def require_mark(self, mark: str) -> None:
+        """Refuse another folder of the same path or URL, such as one that is not mounted on this host.
+
+        Raises:
+            HarnessError: It is one.
+        """
+        try:
+            same = self.read(MARK).decode() == mark
+            why = "" if same else ": another storage lies there"
+        except HarnessError as error:
+            same, why = False, f": {error.what}"
+        if not same:
+            raise HarnessError(
+                f"{socket.gethostname()} does not see the checkpoints of the host that runs the experiment{why}",
+                where=f"--storage {self}",
+                remedy="Use a place that all hosts share and that outlives them: s3://bucket/prefix, or a directory of "
+                "NFS mounted everywhere at the same path (DEPTHBENCH_STORAGE).",
+            )
 
     def remove(self, name: str) -> None:
         """Remove a file; fine where it is gone already."""

@@ -107,3 +107,16 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
         write_whole(tmp_path / "x", b"new")
     monkeypatch.undo()
     assert (folder.read("x"), folder.names()) == (b"old", ["x"])
+
+
+def test_another_storage_of_the_same_name_is_known(folder):
+    mark = folder.mark()
+    assert mark == folder.mark()
+    folder.require_mark(mark)
+    assert (folder / "abc").parent == folder
+    with pytest.raises(HarnessError, match=r"does not see the checkpoints .* another storage") as caught:
+        folder.require_mark("of another one")
+    assert "DEPTHBENCH_STORAGE" in caught.value.remedy
+    folder.remove(".depthbench")
+    with pytest.raises(HarnessError, match="does not see the checkpoints"):
+        folder.require_mark(mark)

@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import HOME, REPORTS, DataRoot, Home, Input, Json, Launcher, TrackingUri, err, image_shape, out
+from harness.cli.options import (
+    HOME,
+    REPORTS,
+    DataRoot,
+    Home,
+    Input,
+    Json,
+    Launcher,
+    TrackingUri,
+    duration,
+    err,
+    image_shape,
+    out,
+)
 from harness.cli.options import Reports as ReportsOption
 from harness.errors import HarnessError, Interrupted
 from harness.text import shown
@@ -61,6 +74,12 @@ def bench(
         Launcher, typer.Option("--launcher", help="inline, or ray: a task that reserves the GPU, or a node's cores.")
     ] = Launcher.inline,
     address: Annotated[str | None, typer.Option("--address", help="A Ray cluster; implies --launcher ray.")] = None,
+    wait: Annotated[
+        str | None,
+        typer.Option(
+            "--wait", help="With --address: how long a host that has the device may take to come, such as 20m."
+        ),
+    ] = None,
     accelerator: Annotated[
         str | None,
         typer.Option("--accelerator", help="Kind of GPU, of a cluster with several. Default: the experiment's."),
@@ -82,8 +101,16 @@ def bench(
     from harness.verbs import bench as verb
     from harness.verbs.settings import require_name
 
+    if wait is not None and address is None:
+        raise HarnessError("it is for the hosts of a cluster", where="--wait", remedy="Give --address too.")
     options = Settings(
-        home, tracking_uri, "ray" if address else launcher.value, address, reports, accelerator=accelerator
+        home,
+        tracking_uri,
+        "ray" if address else launcher.value,
+        address,
+        reports,
+        wait=0.0 if wait is None else duration(wait, "--wait"),
+        accelerator=accelerator,
     )
     if name is not None:
         require_name(name)
@@ -159,7 +186,10 @@ def _shown(
             setting = alike[0].setting
             bar.update(task, advance=1, description=shown(f"batch {setting.batch}, {setting.precision}"))
 
-        yield from bench(wanted, repeats, seconds, options, experiment, tick, lambda line: err.print(line))
+        def say(line: str) -> None:
+            err.print(shown(line), soft_wrap=True)
+
+        yield from bench(wanted, repeats, seconds, options, experiment, tick, say)
 
 
 def _print(rows: Sequence[Cost], as_json: bool) -> None:

@@ -185,16 +185,21 @@ class Claim:
                 self.folder.write(self.attempt.name, self.attempt.model_dump_json().encode())
 
 
-def claimed(folder: Folder, launch: str, stopping: Callable[[], bool], patience: float) -> Claim:
+def claimed(folder: Folder, launch: str, stopping: Callable[[], bool], patience: float, mark: str = "") -> Claim:
     """Take a trial; where the storage does not let it, such as a full disk, try for ``patience`` seconds.
+
+    Args:
+        mark: Of the storage that the folder is to lie in; empty: whichever is there.
 
     Raises:
         Superseded: Another run trains it.
-        HarnessError: The storage still does not answer, or the trial is given up.
+        HarnessError: The storage still does not answer, or is another one; or the trial is given up.
     """
     until = time.monotonic() + patience
     while True:
         try:
+            if mark:
+                folder.parent.require_mark(mark)
             newest = checkpoints(folder)[:1]
             return Claim(folder, launch, newest[0].position if newest else (0, 0))
         except GivenUp:

@@ -21,7 +21,6 @@ from harness.launching.resources import fitting
 from harness.processes import machine_memory
 from harness.specs import Resources
 from harness.specs.cost import Cost, Repeat, Setting
-from harness.text import shown
 
 Answer = dict[str, Any]
 Together = Callable[[Sequence[dict[str, Any]]], list[Answer]]
@@ -129,7 +128,7 @@ def _taken(row: Cost, answer: Answer, shared: int | None, said: Callable[[str], 
             where=row.label,
             remedy="Use a smaller network, or smaller images (--input).",
         )
-    said(f"{shown(row.label)}: {row.batch} images do not fit the memory, {row.batch // 2} are tried.")
+    said(f"{row.label}: {row.batch} images do not fit the memory, {row.batch // 2} are tried.")
     # Repeats of a batch that does not fit any more are no repeats of the next.
     return row.model_copy(update={"repeats": (), "fitted": row.batch // 2})
 
@@ -222,15 +221,23 @@ def _worker(request: dict[str, Any]) -> Iterator[_Worker]:
 
 
 @contextmanager
-def on_ray(setting: Setting, address: str | None, accelerator: str | None = None) -> Iterator[Together]:
+def on_ray(
+    setting: Setting,
+    address: str | None,
+    accelerator: str | None = None,
+    wait: float = 0.0,
+    said: Callable[[str], None] = lambda line: None,
+) -> Iterator[Together]:
     """Processes inside Ray tasks that reserve a whole GPU, or all cores of a node, always on the same node.
 
     Args:
         accelerator: Kind of GPU, as Ray names it.
+        wait: Seconds for which a cluster, or a node that has the device, is waited for; ``said`` hears of it.
 
     Raises:
         HarnessError: There is no such cluster, or no node that has the device.
     """
+    from harness.launching.hosts import Expected
     from harness.launching.ray_tune import RayLauncher
 
     cuda = setting.device != "cpu"
@@ -244,7 +251,7 @@ def on_ray(setting: Setting, address: str | None, accelerator: str | None = None
     kind = accelerator if cuda else None
     resources = Resources(cpus=1 if cuda else setting.threads, gpus=int(cuda), accelerator=kind)
     try:
-        launcher = RayLauncher(resources, address)
+        launcher = RayLauncher(resources, address, expected=Expected(seconds=wait), say=said)
     except HarnessError as error:
         if error.where != "resources":
             raise

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from harness.errors import HarnessError
 from harness.launching.resources import ACCELERATOR, bundle, fitting, in_words
@@ -135,6 +134,8 @@ def gather(wanted: Resources, expected: Expected, say: Callable[[str], None]) ->
 def require_shared(storage: Folder) -> None:
     """Make sure that every host sees the checkpoints: a trial of a dead one goes on from them elsewhere.
 
+    A host that comes later finds out when it is to begin a trial, which fails there.
+
     Raises:
         HarnessError: A host does not.
     """
@@ -144,32 +145,21 @@ def require_shared(storage: Folder) -> None:
     alive = _alive()
     if len(alive) < 2:
         return
-    name = f".probe-{uuid4().hex}"
-    storage.write(name, b"")
-    try:
-        task = ray.remote(num_cpus=0, max_retries=0)(_sees)
-        seen = {
-            task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)).remote(
-                storage, name
-            ): node
-            for node in alive
-        }
-        done, _ = ray.wait(list(seen), num_returns=len(seen), timeout=TASK_SECONDS)
-        for reference in done:
-            trouble = ""
-            # A host that died meanwhile tells nothing.
-            with suppress(ray.exceptions.RayError):
-                trouble = ray.get(reference)
-            if trouble:
-                raise HarnessError(
-                    f"{_named(seen[reference])} does not see the checkpoints that this host writes: {trouble}",
-                    where=f"--storage {storage}",
-                    remedy="Use a place that all hosts share and that outlives them: s3://bucket/prefix, or a "
-                    "directory of NFS mounted everywhere at the same path (DEPTHBENCH_STORAGE).",
-                )
-    finally:
-        with suppress(HarnessError):
-            storage.remove(name)
+    task, mark = ray.remote(num_cpus=0, max_retries=0)(_sees), storage.mark()
+    asked = [
+        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)).remote(
+            storage, mark
+        )
+        for node in alive
+    ]
+    for reference in ray.wait(asked, num_returns=len(asked), timeout=TASK_SECONDS)[0]:
+        trouble = None
+        # A host that died meanwhile tells nothing.
+        with suppress(ray.exceptions.RayError):
+            trouble = ray.get(reference)
+        if trouble is not None:
+            what, where, remedy = trouble
+            raise HarnessError(what, where=where, remedy=remedy)
 
 
 def require_server(uri: str) -> None:
@@ -186,13 +176,13 @@ def require_server(uri: str) -> None:
         )
 
 
-def _sees(storage: Folder, name: str) -> str:
-    """On a host: why a file cannot be read there; empty where it can."""
+def _sees(storage: Folder, mark: str) -> tuple[str, str, str] | None:
+    """On a host: None where it is this storage there, else what is wrong, where, and the remedy."""
     try:
-        storage.read(name)
+        storage.require_mark(mark)
     except HarnessError as error:
-        return error.what
-    return ""
+        return error.what, error.where, error.remedy
+    return None
 
 
 def _alive() -> list[dict[str, Any]]:

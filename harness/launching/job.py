@@ -42,6 +42,7 @@ class Job:
         size: Height and width of the images.
         revision: The project's git revision.
         metric: What a search compares its trials by; empty for a trial of none.
+        mark: Of the storage that the folder lies in, for a worker that may see another one; empty on one machine.
         beside: The jobs of the other trials that are trained together with this one.
         company: The seeds that are trained together, those too that only keep the company what it was when the trials
             began; empty for a trial that is trained alone.
@@ -58,8 +59,17 @@ class Job:
     size: tuple[int, int]
     revision: str
     metric: str = ""
+    mark: str = ""
     beside: tuple[Job, ...] = ()
     company: tuple[int, ...] = ()
+
+    def marked(self, mark: str) -> Job:
+        """The same for a worker that has to see the storage of this mark."""
+        return replace(self, mark=mark, beside=tuple(replace(other, mark=mark) for other in self.beside))
+
+    def claim(self, stopping: Stopping) -> Claim:
+        """Take the trial for this process. It fails as :func:`claimed` does."""
+        return claimed(self.folder, self.launch, stopping, PATIENCE, self.mark)
 
     @property
     def each(self) -> tuple[Job, ...]:
@@ -123,7 +133,7 @@ def attempt(
     claim: Claim | None = None
     history: History | None = None
     try:
-        claim = claimed(job.folder, job.launch, stopping, PATIENCE)
+        claim = job.claim(stopping)
         for history in run_job(job, claim, stopping, cut):
             if history.done:
                 claim.end(history.outcome)

@@ -8,10 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.launching.attempts import Claim, claimed
+from harness.launching.attempts import Claim
 from harness.launching.extras import leave_model, sampled
 from harness.launching.job import (
-    PATIENCE,
     STOP_SECONDS,
     Job,
     Progress,
@@ -84,7 +83,7 @@ def attempt_together(job: Job, stopping: Stopping, caught: Caught) -> Iterator[P
         for one in job.each:
             claim: Claim | None = None
             try:
-                claim = claimed(one.folder, one.launch, stopping, PATIENCE)
+                claim = one.claim(stopping)
                 seats.append(_seat(one, claim, keep))
             except Exception as error:
                 yield ended_by(error, one, claim, caught)

@@ -116,7 +116,8 @@ class RayLauncher:
         with TemporaryDirectory(prefix="depthbench-tune-") as scratch, switch_of(stop) as switch:
             bundles = tune.PlacementGroupFactory([bundle(self.resources)] * self.resources.workers)
             # A worker fetches the one that it runs: all of them for each would grow with their square.
-            there = [ray.put(job) for job in jobs]
+            mark = jobs[0].folder.parent.mark() if self.address else ""
+            there = [ray.put(job.marked(mark)) for job in jobs]
             trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=there, switch=switch), bundles)
             tuner = tune.Tuner(
                 trainable,

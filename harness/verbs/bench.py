@@ -175,7 +175,7 @@ def bench(
 
     require_writable(settings.home)
     record = settings.record(experiment or ELSEWHERE)
-    with _launcher(settings, wanted[0].setting) as together:
+    with _launcher(settings, wanted[0].setting, said) as together:
         for alike in measured(wanted, repeats, seconds, together, said):
             progress(alike)
             if len(alike[0].repeats) == repeats:
@@ -196,13 +196,13 @@ def require_page(name: str, settings: Settings) -> None:
 
 
 @contextmanager
-def _launcher(settings: Settings, setting: Setting) -> Iterator[Together]:
+def _launcher(settings: Settings, setting: Setting, said: Callable[[str], None]) -> Iterator[Together]:
     from harness.launching.bench import on_ray, together
 
     if settings.launcher == "inline" and settings.address is None:
         yield together
     else:
-        with on_ray(setting, settings.address, settings.accelerator) as there:
+        with on_ray(setting, settings.address, settings.accelerator, settings.wait, said) as there:
             yield there
 
 

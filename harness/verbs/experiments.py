@@ -13,7 +13,7 @@ from harness.files import require_writable
 from harness.specs import Study
 from harness.specs.looks import SEEDS_FOR_CLAIMS
 from harness.text import shown
-from harness.verbs.settings import Settings, local_concurrency, require_lasting
+from harness.verbs.settings import Settings, local_concurrency, require_lasting, require_sender
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,8 @@ def plan(study: Study, settings: Settings) -> Plan:
     record = settings.record(study.experiment.name, create=False)
     before = None if record.experiment_is_new else record.study()
     study = grown(study.after(before), record, settings.folder)
-    return make_plan(study, record, settings.folder, local_concurrency(study, settings), before=before)
+    at_once = local_concurrency(study, settings)
+    return make_plan(study, record, settings.folder, at_once, before=before, hosts=settings.spread)
 
 
 def run(
@@ -70,6 +71,7 @@ def run(
 
     experiment = study.experiment
     stop = Stop(settings.time_limit)
+    require_sender()
     require_lasting(settings)
     require_writable(settings.home)
     require_own(settings.reports / experiment.name)
@@ -89,7 +91,8 @@ def run(
         known = study if force and not kept else grown(study, record, storage)
         before = None if record.experiment_is_new else record.study()
         known = known.after(before)
-        return make_plan(known, record, storage, local_concurrency(study, settings), force, before, kept)
+        at_once = local_concurrency(study, settings)
+        return make_plan(known, record, storage, at_once, force, before, kept, settings.spread)
 
     # Whatever is wrong with checkpoints or record is found before anything is created.
     planned(set())

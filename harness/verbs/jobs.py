@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from harness.errors import HarnessError, Interrupted
 from harness.verbs.reports import report
-from harness.verbs.settings import SENT, Settings
+from harness.verbs.settings import SENDER, SENT, Settings
 
 if TYPE_CHECKING:
     from harness.clusters.jobs import Job, Jobs
@@ -102,6 +102,7 @@ def send(
     from harness.clusters.shipping import pack_up
     from harness.clusters.ssh import Away
     from harness.clusters.submitted import Submitted, forget, remember
+    from harness.clusters.there import describe
     from harness.tracking.client import without_password
 
     for option, address, variable in (
@@ -130,7 +131,9 @@ def send(
     words = ["python", "-m", "harness", "run", there, "--launcher", "ray", "--address", "auto", *waiting, *options]
     words += [word for each in overrides for word in ("--set", each)]
     say(f"Connecting to {place} ...")
-    with place.reach(shipped="harness/__init__.py" in parcel.files) as (jobs, _):
+    shipped = "harness/__init__.py" in parcel.files
+    sender = {} if shipped else {SENDER: describe()["depthbench"]}
+    with place.reach(shipped=shipped) as (jobs, _):
         sent = Submitted(
             job=f"{experiment.name}-{uuid4().hex[:8]}",
             experiment=experiment.name,
@@ -141,7 +144,7 @@ def send(
         )
         remember(settings.home, sent)
         try:
-            jobs.submit(sent.job, sent.command, parcel, {SENT: sent.job}, experiment.name)
+            jobs.submit(sent.job, sent.command, parcel, {SENT: sent.job} | sender, experiment.name)
         except Away:
             # It may have arrived all the same.
             raise

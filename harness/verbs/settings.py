@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,11 @@ class Settings:
         return default_storage(self.home) if self.storage is None else Folder.at(self.storage)
 
     @property
+    def spread(self) -> int:
+        """Over how many hosts trials spread; 0 where it is not known yet."""
+        return 1 if self.address is None and not self.at_once else self.hosts
+
+    @property
     def has_store(self) -> bool:
         """Whether the record is in MLflow, and not in the journals alone."""
         from harness.tracking.client import NO_STORE, tracking_uri
@@ -94,6 +100,29 @@ def local_concurrency(study: Study, settings: Settings) -> int:
 
 SENT = "DEPTHBENCH_SENT"
 """In the environment of a job on a cluster: how it is called there."""
+
+
+SENDER = "DEPTHBENCH_SENDER"
+"""In the same place: the Depthbench that sent it, where the job brings none of its own."""
+
+
+def require_sender() -> None:
+    """Refuse a job that another Depthbench sent: it may mean something else by the same words.
+
+    Raises:
+        HarnessError: It is so.
+    """
+    from harness.clusters.there import describe
+
+    if SENDER not in os.environ:
+        return
+    sender, here = os.environ[SENDER], describe()["depthbench"]
+    if sender != here:
+        raise HarnessError(
+            f"Depthbench is {sender} where this was sent from and {here} on {socket.gethostname()}",
+            where="versions",
+            remedy="Install the same on both sides. Nothing was trained.",
+        )
 
 
 def require_lasting(settings: Settings) -> None:

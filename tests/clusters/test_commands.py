@@ -63,6 +63,9 @@ def test_one_screen_and_exit_2_in_seconds(harness, tmp_path, case):
 
 def test_a_job_whose_record_would_go_with_it_is_refused(harness, experiment_file):
     sent = {"DEPTHBENCH_SENT": "quick-1"}
+    old = {"DEPTHBENCH_SENDER": "0.0.9 (01234567)"}
+    done = harness("run", experiment_file(), "--launcher", "inline", env={**sent, **old})
+    assert done.returncode == 2 and "is 0.0.9 (01234567) where this was sent from" in " ".join(done.stderr.split())
     done = harness("run", experiment_file(), "--launcher", "inline", env=sent)
     assert done.returncode == 2 and "MLFLOW_TRACKING_URI" in done.stderr and "goes with it" in done.stderr
     done = harness("run", experiment_file(), "--launcher", "inline", env={**sent, "MLFLOW_TRACKING_URI": "http://h:5"})

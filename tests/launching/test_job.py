@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -378,3 +379,14 @@ def test_a_killed_data_worker_is_named(job, monkeypatch):
     monkeypatch.setattr(network.Network, "forward", killed)
     (progress,) = attempt(job())
     assert "a data worker (process 4711)" in progress.message and "killed by the system" in progress.message
+
+
+def test_a_host_that_sees_another_storage_trains_nothing(job, monkeypatch):
+    monkeypatch.setattr("harness.launching.job.PATIENCE", 0)
+    mine = job()
+    mark = mine.folder.parent.mark()
+    (refused,) = attempt(replace(mine, mark="of the driver's storage"))
+    assert refused.outcome == "failed" and "does not see the checkpoints" in refused.message
+    assert not mine.folder.names()
+    *_, last = attempt(replace(mine, mark=mark))
+    assert last.outcome == "finished"

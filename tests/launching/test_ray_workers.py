@@ -76,6 +76,8 @@ def test_a_trial_over_two_nodes_is_the_trial_of_one_process(cluster, tmp_path, e
     outcome = verbs.run(study, settings, QUIET, announce=lambda plan: told.append(plan.concurrency))
     assert not outcome.failed, outcome.failed
     assert outcome.trained == 2
+    # By which a host knows that it sees these checkpoints.
+    assert ".depthbench" in settings.folder.names()
     one = verbs.Settings(home=tmp_path / "inline", tracking_uri="none", launcher="inline")
     alone = verbs.load_study(str(file), ["resources.workers=1"])
     verbs.run(alone, one, QUIET)

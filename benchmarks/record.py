@@ -1,0 +1,81 @@
+"""(b) What keeping the record costs a trial whose epochs take about a second.
+
+    python -m benchmarks record        about eight minutes
+
+The same trial by the inline launcher, from the end of its first epoch to the end of its last: with no store and no
+checkpoint in between; as it is by default, into MLflow on SQLite; with a checkpoint and the store's copy after every
+epoch. Its clock is what the trial itself waited for (files; the store has a thread of its own); the ratio of the times
+of an epoch has in it also what that thread takes of the same core. The three take turns; above 1 is what the record
+costs.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from benchmarks.turns import shown, track
+from harness.reporting.statistics import mean_interval, ratio_interval
+
+REPEATS, EPOCHS = 3, 40
+NEVER = 10**6
+SIDES = {
+    "nothing": ("none", NEVER),
+    "by default": (None, None),
+    "after every epoch": (None, 0),
+}
+HEADINGS = ("What is kept", "An epoch (s)", "The trial's recording clock (%)", "Time of an epoch / with nothing kept")
+EXPERIMENT = {
+    "name": "record",
+    "question": "What does the record cost?",
+    "variants": {"family": "cifar-resnet", "depth": 74, "shortcut": "identity"},
+    "data": {"name": "digits"},
+    "recipe": {"epochs": EPOCHS, "batch": 128, "lr": 0.05},
+    "seeds": [0],
+}
+
+
+def trial(side: str) -> tuple[float, float]:
+    """Seconds of an epoch, and percent of them that its recording clock shows."""
+    from harness.storage import Folder
+    from harness.tracking.history import newest_journal
+
+    store, every = SIDES[side]
+    with TemporaryDirectory() as name:
+        home = Path(name)
+        content = EXPERIMENT if every is None else {**EXPERIMENT, "execution": {"checkpoint_seconds": every}}
+        (home / "record.yaml").write_text(yaml.safe_dump(content))
+        command = [sys.executable, "-m", "harness", "run", str(home / "record.yaml"), "--launcher", "inline"]
+        places = ["--home", name, "--reports", f"{name}/reports", *(["--tracking-uri", store] if store else [])]
+        subprocess.run([*command, *places], check=True, capture_output=True)
+        storage = Folder.at(home / "trials")
+        (history,) = (
+            journal for each in storage.names() if (journal := newest_journal(storage / each, each)) is not None
+        )
+    first, *others = [epoch for epoch in history.epochs if epoch.epoch > 0]
+    seconds = (others[-1].at - first.at) / 1000
+    kept = sum(epoch.metrics.get("time/record_s") or 0.0 for epoch in others)
+    return seconds / len(others), 100 * kept / seconds
+
+
+def measure() -> Iterator[list[str]]:
+    """Rows of the table."""
+    found: dict[str, list[tuple[float, float]]] = {side: [] for side in SIDES}
+    for number in track(range(REPEATS), "repeats"):
+        sides: Sequence[str] = list(SIDES)[:: 1 if number % 2 == 0 else -1]
+        for side in sides:
+            found[side].append(trial(side))
+    base = [seconds for seconds, _ in found["nothing"]]
+    for side, measured in found.items():
+        epochs, clocks = zip(*measured, strict=True)
+        yield [
+            side,
+            f"{mean_interval(epochs).mean:.3f}",
+            f"{mean_interval(clocks).mean:.2f}",
+            "1" if side == "nothing" else shown(ratio_interval(epochs, base)),
+        ]
