@@ -3,9 +3,9 @@
     python -m benchmarks record        about eight minutes
 
 The same trial by the inline launcher, from the end of its first epoch to the end of its last: with no store and no
-checkpoint in between; as it is by default, into MLflow on SQLite, every ten seconds; and about every second. Its clock is what the trial itself waited for (files; the store has a thread of its own); the ratio of the times
-of an epoch has in it also what that thread takes of the same core. The three take turns; above 1 is what the record
-costs.
+checkpoint in between; as it is by default, into MLflow on SQLite, every ten seconds; and about every second. Its clock
+is what the trial itself waited for (files; the store has a thread of its own); the ratio of the times of an epoch has
+in it what that thread takes of the same core. The three take turns; above 1 is what the record costs.
 """
 
 from __future__ import annotations
