@@ -3,8 +3,8 @@
     python -m benchmarks operators        a minute
 
 torch's profiler on the case of which (c) asks most: self time of each operator for the step of one seed, over three
-epochs. What four together save is dispatch and a third of the convolutions; batch norm, a quarter of what is left,
-reads and writes the same bytes either way, so that it bounds what training together can gain at this batch.
+epochs. Training together saves dispatch, and convolutions over more channels are faster; what reads and writes the same
+bytes either way, such as batch norm, bounds the gain at this batch.
 """
 
 from __future__ import annotations

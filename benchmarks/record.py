@@ -25,8 +25,8 @@ REPEATS, EPOCHS = 3, 30
 NEVER = 10**6
 SIDES = {
     "nothing": ("none", NEVER),
-    "by default, every 10 s": (None, None),
-    "every second": (None, 1),
+    "by default, every 10 s": ("", None),
+    "every second": ("", 1),
 }
 HEADINGS = ("What is kept", "An epoch (s)", "The trial's recording clock (%)", "Time of an epoch / with nothing kept")
 EXPERIMENT = {
@@ -50,7 +50,8 @@ def trial(side: str) -> tuple[float, float]:
         content = EXPERIMENT if every is None else {**EXPERIMENT, "execution": {"checkpoint_seconds": every}}
         (home / "record.yaml").write_text(yaml.safe_dump(content))
         command = [sys.executable, "-m", "harness", "run", str(home / "record.yaml"), "--launcher", "inline"]
-        places = ["--home", name, "--reports", f"{name}/reports", *(["--tracking-uri", store] if store else [])]
+        places = ["--home", name, "--reports", f"{name}/reports"]
+        places += ["--tracking-uri", store or f"sqlite:///{name}/mlflow.db"]
         subprocess.run([*command, *places], check=True, capture_output=True)
         storage = Folder.at(home / "trials")
         (history,) = (

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,10 +18,16 @@ from uuid import uuid4
 from harness.errors import HarnessError
 from harness.files import require_writable, write_whole
 
-MARK = ".depthbench"
+MARK = ".depthbench-storage"
 """In a storage: a name of its own, by which a worker knows whether it sees the storage of its driver."""
+SETTLED_SECONDS = 1.0
+"""After which a tie between two who write a file for the first time is over, on stores without exclusive creation."""
 PUT_WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory"}
 """Stores whose objects appear whole by themselves; elsewhere a file is written beside its name, then moved."""
+
+
+class Elsewhere(HarnessError):
+    """A host sees another storage than the one that runs the experiment."""
 
 
 @dataclass(frozen=True)
@@ -173,23 +181,31 @@ class Folder:
 
     def mark(self) -> str:
         """Its own name, which it gets when it is asked for the first time."""
-        self.create(MARK, uuid4().hex.encode())
+        if MARK not in self.names():
+            mine = uuid4().hex.encode()
+            if self.path is not None:
+                # Whole or not at all: another process may read it at once.
+                beside = self.path / f"{MARK}.{mine.decode()}"
+                write_whole(beside, mine)
+                with self._answering(), suppress(FileExistsError):
+                    os.link(beside, self.path / MARK)
+                self.remove(beside.name)
+            elif self.create(MARK, mine):
+                time.sleep(SETTLED_SECONDS)
         return self.read(MARK).decode()
 
     def require_mark(self, mark: str) -> None:
         """Refuse another folder of the same path or URL, such as one that is not mounted on this host.
 
         Raises:
-            HarnessError: It is one.
+            Elsewhere: It is one.
+            HarnessError: The storage does not answer.
         """
-        try:
-            same = self.read(MARK).decode() == mark
-            why = "" if same else ": another storage lies there"
-        except HarnessError as error:
-            same, why = False, f": {error.what}"
-        if not same:
-            raise HarnessError(
-                f"{socket.gethostname()} does not see the checkpoints of the host that runs the experiment{why}",
+        seen = self.read(MARK).decode() if MARK in self.names() else ""
+        if seen != mark:
+            raise Elsewhere(
+                f"{socket.gethostname()} does not see the checkpoints of the host that runs the experiment: "
+                + ("another storage lies there" if seen else "nothing of them is there"),
                 where=f"--storage {self}",
                 remedy="Use a place that all hosts share and that outlives them: s3://bucket/prefix, or a directory of "
                 "NFS mounted everywhere at the same path (DEPTHBENCH_STORAGE).",

@@ -22,7 +22,7 @@ MARK = "DEPTHBENCH-HEAD "
 
 def describe() -> dict[str, Any]:
     """Versions of this machine's Python, Ray and Depthbench, and bytes free where a job writes."""
-    return {"python": platform.python_version(), "ray": _version("ray"), "depthbench": _depthbench(), "free": _free()}
+    return {"python": platform.python_version(), "ray": _version("ray"), "depthbench": depthbench(), "free": _free()}
 
 
 def _version(package: str) -> str:
@@ -32,7 +32,7 @@ def _version(package: str) -> str:
         return ""
 
 
-def _depthbench() -> str:
+def depthbench() -> str:
     """The version, and a digest of the source: two checkouts may call themselves the same."""
     found = importlib.util.find_spec("harness")
     if found is None or not found.origin:

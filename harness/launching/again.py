@@ -14,7 +14,7 @@ from harness.launching.job import Job
 from harness.launching.plan import Plan, Planned, estimate
 from harness.launching.stop import Stop
 from harness.specs import Study, Trial
-from harness.storage import Folder
+from harness.storage import MARK, Folder
 from harness.tracking.history import History
 from harness.tracking.journals import Journals
 
@@ -68,6 +68,7 @@ def bring_home(storage: Folder, trial: str) -> None:
     """
     place = storage / f"{trial}{AGAIN}"
     (place / trial).move(storage / trial)
+    place.remove(MARK)
     if place.path is not None:
         with suppress(OSError):
             place.path.rmdir()

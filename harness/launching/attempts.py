@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from harness.errors import HarnessError
 from harness.processes import Process
 from harness.specs.identity import Spec
-from harness.storage import Folder, checkpoints
+from harness.storage import Elsewhere, Folder, checkpoints
 
 MOST_DEATHS = 3
 """Workers that a trial may lose at one and the same place before it is given up."""
@@ -193,7 +193,8 @@ def claimed(folder: Folder, launch: str, stopping: Callable[[], bool], patience:
 
     Raises:
         Superseded: Another run trains it.
-        HarnessError: The storage still does not answer, or is another one; or the trial is given up.
+        Elsewhere: The storage is another one.
+        HarnessError: The storage still does not answer, or the trial is given up.
     """
     until = time.monotonic() + patience
     while True:
@@ -202,7 +203,7 @@ def claimed(folder: Folder, launch: str, stopping: Callable[[], bool], patience:
                 folder.parent.require_mark(mark)
             newest = checkpoints(folder)[:1]
             return Claim(folder, launch, newest[0].position if newest else (0, 0))
-        except GivenUp:
+        except (GivenUp, Elsewhere):
             raise
         except HarnessError:
             if stopping() or time.monotonic() > until:

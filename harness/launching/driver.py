@@ -168,6 +168,9 @@ class _Sweep:
         if progress.outcome == "running":
             return
         self.ended[progress.trial] = progress
+        if progress.astray:
+            # That host would take one trial after another, and fail each.
+            self.stop.ask(progress.message)
         if progress.outcome == "failed":
             self.clerk.do(lambda: self.record.fail(self.runs[progress.trial], progress.message, progress.trace))
         name = self.variants[progress.trial]

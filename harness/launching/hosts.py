@@ -134,7 +134,7 @@ def gather(wanted: Resources, expected: Expected, say: Callable[[str], None]) ->
 def require_shared(storage: Folder) -> None:
     """Make sure that every host sees the checkpoints: a trial of a dead one goes on from them elsewhere.
 
-    A host that comes later finds out when it is to begin a trial, which fails there.
+    A host that comes later finds out when it is to begin a trial, and the run ends there.
 
     Raises:
         HarnessError: A host does not.

@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.launching.attempts import Claim, Superseded, claimed
 from harness.launching.extras import leave_model, sampled
 from harness.specs import Execution, Resources, Trial
-from harness.storage import Checkpoint, Folder, checkpoints
+from harness.storage import Checkpoint, Elsewhere, Folder, checkpoints
 from harness.tracking.client import first_line
 from harness.tracking.history import TOGETHER, History, NewerFormat, OtherTrial, read_journal
 from harness.tracking.outbox import Outbox
@@ -95,7 +95,8 @@ class Progress:
 
     ``outcome`` is ``running``, ``finished``, ``diverged``, ``cut`` (a scheduler ended it), ``stopped`` (to go on
     later), ``superseded`` (another attempt has it) or ``failed``; ``error`` is the online training error, ``score``
-    the metric of a search. ``message`` says why it failed, or what a user should know.
+    the metric of a search. ``message`` says why it failed, or what a user should know. ``astray``: its host sees other
+    checkpoints than the driver does, as it would for every other trial.
     """
 
     trial: str
@@ -107,6 +108,7 @@ class Progress:
     seconds: float = 0.0
     message: str = ""
     trace: str = ""
+    astray: bool = False
 
 
 def attempt(
@@ -159,7 +161,7 @@ def ended_by(error: Exception, job: Job, claim: Claim | None, caught: Callable[[
     message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {first_line(error)}"
     if claim is not None:
         claim.end("failed", message, trace)
-    return Progress(job.trial.id, "failed", message=message, trace=trace)
+    return Progress(job.trial.id, "failed", message=message, trace=trace, astray=isinstance(error, Elsewhere))
 
 
 def run_job(

@@ -6,10 +6,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-STORE = "gcs_server"
-"""The one that a driver says goodbye to."""
+LOOK_SECONDS = 0.02
 
 
 class RayProcesses:
@@ -38,15 +38,39 @@ class RayProcesses:
         import psutil
         import ray
 
+        below, over = [], threading.Event()
         for child in self.started:
-            with suppress(psutil.NoSuchProcess):
-                below = child.children(recursive=True)
-                if child.name() != STORE:
-                    child.kill()
-                for process in below:
-                    with suppress(psutil.NoSuchProcess):
-                        process.kill()
-        ray.shutdown()
+            with suppress(psutil.Error):
+                below += child.children(recursive=True)
+        # Ray decides when: a driver whose raylet is gone before it said goodbye may end itself.
+        watch = threading.Thread(target=self._end_those_asked, args=(over,), name="ray-end", daemon=True)
+        watch.start()
+        try:
+            ray.shutdown()
+        finally:
+            over.set()
+            watch.join()
+            for process in below:
+                with suppress(psutil.Error):
+                    process.kill()
+
+    def _end_those_asked(self, over: threading.Event) -> None:
+        import psutil
+
+        while not over.wait(LOOK_SECONDS):
+            for child in self.started:
+                if _is_asked_to_end(child.pid):
+                    with suppress(psutil.Error):
+                        child.kill()
+
+
+def _is_asked_to_end(pid: int) -> bool:
+    """Whether a SIGTERM waits for a process that has it blocked; False where the system does not say (not Linux)."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("ShdPnd:"):
+                return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+    return False
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import ceil, isfinite
+from math import isfinite
 
 from harness.errors import HarnessError
 from harness.specs import Resources
@@ -55,18 +55,15 @@ def bill(seconds: float, resources: Resources, price: float | None) -> Bill | No
     return Bill(seconds * resources.gpus * resources.workers / 3600, price) if resources.gpus else None
 
 
-def crowded(recorded: Iterable[Recorded], resources: Resources, concurrency: int, hosts: int = 1) -> str:
+def crowded(recorded: Iterable[Recorded], resources: Resources, concurrency: int, one_machine: bool = True) -> str:
     """What to say where so many trials at once would not fit their device; empty where they do, or nobody knows.
 
-    Of a GPU those that share it, of a machine all that are on one of the ``hosts``.
+    Of a GPU those that share it, of one machine all; how many come to share each of several, Ray decides.
     """
     known = [run.memory for run in recorded if all(run.memory)]
-    if not known or resources.gpus == 1 or not (resources.gpus or hosts):
+    if not known or resources.gpus == 1 or not (resources.gpus or one_machine):
         return ""
-    if resources.gpus:
-        together = min(int(1 / resources.gpus + 1e-6), concurrency)
-    else:
-        together = ceil(concurrency * resources.workers / hosts)
+    together = min(int(1 / resources.gpus + 1e-6), concurrency) if resources.gpus else concurrency * resources.workers
     peak, device = max(known, key=lambda memory: memory[0] / memory[1])
     fit = max(int(ROOM * device / peak), 1)
     if together <= fit:
@@ -75,7 +72,7 @@ def crowded(recorded: Iterable[Recorded], resources: Resources, concurrency: int
         ("a GPU", f"resources.gpus={_share(fit):g}") if resources.gpus else ("the machine", "resources.max_concurrent")
     )
     if not resources.gpus:
-        remedy += f"={max(fit * hosts // resources.workers, 1)}"
+        remedy += f"={max(fit // resources.workers, 1)}"
     return (
         f"{together} trials would share {what} of {device / GIB:.1f} GiB, and the largest recorded one took "
         f"{peak / GIB:.1f}: use --set {remedy}"

@@ -208,14 +208,14 @@ def make_plan(
     force: bool = False,
     before: Study | None = None,
     kept: Collection[str] = (),
-    hosts: int = 1,
+    one_machine: bool = True,
 ) -> Plan:
     """Look every trial up: in the record, in its journal, in other experiments of the same store.
 
     Args:
         force: Plan as if nothing were recorded, but for the trials ``kept``, which this run trained already.
         before: The experiment as it was last run; what is changed since is said.
-        hosts: Over which the trials spread; 0: nobody knows.
+        one_machine: Whether all trials run on one.
 
     Raises:
         HarnessError: A checkpoint is of a newer version, or of another trial.
@@ -260,7 +260,7 @@ def make_plan(
     warnings = [
         _left_elsewhere(len(begun), record.storage, str(storage)) if begun else "",
         spent(study),
-        crowded(crowd, study.experiment.resources, concurrency, hosts),
+        crowded(crowd, study.experiment.resources, concurrency, one_machine),
     ]
     return Plan(
         study,

@@ -38,7 +38,7 @@ def plan(study: Study, settings: Settings) -> Plan:
     before = None if record.experiment_is_new else record.study()
     study = grown(study.after(before), record, settings.folder)
     at_once = local_concurrency(study, settings)
-    return make_plan(study, record, settings.folder, at_once, before=before, hosts=settings.spread)
+    return make_plan(study, record, settings.folder, at_once, before=before, one_machine=settings.one_machine)
 
 
 def run(
@@ -92,7 +92,7 @@ def run(
         before = None if record.experiment_is_new else record.study()
         known = known.after(before)
         at_once = local_concurrency(study, settings)
-        return make_plan(known, record, storage, at_once, force, before, kept, settings.spread)
+        return make_plan(known, record, storage, at_once, force, before, kept, settings.one_machine)
 
     # Whatever is wrong with checkpoints or record is found before anything is created.
     planned(set())
@@ -183,7 +183,8 @@ def launch_plan(
             (keep or alone).callback(launcher.close)
             if isinstance(record, Store):
                 require_server(record.uri)
-            require_shared(settings.folder)
+            if launcher.address is not None:
+                require_shared(settings.folder)
         if launcher.address is not None:
             with console.status("Staging the data on every node ..."):
                 stage(planned.trials[0].trial.data, experiment.recipe.augment, experiment.resources, console.print)

@@ -102,7 +102,7 @@ def send(
     from harness.clusters.shipping import pack_up
     from harness.clusters.ssh import Away
     from harness.clusters.submitted import Submitted, forget, remember
-    from harness.clusters.there import describe
+    from harness.clusters.there import depthbench
     from harness.tracking.client import without_password
 
     for option, address, variable in (
@@ -132,7 +132,7 @@ def send(
     words += [word for each in overrides for word in ("--set", each)]
     say(f"Connecting to {place} ...")
     shipped = "harness/__init__.py" in parcel.files
-    sender = {} if shipped else {SENDER: describe()["depthbench"]}
+    sender = {} if shipped else {SENDER: depthbench()}
     with place.reach(shipped=shipped) as (jobs, _):
         sent = Submitted(
             job=f"{experiment.name}-{uuid4().hex[:8]}",

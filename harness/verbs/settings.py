@@ -61,9 +61,9 @@ class Settings:
         return default_storage(self.home) if self.storage is None else Folder.at(self.storage)
 
     @property
-    def spread(self) -> int:
-        """Over how many hosts trials spread; 0 where it is not known yet."""
-        return 1 if self.address is None and not self.at_once else self.hosts
+    def one_machine(self) -> bool:
+        """Whether trials run on this machine alone."""
+        return self.address is None and not self.at_once
 
     @property
     def has_store(self) -> bool:
@@ -112,11 +112,11 @@ def require_sender() -> None:
     Raises:
         HarnessError: It is so.
     """
-    from harness.clusters.there import describe
+    from harness.clusters.there import depthbench
 
     if SENDER not in os.environ:
         return
-    sender, here = os.environ[SENDER], describe()["depthbench"]
+    sender, here = os.environ[SENDER], depthbench()
     if sender != here:
         raise HarnessError(
             f"Depthbench is {sender} where this was sent from and {here} on {socket.gethostname()}",

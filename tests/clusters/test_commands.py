@@ -3,6 +3,8 @@
 import socket
 import threading
 import time
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -10,6 +12,7 @@ import yaml
 from harness.clusters.submitted import Submitted, newest, remember, remembered
 from harness.errors import HarnessError
 from harness.launching.hosts import require_answer
+from harness.verbs import Settings
 
 CASES = {
     "no such file": (["run", "quickstart", "--cluster", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
@@ -23,6 +26,7 @@ CASES = {
         ["5 CPUs", "worker: 4 CPU", "resources.cpus=1"],
     ),
     "no Ray there": (["run", "quickstart", "--address", "127.0.0.1:9"], ["nobody answers", "127.0.0.1:9", "6379"]),
+    "to wait for no cluster": (["bench", "resnet18", "--wait", "5m"], ["--wait", "hosts of a cluster", "--address"]),
     "no job server there": (["run", "quickstart", "--address", "http://127.0.0.1:9"], ["no job server", "8265"]),
     "password": (
         ["run", "quickstart", "--cluster", "c.yaml", "--tracking-uri", "postgresql://me:secret@db/x"],
@@ -127,3 +131,25 @@ def test_what_was_typed_is_sent_and_not_what_this_machine_s_environment_says(mon
     assert (place.address, settings.storage, words) == ("http://head:8265", None, typed)
     CliRunner().invoke(app, [*command, "--storage", "s3://ours/x"])
     assert sent[1][2].storage == "s3://ours/x" and sent[1][3][2:4] == ["--storage", "s3://ours/x"]
+
+
+@pytest.mark.parametrize("checkout", [False, True])
+def test_a_job_says_which_depthbench_sent_it_unless_it_brings_its_own(tmp_path, monkeypatch, checkout):
+    from harness.clusters.there import depthbench
+    from harness.verbs import jobs
+
+    sent = []
+
+    @contextmanager
+    def reach(self, shipped=None):
+        yield SimpleNamespace(submit=lambda *given: sent.append(given)), ""
+
+    monkeypatch.setattr(jobs.Place, "reach", reach)
+    monkeypatch.chdir(tmp_path)
+    if checkout:
+        (tmp_path / "harness").mkdir()
+        (tmp_path / "harness/__init__.py").touch()
+    settings = Settings(tmp_path / ".depthbench", reports=tmp_path / "reports")
+    job = jobs.send("quickstart", jobs.Place(address="http://head:8265"), settings, [])
+    own = {} if checkout else {"DEPTHBENCH_SENDER": depthbench()}
+    assert sent[0][3] == {"DEPTHBENCH_SENT": job.job, **own}

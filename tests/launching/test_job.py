@@ -381,12 +381,11 @@ def test_a_killed_data_worker_is_named(job, monkeypatch):
     assert "a data worker (process 4711)" in progress.message and "killed by the system" in progress.message
 
 
-def test_a_host_that_sees_another_storage_trains_nothing(job, monkeypatch):
-    monkeypatch.setattr("harness.launching.job.PATIENCE", 0)
+def test_a_host_that_sees_another_storage_trains_nothing(job):
     mine = job()
     mark = mine.folder.parent.mark()
     (refused,) = attempt(replace(mine, mark="of the driver's storage"))
-    assert refused.outcome == "failed" and "does not see the checkpoints" in refused.message
+    assert refused.outcome == "failed" and refused.astray and "does not see the checkpoints" in refused.message
     assert not mine.folder.names()
     *_, last = attempt(replace(mine, mark=mark))
     assert last.outcome == "finished"

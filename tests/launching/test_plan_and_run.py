@@ -8,6 +8,7 @@ from rich.console import Console
 
 from harness.errors import HarnessError
 from harness.launching.display import Display
+from harness.launching.driver import execute
 from harness.launching.job import Progress, _joined
 from harness.launching.plan import check, make_plan
 from harness.specs import Resources
@@ -313,3 +314,18 @@ def test_depth_is_compared_with_nothing_else_changed(quick_study):
 def test_a_margin_is_worth_some_images(quick_study):
     with pytest.raises(HarnessError, match="less than 2 of the 256 training images"):
         quick_study(contrasts=[{"kind": "degradation", "shallow": 8, "deep": 14, "margin": 0.5}])
+
+
+def test_a_host_that_sees_other_checkpoints_ends_the_run(quick_study, settings):
+    """It would fail one trial after another; those of other hosts write checkpoints."""
+    study, here = quick_study(), settings(uri="none")
+    record = here.record("quick")
+    record.create(study)
+
+    def launcher(jobs, concurrency, report, stop):
+        report(Progress(jobs[0].trial.id, "failed", message="h7 does not see the checkpoints", astray=True))
+        assert stop.asked
+
+    outcome = execute(make_plan(study, record, here.folder, 1), record, here.folder, launcher, lambda progress: None)
+    assert len(outcome.failed) == 1 and len(outcome.stopped) == 7
+    assert outcome.ended == "h7 does not see the checkpoints"

@@ -77,7 +77,7 @@ def test_a_trial_over_two_nodes_is_the_trial_of_one_process(cluster, tmp_path, e
     assert not outcome.failed, outcome.failed
     assert outcome.trained == 2
     # By which a host knows that it sees these checkpoints.
-    assert ".depthbench" in settings.folder.names()
+    assert ".depthbench-storage" in settings.folder.names()
     one = verbs.Settings(home=tmp_path / "inline", tracking_uri="none", launcher="inline")
     alone = verbs.load_study(str(file), ["resources.workers=1"])
     verbs.run(alone, one, QUIET)
@@ -181,3 +181,29 @@ def test_a_closed_launcher_leaves_no_process_behind():
     launcher.close()
     assert not ray.is_initialized()
     assert not psutil.wait_procs(started, timeout=5)[1]
+
+
+def test_a_driver_that_init_adopted_outlives_its_cluster(tmp_path):
+    """Ray ends such a driver, without a word, where the raylet is gone before the driver has left it."""
+    script = tmp_path / "driver.py"
+    script.write_text(
+        "import os\n"
+        "from harness.launching.ray_tune import RayLauncher\n"
+        "from harness.specs import Resources\n"
+        "launcher = RayLauncher(Resources(), None)\n"
+        "print(os.getppid(), flush=True)\n"
+        "launcher.close()\n"
+        "print('closed', flush=True)\n"
+    )
+    log = tmp_path / "log.txt"
+    command = '"$0" "$1" 3>&1 > "$2" 2>&1 &'
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    # The pipe closes with the driver, whoever its parent is by then.
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, str(script), str(log)], env=environment, capture_output=True, timeout=120
+    )
+    assert done.returncode == 0
+    lines = log.read_text().split()
+    assert lines[-1] == "closed", log.read_text()
+    if lines[0] != "1":
+        pytest.skip(f"process {lines[0]} adopts here, not init")
