@@ -181,7 +181,7 @@ class Folder:
 
     def mark(self) -> str:
         """Its own name, which it gets when it is asked for the first time."""
-        if MARK not in self.names():
+        if not self._found_mark():
             mine = uuid4().hex.encode()
             if self.path is not None:
                 # Whole or not at all: another process may read it at once.
@@ -201,7 +201,7 @@ class Folder:
             Elsewhere: It is one.
             HarnessError: The storage does not answer.
         """
-        seen = self.read(MARK).decode() if MARK in self.names() else ""
+        seen = self._found_mark()
         if seen != mark:
             raise Elsewhere(
                 f"{socket.gethostname()} does not see the checkpoints of the host that runs the experiment: "
@@ -210,6 +210,15 @@ class Folder:
                 remedy="Use a place that all hosts share and that outlives them: s3://bucket/prefix, or a directory of "
                 "NFS mounted everywhere at the same path (DEPTHBENCH_STORAGE).",
             )
+
+    def _found_mark(self) -> str:
+        """Empty where there is none. Read and not looked for: a list of ten thousand trials takes a store seconds."""
+        try:
+            return self.read(MARK).decode()
+        except HarnessError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return ""
+            raise
 
     def remove(self, name: str) -> None:
         """Remove a file; fine where it is gone already."""
