@@ -40,7 +40,7 @@ repeats (each with fresh processes) and its 95 % t interval. Which side of 1 is 
 on one machine; seconds are given where a user waits for them.
 
 Others that have a page of their own: [repeatability](repeatability.md) of `harness bench`, [faults](faults.md), [an
-outage](outage.md).
+outage](outage.md), [a thousand trials over fifty nodes](fleet.md).
 """
 
 

@@ -36,7 +36,7 @@ EXPERIMENT = {
 }
 HEADINGS = (
     "Trials", "Wall time (s)", "Each further trial (s)", "Its own clocks (s)", "Driver's memory (MiB)",
-    "Each further trial (KiB)", "Worker processes",
+    "Worker processes",
 )  # fmt: skip
 
 
@@ -78,13 +78,12 @@ def drive(count: int, nodes: int, at_once: int, uri: str, folder: Path) -> dict[
 
 
 def row(found: dict[str, float], first: dict[str, float]) -> list[str]:
-    """Of the table; what each trial adds is counted from the first row on, which has paid for imports and workers."""
+    """Of the table. A further trial's seconds are counted from the first row on, which has paid for the start."""
     further = found["trials"] - first["trials"]
     seconds = f"{(found['wall'] - first['wall']) / further:.3f}" if further > 0 else "–"
-    kibibytes = f"{(found['most'] - first['most']) / further / 1024:.0f}" if further > 0 else "–"
     return [
         f"{found['trials']:,.0f}", f"{found['wall']:.0f}", seconds, f"{found['own']:.3f}",
-        f"{found['most'] / 2**20:.0f}", kibibytes, f"{found['workers']:.0f}",
+        f"{found['most'] / 2**20:.0f}", f"{found['workers']:.0f}",
     ]  # fmt: skip
 
 
@@ -120,7 +119,8 @@ def main() -> None:
         f"{f' --tracking-uri {given.tracking_uri}' * (given.tracking_uri != 'none')}`: {given.nodes} raylets of one "
         f"logical core on one machine of {os.cpu_count()} cores, at most {given.at_once} trials at a time; Python "
         f"{platform.python_version()}. They are the smallest trials that there are; their own clocks are training and "
-        "evaluation. The driver's memory is the most that it held resident.\n\n" + "\n".join(lines) + "\n"
+        "evaluation. The driver's memory is the most that it held resident, imports and all; no MLflow unless the "
+        "command names one.\n\n" + "\n".join(lines) + "\n"
     )
 
 

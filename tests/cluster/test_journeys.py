@@ -164,3 +164,30 @@ def test_the_whole_quickstart(cluster):
     assert pulled.returncode == 0 and "Supported" in pulled.stdout, pulled.stdout + pulled.stderr
     found = accuracies(cluster.lab.folder / "shared/home/quickstart/results.csv")
     assert len({trial for trial, _ in found}) == 48
+
+
+@pytest.mark.long
+def test_the_head_is_lost_with_its_record(cluster):
+    """A new head has everything again: what was trained is published from the shared disk, the rest goes on there."""
+    epochs, trials = 33, 10
+    command = ["run", "weather", "--cluster", "cluster.yaml", "--seeds", "10-14", "--set", f"recipe.epochs={epochs}"]
+    before = {attempt["trial"] for attempt in cluster.attempts()}
+    run = cluster.start(*command, log="head.txt")
+    until(lambda: "[2/10]" in cluster.log("head.txt"), "two trials", 120, run)
+    cluster.until_training_on("h2", run)
+    cluster.lab.kill(HEAD)
+    trained = {a["trial"] for a in cluster.attempts() if a["trial"] not in before and a["ended"] == "finished"}
+    until(lambda: "trying again" in cluster.log("head.txt"), "the loss of the connection", 60, run)
+    cluster.lab.boot(HEAD)
+    cluster.laptop("ray down -y cluster.yaml; ray up -y --no-config-cache cluster.yaml", timeout=300)
+    assert run.wait(60) == 2
+    assert "knows no such job" in cluster.log("head.txt") and "run it again" in cluster.log("head.txt")
+
+    done = cluster.harness(*command, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    attempts = [attempt for attempt in cluster.attempts() if attempt["trial"] not in before]
+    again = [attempt for attempt in attempts if attempt["number"] > 1]
+    assert len(trained) >= 2 and not trained & {attempt["trial"] for attempt in again}
+    assert again and any(attempt["epoch"] > 0 for attempt in again)
+    damage = cluster.damage(trials, epochs)
+    assert damage.clean, damage.details
