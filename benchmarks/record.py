@@ -1,6 +1,6 @@
 """(b) What keeping the record costs a trial whose epochs take about a second.
 
-    python -m benchmarks record        about eight minutes
+    python -m benchmarks record        about five minutes
 
 The same trial by the inline launcher, from the end of its first epoch to the end of its last: with no store and no
 checkpoint in between; as it is by default, into MLflow on SQLite, every ten seconds; and about every second. Its clock
@@ -32,7 +32,7 @@ HEADINGS = ("What is kept", "An epoch (s)", "The trial's recording clock (%)", "
 EXPERIMENT = {
     "name": "record",
     "question": "What does the record cost?",
-    "variants": {"family": "cifar-resnet", "depth": 74, "shortcut": "identity"},
+    "variants": {"family": "cifar-resnet", "depth": 20, "shortcut": "identity"},
     "data": {"name": "digits"},
     "recipe": {"epochs": EPOCHS, "batch": 128, "lr": 0.05},
     "seeds": [0],

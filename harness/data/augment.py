@@ -16,7 +16,7 @@ from harness.specs.streams import stream_seed
 class Draws:
     """What augmentation drew for every image of one epoch, indexed by image, so batches do not matter."""
 
-    offsets: Tensor | None
+    offsets: Tensor
     flips: Tensor | None
     padding: int
 
@@ -36,18 +36,13 @@ class Draws:
     def apply(self, images: Tensor, index: Tensor) -> Tensor:
         """Pad with black, crop at each image's offset, flip: (B, C, H, W) -> (B, C, H, W).
 
-        He et al. 2015, section 4.2, as torchvision's RandomCrop and RandomHorizontalFlip do it, in one gather.
+        He et al. 2015, section 4.2, as torchvision's RandomCrop and RandomHorizontalFlip do it.
         """
-        batch, channels, height, width = images.shape
-        device = images.device
-        padded = F.pad(images, [self.padding] * 4)
-        rows = torch.arange(height, device=device).expand(batch, height)
-        columns = torch.arange(width, device=device).expand(batch, width)
-        if self.flips is not None:
-            columns = torch.where(self.flips[index, None], width - 1 - columns, columns)
-        if self.offsets is not None:
-            rows = rows + self.offsets[index, 0, None]
-            columns = columns + self.offsets[index, 1, None]
-        which = torch.arange(batch, device=device)[:, None, None, None]
-        channel = torch.arange(channels, device=device)[None, :, None, None]
-        return padded[which, channel, rows[:, None, :, None], columns[:, None, None, :]]
+        height, width = images.shape[2:]
+        # A view of every crop that there is, (B, C, top, left, H, W): what is copied of it are whole rows of pixels.
+        crops = F.pad(images, [self.padding] * 4).unfold(2, height, 1).unfold(3, width, 1)
+        top, left = self.offsets[index].unbind(1)
+        cropped = crops[torch.arange(len(images), device=images.device), :, top, left]
+        if self.flips is None:
+            return cropped
+        return torch.where(self.flips[index, None, None, None], cropped.flip(3), cropped)
