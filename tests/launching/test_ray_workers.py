@@ -86,7 +86,8 @@ def test_a_trial_over_two_nodes_is_the_trial_of_one_process(cluster, tmp_path, e
         assert both.provenance["device"].startswith("2 x ")
         for mine, its in zip(both.epochs, single.epochs, strict=True):
             for key, value in mine.metrics.items():
-                assert key.startswith("time/") or value == pytest.approx(its.metrics[key], abs=2e-6, rel=2e-6)
+                # float32, added up in another order; a gradient that is not averaged is off by halves.
+                assert key.startswith("time/") or value == pytest.approx(its.metrics[key], abs=2e-6, rel=1e-4)
 
 
 def test_a_worker_that_is_killed_costs_no_trial(cluster, tmp_path, experiment_file):
