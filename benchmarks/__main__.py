@@ -48,7 +48,8 @@ def machine() -> str:
     """What was measured on."""
     from harness.training.device import cpu_name
 
-    return f"{cpu_name()}, {os.cpu_count()} cores; torch {torch.__version__}, Python {platform.python_version()}"
+    processor = f"{cpu_name()}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"
+    return f"{processor}; torch {torch.__version__}, Python {platform.python_version()}"
 
 
 def page() -> str:

@@ -8,8 +8,8 @@ both memory formats, and with glibc told to keep a step's buffers, as ours does 
 says how the best of these does, where each repeat's best is the one of the other repeats (the fastest of three noisy
 times is below all of their means): above 1, ours is faster. Networks are torchvision's own where it has them, else ours
 in all of them. The last two columns compare the hand-written loop with itself: channels_last / contiguous (below 1,
-channels_last is the faster one), and buffers given back / kept, both in channels_last. A turn is an epoch of half a
-second to three, whole batches of the same images; ours measures gradient norms and draws the augmentation once in each.
+channels_last is the faster one), and buffers given back / kept, both in channels_last. A turn is an epoch of seconds,
+whole batches of the same images; ours measures gradient norms and draws the augmentation once in each.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CASES: dict[str, dict[str, Any]] = {
     "resnet18 at 224": {"net": "resnet18", "side": 224, "batch": 16, "steps": 4},
     "resnet50 at 224": {"net": "resnet50", "side": 224, "batch": 16, "steps": 2},
 }
-THREADS, REPEATS, TURNS = 2, 5, 4
+THREADS, REPEATS, TURNS = 2, 5, 3
 
 
 def images(root: Path, side: int, count: int) -> None:
