@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.files import require_writable
@@ -113,13 +113,17 @@ def _train_beside(
 
     record, storage = trials.records[known.experiments[0]], settings.folder
     before = with_history(known, trials).journal
+    if (company := company_of(before)) and study.experiment.execution.seeds_together == "off":
+        # It is held against itself, however the experiment trains new trials by now.
+        execution = study.experiment.execution.model_copy(update={"seeds_together": "auto"})
+        study = _with(study, execution=execution)
     place = storage / f"{trial.id}{AGAIN}"
     half, _ = newest_readable(place / trial.id, trial.id)
     if half is None or not half.done:
         if half is not None:
             console.print(f"It goes on from a rerun before this one, which came to epoch {half.last_epoch}.")
         with apart(known.experiments[0], place) as scratch:
-            plan = alone(study, trial, half.last_epoch if half is not None else 0, company=company_of(before))
+            plan = alone(study, trial, half.last_epoch if half is not None else 0, company=company)
             beside_it = replace(settings, storage=str(place))
             outcome = launch_plan(plan, scratch, beside_it, console, False, stop, lock, inline)
     else:
@@ -144,7 +148,6 @@ def _at_hand(known: Known, trials: Trials, data_root: str | Path | None) -> tupl
         HarnessError: It is of other settings, or its data is not at hand.
     """
     from harness.data.info import describe
-    from harness.specs import Study
 
     if not known.current or known.trial is None or not known.experiments:
         raise HarnessError(
@@ -156,8 +159,13 @@ def _at_hand(known: Known, trials: Trials, data_root: str | Path | None) -> tupl
     written = known.journal.trial.data.root if known.journal is not None else None
     root = str(data_root) if data_root is not None else written
     _, data = describe(known.trial.data.model_copy(update={"root": root}))
-    data = study.experiment.data.model_copy(update={"root": data.root})
-    # A copy by pydantic would keep the trials that are cached, without the root.
-    experiment = study.experiment.model_copy(update={"data": data})
-    study = Study(**{**study.parts(), "experiment": experiment})
+    study = _with(study, data=study.experiment.data.model_copy(update={"root": data.root}))
     return study, next(trial for trial in study.everything if trial.id == known.id)
+
+
+def _with(study: Study, **changes: Any) -> Study:
+    """The study with parts of its experiment replaced."""
+    from harness.specs import Study
+
+    # A copy by pydantic would keep the trials that are cached, without the changes.
+    return Study(**{**study.parts(), "experiment": study.experiment.model_copy(update=changes)})

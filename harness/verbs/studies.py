@@ -39,6 +39,8 @@ def load_study(
     from harness.launching.plan import check, counted
     from harness.launching.resources import require_local
 
+    if download and not local:
+        raise not_on_a_cluster()
     path, assignments = find_experiment(name), list(overrides)
     if seeds is not None:
         own = load_experiment(path, overrides)[0].seeds if _is_number(seeds) else ()
@@ -123,3 +125,13 @@ def parse_seeds(text: str, own: Sequence[int] = ()) -> list[int]:
             )
         seeds += span
     return seeds
+
+
+def not_on_a_cluster() -> HarnessError:
+    """Every node would fetch the data set by itself, and those that start later in the middle of a run."""
+    return HarnessError(
+        "the nodes of a cluster download no data set",
+        where="--download",
+        remedy="`harness data pack NAME --download --to FILE` (on a file system or bucket that all nodes see), then "
+        "--data-root FILE.",
+    )
