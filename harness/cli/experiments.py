@@ -115,7 +115,7 @@ def run(
         raise HarnessError(
             "the file of a cluster tells its address", where="--address", remedy="Leave one of them out."
         )
-    if download and remote:
+    if download and (remote or address is not None):
         raise verbs.not_on_a_cluster()
     limit = None if time_limit is None else duration(time_limit)
     patience = duration(wait or WAIT, "--wait") if wait or hosts or cluster else 0.0

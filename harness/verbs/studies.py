@@ -39,8 +39,6 @@ def load_study(
     from harness.launching.plan import check, counted
     from harness.launching.resources import require_local
 
-    if download and not local:
-        raise not_on_a_cluster()
     path, assignments = find_experiment(name), list(overrides)
     if seeds is not None:
         own = load_experiment(path, overrides)[0].seeds if _is_number(seeds) else ()
