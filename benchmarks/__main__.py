@@ -25,6 +25,7 @@ PARTS = {
     "loops": "(a) The training loop against bare PyTorch loops",
     "images": "(a) The data path against DataLoader and PIL",
     "trials": "(b) Trials through `harness run` against their bare loops",
+    "overhead": "(b) Where the time of a run goes",
     "record": "(b) What keeping the record costs",
     "joint": "(c) Seeds trained together against one after the other",
     "operators": "(c) Where the time of a step goes",

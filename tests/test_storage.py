@@ -10,9 +10,11 @@ from harness.files import write_whole
 from harness.storage import Checkpoint, Elsewhere, Folder, checkpoints
 
 
-@pytest.fixture(params=["local", "file url", "memory", "written beside, then moved"])
+@pytest.fixture(params=["local", "file url", "memory", "written beside, then moved", "s3"])
 def folder(request, tmp_path):
     """``local://`` is fsspec's own file system under a name that is not known to put objects whole."""
+    if request.param == "s3":
+        return Folder.at(f"{request.getfixturevalue('bucket')}/trials")
     return {
         "local": Folder.at(tmp_path / "trials"),
         "file url": Folder.at(f"file://{tmp_path}/trials"),

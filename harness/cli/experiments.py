@@ -115,6 +115,8 @@ def run(
         raise HarnessError(
             "the file of a cluster tells its address", where="--address", remedy="Leave one of them out."
         )
+    if download and (remote or address is not None):
+        raise verbs.not_on_a_cluster()
     limit = None if time_limit is None else duration(time_limit)
     patience = duration(wait or WAIT, "--wait") if wait or hosts or cluster else 0.0
     settings = verbs.Settings(
@@ -129,7 +131,7 @@ def run(
         ]
         settings = replace(settings, storage=storage if "storage" in typed else None)
         words = [str(word) for name in typed for word in (f"--{name.replace('_', '-')}", context.params[name])]
-        words += ["--download"] * download + ["--force"] * force
+        words += ["--force"] * force
         if seeds is not None:
             verbs.parse_seeds(seeds)
         send(experiment, Place(cluster, address or ""), settings, words, list(overrides or ()), data_root)

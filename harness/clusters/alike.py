@@ -44,5 +44,6 @@ def require_alike(theirs: Mapping[str, Any], file: Path, shipped: bool) -> None:
             raise HarnessError(
                 f"the disk of the head is full: {free >> 20} MiB are free at {place}, {ROOM >> 20} are needed",
                 where=str(file),
-                remedy="Make room there (old sessions lie in /tmp/ray), or give it a larger disk. Nothing was sent.",
+                remedy="Make room there (old sessions lie in /tmp/ray). A larger disk in the file is another head to "
+                "`ray up`, and this one is terminated: `harness pull` before. Nothing was sent.",
             )

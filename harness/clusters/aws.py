@@ -10,10 +10,17 @@ from typing import Any
 
 from harness.clusters.findings import Sheet
 from harness.errors import HarnessError, nearest
+from harness.launching.resources import ACCELERATOR
 from harness.specs.loading import Location
 
 GPU = re.compile(r"(p[2-9]|g(?!4ad)[3-9]|gr[6-9])[a-z0-9-]*\.")
 """Types of instances with NVIDIA's devices; g4ad has AMD's."""
+KINDS = {
+    "g4dn": "T4", "g5": "A10G", "g5g": "T4G", "g6": "L4", "g6e": "L40S", "gr6": "L4",
+    "p3": "V100", "p3dn": "V100", "p4d": "A100", "p5": "H100", "p5e": "H200", "p5en": "H200",
+}  # fmt: skip
+"""What Ray calls the GPUs of a family, as in `accelerator_type:L4`."""
+SIZE = re.compile(r"[a-z0-9-]+\.(\d*)xlarge")
 OPEN = {"0.0.0.0/0", "::/0"}
 SSH = 22
 TYPES = {"string": str, "integer": int, "long": int, "boolean": bool, "list": list, "map": dict, "structure": dict}
@@ -146,6 +153,8 @@ def _gpus(sheet: Sheet) -> None:
         if promised and kind and not GPU.match(kind):
             sheet.error((*at, "resources"), f"{kind} has no NVIDIA GPU, and {promised} are promised here")
         if GPU.match(kind):
+            _promises(sheet, at, kind)
+        if GPU.match(kind) or (not kind and sheet.given(*at, "node_config", "LaunchTemplate")):
             found.append(name)
     if workers and not found and sheet.has_workers:
         sheet.error(
@@ -153,6 +162,28 @@ def _gpus(sheet: Sheet) -> None:
             "no type of worker has a GPU",
             "Add one, such as InstanceType: g6.2xlarge (one L4); g4ad has AMD's.",
         )
+
+
+def _promises(sheet: Sheet, at: Location, kind: str) -> None:
+    """A type of instance with GPUs against what the file says that it holds."""
+    resources = sheet.get(dict, *at, "resources")
+    family, size, cpus = kind.partition(".")[0], SIZE.fullmatch(kind), resources.get("CPU", 0)
+    # So it is in all of these families.
+    has = 4 * int(size[1] or 1) if size else None
+    if has is not None and isinstance(cpus, int | float) and cpus > has:
+        sheet.error(
+            (*at, "resources"),
+            f"{kind} has {has} cores, and {cpus} are promised here: trials would share them",
+            f"Write CPU: {has}.",
+        )
+    for name in resources:
+        theirs = KINDS.get(family)
+        if name.startswith(ACCELERATOR) and theirs and name != ACCELERATOR + theirs:
+            sheet.error(
+                (*at, "resources"),
+                f"{kind} has GPUs of the kind {theirs}, not {name.removeprefix(ACCELERATOR)}",
+                f'Write "{ACCELERATOR}{theirs}": 1.',
+            )
 
 
 def _roles(sheet: Sheet) -> None:

@@ -82,6 +82,16 @@ class Capacity:
         most = (on_head + sum(known[: self.most])) // wanted.workers
         return min(most, wanted.max_concurrent or most)
 
+    def worth_waiting(self, wanted: Resources) -> int:
+        """Most trials at once that hosts are waited for, where nodes are started for them: as many as all nodes take,
+        or, where the file does not say, as many as share the GPUs of one node, on each."""
+        known = self.at_once(wanted)
+        if known is not None:
+            return known
+        each = int(1 / wanted.gpus) if 0 < wanted.gpus < 1 else 1
+        most = max(1, self.most * each // wanted.workers)
+        return min(most, wanted.max_concurrent or most)
+
     def require(self, wanted: Resources) -> None:
         """Refuse what no type of node can ever serve.
 

@@ -94,11 +94,11 @@ def _s3(sheet: Sheet, at: Location) -> None:
 
 
 def _mounted(sheet: Sheet, path: str) -> bool:
-    """Whether a set-up command mounts something at ``path`` or above."""
+    """Whether a set-up command mounts something at ``path`` or above, or all that the machine's own table names."""
     lists = ("initialization_commands", "setup_commands", "worker_setup_commands", "worker_start_ray_commands")
     above = {str(parent) for parent in (PurePosixPath(path), *PurePosixPath(path).parents)} - {"/", "."}
     return any(
-        run.words[0] == "mount" and above & {word.rstrip("/") for word in run.words}
+        run.words[0].startswith("mount") and ("-a" in run.words or above & {word.rstrip("/") for word in run.words})
         for _, command in sheet.commands(*lists)
         for run in runs(command)
     )

@@ -10,6 +10,9 @@ from harness.errors import HarnessError
 
 HEAD, WORKER = "depthbench-head", "depthbench-worker"
 """Names of the roles, and of the instance profiles that carry them, as cluster.yaml has them."""
+SPOT = "spot.amazonaws.com"
+"""Starts spot instances in an account's name, by a role of its own that the first start makes where it may: the head's
+may not."""
 TRUST = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 STARTS = ["ec2:RunInstances", "ec2:TerminateInstances", "ec2:StopInstances", "ec2:CreateTags", "ec2:DeleteTags"]
 """What Ray's autoscaler does on the head, beside looking."""
@@ -38,11 +41,12 @@ def make(bucket: str, region: str) -> Iterator[str]:
                 "Resource": f"arn:aws:s3:::{bucket}/*",
             },
         ]
-        yield _role(iam, WORKER, files)
+        yield _role(iam, WORKER, bucket, files)
         worker = iam.get_role(RoleName=WORKER)["Role"]["Arn"]
         yield _role(
             iam,
             HEAD,
+            bucket,
             [
                 *files,
                 {"Effect": "Allow", "Action": ["ec2:Describe*", *STARTS], "Resource": "*"},
@@ -55,19 +59,24 @@ def make(bucket: str, region: str) -> Iterator[str]:
                 },
             ],
         )
+        yield f"spot instances: {_unless_there(iam.create_service_linked_role, AWSServiceName=SPOT)}"
     except (BotoCoreError, ClientError, ValueError) as error:
+        taken = "BucketAlreadyExists" in str(error)
         raise HarnessError(
             f"AWS refuses: {error}",
             where=f"region {region}",
-            remedy="Credentials come from AWS's own settings; making roles takes an administrator's.",
+            remedy=f"'{bucket}' is somebody else's: names of buckets are unique in the world. Take another one."
+            if taken
+            else "Credentials come from AWS's own settings; making roles takes an administrator's.",
         ) from error
 
 
-def _role(iam: Any, name: str, statements: list[dict[str, Any]]) -> str:
+def _role(iam: Any, name: str, bucket: str, statements: list[dict[str, Any]]) -> str:
     trust = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
     made = _unless_there(iam.create_role, RoleName=name, AssumeRolePolicyDocument=trust)
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    iam.put_role_policy(RoleName=name, PolicyName="depthbench", PolicyDocument=document)
+    # One policy for each bucket: another one's trials keep theirs.
+    iam.put_role_policy(RoleName=name, PolicyName=f"depthbench-{bucket}", PolicyDocument=document)
     _unless_there(iam.create_instance_profile, InstanceProfileName=name)
     _unless_there(iam.add_role_to_instance_profile, InstanceProfileName=name, RoleName=name)
     return f"role {name}: {made}"
@@ -80,7 +89,9 @@ def _unless_there(call: Callable[..., Any], **arguments: Any) -> str:
         call(**arguments)
     except ClientError as error:
         # An instance profile holds one role at most: a second one is a limit exceeded.
-        if error.response["Error"]["Code"] not in ("EntityAlreadyExists", "BucketAlreadyOwnedByYou", "LimitExceeded"):
+        there = ("EntityAlreadyExists", "BucketAlreadyOwnedByYou", "LimitExceeded")
+        # The role of a service has no code of its own for it.
+        if error.response["Error"]["Code"] not in there and "has been taken in this account" not in str(error):
             raise
         return "there already"
     return "made"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
 import json
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,6 +109,13 @@ def _machines(sheet: Sheet) -> None:
     for key in ("head_ip", "worker_ips"):
         if not sheet.given("provider", key):
             sheet.error(("provider",), f"{key} is missing", "Write the addresses of the machines.")
+    if _is_public(head):
+        sheet.warning(
+            ("provider", "head_ip"),
+            f"{head} is a public address: where the machine has it itself, MLflow listens on it and asks nobody for a "
+            "password",
+            "Give the private address of the machine, here and to `mlflow server --host`.",
+        )
     for number, address in enumerate(workers):
         if address == head or address in workers[:number]:
             sheet.error(("provider", "worker_ips", number), f"{address} is here twice", "A machine has one part.")
@@ -118,3 +126,11 @@ def _machines(sheet: Sheet) -> None:
                 f"{key} is {sheet.get(int, key)}, and there are {len(workers)} workers",
                 "Machines beyond it are not started, and none is started again." if key == "max_workers" else "",
             )
+
+
+def _is_public(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:
+        # A name.
+        return False

@@ -13,6 +13,8 @@ from harness.specs.loading import Location
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 EVERYWHERE = {"0.0.0.0", "::", "[::]", "*"}  # noqa: S104 (what is looked for)
 KEEPALIVE = ("RAY_grpc_client_keepalive_time_ms", "RAY_grpc_client_keepalive_timeout_ms")
+STARTERS = {"docker", "podman", "service", "systemctl", "tmux", "screen", "python", "python3", "sh"}
+"""Programs that may start a server which no word of the file names; bash is looked into."""
 HEALTH = ("RAY_health_check_period_ms", "RAY_health_check_timeout_ms", "RAY_health_check_failure_threshold")
 
 
@@ -151,7 +153,14 @@ def _server(sheet: Sheet, started: dict[str, tuple[Location, Run]]) -> None:
                     at, f"MLflow listens on port {port}, and MLFLOW_TRACKING_URI says {theirs}", near="mlflow server"
                 )
     if not servers and any(RUN in uri or "$RAY_HEAD_IP" in uri for uri in uris):
-        sheet.error(
+        # What these start is not seen from here.
+        hidden = any(
+            run.words[0] in STARTERS or run.words[0].endswith(".sh")
+            for _, command in sheet.commands(*lists)
+            for run in runs(command)
+        )
+        note = sheet.warning if hidden else sheet.error
+        note(
             ("head_start_ray_commands",),
             "MLFLOW_TRACKING_URI is the head, and nothing starts MLflow there",
             "Start it before `ray start`, as the shipped cluster.yaml does.",

@@ -15,6 +15,8 @@ PIN = re.compile(r"(?<![\w.-])([A-Za-z][\w.-]*)(?:\[[\w,\s-]*\])?\s*==\s*([0-9][
 WHEEL = re.compile(r"\b(ray|depthbench)-(\d+(?:\.\d+)+)[\w.+]*-")
 IMAGE = re.compile(r"\bray(?:-ml|-llm)?:(\d+\.\d+\.\d+)")
 PYTHON = re.compile(r"--python[= ]'?(?:cpython-|python)?(\d)\.(\d+)|\bpython(?:==?)?(\d)\.(\d+)|-(?:py|cp)(\d)(\d+)\b")
+BARE = re.compile(r"\binstall\b.*(?<![\w./~-])ray(\[[\w,\s-]*\])?(?=['\"\s]|$)", re.DOTALL)
+"""Ray, of whichever version there is."""
 SAME = {"ray", "depthbench", "mlflow"}
 """These have to be the same on both sides."""
 CLOSE = {"torch", "torchvision", "numpy"}
@@ -31,19 +33,25 @@ def look(sheet: Sheet) -> None:
         sheet.warning((), "nothing is installed on the nodes: their versions are not seen from here")
         return
     pinned = False
+    pythons: list[tuple[Location, tuple[int, ...]]] = []
     for at, text in texts:
         found = [*PIN.findall(text), *WHEEL.findall(text), *(("ray", number) for number in IMAGE.findall(text))]
         for name, theirs in found:
             pinned |= name.lower() == "ray"
             _compare(sheet, at, name.lower(), theirs)
-        for numbers in PYTHON.findall(text):
-            _python(sheet, at, tuple(int(number) for number in numbers if number))
+        pythons += [(at, tuple(int(number) for number in numbers if number)) for numbers in PYTHON.findall(text)]
         for at_constraints, path in _constraints(sheet, at, text):
             for name, theirs in PIN.findall(path.read_text()):
                 pinned |= name.lower() == "ray"
                 _compare(sheet, at_constraints, name.lower(), theirs)
+    _pythons(sheet, pythons)
     if not pinned:
-        sheet.error(texts[0][0], "Ray's version is not pinned", f"Install 'ray[default]=={version('ray')}'.")
+        what, remedy = "Ray's version is not pinned", f"Install 'ray[default]=={version('ray')}'."
+        bare = next((at for at, text in texts if BARE.search(text)), None)
+        if bare is not None:
+            sheet.error(bare, what, remedy)
+        else:
+            sheet.warning(texts[0][0], f"{what} in what is seen from here", remedy)
 
 
 def _compare(sheet: Sheet, at: Location, name: str, theirs: str) -> None:
@@ -61,15 +69,18 @@ def _compare(sheet: Sheet, at: Location, name: str, theirs: str) -> None:
         sheet.warning(at, what, "Results of the two sides differ, in rounding at least.", theirs)
 
 
-def _python(sheet: Sheet, at: Location, theirs: tuple[int, ...]) -> None:
+def _pythons(sheet: Sheet, found: list[tuple[Location, tuple[int, ...]]]) -> None:
     ours = sys.version_info[:2]
-    if theirs != ours:
-        sheet.error(
-            at,
-            f"Python is {'.'.join(map(str, theirs))} on the nodes and {'.'.join(map(str, ours))} here",
-            "Ray wants the same first two numbers on both sides.",
-            "thon",
-        )
+    # Beside the one that is here, another one may be there for something else.
+    note = sheet.warning if any(theirs == ours for _, theirs in found) else sheet.error
+    for at, theirs in found:
+        if theirs != ours:
+            note(
+                at,
+                f"Python is {'.'.join(map(str, theirs))} on the nodes and {'.'.join(map(str, ours))} here",
+                "Ray wants the same first two numbers on both sides.",
+                "thon",
+            )
 
 
 def _constraints(sheet: Sheet, at: Location, text: str) -> list[tuple[Location, Path]]:

@@ -21,11 +21,12 @@ class Machine:
     Over the whole of it, not turn by turn: the system counts in ticks of ten milliseconds.
 
     Args:
-        measured: Numbers of the processes whose work is the measurement; this one's is none of others either.
+        measured: Numbers of the processes whose work is the measurement, with all below them, such as compilers; this
+            one's is none of others either.
     """
 
     def __init__(self, measured: Sequence[int]) -> None:
-        self.measured = [os.getpid(), *measured]
+        self.measured = measured
         self.began = self._reading()
 
     def seen(self) -> str:
@@ -41,15 +42,36 @@ class Machine:
         with suppress(OSError, ValueError, IndexError):
             fields = [int(field) for field in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
             user, nice, system, _, _, interrupt, soft, stolen = fields
-            busy = user + nice + system + interrupt + soft + stolen - sum(map(_ticks, self.measured))
+            busy = user + nice + system + interrupt + soft + stolen - _ticks(os.getpid(), self.measured)
             return time.perf_counter(), busy / os.sysconf("SC_CLK_TCK")
         return None
 
 
-def _ticks(pid: int) -> int:
-    """Of processor time that a process has used; one that has ended keeps its count until it is waited for."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+def _ticks(alone: int, trees: Sequence[int]) -> int:
+    """Of processor time that a process has used, and others with all below them, those that have ended too.
+
+    One that has ended keeps its count until it is waited for, which adds it to its parent's.
+
+    Raises:
+        OSError: One of them is not there.
+    """
+    everyone: dict[int, list[str]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):
+                everyone[int(folder.name)] = (folder / "stat").read_text().rpartition(")")[2].split()
+    if missing := {alone, *trees} - everyone.keys():
+        raise ProcessLookupError(f"no process {missing}")
+    below: dict[int, list[int]] = {}
+    for pid, fields in everyone.items():
+        below.setdefault(int(fields[1]), []).append(pid)
+    counted, waiting = set[int](), [*trees]
+    while waiting:
+        pid = waiting.pop()
+        counted.add(pid)
+        waiting += below.get(pid, [])
+    # proc(5), fields 14 and 15: its own; 16 and 17: of those that it waited for.
+    return sum(map(int, everyone[alone][11:13])) + sum(sum(map(int, everyone[pid][11:15])) for pid in counted)
 
 
 class Watch:

@@ -93,7 +93,8 @@ def decode(images: ImageFiles, workers: int, show: bool = False) -> tuple[Tensor
 
     pixels = torch.empty(len(images), 3, images.size, images.size, dtype=torch.uint8)
     labels = torch.empty(len(images), dtype=torch.int64)
-    batches = torch.arange(len(images)).split(256)
+    # There may be none: a part of a data set without a validation split.
+    batches = [batch for batch in torch.arange(len(images)).split(256) if len(batch)]
     parts = stream(images, batches, workers, torch.device("cpu"))
     hidden = not show or len(images) < WORTH_A_BAR
     for part in track(parts, "Decoding images", len(batches), transient=True, disable=hidden):

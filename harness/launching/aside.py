@@ -34,8 +34,10 @@ def names_aside(names: Iterable[str], trial: str) -> list[str]:
     return [match[0] for match in sorted(found, key=lambda match: int(match[2]))]
 
 
-def put_folder_aside(storage: Folder, trial: str, names: Iterable[str], reason: str) -> Folder:
-    """Give a trial's folder a name that no other has, with the reason in it; where it lies now.
+def put_folder_aside(
+    storage: Folder, trial: str, names: Iterable[str], reason: str, folder: Folder | None = None
+) -> Folder:
+    """Give a trial's folder (or another one of it) a name that no other has, with the reason in it; where it lies now.
 
     Raises:
         HarnessError: The storage does not answer.
@@ -43,7 +45,7 @@ def put_folder_aside(storage: Folder, trial: str, names: Iterable[str], reason: 
     before = names_aside(names, trial)
     number = int(before[-1].rpartition("-")[2]) + 1 if before else 1
     aside = storage / f"{trial}.superseded-{number}"
-    (storage / trial).move(aside)
+    (storage / trial if folder is None else folder).move(aside)
     with suppress(HarnessError):
         # The move alone is what counts.
         aside.write(WHY, Aside(reason=reason, at=int(time.time() * 1000)).model_dump_json().encode())

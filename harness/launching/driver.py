@@ -147,7 +147,7 @@ class _Sweep:
 
     def prepare(self) -> None:
         """Create what is missing, publish what waits, mend what dead processes left. May be done twice."""
-        self.record.prepare(self.plan.study, str(self.storage))
+        self.record.prepare(self.plan.study, str(self.storage), self.whole)
         self.runs = {identity: run.run_id for identity, run in self.record.trials().items()}
         waiting = [planned for planned in self.plan.trials if planned.state in ("unpublished", "elsewhere")]
         for planned in [*self.todo, *waiting]:

@@ -238,12 +238,12 @@ def _train(
         if measured is not None:
             number, metrics = measured
             history = history.extended(number, metrics, training.layers)
+            if number == 0:
+                # Measured in the first epoch, whose own row follows at once, also where that diverged.
+                continue
             if training.diverged or number == job.trial.recipe.epochs:
                 outcome = "diverged" if training.diverged else "finished"
                 history = history.model_copy(update={"outcome": outcome, "provenance": _with_memory(history, training)})
-            elif number == 0:
-                # Measured in the first epoch, whose own row follows at once.
-                continue
         wanted = pause()
         if history.done or wanted != "no":
             with training.clocks("record"):
@@ -321,11 +321,11 @@ def _resume(job: Job, training: Training, claim: Claim, at: tuple[int, int] | No
         if claim.after_death:
             claim.note(f"its worker was lost; it goes on from epoch {checkpoint.epoch}, step {checkpoint.step}")
         if state is not None:
-            training.resume(training.team.share_state(state))
+            training.resume(training.team.share_state(state, training.device))
         return history
     if claim.after_death:
         claim.note("its worker was lost before the first checkpoint; it begins anew")
-    training.team.share_state({})
+    training.team.share_state({}, training.device)
     return None
 
 

@@ -94,7 +94,7 @@ def follow(job: Job, place: Place, rank: int) -> Answer:
         store = meet(place, workers)
         with joined(Share(rank, workers), store) as team, explained(job.trial, job.size):
             training = Training(job.trial, job.execution, job.resources, team)
-            state = team.share_state({})
+            state = team.share_state({}, training.device)
             if state:
                 training.resume(state)
             for _ in training.run():

@@ -54,7 +54,7 @@ def require_local(resources: Resources, precision: str) -> None:
     """Refuse a trial that this machine can not hold, before anything is started.
 
     Raises:
-        HarnessError: More cores are asked for than there are, or a GPU and there is none.
+        HarnessError: More cores or GPUs are asked for than there are.
     """
     if resources.cpus * resources.workers > cores():
         raise HarnessError(
@@ -68,3 +68,14 @@ def require_local(resources: Resources, precision: str) -> None:
         from harness.training.device import choose_device
 
         choose_device(resources, precision)
+        # Only where it can matter is torch asked.
+        if resources.workers > 1 and resources.gpus:
+            import torch
+
+            there = torch.cuda.device_count()
+            if resources.workers > there:
+                raise HarnessError(
+                    f"a trial asks for a GPU for each of {resources.workers} workers and this machine has {there}",
+                    where="resources.workers",
+                    remedy=f"Use at most {there}: --set resources.workers={there}, or a cluster with --address.",
+                )

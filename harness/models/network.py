@@ -120,7 +120,8 @@ class Network(nn.Module):
         assert self.survival is not None
         survival = torch.tensor(self.survival)[:, None]
         taken = torch.rand(len(self.survival), images, device="cpu") < survival
-        return (taken / survival).to(like.device, like.dtype)
+        # Without waiting for the device: it would run dry between steps.
+        return (taken / survival).to(like.device, like.dtype, non_blocking=True)
 
 
 @torch.no_grad()

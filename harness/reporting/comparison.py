@@ -261,10 +261,16 @@ def _times(parts: Sequence[Part], groups: Sequence[Sequence[Part]]) -> dict[str,
     if reasons:
         return {"rows": [], "reasons": reasons}
     rows = [
-        [escaped(row.name), *(seconds_cell(_of(part, row)) if part in row.parts else ABSENT for part in parts)]
+        [escaped(row.name), *(seconds_cell(_alone(part, row)) if part in row.parts else ABSENT for part in parts)]
         for row in rows_of(parts)
     ]
     return {"rows": rows, "reasons": []}
+
+
+def _alone(part: Part, row: Row) -> pd.DataFrame:
+    """Its trials that had their device to themselves."""
+    mine = _of(part, row)
+    return mine[~mine["shared"].astype(bool)]
 
 
 def _of(part: Part, row: Row) -> pd.DataFrame:

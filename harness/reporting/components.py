@@ -115,6 +115,10 @@ class Component:
         """The larger p of the opposite; None where one measure has none."""
         return None if any(m.p_opposite is None for m in self.measures) else self.opposing.p_opposite
 
+    def limited_by_images(self, level: float) -> bool:
+        """Whether it is not established at ``level`` in a measure where all seeds agree: more of them tell nothing."""
+        return any(m.binomial and (m.p is None or m.p > level) for m in self.measures)
+
     @property
     def claim(self) -> str:
         """The claim about the effect, such as ``> 0``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.reporting.components import Component
@@ -76,8 +77,9 @@ def _from_to(contrast: Degradation) -> str:
 
 
 def _seeds(verdict: Verdict) -> str:
-    paired = all(m.comparison and m.comparison.method == "paired" for c in verdict.components for m in c.measures)
-    return f"n = {verdict.n} paired seeds" if paired else f"n = {verdict.n} seeds in the smallest group, not all paired"
+    if verdict.paired:
+        return f"n = {verdict.n} paired seeds"
+    return f"n = {verdict.n} seeds in the smallest group, not all paired"
 
 
 def _effects(verdict: Verdict) -> str:
@@ -151,12 +153,18 @@ def _undecided(verdict: Verdict, study: Study) -> str:
         several = study.claims
         why = f"not established after Holm's correction for {several} verdicts (p = {p_value(verdict.p_adjusted)})"
     smallest = min(c.smallest for c in (open_ones or verdict.components))
-    needed = (
-        f"; about {verdict.seeds:,} seeds would decide an effect of {smallest:g} points at the spread seen"
-        if verdict.seeds
-        else ""
-    )
-    return f"{verdict.title} – {why}; {_seeds(verdict)}{needed}."
+    return f"{verdict.title} – {why}; {_seeds(verdict)}{_needed(verdict, open_ones, smallest)}."
+
+
+def _needed(verdict: Verdict, open_ones: Sequence[Component], smallest: float) -> str:
+    """What would decide it."""
+    if any(c.limited_by_images(verdict.level) for c in open_ones):
+        return "; all seeds agree there, so that not more seeds would tell more, but more images"
+    if not verdict.seeds:
+        return ""
+    if verdict.seeds <= verdict.n:
+        return f"; at the spread seen {verdict.seeds:,} seeds suffice for an effect of {smallest:g} points (power 0.8)"
+    return f"; about {verdict.seeds:,} seeds would decide an effect of {smallest:g} points at the spread seen"
 
 
 def _metric(key: str) -> str:

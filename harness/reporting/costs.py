@@ -71,29 +71,33 @@ class Point:
 
 def cost_points(results: Results, key: str = "cost/macs") -> list[Point]:
     """One for each variant of which error and cost are recorded; none where all cost the same."""
-    final, points = results.final, []
-    for line in series(results.study):
+    final, points, lines = results.final, [], series(results.study)
+    for line in lines:
         for variant in line.variants:
             errors, costs = values(final, variant, ERROR), values(_comparable(final, key), variant, key)
             if errors and costs:
                 estimate = mean_interval(errors)
                 bounds = shown_interval(estimate, ERROR, results.study.data)
                 between = (bounds.low, bounds.high) if bounds is not None else None
-                called = str(variant.depth) if len(line.variants) > 1 else shortened(variant.name)
+                depth_says_it = len(line.variants) > 1 and len(lines) <= MOST_IN_LEGEND
+                called = str(variant.depth) if depth_says_it else shortened(variant.name)
                 cost = mean_interval(costs).mean
                 points.append(Point(variant.name, called, cost, estimate.mean, between, line.colour, line.marker))
     return points if len(points) >= FEWEST and len({point.cost for point in points}) > 1 else []
 
 
 def _comparable(final: pd.DataFrame, key: str) -> pd.DataFrame:
-    """The rows whose cost may be compared. Of training time: none where any trial shared its device, or conditions
-    differ; diverged trials ended early and do not count.
+    """The rows whose cost may be compared. Of times: none where conditions differ. Of training time: none where any
+    trial shared its device; diverged trials ended early and do not count.
     """
-    if key != "time/train_s":
+    if METRICS[key].unit != "s":
         return final
-    if final["shared"].any() or len(final[list(CONDITIONS)].drop_duplicates()) > 1:
+    timed = final[final[key].notna()]
+    if len(timed[list(CONDITIONS)].drop_duplicates()) > 1:
         return final.iloc[:0]
-    return final[final["outcome"] == "finished"]
+    if key != "time/train_s":
+        return timed
+    return final.iloc[:0] if final["shared"].any() else timed[timed["outcome"] == "finished"]
 
 
 def fronts(results: Results) -> list[tuple[str, list[str]]]:

@@ -52,7 +52,10 @@ def by_epoch(results: Results, variant: AnyVariant, key: str) -> pd.DataFrame:
     if key.startswith("grad/"):
         return table.dropna(how="all")
     ends = rows[rows["outcome"] == "diverged"].groupby("seed")["epoch"].max()
-    epochs = sorted(results.epochs.loc[results.epochs[key].notna(), "epoch"].unique())
+    # Where it diverges a trial is evaluated out of turn, at epochs at which the others have no value.
+    in_turn = results.epochs[results.epochs["outcome"] != "diverged"]
+    measured = in_turn if in_turn[key].notna().any() else results.epochs
+    epochs = sorted(measured.loc[measured[key].notna(), "epoch"].unique())
     table = table.reindex(epochs)
     for seed, end in ends.items():
         if seed in table.columns:
@@ -78,6 +81,8 @@ def draw_curves(figure: Figure, results: Results) -> None:
     rows, columns = layout(len(depths))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     key, shown, used = training_key(results), [], []
+    # Of more lines than there are colours, marks tell those of one colour apart.
+    marked = len({line.colour for line in lines}) < len(lines)
     for axes, depth in zip(grid, depths, strict=False):
         axes.set_title(f"Depth {depth}")
         for line in lines:
@@ -92,7 +97,10 @@ def draw_curves(figure: Figure, results: Results) -> None:
                         axes.plot(table.index, table, color=line.colour, linewidth=0.5, alpha=0.3, linestyle=style)
                     x, low, high = _band(table)
                     axes.fill_between(x, low, high, color=line.colour, alpha=0.17, linewidth=0)
-                    axes.plot(table.index, table.mean(axis=1), color=line.colour, linewidth=width, linestyle=style)
+                    marks = {"marker": line.marker, "markevery": max(len(table) // 6, 1)} if marked else {}
+                    axes.plot(
+                        table.index, table.mean(axis=1), color=line.colour, linewidth=width, linestyle=style, **marks
+                    )
     for axes in grid[len(depths) :]:
         axes.set_visible(False)
     error_axis(grid[0], shown, images(key, results.study.data))
@@ -102,7 +110,10 @@ def draw_curves(figure: Figure, results: Results) -> None:
         axes.set_xlabel("Epoch")
         axes.tick_params(labelbottom=True)
     name = "training, clean" if key.endswith("clean") else "training, online"
-    handles = [Line2D([], [], color=line.colour, linewidth=2, label=line.label) for line in used]
+    handles = [
+        Line2D([], [], color=line.colour, linewidth=2, label=line.label, marker=line.marker if marked else None)
+        for line in used
+    ]
     styles = [("-", 2.2, "test"), (DASHED, 1.6, name)]
     handles += [Line2D([], [], color="#57606a", linewidth=w, linestyle=s, label=text) for s, w, text in styles]
     legend_rows(figure, handles)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from harness.errors import HarnessError
 from harness.files import write_whole
 from harness.reporting.comparison import parts_of, write_comparison
+from harness.reporting.limitations import fewest
 from harness.reporting.place import Kind, kind_of, require_own
 from harness.reporting.render import dates, from_template, write_report
 from harness.reporting.verdicts import verdicts
@@ -95,8 +96,8 @@ def _entry(directory: Path, kind: Kind, parts: list[Results]) -> dict[str, objec
 
 def _measured(results: Results) -> str:
     final, study = results.final, results.study
-    seeds = final.groupby("variant", sort=False).size()
-    n = f"n = {seeds.min()}" if seeds.min() == seeds.max() else f"n = {seeds.min()} to {seeds.max()}"
+    least, most = fewest(study, final), final.groupby("variant").size().max()
+    n = f"n = {least}" if least == most else f"n = {least} to {most}"
     return (
         f"{n}; {count(len(final), 'trial')} of {count(len(study.variants), 'variant')} on {study.data.name}, "
         f"measured {dates(results.epochs['at'])}"

@@ -30,7 +30,7 @@ def limitations(study: Study, final: pd.DataFrame, found: Sequence[Verdict]) -> 
             f"{count(len(tune.seeds), 'seed')}: a larger search, or one over other fields, may choose otherwise. The "
             "search is not repeated, so intervals leave out how much its choice varies.",
         ]
-    n = len(experiment.seeds)
+    n = fewest(study, final)
     if n < SEEDS_FOR_CLAIMS:
         lines.append(f"{count(n, 'seed')}: too few for any claim; {SEEDS_FOR_CLAIMS} are needed.")
     else:
@@ -65,3 +65,9 @@ def limitations(study: Study, final: pd.DataFrame, found: Sequence[Verdict]) -> 
     if any(v.diverged for v in found) or (final["outcome"] == "diverged").any():
         lines.append("Diverged trials stand at chance error, which is a convention; see the verdict without them.")
     return lines
+
+
+def fewest(study: Study, final: pd.DataFrame) -> int:
+    """Recorded seeds of the variant that has fewest."""
+    counted = final.groupby("variant").size()
+    return min(int(counted.get(variant.name, 0)) for variant in study.variants)

@@ -21,6 +21,7 @@ from harness.reporting.likeness import distinct
 from harness.reporting.limitations import limitations
 from harness.reporting.place import put_in_place, require_own
 from harness.reporting.published import published_rows
+from harness.reporting.statistics import EXACT_UP_TO, FLIPS
 from harness.reporting.tuning import tuning_context
 from harness.reporting.verdicts import Verdict, headline, verdicts
 from harness.reporting.wording import code, count, escaped, listed, number, p_value, trials
@@ -131,7 +132,7 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "level": f"{study.experiment.look_level:.3g}",
         "directional": any(contrast.share < 1 for contrast in study.experiment.contrasts),
         "tested": [v for v in found if v.p is not None],
-        "least": p_value(0.5 ** max((v.n for v in found), default=0)),
+        **_permutations([v.n for v in found if v.p is not None and v.paired]),
         "depths": tables.depth_rows(results, final),
         "many_seeds": len(study.experiment.seeds) > MOST_LINES,
         "training": "clean" if "train/error_clean" in keys else "online",
@@ -149,6 +150,13 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "dates": dates(results.epochs["at"]),
         "trials": tables.trial_rows(results, final),
     }
+
+
+def _permutations(pairs: Sequence[int]) -> dict[str, Any]:
+    """Of verdicts of so many pairs: the most, the smallest p that they can have, and whether it is of a sample."""
+    most = max(pairs, default=0)
+    exact = 0.5**most if most <= EXACT_UP_TO else 1 / (FLIPS + 1)
+    return {"most_pairs": most, "least": p_value(exact), "flips": f"{FLIPS:,}" if most > EXACT_UP_TO else ""}
 
 
 def _same_together(found: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:

@@ -51,7 +51,9 @@ def series(study: Study) -> list[Series]:
         colour = palette[others % len(palette)]
         if labels.count(label) > 1:
             label = f"{label}: {shortened(members[0].name)}" + (" ..." if len(members) > 1 else "")
-        marker = MARKERS[len(made) % len(MARKERS)]
+        turned = MARKERS[len(made) % len(MARKERS) :] + MARKERS[: len(made) % len(MARKERS)]
+        taken_by = {other.marker for other in made if other.colour == colour}
+        marker = next((mark for mark in turned if mark not in taken_by), turned[0])
         ordered = tuple(sorted(members, key=lambda v: v.depth))
         made.append(Series(label, plain, ordered, colour, marker))
     return made

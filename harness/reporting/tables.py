@@ -20,6 +20,8 @@ from harness.tracking.metrics import METRICS
 from harness.tracking.table import Results
 
 Rows = list[list[str]]
+MIXED = "mixed conditions"
+"""In place of times under unlike hardware, software or settings."""
 KEY_FIELDS = ("epochs", "batch", "optimiser", "lr", "schedule", "weight_decay", "precision", "augment")
 
 
@@ -77,6 +79,8 @@ def _bench(mine: pd.DataFrame, key: str) -> str:
     measured = mine[mine[f"{key}_s"].notna()]
     if measured.empty:
         return ABSENT
+    if _mixed(measured):
+        return MIXED
     row = measured.iloc[0]
     mean = 1000 * row[f"{key}_s"]
     half = 1000 * row[f"{key}_sd_s"] * t_factor(int(row[f"{key}_n"]))
@@ -85,7 +89,13 @@ def _bench(mine: pd.DataFrame, key: str) -> str:
 
 def _mebibytes(mine: pd.DataFrame) -> str:
     measured = mine[mine["bench/peak_bytes"].notna()]
+    if _mixed(measured):
+        return MIXED
     return ABSENT if measured.empty else f"{number(measured['bench/peak_bytes'].iloc[0] / 2**20, 0)}"
+
+
+def _mixed(rows: pd.DataFrame) -> bool:
+    return len(rows[list(CONDITIONS)].drop_duplicates()) > 1
 
 
 def seconds_cell(mine: pd.DataFrame) -> str:
@@ -93,8 +103,8 @@ def seconds_cell(mine: pd.DataFrame) -> str:
     ended = mine[(mine["outcome"] == "finished") & mine["time/train_s"].notna()]
     if ended.empty:
         return ABSENT
-    if len(ended[list(CONDITIONS)].drop_duplicates()) > 1:
-        return "mixed conditions"
+    if _mixed(ended):
+        return MIXED
     estimate = mean_interval(ended["time/train_s"].to_numpy())
     spread = f" ± {number(estimate.sd, 1)}" if estimate.sd is not None else ""
     return unbroken(f"{number(estimate.mean, 1)}{spread}{' †' if ended['shared'].any() else ''}")

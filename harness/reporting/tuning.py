@@ -132,8 +132,13 @@ def _choice_row(study: Study, variant: str, points: list[Point]) -> list[str]:
 
 
 def _mean(points: list[Point], variant: str, fields: Mapping[str, Value]) -> str:
-    errors = [p.error for p in points if p.sample.variant == variant and p.sample.fields == fields]
-    return number(sum(errors) / len(errors)) if errors else ABSENT
+    mine = [p for p in points if p.sample.variant == variant and p.sample.fields == fields]
+    if not mine:
+        return ABSENT
+    # The other cells are of whole budgets: an error that was left half-way would flatter them.
+    stopped = [p.epochs for p in mine if p.outcome == "stopped"]
+    early = f" (stopped after {count(min(stopped), 'epoch')})" if stopped else ""
+    return number(sum(p.error for p in mine) / len(mine)) + early
 
 
 def _trial_row(study: Study, point: Point) -> list[str]:

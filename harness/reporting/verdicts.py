@@ -40,7 +40,8 @@ class Verdict:
         p_adjusted: Of the claim, to be held against the level of the look: p over the contrast's share of that, then
             Holm's correction over the experiment's verdicts.
         p_opposite: The same of the opposite (ways to contradict, or its share; then Holm).
-        seeds: How many would decide, where it is undecided with 8 or more.
+        seeds: How many suffice for the smallest effect of interest, where it is undecided with 8 or more; None where
+            all seeds agree, and images limit what is seen.
         notes: What a reader has to know about it.
         diverged: Its trials that diverged.
         missing: Its trials that are not recorded.
@@ -64,6 +65,11 @@ class Verdict:
     missing: tuple[str, ...] = ()
     without: Verdict | None = None
     exploratory: str = ""
+
+    @property
+    def paired(self) -> bool:
+        """Whether every comparison that it rests on is one of pairs of seeds."""
+        return all(m.comparison and m.comparison.method == "paired" for c in self.components for m in c.measures)
 
 
 def verdicts(results: Results) -> list[Verdict]:
@@ -142,8 +148,10 @@ def _opposite(contrast: Contrast, components: Sequence[Component]) -> float | No
     return min(1.0, ways * min(p for p in ps if p is not None))
 
 
-def _seeds(components: Sequence[Component], level: float) -> int:
+def _seeds(components: Sequence[Component], level: float) -> int | None:
     """Seeds for every component that is not established, at its spread in the measure that has more of it."""
+    if any(c.limited_by_images(level) for c in components):
+        return None
     needed = [
         seeds_needed(m.comparison.sd, c.smallest, level, c.side == "two-sided")
         for c in components

@@ -68,13 +68,14 @@ def figures(cost: Cost) -> dict[str, float]:
     return found
 
 
-def beside(variant: AnyVariant, provenance: Mapping[str, Any], study: Study, costs: Iterable[Cost]) -> dict[str, Any]:
+def beside(
+    variant: AnyVariant, recipe: Recipe, provenance: Mapping[str, Any], study: Study, costs: Iterable[Cost]
+) -> dict[str, Any]:
     """The measured costs of a trial's variant, by metric key: at equal hardware, software and settings, or none.
 
     Latency is of one image; a training step is one of the trial's recipe. A measurement of fewer than five processes,
     or one that may have shared its device, is none. Of several, the newest counts.
     """
-    recipe: Recipe = study.experiment.recipe
     found: dict[str, Any] = {}
     for cost in costs:
         equal = all(cost.conditions.get(key) == provenance.get(key) for key in CONDITIONS)

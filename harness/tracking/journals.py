@@ -118,9 +118,10 @@ class Journals:
         """Of no use here: what lies in another place is another record."""
         return ""
 
-    def prepare(self, study: Study, storage: str = "") -> None:
-        """Keep the study."""
-        self.keep(study)
+    def prepare(self, study: Study, storage: str = "", whole: bool = True) -> None:
+        """Keep the study of a run of the whole experiment."""
+        if whole:
+            self.keep(study)
 
     def keep(self, study: Study) -> None:
         """Put the study in place of the one that was kept: another run, or one more look at it."""

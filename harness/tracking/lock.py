@@ -120,8 +120,8 @@ class Lock:
             raise self._held_by(holder)
 
     def _refuse_if_alive(self, holder: Lease) -> None:
-        """A process of this host is there or not; the lease of another host is watched."""
-        if holder.process.host == self.lease.process.host:
+        """A process of this host is there or not; the lease of another host, container or boot is watched."""
+        if holder.process.here:
             raise self._held_by(holder)
         until = time.monotonic() + WATCH_SECONDS
         while time.monotonic() < until:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +15,13 @@ from urllib.parse import unquote, urlsplit
 from harness.errors import HarnessError, nearest
 from harness.specs import Study
 from harness.specs.cost import Cost
-from harness.tracking.client import answering, first_line, open_store, probe, without_password
+from harness.tracking.client import answering, artifact_root, first_line, open_store, probe, without_password
 from harness.tracking.costs import parse_cost
 from harness.tracking.history import FORMAT, MEMBER, MEMORY, History, NewerFormat, parse
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import Experiment, Run
 
 KIND = "depthbench.kind"
 FORMAT_TAG = "depthbench.format"
@@ -38,6 +38,8 @@ COST_FILE = "cost.json"
 TRACEBACK = "traceback.txt"
 MODEL_TAG = "model"
 """Of a trial's run: the address of its model, where one was logged."""
+PAGE = 1000
+"""Experiments that a store is asked for at once."""
 READERS = 8
 UNENDED = ("RUNNING", "SCHEDULED")
 
@@ -122,8 +124,13 @@ class Reading:
 
     @property
     def experiment_is_new(self) -> bool:
-        """Whether it never ran in this store."""
-        return not self.runs(REPORT)
+        """Whether it never ran in this store; a run that ended before it could keep its study did not."""
+        reports = self.runs(REPORT)
+        return not reports or (not self.runs("variant") and not self._has_study(reports[-1].info.run_id))
+
+    @answering
+    def _has_study(self, run_id: str) -> bool:
+        return any(found.path == STUDY_FILE for found in self.client.list_artifacts(run_id))
 
     @property
     @answering
@@ -240,8 +247,15 @@ class Reading:
 
     def _artifact(self, run_id: str, name: str) -> bytes:
         location = urlsplit(f"{self.client.get_run(run_id).info.artifact_uri}/{name}")
-        if location.scheme == "file" and Path(unquote(location.path)).is_file():
-            return Path(unquote(location.path)).read_bytes()
+        if location.scheme == "file":
+            path, root = Path(unquote(location.path)), artifact_root(self.uri, self.home)
+            places = [path]
+            if root is not None:
+                # MLflow keeps the whole path; the store may have been moved since, its artifacts with it.
+                places.append(root.joinpath(*path.parts[-3 - len(Path(name).parts) :]))
+            for place in places:
+                if place.is_file():
+                    return place.read_bytes()
         with TemporaryDirectory() as folder:
             try:
                 return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
@@ -249,7 +263,7 @@ class Reading:
                 raise HarnessError(
                     f"the artifact {name} cannot be read: {first_line(error)}",
                     where=f"MLflow run {run_id}",
-                    remedy="Check that the store's artifacts are where they were; `harness run` records it anew.",
+                    remedy="Check that the store's artifacts are where they were, beside it or on its server.",
                 ) from error
 
     @answering
@@ -258,7 +272,7 @@ class Reading:
         missing = set(trials)
         if not hasattr(self, "client"):
             return {}
-        others = [e.experiment_id for e in self.client.search_experiments() if e.experiment_id != self.experiment_id]
+        others = [e.experiment_id for e in all_experiments(self.client) if e.experiment_id != self.experiment_id]
         if not missing or not others:
             return {}
         found: dict[str, Callable[[], History]] = {}
@@ -331,5 +345,16 @@ def _memory(text: str) -> tuple[int, int]:
 @answering
 def experiment_names(client: MlflowClient) -> list[str]:
     """Of the experiments in a store that are ours, oldest first."""
-    found = client.search_experiments(order_by=["creation_time ASC"])
-    return [experiment.name for experiment in found if experiment.tags.get(KIND) == "experiment"]
+    found = [experiment for experiment in all_experiments(client) if experiment.tags.get(KIND) == "experiment"]
+    return [experiment.name for experiment in sorted(found, key=lambda experiment: experiment.creation_time or 0)]
+
+
+def all_experiments(client: MlflowClient) -> Iterator[Experiment]:
+    """Of a store, ours or not, newest first."""
+    token = None
+    while True:
+        page = client.search_experiments(max_results=PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return

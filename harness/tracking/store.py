@@ -37,6 +37,7 @@ from harness.tracking.reading import (
     TRIAL,
     UNENDED,
     Reading,
+    all_experiments,
 )
 
 if TYPE_CHECKING:
@@ -96,11 +97,13 @@ class Store(Reading):
         self.client.set_experiment_tag(self.experiment_id, LOCK, content)
 
     @answering
-    def prepare(self, study: Study, storage: str = "") -> None:
+    def prepare(self, study: Study, storage: str = "", whole: bool = True) -> None:
         """Create what is missing of the experiment, its report run and a run per variant; keep the study.
 
         Args:
             storage: Where the checkpoints of this run are.
+            whole: Whether it is a run of the experiment. Of one trial alone the study that is kept stays: somebody may
+                have looked at the record since.
         """
         self.create(study)
         assert self.experiment_id is not None
@@ -108,7 +111,8 @@ class Store(Reading):
         self.refresh()
         if not self.runs(REPORT):
             self._create(REPORT, REPORT, {})
-        self.keep(study)
+        if whole:
+            self.keep(study)
         known = self._variant_runs()
         for variant in study.compared:
             if _identity(study, variant) not in known:
@@ -182,7 +186,7 @@ class Store(Reading):
     def supersede(self, trials: Iterable[str], reason: str) -> None:
         """Take those trials' runs out of the record by a tag, in every experiment of the store; nothing is deleted."""
         wanted = set(trials)
-        for run in self._search([experiment.experiment_id for experiment in self.client.search_experiments()]):
+        for run in self._search([experiment.experiment_id for experiment in all_experiments(self.client)]):
             if run.data.tags.get("trial") in wanted and SUPERSEDED not in run.data.tags:
                 self.client.set_tag(run.info.run_id, SUPERSEDED, reason)
                 if run.info.status in UNENDED:

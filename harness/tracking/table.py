@@ -133,7 +133,7 @@ def tidy(study: Study, histories: Iterable[History], costs: Sequence[Cost] = ())
             "seed": history.trial.seed,
             "outcome": history.outcome,
             **history.costs,
-            **beside(variant, history.provenance, study, costs),
+            **beside(variant, history.trial.recipe, history.provenance, study, costs),
             **{key: history.provenance.get(key) for key in PROVENANCE if key not in ("counter", "at")},
         }
         for epoch in history.epochs:

@@ -139,6 +139,8 @@ def describe_device(device: torch.device, memory_format: torch.memory_format, th
 def forget_peak(device: torch.device) -> None:
     """Count the most memory anew, which another trial of this process may have taken."""
     if device.type == "cuda":
+        # What that one freed is still reserved, and withheld from other processes.
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     forget_most_resident()
 

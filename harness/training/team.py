@@ -93,15 +93,16 @@ class Team:
             for buffer in network.buffers():
                 torch.distributed.broadcast(buffer, src=0)
 
-    def share_state(self, state: State) -> State:
-        """What rank 0 resumes from, ``{}`` for the beginning: nobody else has to reach the checkpoints."""
+    def share_state(self, state: State, device: torch.device) -> State:
+        """What rank 0 resumes from, on each worker's own device, ``{}`` for the beginning: nobody else has to reach the
+        checkpoints."""
         if self.alone:
             return state
         packed = BytesIO()
         torch.save(state, packed)
         found = [packed.getvalue()]
         torch.distributed.broadcast_object_list(found, src=0)
-        loaded: State = torch.load(BytesIO(found[0]), map_location="cpu", weights_only=True)
+        loaded: State = torch.load(BytesIO(found[0]), map_location=device, weights_only=True)
         return loaded
 
     def named(self, device: str) -> str:

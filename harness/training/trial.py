@@ -96,6 +96,8 @@ class Training:
         if self.recipe.sync_norm:
             self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
         if execution.compile:
+            # torch compiles so many networks of a process and runs the others as they are, without a word.
+            torch.compiler.reset()
             self.network.compile()
         self.model = team.wrapped(self.network, self.device)
         self.frozen = trial.variant.weights is not None and trial.variant.weights.freeze == "body"

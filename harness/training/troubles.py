@@ -56,7 +56,7 @@ def _too_many(seeds: int) -> HarnessError:
         f"{seeds} seeds of this variant together do not fit the memory",
         where="execution.seeds_together",
         remedy=f"--set execution.seeds_together={seeds // 2 if seeds > 3 else 'off'}. Trials that have a checkpoint "
-        "go on in the company that they began in.",
+        "go on in the company that they began in, and alone with off.",
     )
 
 

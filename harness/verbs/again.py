@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.files import require_writable
@@ -75,7 +75,9 @@ def rerun(
         known, trials = find(known.id, settings)
         require_idle(known)
         lock = locks[sorted(trials.experiments_of(known.id)).index(known.experiments[0])]
-        if known.done or (known.run is not None and known.run.finished):
+        if (home := _brought_home(known, trials, study, trial, settings)) is not None:
+            done = home
+        elif known.done or (known.run is not None and known.run.finished):
             done = _train_beside(known, trials, study, trial, settings, console, stop, lock, inline)
         else:
             record = trials.records[known.experiments[0]]
@@ -88,6 +90,25 @@ def rerun(
             done = Rerun(known, outcome, None, finished, tried[-1].trace if tried else "")
     stop.raise_if_interrupted()
     return done
+
+
+def _brought_home(known: Known, trials: Trials, study: Study, trial: Trial, settings: Settings) -> Rerun | None:
+    """What a rerun came to that was cut off when the old trial was aside, and the new one not yet in its place."""
+    from harness.launching.again import alone, bring_home
+    from harness.launching.aside import AGAIN
+    from harness.launching.driver import Outcome, execute
+    from harness.launching.inline import launch
+    from harness.launching.known import newest_readable
+
+    storage = settings.folder
+    now, _ = newest_readable(storage / f"{trial.id}{AGAIN}" / trial.id, trial.id)
+    if now is None or not now.done or known.run is not None or trial.id in storage.names():
+        return None
+    bring_home(storage, trial.id)
+    record = trials.records[known.experiments[0]]
+    published = execute(alone(study, trial, trained=True), record, storage, launch, lambda progress: None, whole=False)
+    before = newest_readable(storage / known.aside[-1][0], trial.id)[0] if known.aside else None
+    return Rerun(known, Outcome(trained=1, trouble=published.trouble), before, now)
 
 
 def _train_beside(
@@ -103,7 +124,7 @@ def _train_beside(
 ) -> Rerun:
     """Train it in a folder beside its own; only once it is done does it take the other's place."""
     from harness.launching.again import alone, apart, bring_home
-    from harness.launching.aside import AGAIN
+    from harness.launching.aside import AGAIN, put_folder_aside
     from harness.launching.attempts import attempts
     from harness.launching.driver import execute
     from harness.launching.inline import launch
@@ -113,13 +134,22 @@ def _train_beside(
 
     record, storage = trials.records[known.experiments[0]], settings.folder
     before = with_history(known, trials).journal
+    if (company := company_of(before)) and study.experiment.execution.seeds_together == "off":
+        # It is held against itself, however the experiment trains new trials by now.
+        execution = study.experiment.execution.model_copy(update={"seeds_together": "auto"})
+        study = _with(study, execution=execution)
     place = storage / f"{trial.id}{AGAIN}"
     half, _ = newest_readable(place / trial.id, trial.id)
+    if half is not None and half.done and before is not None and half.epochs[-1].at < before.epochs[0].at:
+        # Left by one that was cut off; the trial was trained once more since.
+        why = "left by a rerun that was cut off"
+        put_folder_aside(storage, trial.id, storage.names(), why, place / trial.id)
+        half = None
     if half is None or not half.done:
         if half is not None:
             console.print(f"It goes on from a rerun before this one, which came to epoch {half.last_epoch}.")
         with apart(known.experiments[0], place) as scratch:
-            plan = alone(study, trial, half.last_epoch if half is not None else 0, company=company_of(before))
+            plan = alone(study, trial, half.last_epoch if half is not None else 0, company=company)
             beside_it = replace(settings, storage=str(place))
             outcome = launch_plan(plan, scratch, beside_it, console, False, stop, lock, inline)
     else:
@@ -144,7 +174,6 @@ def _at_hand(known: Known, trials: Trials, data_root: str | Path | None) -> tupl
         HarnessError: It is of other settings, or its data is not at hand.
     """
     from harness.data.info import describe
-    from harness.specs import Study
 
     if not known.current or known.trial is None or not known.experiments:
         raise HarnessError(
@@ -156,8 +185,13 @@ def _at_hand(known: Known, trials: Trials, data_root: str | Path | None) -> tupl
     written = known.journal.trial.data.root if known.journal is not None else None
     root = str(data_root) if data_root is not None else written
     _, data = describe(known.trial.data.model_copy(update={"root": root}))
-    data = study.experiment.data.model_copy(update={"root": data.root})
-    # A copy by pydantic would keep the trials that are cached, without the root.
-    experiment = study.experiment.model_copy(update={"data": data})
-    study = Study(**{**study.parts(), "experiment": experiment})
+    study = _with(study, data=study.experiment.data.model_copy(update={"root": data.root}))
     return study, next(trial for trial in study.everything if trial.id == known.id)
+
+
+def _with(study: Study, **changes: Any) -> Study:
+    """The study with parts of its experiment replaced."""
+    from harness.specs import Study
+
+    # A copy by pydantic would keep the trials that are cached, without the changes.
+    return Study(**{**study.parts(), "experiment": study.experiment.model_copy(update=changes)})

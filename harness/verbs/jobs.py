@@ -123,7 +123,7 @@ def send(
         promised.require(experiment.resources)
         hosts = hosts or promised.least
         if promised.grows:
-            at_once = at_once or promised.at_once(experiment.resources) or 0
+            at_once = at_once or promised.worth_waiting(experiment.resources)
     given = {"--hosts": hosts, "--wait": f"{settings.wait:.0f}s" * (settings.wait > 0), "--at-once": at_once}
     waiting = [str(word) for option, value in given.items() if value for word in (option, value)]
     data = Path(data_root) if data_root is not None and "://" not in data_root else None

@@ -69,6 +69,11 @@ class Cloud:
         answer: dict[str, Any] = json.loads(said)
         return answer
 
+    def files(self, bucket: str) -> dict[str, str]:
+        """What lies in a bucket: the names, and the content of those that end in .json."""
+        found: dict[str, str] = json.loads(self.lab.exec("h0", f"python {__file__} files {bucket}").stdout)
+        return found
+
     def of(self, kind: str) -> list[Instance]:
         """The instances that run and were started for a type of node of the cluster's file."""
         return [one for one in self.instances.values() if one.on and one.tags.get("ray-user-node-type") == kind]
@@ -102,6 +107,20 @@ def _prepare() -> str:
     return str(subnet["Subnet"]["SubnetId"])
 
 
+def _files(bucket: str) -> dict[str, str]:
+    """On h0: see :meth:`Cloud.files`."""
+    import boto3
+
+    s3 = boto3.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    names = [one["Key"] for page in pages for one in page.get("Contents", [])]
+
+    def content(name: str) -> str:
+        return str(s3.get_object(Bucket=bucket, Key=name)["Body"].read().decode())
+
+    return {name: content(name) if name.endswith(".json") else "" for name in names}
+
+
 def _watch() -> None:
     """On h0: a line for what there is, again and again."""
     import boto3
@@ -128,6 +147,8 @@ def _watch() -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "prepare":
         print(_prepare())
+    elif sys.argv[1] == "files":
+        print(json.dumps(_files(sys.argv[2])))
     elif sys.argv[1] == "watch":
         _watch()
     else:

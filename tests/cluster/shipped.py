@@ -20,8 +20,8 @@ def local_file(workers: int = 2, small: str = SMALL) -> str:
     return _write(content, small).replace("/mnt/shared/depthbench", f"{Lab.SHARED}/depthbench")
 
 
-def aws_file(subnet: str, small: str = SMALL) -> str:
-    """cluster.yaml for the mock cloud: its subnet, private addresses, the user root, and checkpoints on a shared disk.
+def aws_file(subnet: str, bucket: str, small: str = SMALL) -> str:
+    """cluster.yaml for the mock cloud: its subnet, private addresses, the user root, and checkpoints in ``bucket``.
 
     Types of instances, images, roles, the key pair that Ray makes and its security group are the shipped file's.
     """
@@ -34,7 +34,7 @@ def aws_file(subnet: str, small: str = SMALL) -> str:
     content["available_node_types"]["gpu"]["resources"]["CPU"] = 2
     # Ray tells `ray start` the resources of its type of node by itself.
     small = small.replace("--num-cpus=2 ", "")
-    return _write(content, small).replace("s3://my-bucket/depthbench", f"{Lab.SHARED}/depthbench")
+    return _write(content, small).replace("s3://my-bucket/", f"s3://{bucket}/")
 
 
 def _read(name: str) -> dict:
@@ -43,5 +43,5 @@ def _read(name: str) -> dict:
 
 def _write(content: dict, small: str) -> str:
     token = "~/.ray/auth_token"
-    content.update(setup_commands=[], file_mounts={token: content["file_mounts"][token]})
+    content.update(setup_commands=[], head_setup_commands=[], file_mounts={token: content["file_mounts"][token]})
     return yaml.safe_dump(content, sort_keys=False, width=10_000).replace("ray start ", f"ray start {small} ")

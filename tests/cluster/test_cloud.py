@@ -9,7 +9,7 @@ from cluster.lab import REPOSITORY, Lab, missing
 from cluster.shipped import aws_file
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
-TRIALS = 2
+TRIALS, BUCKET = 2, "a-bucket"
 RUN = ["--seeds", "10,", "--set", "variants.depth=8", "--set", "contrasts=[]", "--set", "recipe.epochs=40"]
 """Two trials, each of which takes all of a worker."""
 RUN += ["--set", "resources.cpus=2", "--set", "execution.checkpoint_seconds=1", "--set", "name=clouds"]
@@ -32,10 +32,11 @@ def cloud():
 
 def test_instances_come_for_waiting_trials_are_replaced_when_lost_and_gone_in_the_end(cloud):
     lab = cloud.lab
-    (lab.folder / "shared" / "cluster.yaml").write_text(aws_file(cloud.subnet))
+    (lab.folder / "shared" / "cluster.yaml").write_text(aws_file(cloud.subnet, BUCKET))
     # On the laptop, in the order of docs/cluster.md.
-    made = lab.exec("h0", "python -m harness cluster roles a-bucket").stdout
-    assert made == "bucket a-bucket: made\nrole depthbench-worker: made\nrole depthbench-head: made\n"
+    made = lab.exec("h0", f"python -m harness cluster roles {BUCKET}").stdout
+    parts = (f"bucket {BUCKET}", "role depthbench-worker", "role depthbench-head", "spot instances")
+    assert made.splitlines() == [f"{part}: made" for part in parts]
     lab.exec("h0", "mkdir work; cp /mnt/cluster.yaml work; ray get-auth-token --generate > /dev/null 2>&1")
 
     lab.exec("h0", f"cd {REPOSITORY}; python -m harness cluster check cluster.yaml")
@@ -51,7 +52,7 @@ def test_instances_come_for_waiting_trials_are_replaced_when_lost_and_gone_in_th
     run = lab.start("h0", f"cd work; python -m harness run quickstart --cluster cluster.yaml {words} > /mnt/run 2>&1")
     log = lab.folder / "shared" / "run"
     lost = until(
-        lambda: next((one for one in cloud.of("gpu") if in_training(lab, one.host)), None),
+        lambda: next((one for one in cloud.of("gpu") if in_training(cloud, one.host)), None),
         "a trial on a worker",
         200,
         run,
@@ -68,7 +69,7 @@ def test_instances_come_for_waiting_trials_are_replaced_when_lost_and_gone_in_th
     assert run.wait(300) == 0, log.read_text()
     assert f"{TRIALS} trials in" in log.read_text()
     # The lost trial went on where it was: its second attempt did not begin at its beginning.
-    seconds = [attempt for attempt in attempts(lab) if attempt["number"] == 2]
+    seconds = [attempt for attempt in attempts(cloud) if attempt["number"] == 2]
     assert len(seconds) == 1 and (seconds[0]["epoch"], seconds[0]["step"]) != (0, 0)
     assert seconds[0]["process"]["host"] != lost.host
 
@@ -97,12 +98,17 @@ def open_to_the_world(cloud, group):
     ]
 
 
-def attempts(lab):
-    files = (lab.folder / "shared" / "depthbench").glob("*/attempt-*.json")
-    return [json.loads(file.read_text()) | {"folder": file.parent} for file in files]
+def attempts(cloud):
+    """What the bucket says of each attempt, and whether its trial has a checkpoint."""
+    files = cloud.files(BUCKET)
+    kept = {name.rpartition("/")[0] for name in files if "/checkpoint-" in name}
+    return [
+        json.loads(text) | {"kept": name.rpartition("/")[0] in kept}
+        for name, text in files.items()
+        if "/attempt-" in name
+    ]
 
 
-def in_training(lab, host):
+def in_training(cloud, host):
     """Whether a trial is being trained on a host, and has a checkpoint."""
-    mine = [one for one in attempts(lab) if one["process"]["host"] == host and not one["ended"]]
-    return any(list(one["folder"].glob("checkpoint-*")) for one in mine)
+    return any(one["process"]["host"] == host and not one["ended"] and one["kept"] for one in attempts(cloud))

@@ -74,6 +74,7 @@ PLANTED = [
     (AWS, "us-east-1c", "us-west-2c", "availability_zone", "us-west-2c is not in us-east-1", ""),
     (AWS, "type: aws", "type: asw", "type: asw", "nothing is checked beyond", ""),
     (LOCAL, "head_ip:", "head_adress:", "head_adress", "Ray ignores 'head_adress'", "mean 'head_ip'"),
+    (LOCAL, "head_ip: 192.168.1.10", "head_ip: 130.60.1.2", "head_ip", "130.60.1.2 is a public address", "private"),
     (LOCAL, "192.168.1.12]", "192.168.1.10]", "worker_ips", "192.168.1.10 is here twice", ""),
     (AWS, "InstanceType: g6.2xlarge", "InstanceType: g6.2xlrge", "g6.2xlrge", "AWS knows no", "mean 'g6.2xlarge'"),
     (AWS, "{VolumeSize: 64,", "{VolumeSiez: 64,", "VolumeSize|Ebs", "knows no 'VolumeSiez'", "mean 'VolumeSize'"),
@@ -91,9 +92,12 @@ PLANTED = [
     (AWS, "  # No security", f"  {RULE % (443, 443, 'tcp', WORLD6)}\n  #", "security", "port 443 open", "ssh"),
     (AWS, "InstanceType: g6.2xlarge", "InstanceType: m7i.2xlarge", "resources: {CPU: 8", "has no NVIDIA GPU", ""),
     (AWS, "InstanceType: g6.2xlarge", "InstanceType: g4ad.xlarge", "available_node", "no type of worker has a GPU", "L4"),
+    (AWS, "InstanceType: g6.2xlarge", "InstanceType: g6.xlarge", "resources: {CPU: 8", "has 4 cores, and 8 are", "CPU: 4"),
+    (AWS, "InstanceType: g6.2xlarge", "InstanceType: g5.2xlarge", "resources: {CPU: 8", "kind A10G, not L4", "type:A10G"),
     (AWS, "IamInstanceProfile: {Name: depthbench-worker}", "# ", "node_config", "workers of this type have no role", ""),
     (AWS, "IamInstanceProfile: {Name: depthbench-head}", "# ", "node_config", "neither hand 'gpu' a role", "cluster roles"),
     (BOTH, "ray[default]==", "ray[default]==2.9.3 #", "2.9.3", f"ray is 2.9.3 on the nodes and {version('ray')}", "Inst"),
+    (BOTH, f"=={version('ray')}'", "'", "ray", "Ray's version is not pinned", "ray.default"),
     (BOTH, f"--python {HERE}", "--python 3.9", "3.9", f"Python is 3.9 on the nodes and {HERE} here", "first two"),
     (BOTH, "uv venv", "pip install depthbench==9.1; uv venv", "9.1", "depthbench is 9.1 on the nodes", "or 9.1 here"),
     (BOTH, "host $HEAD", "host 0.0.0.0", "0.0.0.0", "MLflow listens on every address", "hostname -I"),
@@ -209,3 +213,27 @@ def test_the_command_prints_all_and_ends_with_2(harness, laptop, tmp_path):
     line = text[: text.index("head_ip:")].count("\n") + 1
     assert f"{file}:{line}, provider.head_pi" in done.stderr
     assert done.stderr.count("error") == done.stderr.count("→") >= 5
+
+
+@pytest.mark.parametrize(
+    ("replacements", "what"),
+    [
+        ([("InstanceType: g6.2xlarge", "LaunchTemplate: {LaunchTemplateId: lt-1}")], None),
+        ([("mlflow server", "~/start-the-record.sh #")], "nothing starts MLflow there"),
+        ([("  - test -x ~/depthbench/.venv", "  - sudo apt-get install -y python3.8-venv\n  - test -x ~/depthbench/.venv")],
+         "Python is 3.8 on the nodes"),
+        ([(f"'ray[default]=={version('ray')}' --editable", "-r requirements.txt --editable"),
+          ("--constraint ~/depthbench/constraints.txt", "")], "Ray's version is not pinned in what is seen"),
+    ],
+)  # fmt: skip
+def test_what_another_place_may_settle_is_a_note(changed, replacements, what):
+    findings, _ = changed("cluster.yaml", *replacements)
+    assert [finding for finding in findings if finding.error] == []
+    assert what is None or any(what in finding.what for finding in findings)
+
+
+def test_what_a_machine_mounts_by_its_own_table_outlives_it(changed):
+    mount = "setup_commands:\n  - sudo mount -a"
+    place = ("s3://my-bucket/depthbench", "/efs/checkpoints")
+    findings, _ = changed("cluster.yaml", ("setup_commands:", mount), place, place)
+    assert [finding for finding in findings if finding.error] == []

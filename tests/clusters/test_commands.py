@@ -18,6 +18,11 @@ CASES = {
     "no such file": (["run", "quickstart", "--cluster", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
     "both": (["run", "quickstart", "--cluster", "c.yaml", "--address", "auto"], ["--address", "Leave one of them out"]),
     "inline": (["run", "quickstart", "--cluster", "c.yaml", "--launcher", "inline"], ["--cluster", "--launcher ray"]),
+    "download": (
+        ["run", "quickstart", "--cluster", "c.yaml", "--download"],
+        ["--download", "data pack", "--data-root"],
+    ),
+    "download on a node": (["run", "quickstart", "--address", "auto", "--download"], ["--download", "data pack"]),
     "misspelt": (["run", "quikstart", "--cluster", "c.yaml"], ["Did you mean 'quickstart'?"]),
     "bad seeds": (["run", "quickstart", "--cluster", "c.yaml", "--seeds", "x"], ["'x' is no seed"]),
     "no head": (["run", "quickstart", "--cluster", "c.yaml"], ["no head of this cluster runs", "ray up c.yaml"]),

@@ -88,6 +88,19 @@ def test_who_else_works_is_seen_and_what_is_measured_is_nobody_else():
     assert gap > 0.3
 
 
+def test_what_a_measured_process_starts_is_part_of_it():
+    """Such as the compilers of torch.compile, those that have ended too."""
+    child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'for i in range(2 * 10**7): pass']); "
+    with subprocess.Popen([sys.executable, "-c", child + "input()"], stdin=subprocess.PIPE) as starter:
+        try:
+            stranger, measured = Machine([]), Machine([starter.pid])
+            time.sleep(3)
+            used = [machine._reading()[1] - machine.began[1] for machine in (stranger, measured)]
+        finally:
+            starter.kill()
+    assert used[0] - used[1] > 0.2
+
+
 def test_a_machine_without_nvml_has_no_gpu_to_ask():
     gpu = Gpu(0)
     if gpu.nvml is not None:

@@ -86,6 +86,14 @@ def test_a_cache_that_cannot_be_written_to_costs_time_alone(spec, cache):
     assert same(anew(spec), first)
 
 
+def test_a_cache_that_cannot_be_written_to_needs_no_validation_split(image_folder, cache):
+    cache.write_text("in its way")
+    spec = describe(DataSpec(name="imagefolder", root=str(image_folder()), image_size=12))[1]
+    load.cache_clear()
+    splits = load(spec)
+    assert len(splits.val) == 0 < len(splits.train)
+
+
 def test_what_is_streamed_has_no_copy(spec, monkeypatch):
     assert isinstance(load(spec, "resized-crop-flip").train, Streamed)
     monkeypatch.setattr("harness.data.decoded.MEMORY_LIMIT", 1000)

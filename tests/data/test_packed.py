@@ -48,6 +48,12 @@ def test_packed_digits_are_the_digits(digits, cache):
     _equal(load(found), load(plain))
 
 
+def test_packed_digits_in_a_bucket_are_the_digits(bucket, cache):
+    pack_data("digits", f"{bucket}/digits.pack")
+    _, found = describe(DataSpec(name="digits", val_fraction=0.1, root=f"{bucket}/digits.pack"))
+    _equal(load(found), load(describe(found.model_copy(update={"root": None, "fingerprint": None}))[1]))
+
+
 def test_a_packed_image_folder_is_what_is_decoded(image_folder, tmp_path, cache):
     root, path = image_folder(), tmp_path / "images.pack"
     pack_data("imagefolder", str(path), root, image_size=16)

@@ -97,8 +97,44 @@ def test_a_rerun_that_was_cut_off_between_training_and_taking_its_place(one, her
     known, _ = find(trial.id, here)
     assert (known.state, len(known.aside)) == ("new", 1)
     assert newest_journal(here.folder / f"{trial.id}.superseded-1", trial.id).done
-    rerun(trial.id, here, QUIET, Inline())
+    left = newest_journal(here.folder / f"{trial.id}.again" / trial.id, trial.id)
+    done = rerun(trial.id, here, QUIET, Inline())
     assert states(here)[trial.id] == "recorded"
+    # Not trained a third time.
+    assert (done.now, difference(done.before, done.now)) == (left, "")
+    assert newest_journal(here.folder / trial.id, trial.id) == left
+    assert not (here.folder / f"{trial.id}.again").names()
+
+
+def test_what_a_rerun_left_never_takes_the_place_of_what_was_trained_since(one, here, monkeypatch):
+    run(one, here, QUIET)
+    trial = one.trials[0]
+
+    class Cut(BaseException):
+        pass
+
+    def cut(*_):
+        raise Cut
+
+    with monkeypatch.context() as patched, pytest.raises(Cut):
+        patched.setattr("harness.launching.again.bring_home", cut)
+        rerun(trial.id, here, QUIET, Inline())
+    assert run(one, here, QUIET).trained == 1
+    since = newest_journal(here.folder / trial.id, trial.id)
+    done = rerun(trial.id, here, QUIET, Inline())
+    assert done.before == since and done.now.epochs[0].at > since.epochs[-1].at
+
+
+def test_a_rerun_keeps_what_was_looked_at_meanwhile(one, here, monkeypatch):
+    """The study that is recorded is another one by the time that the trial is trained."""
+    run(one, here, QUIET)
+    record = here.record("quick", create=False)
+    kept = []
+    with monkeypatch.context() as patched:
+        patched.setattr(type(record), "keep", lambda self, study: kept.append(study))
+        assert rerun(one.trials[0].id, here, QUIET, Inline()).now is not None
+    # That of the scratch record alone.
+    assert len(kept) <= 1
 
 
 def test_what_differs_is_named(one, here):

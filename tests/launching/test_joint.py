@@ -269,6 +269,11 @@ def test_a_rerun_gives_the_same_bit_for_bit_in_its_company(quick_study, tmp_path
     done = rerun(study.trials[1].id, here, QUIET, Inline())
     assert difference(done.before, done.now) == ""
     assert company_of(done.now) == SEEDS
+    # Also where new seeds are trained alone by now.
+    later = quick_study(seeds=[*SEEDS, 200], variants=["cifar-resnet20"], contrasts=None)
+    assert run(later, here, QUIET).trained == 1
+    done = rerun(study.trials[1].id, here, QUIET, Inline())
+    assert (difference(done.before, done.now), company_of(done.now)) == ("", SEEDS)
 
 
 def _planned(study, state="new", company=()):

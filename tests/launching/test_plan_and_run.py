@@ -205,9 +205,11 @@ def test_diverged_trials_are_results(quick_study, settings):
     study = quick_study(recipe={"epochs": 3, "batch": 64, "lr": 1e30}, seeds=[100])
     outcome = run(study, here, QUIET)
     assert outcome.trained == 4 and not outcome.failed
-    final = collect("quick", here)[0].final
-    assert set(final["outcome"]) == {"diverged"}
-    assert set(final["train/error"]) == {90.0}
+    results = collect("quick", here)[0]
+    assert set(results.final["outcome"]) == {"diverged"}
+    assert set(results.final["train/error"]) == {90.0}
+    # The epoch that diverged is in the record, not only what was before the first update.
+    assert set(results.epochs["epoch"]) == {0, 1}
 
 
 def test_the_longest_come_first_and_estimates_grow_with_depth(quick_study, tmp_path):

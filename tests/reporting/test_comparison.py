@@ -97,10 +97,10 @@ def test_errors_on_unlike_data_stand_in_tables_of_their_own(quickstart, tmp_path
 
 
 def test_times_stand_beside_each_other_at_equal_conditions_alone(tmp_path):
-    def alone(device="Test CPU, 1 thread", **changes):
+    def alone(device="Test CPU, 1 thread", but=(), **changes):
         study = make_study(**changes)
         where = {"shared": False, "device": device}
-        every = {(v.name, s): where for v in study.variants for s in study.experiment.seeds}
+        every = {(v.name, s): where | {"shared": s in but} for v in study.variants for s in study.experiment.seeds}
         return make_results(study, provenance=every)
 
     write_comparison([alone(), alone(**FEWER)], tmp_path / "equal")
@@ -110,6 +110,8 @@ def test_times_stand_beside_each_other_at_equal_conditions_alone(tmp_path):
     assert "hardware, software or settings differ (device: Test CPU, 1 thread → NVIDIA H200)" in text
     assert "**Unlike conditions:** device differ" in text
     assert "5.0 ± 0.0" not in text
+    write_comparison([alone(but=[10]), alone(**FEWER)], tmp_path / "some")
+    assert "| cifar-plain8-w8 | 5.0 ± 0.0 | 5.0 ± 0.0 |" in text_of(tmp_path / "some")
 
 
 def test_two_of_one_name_are_numbered_and_unlike_networks_of_one_name_apart(quickstart, tmp_path):

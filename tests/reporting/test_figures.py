@@ -16,7 +16,9 @@ from harness.reporting.figures import draw_figures
 from harness.reporting.labels import placed, ticks
 from harness.reporting.layers import normalised, panels, told
 from harness.reporting.render import write_report
+from harness.reporting.series import series
 from harness.reporting.statistics import mean_interval
+from harness.reporting.tables import cost_rows
 from harness.reporting.verdicts import verdicts
 from harness.tracking.table import LAYERS, read_csv, write_csv
 
@@ -39,6 +41,25 @@ def test_bands_are_t_intervals_from_five_seeds_on(study, planted):
     assert _band(by_epoch(results, few, "test/error")) == ([], [], [])
 
 
+def test_a_trial_that_diverges_between_two_evaluations_adds_no_epoch(study, planted):
+    s = study()
+    results = planted(s, diverged=[("cifar-plain8-w8", 12)])
+    frame = results.epochs
+    frame.loc[~frame["epoch"].isin([5, 10]), "test/error"] = math.nan
+    # Where it diverges a trial is evaluated, whether or not it is the turn.
+    frame.loc[(frame["variant"] == "cifar-plain8-w8") & (frame["seed"] == 12), "test/error"] = 90.0
+    table = by_epoch(results, s.variants[0], "test/error")
+    assert list(table.index) == [5, 10]
+    assert table.notna().all(axis=None) and set(table[12]) == {90.0}
+
+
+def test_no_two_lines_are_drawn_alike(study):
+    widths = [{"family": "cifar-resnet", "depth": 8, "set": {"widths": [w, 2 * w, 4 * w]}} for w in (2, 4, 8, 16, 32)]
+    variants = [{**width, "shortcut": shortcut} for width in widths for shortcut in ("none", "identity")]
+    lines = series(study(variants=variants, contrasts=None))
+    assert len(lines) == 10 == len({(line.colour, line.marker) for line in lines})
+
+
 def test_panels_leave_no_hole_of_two():
     assert [layout(depths) for depths in range(1, 8)] == [(1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 3), (3, 3)]
 
@@ -56,6 +77,19 @@ def test_training_time_under_unlike_conditions_is_not_compared(study, planted):
     provenance = alone(s)
     provenance["cifar-plain8-w8", 12] = {"shared": False, "device": "another"}
     assert cost_points(planted(s, provenance=provenance), "time/train_s") == []
+
+
+def test_measured_costs_of_unlike_hardware_are_not_one_number(study, planted):
+    s = study()
+    results = planted(s, provenance={(v.name, 12): {"device": "another"} for v in s.variants})
+    results.epochs["bench/latency_s"] = results.epochs["depth"] / 1000
+    results.epochs[["bench/latency_sd_s", "bench/latency_n"]] = [1e-5, 5]
+    assert cost_points(results, "bench/latency_s") == []
+    assert {row[4] for row in cost_rows(results, results.final)} == {"mixed conditions"}
+    alike = planted(s)
+    alike.epochs[["bench/latency_sd_s", "bench/latency_n"]] = [1e-5, 5]
+    alike.epochs["bench/latency_s"] = alike.epochs["depth"] / 1000
+    assert len(cost_points(alike, "bench/latency_s")) == len(s.variants)
 
 
 def test_diverged_trials_have_no_training_time(study, planted):

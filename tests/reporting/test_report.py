@@ -103,6 +103,17 @@ def test_agreeing_seeds_show_the_interval_over_images(study, planted):
     assert "exact binomial interval" in text
 
 
+def test_limits_are_of_the_seeds_that_are_recorded(study, planted):
+    results = planted(study(), missing=[("cifar-plain8-w8", seed) for seed in range(13, 18)])
+    text = text_of(results)
+    assert "- 3 seeds: too few for any claim; 8 are needed." in text
+
+
+def test_p_of_many_pairs_is_of_a_sample_of_the_flips(study, planted):
+    text = text_of(planted(study(seeds=list(range(24)))))
+    assert "100,000 random flips" in text and "at 24 pairs none can be below 1e-05" in text
+
+
 def test_mixed_conditions_are_flagged_and_their_times_not_averaged(study, planted):
     results = planted(study(), provenance={("cifar-plain8-w8", 12): {"device": "NVIDIA H200"}})
     text = text_of(results)

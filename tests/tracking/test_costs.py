@@ -31,7 +31,7 @@ def quickstart_study():
 
 
 def found(study, *costs):
-    return beside(study.variants[0], {**PROVENANCE, "kernels": "deterministic"}, study, costs)
+    return beside(study.variants[0], study.experiment.recipe, {**PROVENANCE, "kernels": "deterministic"}, study, costs)
 
 
 def test_latency_of_one_image_and_a_step_of_the_recipe(quickstart_study):

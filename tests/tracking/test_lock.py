@@ -40,6 +40,16 @@ def test_a_dead_process_of_this_host_holds_nothing(register):
         assert "theirs" not in register.lease()
 
 
+def test_a_process_of_the_boot_before_is_watched_and_holds_nothing(register, monkeypatch):
+    """A machine that lost its power, a container that was started again: the name is the same, the process is not."""
+    monkeypatch.setattr(locks, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(locks, "WATCH_SECONDS", 0.5)
+    before = Process.this().model_copy(update={"system": "another boot"})
+    register.write_lease(_lease(before).model_dump_json())
+    with Lock(register, "x")():
+        assert "theirs" not in register.lease()
+
+
 def test_another_host_is_watched_not_timed(register, monkeypatch):
     """Clocks of two machines are not compared: a lease that is renewed has a holder, one that is not has none."""
     monkeypatch.setattr(locks, "RENEW_SECONDS", 0.05)

@@ -14,10 +14,11 @@ from harness.launching.job import Job, attempt
 from harness.specs import Execution, Resources
 from harness.storage import Folder, checkpoints
 from harness.tracking import open_record
+from harness.tracking.client import _make_whole
 from harness.tracking.history import Epoch, History
 from harness.tracking.notes import NOTE, Described
 from harness.tracking.outbox import Outbox
-from harness.tracking.reading import MODEL_TAG
+from harness.tracking.reading import MODEL_TAG, all_experiments
 from harness.tracking.serving import serve
 from harness.tracking.store import Store
 from harness.training.checkpoint import load_state
@@ -90,6 +91,49 @@ def test_histories_and_the_study_come_back_exactly(store, study):
     assert _metrics(fresh, run_id, "train/error_clean") == [(1, 1 / 3, AT + 1000), (2, 1 / 6, AT + 2000)]
     assert _metrics(fresh, run_id, "cost/macs") == [(0, 2**40 + 1, AT + 1000)]
     assert all(value != value for _, value, _ in _metrics(fresh, run_id, "grad/first"))
+
+
+def test_an_experiment_whose_first_run_could_not_keep_its_study_is_new(uri, study, tmp_path, monkeypatch):
+    store = Store(uri, study.experiment.name, home=tmp_path / "home")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(HarnessError):
+        patched.setattr(store.client, "log_text", full)
+        store.prepare(study)
+    fresh = Store(uri, study.experiment.name, home=tmp_path / "home")
+    assert fresh.runs("report") and fresh.experiment_is_new
+    fresh.prepare(study)
+    assert not fresh.experiment_is_new and fresh.study().record_json() == study.record_json()
+
+
+def test_a_store_that_was_moved_with_its_artifacts_is_read(study, tmp_path, tables):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "mlflow.db").write_bytes(tables)
+    store = Store(f"sqlite:///{tmp_path}/old/mlflow.db", study.experiment.name)
+    store.prepare(study)
+    histories = _publish_all(store, study)
+    (tmp_path / "old").rename(tmp_path / "new")
+    moved = Store(f"sqlite:///{tmp_path}/new/mlflow.db", study.experiment.name)
+    assert moved.study().record_json() == study.record_json()
+    assert moved.histories([trial.id for trial in study.trials]) == histories
+
+
+def test_all_experiments_of_a_store_are_found_however_many_it_answers_at_once(store, study, monkeypatch):
+    monkeypatch.setattr("harness.tracking.reading.PAGE", 2)
+    for number in range(3):
+        store.client.create_experiment(f"other-{study.experiment.name}-{number}")
+    names = {experiment.name for experiment in all_experiments(store.client)}
+    assert {study.experiment.name, *(f"other-{study.experiment.name}-{number}" for number in range(3))} <= names
+
+
+def test_a_store_that_another_process_made_meanwhile_stays(tmp_path, tables):
+    file = tmp_path / "mlflow.db"
+    file.write_bytes(tables)
+    before = file.stat().st_ino
+    _make_whole(file)
+    assert file.stat().st_ino == before and sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db"]
 
 
 def test_publishing_twice_stores_once(store, study):
