@@ -22,7 +22,9 @@ MARK = ".depthbench-storage"
 """In a storage: a name of its own, by which a worker knows whether it sees the storage of its driver."""
 SETTLED_SECONDS = 1.0
 """After which a tie between two who write a file for the first time is over, on stores without exclusive creation."""
-PUT_WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory"}
+OBJECTS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"}
+"""Stores of objects, which lie in no folders: what looks like one is the beginning of their names."""
+PUT_WHOLE = OBJECTS | {"memory"}
 """Stores whose objects appear whole by themselves; elsewhere a file is written beside its name, then moved."""
 
 
@@ -239,7 +241,15 @@ class Folder:
                 self.path.rename(target.path)
                 return
             fs, inside = self._remote()
-            fs.mv(inside, target._remote()[1], recursive=True)
+            there = target._remote()[1]
+            if urlsplit(self.url).scheme not in OBJECTS:
+                fs.mv(inside, there, recursive=True)
+                return
+            names = fs.find(inside)
+            for name in names:
+                fs.cp_file(name, there + name.removeprefix(inside))
+            # Whoever looks meanwhile, or after a crash, finds the old ones whole.
+            fs.rm(names)
 
     def _remote(self) -> tuple[Any, str]:
         """The file system of a URL, and the path in it. Listings are not cached: others write there too."""

@@ -54,11 +54,14 @@ def bucket(monkeypatch):
     """URL of a bucket of its own; moto answers as S3 does, over HTTP, to s3fs and boto3 alike."""
     import boto3
     from moto.server import ThreadedMotoServer
+    from s3fs import S3FileSystem
 
-    server = ThreadedMotoServer(port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     address, port = server.get_host_and_port()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{address}:{port}")
+    # It keeps its connections to the server of the test before.
+    S3FileSystem.clear_instance_cache()
     for name, value in (("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x"), ("DEFAULT_REGION", "us-east-1")):
         monkeypatch.setenv(f"AWS_{name}", value)
     name = f"bucket-{port}"

@@ -95,7 +95,7 @@ def rerun(
 def _brought_home(known: Known, trials: Trials, study: Study, trial: Trial, settings: Settings) -> Rerun | None:
     """What a rerun came to that was cut off when the old trial was aside, and the new one not yet in its place."""
     from harness.launching.again import alone, bring_home
-    from harness.launching.aside import AGAIN
+    from harness.launching.aside import AGAIN, names_aside
     from harness.launching.driver import Outcome, execute
     from harness.launching.inline import launch
     from harness.launching.known import newest_readable
@@ -107,7 +107,8 @@ def _brought_home(known: Known, trials: Trials, study: Study, trial: Trial, sett
     bring_home(storage, trial.id)
     record = trials.records[known.experiments[0]]
     published = execute(alone(study, trial, trained=True), record, storage, launch, lambda progress: None, whole=False)
-    before = newest_readable(storage / known.aside[-1][0], trial.id)[0] if known.aside else None
+    aside = names_aside(storage.names(), trial.id)
+    before = newest_readable(storage / aside[-1], trial.id)[0] if aside else None
     return Rerun(known, Outcome(trained=1, trouble=published.trouble), before, now)
 
 

@@ -97,7 +97,6 @@ PLANTED = [
     (AWS, "IamInstanceProfile: {Name: depthbench-worker}", "# ", "node_config", "workers of this type have no role", ""),
     (AWS, "IamInstanceProfile: {Name: depthbench-head}", "# ", "node_config", "neither hand 'gpu' a role", "cluster roles"),
     (BOTH, "ray[default]==", "ray[default]==2.9.3 #", "2.9.3", f"ray is 2.9.3 on the nodes and {version('ray')}", "Inst"),
-    (BOTH, f"=={version('ray')}'", "'", "ray", "Ray's version is not pinned", "ray.default"),
     (BOTH, f"--python {HERE}", "--python 3.9", "3.9", f"Python is 3.9 on the nodes and {HERE} here", "first two"),
     (BOTH, "uv venv", "pip install depthbench==9.1; uv venv", "9.1", "depthbench is 9.1 on the nodes", "or 9.1 here"),
     (BOTH, "host $HEAD", "host 0.0.0.0", "0.0.0.0", "MLflow listens on every address", "hostname -I"),
@@ -237,3 +236,9 @@ def test_what_a_machine_mounts_by_its_own_table_outlives_it(changed):
     place = ("s3://my-bucket/depthbench", "/efs/checkpoints")
     findings, _ = changed("cluster.yaml", ("setup_commands:", mount), place, place)
     assert [finding for finding in findings if finding.error] == []
+
+
+def test_a_ray_of_any_version_is_an_error(changed):
+    bare = (f"'ray[default]=={version('ray')}'", "'ray[default]'")
+    findings, _ = changed("cluster.yaml", bare, ("--constraint ~/depthbench/constraints.txt", ""))
+    assert [finding.what for finding in findings if finding.error] == ["Ray's version is not pinned"]

@@ -56,7 +56,7 @@ def test_a_trial_that_diverges_between_two_evaluations_adds_no_epoch(study, plan
 def test_no_two_lines_are_drawn_alike(study):
     widths = [{"family": "cifar-resnet", "depth": 8, "set": {"widths": [w, 2 * w, 4 * w]}} for w in (2, 4, 8, 16, 32)]
     variants = [{**width, "shortcut": shortcut} for width in widths for shortcut in ("none", "identity")]
-    lines = series(study(variants=variants, contrasts=None))
+    lines = series(study(variants=variants, contrasts=[]))
     assert len(lines) == 10 == len({(line.colour, line.marker) for line in lines})
 
 

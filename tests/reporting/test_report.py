@@ -111,7 +111,7 @@ def test_limits_are_of_the_seeds_that_are_recorded(study, planted):
 
 def test_p_of_many_pairs_is_of_a_sample_of_the_flips(study, planted):
     text = text_of(planted(study(seeds=list(range(24)))))
-    assert "100,000 random flips" in text and "at 24 pairs none can be below 1e-05" in text
+    assert "100,000 random flips" in text and "at 24 pairs none can be below 1.0e-05" in text
 
 
 def test_mixed_conditions_are_flagged_and_their_times_not_averaged(study, planted):
