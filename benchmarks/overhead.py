@@ -1,11 +1,11 @@
 """(b) Where the time of a run goes: what its two slots do, and what is at work beside them.
 
-    python -m benchmarks overhead        about ten minutes
+    python -m benchmarks overhead        about six minutes
 
 The same trials by `harness run` on Ray and as bare loops in two processes, in turns, on a machine of two cores, so that
-a second of a slot is one of a core and all rows have one unit. Above the line stands what the slots do from the command
-to its end, by the trials' own clocks: what contends for the cores shows as a longer training clock. Below it stands the
-processor time of everything else between the first step and the last.
+a second of a slot is one of a core and all rows have one unit. Down to "all" it is what the slots do from the command to
+its end, by the trials' own clocks: what contends for the cores, a worker's own threads among it, shows as a longer
+training clock. Below stands the processor time of all other processes between the first step and the last.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.trials import PROCESSES, Case, write
 from benchmarks.turns import track
 
-CASE = Case(trials=12, epochs=100, repeats=2)
+CASE = Case(trials=12, epochs=40, repeats=2)
 LOOK_SECONDS = 2.0
 """Between two looks at the processes, which take from the same cores."""
 HEADINGS = ("What", "harness run (s)", "Bare loops (s)", "Added to the bare loops (%)")
