@@ -3,8 +3,8 @@
     python -m benchmarks overhead        about six minutes
 
 The same trials by `harness run` on Ray and as bare loops in two processes, in turns, on a machine of two cores, so that
-a second of a slot is one of a core and all rows have one unit. Down to "all" it is what the slots do from the command to
-its end, by the trials' own clocks: what contends for the cores, a worker's own threads among it, shows as a longer
+a second of a slot is one of a core and all rows have one unit. Down to "all" it is what the slots do from the command
+to its end, by the trials' own clocks: what contends for the cores, a worker's own threads among it, shows as a longer
 training clock. Below stands the processor time of all other processes between the first step and the last.
 """
 
