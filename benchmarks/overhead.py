@@ -1,6 +1,6 @@
 """(b) Where the time of a run goes: what its two slots do, and what is at work beside them.
 
-    python -m benchmarks overhead        about six minutes
+    python -m benchmarks overhead        about ten minutes
 
 The same trials by `harness run` on Ray and as bare loops in two processes, in turns, on a machine of two cores, so that
 a second of a slot is one of a core and all rows have one unit. Down to "all" it is what the slots do from the command
