@@ -116,7 +116,13 @@ def run(
             "the file of a cluster tells its address", where="--address", remedy="Leave one of them out."
         )
     if download and (remote or address is not None):
-        raise verbs.not_on_a_cluster()
+        # Every node would fetch it by itself, and those that start later in the middle of a run.
+        raise HarnessError(
+            "the nodes of a cluster download no data set",
+            where="--download",
+            remedy="`harness data pack NAME --download --to FILE` (where all nodes see it, or in a bucket), then "
+            "--data-root FILE.",
+        )
     limit = None if time_limit is None else duration(time_limit)
     patience = duration(wait or WAIT, "--wait") if wait or hosts or cluster else 0.0
     settings = verbs.Settings(

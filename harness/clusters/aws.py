@@ -176,8 +176,8 @@ def _promises(sheet: Sheet, at: Location, kind: str) -> None:
             f"{kind} has {has} cores, and {cpus} are promised here: trials would share them",
             f"Write CPU: {has}.",
         )
+    theirs = KINDS.get(family)
     for name in resources:
-        theirs = KINDS.get(family)
         if name.startswith(ACCELERATOR) and theirs and name != ACCELERATOR + theirs:
             sheet.error(
                 (*at, "resources"),

@@ -3,7 +3,7 @@
 from harness.verbs.experiments import collect, plan, report_due, run, sync
 from harness.verbs.reports import combine, diff, report, report_all
 from harness.verbs.settings import Settings
-from harness.verbs.studies import load_study, not_on_a_cluster, parse_seeds
+from harness.verbs.studies import load_study, parse_seeds
 
 __all__ = [
     "Settings",
@@ -11,7 +11,6 @@ __all__ = [
     "combine",
     "diff",
     "load_study",
-    "not_on_a_cluster",
     "parse_seeds",
     "plan",
     "report",

@@ -123,13 +123,3 @@ def parse_seeds(text: str, own: Sequence[int] = ()) -> list[int]:
             )
         seeds += span
     return seeds
-
-
-def not_on_a_cluster() -> HarnessError:
-    """Every node would fetch the data set by itself, and those that start later in the middle of a run."""
-    return HarnessError(
-        "the nodes of a cluster download no data set",
-        where="--download",
-        remedy="`harness data pack NAME --download --to FILE` (on a file system or bucket that all nodes see), then "
-        "--data-root FILE.",
-    )
