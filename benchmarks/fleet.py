@@ -49,30 +49,30 @@ def drive(count: int, nodes: int, at_once: int, uri: str, folder: Path) -> dict[
     from ray.cluster_utils import Cluster
     from rich.console import Console
 
-    from harness import verbs
-    from harness.launching.attempts import attempts
+    from harness import api
+    from harness.execution.attempts import read_attempts
     from harness.processes import forget_most_resident, most_resident
 
     file = folder / "fleet.yaml"
     resources = {"max_concurrent": at_once}
     file.write_text(yaml.safe_dump({**EXPERIMENT, "seeds": list(range(count)), "resources": resources}))
-    study = verbs.load_study(str(file))
+    study = api.load_resolved_experiment(str(file))
     cluster = Cluster()
     for _ in range(nodes):
         cluster.add_node(num_cpus=1, include_dashboard=False, object_store_memory=80 * 2**20)
-    settings = verbs.Settings(folder / "home", uri, "ray", cluster.address, folder / "reports")
+    settings = api.Settings(folder / "home", uri, "ray", cluster.address, folder / "reports")
     try:
         ray.init(address=cluster.address, log_to_driver=False)
         forget_most_resident()
         began = time.perf_counter()
-        outcome = verbs.run(study, settings, Console(file=io.StringIO()))
+        outcome = api.run(study, settings, Console(file=io.StringIO()))
         wall, most = time.perf_counter() - began, most_resident()
     finally:
         ray.shutdown()
         cluster.shutdown()
     assert outcome.trained == count, (outcome.failed, outcome.stopped)
     recorded = settings.record("fleet", create=False).trials()
-    workers = {attempts(settings.folder / trial.id)[-1].process.pid for trial in study.trials}
+    workers = {read_attempts(settings.folder / trial.id)[-1].process.pid for trial in study.trials}
     own = sum(run.seconds for run in recorded.values()) / count
     return {"trials": count, "wall": wall, "own": own, "most": most, "workers": len(workers)}
 

@@ -43,13 +43,13 @@ def histories(file: Path):
     """An invented history of each trial: what a trial of so many epochs measures, drawn."""
     import numpy as np
 
-    from harness.costs import count
+    from harness.api import load_resolved_experiment
+    from harness.costs import count_network
     from harness.tracking.history import Epoch, History
     from harness.tracking.metrics import EPOCH_METRICS
-    from harness.verbs import load_study
 
-    study, rng = load_study(str(file)), np.random.default_rng(0)
-    costs = {v.name: count(v, study.data.size).metrics() for v in study.variants}
+    study, rng = load_resolved_experiment(str(file)), np.random.default_rng(0)
+    costs = {v.name: count_network(v, study.data.size).metrics() for v in study.variants}
     for trial in study.trials:
         drawn = rng.gamma(4, 0.25, (EPOCHS + 1, len(EPOCH_METRICS)))
         rows = [dict(zip(EPOCH_METRICS, map(float, row), strict=True)) for row in drawn]
@@ -66,18 +66,18 @@ def histories(file: Path):
 
 def record(file: Path, home: Path) -> float:
     """Seconds of a trial's part in the record: its run is created, its history published, the means drawn."""
-    from harness.launching.mending import summarise
+    from harness.api import load_resolved_experiment
+    from harness.experiments.reconcile import average_variants
     from harness.tracking import default_storage, open_record
-    from harness.verbs import load_study
 
-    study, invented = load_study(str(file)), list(histories(file))
+    study, invented = load_resolved_experiment(str(file)), list(histories(file))
     store = open_record(None, home, study.experiment.name)
     began = time.perf_counter()
     store.prepare(study, str(default_storage(home)))
     for history in invented:
         store.publish(store.create_trial(study, history.trial), history)
     store.refresh()
-    summarise(store, study)
+    average_variants(store, study)
     return (time.perf_counter() - began) / len(invented)
 
 

@@ -30,15 +30,15 @@ HEADINGS = ("Images", "0 workers / ours", "1 worker / ours", "2 workers / ours",
 def ours(case: dict[str, Any]) -> Iterator[tuple[int, float]]:
     import torch
 
-    from harness.data.batches import Batches, load
-    from harness.data.info import describe
+    from harness.data.description import describe_data
+    from harness.data.loader import BatchLoader, load_splits
     from harness.specs import DataSpec, Recipe
 
     torch.set_num_threads(case["threads"])
-    _, data = describe(DataSpec(name="imagefolder", root=case["root"], image_size=case["side"], test_fraction=0.1))
+    _, data = describe_data(DataSpec(name="imagefolder", root=case["root"], image_size=case["side"], test_fraction=0.1))
     recipe = Recipe(epochs=1, batch=case["batch"], lr=0.05, augment="crop-flip")
-    splits = load(data, recipe.augment)
-    batches = Batches(splits.train, splits, torch.contiguous_format, torch.device("cpu"))
+    splits = load_splits(data, recipe.augment)
+    batches = BatchLoader(splits.train, splits, torch.contiguous_format, torch.device("cpu"))
     for epoch in range(1, 10**6):
         began = time.perf_counter()
         count = sum(len(labels) for _, labels in batches.epoch(recipe, 0, epoch))

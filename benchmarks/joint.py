@@ -4,7 +4,7 @@
 
 Both sides are what `harness run` trains, evaluation left out, which each seed does by itself on both. A case is drawn
 in turns: an epoch alone, then one of 2, 4 and 8 seeds together, each in a process of its own; above 1, together is
-faster. From this table follows what `execution.seeds_together: auto` does (harness/launching/packing.py).
+faster. From this table follows what `execution.seeds_together: auto` does (harness/experiments/planning/seed_grouping.py).
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ THREADS, REPEATS, TURNS = 1, 3, 4
 
 def epochs(case: dict[str, Any], seeds: int) -> Iterator[tuple[int, float]]:
     """(steps of all seeds, seconds) of each epoch."""
-    from harness.data.info import describe
+    from harness.data.description import describe_data
     from harness.specs import DataSpec, Execution, Recipe, Resources, Trial
-    from harness.specs.study import settled
-    from harness.training import Training
-    from harness.training.joint import Joint
+    from harness.specs.experiment.resolved_experiment import resolve_memory_format
+    from harness.training import Trainer
+    from harness.training.seed_ensemble import SeedEnsemble
 
     count = case["steps"] * case["batch"]
     folder = DataSpec(name="imagefolder", root=case["root"], image_size=case["side"], test_fraction=0.1)
-    _, data = describe(folder.model_copy(update={"train_images": count}))
+    _, data = describe_data(folder.model_copy(update={"train_images": count}))
     recipe = Recipe(epochs=10**6, batch=case["batch"], lr=0.05, schedule="constant", augment="crop-flip")
     trainings = [
-        Training(
+        Trainer(
             Trial(variant=variant(case), data=data, recipe=recipe, seed=seed),
-            settled(Execution(evaluate_every=10**6), [variant(case)]),
+            resolve_memory_format(Execution(evaluate_every=10**6), [variant(case)]),
             Resources(cpus=case["threads"]),
         )
         for seed in range(seeds)
     ]
-    rows = trainings[0].run() if seeds == 1 else Joint(trainings, range(seeds)).run()
+    rows = trainings[0].run() if seeds == 1 else SeedEnsemble(trainings, range(seeds)).run()
     while True:
         began = time.perf_counter()
         if next(rows)[0] == 0:

@@ -84,18 +84,18 @@ def variant(case: dict[str, Any]) -> Any:
 
 def ours(case: dict[str, Any]) -> Iterator[tuple[int, float]]:
     """The trial that `harness run` trains, evaluation left out."""
-    from harness.data.info import describe
+    from harness.data.description import describe_data
     from harness.specs import DataSpec, Execution, Recipe, Resources, Trial
-    from harness.specs.study import settled
-    from harness.training.trial import Training
+    from harness.specs.experiment.resolved_experiment import resolve_memory_format
+    from harness.training.trainer import Trainer
 
     count = case["steps"] * case["batch"]
     folder = DataSpec(name="imagefolder", root=case["root"], image_size=case["side"], test_fraction=0.1)
-    _, data = describe(folder.model_copy(update={"train_images": count}))
+    _, data = describe_data(folder.model_copy(update={"train_images": count}))
     recipe = Recipe(epochs=10**6, batch=case["batch"], lr=0.05, schedule="constant", augment="crop-flip")
     trial = Trial(variant=variant(case), data=data, recipe=recipe, seed=0)
-    execution = settled(Execution(evaluate_every=10**6), [trial.variant])
-    training = Training(trial, execution, Resources(cpus=case["threads"]))
+    execution = resolve_memory_format(Execution(evaluate_every=10**6), [trial.variant])
+    training = Trainer(trial, execution, Resources(cpus=case["threads"]))
     assert training.steps == case["steps"]
     rows = training.run()
     while True:

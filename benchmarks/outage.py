@@ -55,7 +55,7 @@ def measure(work: Path) -> tuple[list[float], list[float]]:
     sweep.server.start()
     sweep.finish()
     sys.path.insert(0, str(REPOSITORY))
-    from harness.storage import Folder
+    from harness.io.storage import Folder
     from harness.tracking.history import newest_journal
 
     storage = Folder.at(sweep.storage)

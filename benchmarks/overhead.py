@@ -97,7 +97,7 @@ class Taken:
 
 def spans(home: Path) -> Iterator[Span]:
     """The trials of a run by the harness, from their own histories."""
-    from harness.storage import Folder
+    from harness.io.storage import Folder
     from harness.tracking.history import newest_journal
 
     storage = Folder.at(home / "trials")
@@ -152,9 +152,9 @@ def harness(folder: Path) -> Taken:
 
 def bare(folder: Path) -> Taken:
     """The same trials' loops alone, in as many processes as the harness runs trials at once."""
-    from harness.verbs import load_study
+    from harness.api import load_resolved_experiment
 
-    study = load_study(str(folder / "overhead.yaml"))
+    study = load_resolved_experiment(str(folder / "overhead.yaml"))
     execution = study.execution.model_dump(mode="json")
     trials = [trial.model_dump(mode="json") for trial in study.trials]
     given, processes = time.time(), []

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from benchmarks.turns import shown, track
-from harness.reporting.statistics import mean_interval, ratio_interval
+from harness.reporting.statistics.estimates import mean_interval, ratio_interval
 
 REPEATS, EPOCHS = 3, 30
 NEVER = 10**6
@@ -41,7 +41,7 @@ EXPERIMENT = {
 
 def trial(side: str) -> tuple[float, float]:
     """Seconds of an epoch, and percent of them that its recording clock shows."""
-    from harness.storage import Folder
+    from harness.io.storage import Folder
     from harness.tracking.history import newest_journal
 
     store, every = SIDES[side]

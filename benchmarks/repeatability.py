@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.reporting.bench import lines
-from harness.specs.cost import Cost
+from harness.reporting.page.benchmark_table import lines
+from harness.specs.measured_cost import MeasuredCost
 
 ARGUMENTS = "resnet18 resnet18 --input 3x64x64 --batch-sizes 16"
 
@@ -25,7 +25,7 @@ def main() -> None:
         for number in range(1, pairs + 1):
             command = [sys.executable, "-m", "harness", "bench", *ARGUMENTS.split(), "--json", "--home", home]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            costs = [Cost.model_validate(row) for row in json.loads(done.stdout)]
+            costs = [MeasuredCost.model_validate(row) for row in json.loads(done.stdout)]
             cost = costs[0]
             busy += any(row.busy for row in costs)
             cells = [str(number)]

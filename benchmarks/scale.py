@@ -16,11 +16,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
+from harness.io.yaml_documents import Document
 from harness.specs import Catalogue, DataInfo, resolve
-from harness.specs.experiment import Experiment
-from harness.specs.loading import Document
+from harness.specs.experiment.experiment import Experiment
 from harness.tracking.metrics import COST_METRICS, EPOCH_METRICS
-from harness.tracking.table import COLUMNS, Results, write_csv
+from harness.tracking.results_table import COLUMNS, Results, write_csv
 
 EPOCHS = 10
 SHAPES = [(10, 1000), (100, 100), (1250, 8)]

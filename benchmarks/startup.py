@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.reporting.statistics import mean_interval
+from harness.reporting.statistics.estimates import mean_interval
 
 REPEATS = 5
 HARNESS = [sys.executable, "-m", "harness"]
@@ -30,7 +30,7 @@ def seconds(*arguments: str) -> float:
 
 def first_step(home: str, number: int) -> float:
     """From `harness run` on Ray to the first epoch in the trial's own history, less that epoch's clock."""
-    from harness.storage import Folder
+    from harness.io.storage import Folder
     from harness.tracking.history import newest_journal
 
     places = ["--home", home, "--reports", f"{home}/reports"]

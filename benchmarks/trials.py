@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from benchmarks.turns import shown, track
-from harness.reporting.statistics import mean_interval, ratio_interval
+from harness.reporting.statistics.estimates import mean_interval, ratio_interval
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ def harness(folder: Path) -> float:
 
 def bare(folder: Path) -> float:
     """Wall time of as many processes as the harness runs trials at once."""
-    from harness.verbs import load_study
+    from harness.api import load_resolved_experiment
 
-    study = load_study(str(folder / "overhead.yaml"))
+    study = load_resolved_experiment(str(folder / "overhead.yaml"))
     execution = study.execution.model_dump(mode="json")
     trials = [trial.model_dump(mode="json") for trial in study.trials]
     began = time.perf_counter()

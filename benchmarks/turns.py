@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from harness.reporting.statistics import Estimate, ratio_interval
+from harness.reporting.statistics.estimates import Estimate, ratio_interval
 
 Competitor = Callable[[dict[str, Any]], Iterator[tuple[int, float]]]
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.notebook import build, cost, results, run, variant
+    from harness.api.notebook import build, cost, results, run, variant
 
 __version__ = "0.1.0"
 __all__ = ["HarnessError", "build", "cost", "results", "run", "variant"]
@@ -20,7 +20,7 @@ __all__ = ["HarnessError", "build", "cost", "results", "run", "variant"]
 def __getattr__(name: str) -> Any:
     """What notebooks use is imported once it is asked for: the command line does without."""
     if name in __all__:
-        from harness import notebook
+        from harness.api import notebook
 
         return getattr(notebook, name)
     raise AttributeError(f"module 'harness' has no attribute '{name}'")

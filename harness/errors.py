@@ -45,7 +45,7 @@ class HarnessError(Exception):
         return f"{where}{self.what}{stop}{' ' * bool(self.remedy)}{self.remedy}"
 
 
-class StoreAway(HarnessError):
+class StoreUnavailable(HarnessError):
     """The store did not answer something that it may answer later."""
 
 

@@ -68,7 +68,7 @@ def one_line(text: object) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
-def escaped(text: object) -> str:
+def escape_markdown(text: object) -> str:
     """Text as Markdown that shows it literally, in a paragraph as well as in a cell of a table.
 
     Entities for what HTML gives a meaning, backslashes for what Markdown does; marks that open a block only do so
@@ -82,13 +82,13 @@ def escaped(text: object) -> str:
     return re.sub(r"@(?=\w)", "&#64;", flat)
 
 
-def code(text: object) -> str:
+def code_span(text: object) -> str:
     """Text as a code span of Markdown; inside, a backtick would end it and nothing can be escaped."""
     flat = one_line(text).replace("`", "'").replace("|", r"\|")
     return f"`{flat}`" if flat else ""
 
 
-def shown(text: object) -> str:
+def escape_rich(text: object) -> str:
     """Text for a console of rich: no markup of its own, and no codes that a terminal would obey. Lines stay."""
     from rich.markup import escape
 

@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def pytest_collection_modifyitems(items):
     """Where processes share the tests: those of a file in one, and those of the lab too, since there is one lab."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("lab" if item.path.parent.name == "cluster" else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group("lab" if item.path.parent.name == "multi_host" else item.path.stem))
 
 
 QUICK = {
@@ -93,10 +93,10 @@ def experiment_file(tmp_path):
 @pytest.fixture
 def quick_study(experiment_file):
     """The quick experiment, resolved; keyword arguments replace its fields."""
-    from harness.verbs import load_study
+    from harness.api import load_resolved_experiment
 
     def make(**changes):
-        return load_study(str(experiment_file(**changes)))
+        return load_resolved_experiment(str(experiment_file(**changes)))
 
     return make
 

@@ -1,5 +1,5 @@
 """The commands: each parses its options, calls a verb, and prints what came of it."""
 
-from harness.cli.entry import app, main
+from harness.cli.main import app, main
 
 __all__ = ["app", "main"]

@@ -27,11 +27,11 @@ from harness.cli.options import (
 )
 from harness.cli.options import Reports as ReportsOption
 from harness.errors import HarnessError, Interrupted
-from harness.text import shown
+from harness.text import escape_rich
 
 if TYPE_CHECKING:
-    from harness.specs.cost import Cost
-    from harness.verbs import Settings
+    from harness.api import Settings
+    from harness.specs.measured_cost import MeasuredCost
 
 app = typer.Typer()
 
@@ -97,9 +97,9 @@ def bench(
 
     Example: harness bench resnet18 resnet34 --input 3x64x64 --batch-sizes 16
     """
-    from harness.verbs import Settings, load_study
-    from harness.verbs import bench as verb
-    from harness.verbs.settings import require_name
+    from harness.api import Settings, load_resolved_experiment
+    from harness.api import benchmark as verb
+    from harness.api.settings import require_name
 
     if wait is not None and address is None:
         raise HarnessError("it is for the hosts of a cluster", where="--wait", remedy="Give --address too.")
@@ -123,10 +123,12 @@ def bench(
                 where="--experiment",
                 remedy="Leave the other options out; --device, --repeats, --seconds and --name go with it.",
             )
-        study = load_study(experiment, data_root=data_root)
+        study = load_resolved_experiment(experiment, data_root=data_root)
         options = replace(options, accelerator=accelerator or study.experiment.resources.accelerator)
         place = device or ("cuda" if study.experiment.resources.gpus else "cpu")
-        wanted = verb.rows([(variant, study.data.size) for variant in study.variants], verb.of_study(study, place))
+        wanted = verb.rows(
+            [(variant, study.data.size) for variant in study.variants], verb.settings_of_experiment(study, place)
+        )
         experiment = study.experiment.name
     else:
         if not names:
@@ -142,10 +144,10 @@ def bench(
             [False, True] if every else [compiled],
             threads,
         )
-        wanted = verb.rows(verb.located(names, image_shape(given) if given else None), settings)
+        wanted = verb.rows(verb.with_content_hash(names, image_shape(given) if given else None), settings)
     if name is not None:
         verb.require_page(name, options)
-    done: list[Cost] = []
+    done: list[MeasuredCost] = []
     try:
         for alike in _shown(wanted, repeats, verb.bench, seconds, options, experiment):
             done += alike
@@ -156,17 +158,17 @@ def bench(
         if done:
             _print(done, as_json)
             if name is not None:
-                err.print(f"Written: {shown(verb.write(name, done, options, ['harness', *sys.argv[1:]]))}")
+                err.print(f"Written: {escape_rich(verb.write(name, done, options, ['harness', *sys.argv[1:]]))}")
 
 
 def _shown(
-    wanted: Sequence[Cost],
+    wanted: Sequence[MeasuredCost],
     repeats: int,
-    bench: Callable[..., Iterator[list[Cost]]],
+    bench: Callable[..., Iterator[list[MeasuredCost]]],
     seconds: float,
     options: Settings,
     experiment: str | None,
-) -> Iterator[list[Cost]]:
+) -> Iterator[list[MeasuredCost]]:
     """The same with a bar: one tick for each round of a setting."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -182,26 +184,26 @@ def _shown(
     ) as bar:
         task = bar.add_task("measuring", total=repeats * len({row.setting for row in wanted}))
 
-        def tick(alike: Sequence[Cost]) -> None:
+        def tick(alike: Sequence[MeasuredCost]) -> None:
             setting = alike[0].setting
-            bar.update(task, advance=1, description=shown(f"batch {setting.batch}, {setting.precision}"))
+            bar.update(task, advance=1, description=escape_rich(f"batch {setting.batch}, {setting.precision}"))
 
         def say(line: str) -> None:
-            err.print(shown(line), soft_wrap=True)
+            err.print(escape_rich(line), soft_wrap=True)
 
         yield from bench(wanted, repeats, seconds, options, experiment, tick, say)
 
 
-def _print(rows: Sequence[Cost], as_json: bool) -> None:
+def _print(rows: Sequence[MeasuredCost], as_json: bool) -> None:
     from rich.table import Table
 
-    from harness.reporting.bench import HEADINGS, cells, lines, notes, titles
+    from harness.reporting.page.benchmark_table import HEADINGS, cells, lines, notes, titles
 
     if as_json:
         typer.echo(json.dumps([row.model_dump(mode="json") for row in rows]))
         return
     for title, alike in titles(rows):
-        table = Table(title=shown(title), box=None, header_style="bold", title_justify="left", title_style="bold")
+        table = Table(title=escape_rich(title), box=None, header_style="bold", title_justify="left", title_style="bold")
         content = [cells(line) for line in lines(alike)]
         # What no row has is left out, and so is a batch that the title names.
         batch = HEADINGS.index("Batch")
@@ -213,11 +215,11 @@ def _print(rows: Sequence[Cost], as_json: bool) -> None:
         for index in kept:
             table.add_column(HEADINGS[index], justify="left" if index < 2 else "right", no_wrap=index == 0)
         for row in content:
-            table.add_row(*(shown(row[index]) for index in kept))
+            table.add_row(*(escape_rich(row[index]) for index in kept))
         out.print(table)
         out.print()
     for note in notes(rows):
-        out.print(shown(note), soft_wrap=True)
+        out.print(escape_rich(note), soft_wrap=True)
 
 
 def numbers(text: str) -> list[int]:

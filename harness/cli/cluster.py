@@ -11,7 +11,7 @@ import typer
 
 from harness.cli.options import Json, err, out
 from harness.errors import EXIT_USER
-from harness.text import shown
+from harness.text import escape_rich
 
 app = typer.Typer(help="The files of clusters: cluster.yaml, cluster-local.yaml.", no_args_is_help=True)
 
@@ -35,7 +35,7 @@ def check(
 
     Example: harness cluster check cluster.yaml
     """
-    from harness.clusters.check import check as verb
+    from harness.clusters.check.check import check as verb
 
     found = verb(file)
     errors = [finding for finding in found if finding.error]
@@ -43,15 +43,15 @@ def check(
         typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
     for finding in () if as_json else found:
         kind = "[red bold]error[/red bold]" if finding.error else "[yellow]note[/yellow]"
-        err.print(f"{kind} {shown(finding.where)}", soft_wrap=True)
-        err.print(f"  {shown(finding.what)}", soft_wrap=True)
+        err.print(f"{kind} {escape_rich(finding.where)}", soft_wrap=True)
+        err.print(f"  {escape_rich(finding.what)}", soft_wrap=True)
         if finding.remedy:
-            err.print(f"  [green]→[/green] {shown(finding.remedy)}", soft_wrap=True)
+            err.print(f"  [green]→[/green] {escape_rich(finding.remedy)}", soft_wrap=True)
     if errors:
-        err.print(f"{len(errors)} to mend in {shown(file)}")
+        err.print(f"{len(errors)} to mend in {escape_rich(file)}")
         raise typer.Exit(EXIT_USER)
     if not as_json:
-        out.print(f"{shown(file)} is fine.")
+        out.print(f"{escape_rich(file)} is fine.")
 
 
 @app.command()
@@ -65,7 +65,7 @@ def roles(
 
     Example: harness cluster roles my-bucket --region us-east-1
     """
-    from harness.clusters.roles import make
+    from harness.clusters.aws_roles import create_aws_roles
 
-    for made in make(bucket, region):
-        out.print(shown(made))
+    for made in create_aws_roles(bucket, region):
+        out.print(escape_rich(made))

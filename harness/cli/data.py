@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import DataRoot, Download, out
-from harness.text import shown
+from harness.text import escape_rich
 
 app = typer.Typer(no_args_is_help=True, help="Data sets for other machines.")
 
@@ -34,13 +34,13 @@ def pack(
 
     Example: harness data pack imagefolder --data-root photos --image-size 64 --to s3://bucket/photos-64.pack
     """
-    from harness.verbs.data import pack_data
+    from harness.api.data import pack_data
 
     with out.status("Packing ..."):
         info, size = pack_data(name, to, data_root, image_size, download)
     test = info.test if info.test else 0
     out.print(
-        f"{shown(to)}: {size / 2**20:,.1f} MiB, {info.train + info.val + test:,} images of {info.classes} classes, "
+        f"{escape_rich(to)}: {size / 2**20:,.1f} MiB, {info.train + info.val + test:,} images of {info.classes} classes, "
         f"fingerprint {info.fingerprint}.",
         soft_wrap=True,
     )

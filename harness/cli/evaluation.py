@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import Json, Name, err, out
-from harness.text import shown
+from harness.text import escape_rich
 
 app = typer.Typer()
 
@@ -35,10 +35,10 @@ def evaluate(
     """
     from rich.progress import Progress
 
-    from harness.verbs.evaluation import evaluate as run
+    from harness.api.evaluation import evaluate as run
 
     with Progress(console=err, transient=True) as bar:
-        task = bar.add_task(shown(f"{name}, images"), total=None)
+        task = bar.add_task(escape_rich(f"{name}, images"), total=None)
         found = run(
             name,
             weights,
@@ -55,7 +55,7 @@ def evaluate(
         return
     top1, top5 = 100 * found.top1 / found.images, 100 * found.top5 / found.images
     out.print(
-        f"[bold]{shown(found.variant)}[/bold] with {shown(found.weights)}: top-1 {top1:.2f} % "
+        f"[bold]{escape_rich(found.variant)}[/bold] with {escape_rich(found.weights)}: top-1 {top1:.2f} % "
         f"(95 % over images {found.interval[0]:.2f} to {found.interval[1]:.2f}), top-5 {top5:.2f} %",
         soft_wrap=True,
     )

@@ -15,13 +15,13 @@ from rich.table import Table
 
 from harness.cli.options import HOME, REPORTS, Cluster, Home, Json, Reports, err, out
 from harness.errors import EXIT_FAILED, EXIT_USER, HarnessError, Interrupted
-from harness.text import shown
+from harness.text import escape_rich
 
 if TYPE_CHECKING:
-    from harness.clusters.jobs import Job
-    from harness.clusters.submitted import Submitted
+    from harness.api import Settings
+    from harness.clusters.remote.job_server import Job
+    from harness.clusters.remote.sent_jobs import SentJob
     from harness.specs import Resources
-    from harness.verbs import Settings
 
 app = typer.Typer()
 
@@ -40,13 +40,13 @@ def attach(
 
     Example: harness attach quickstart
     """
-    from harness.clusters.submitted import newest
-    from harness.verbs import jobs
+    from harness.api import cluster_jobs
+    from harness.clusters.remote.sent_jobs import newest_sent_job
 
-    sent = newest(home, experiment)
+    sent = newest_sent_job(home, experiment)
     if stop:
         with err.status(f"Stopping {sent.job} ..."):
-            ended = jobs.stop(sent)
+            ended = cluster_jobs.stop(sent)
         out.print(f"{sent.job}: {_state(ended)}. `harness run` with the same options goes on from its checkpoints.")
         return
     follow(sent)
@@ -55,9 +55,9 @@ def attach(
 @app.command()
 def status(cluster: Cluster = None, home: Home = HOME, as_json: Json = False) -> None:
     """List the jobs of a cluster; without --cluster, of every cluster that a job was sent to from here."""
-    from harness.verbs import Settings, jobs
+    from harness.api import Settings, cluster_jobs
 
-    found = jobs.status(Settings(home), jobs.Place(cluster) if cluster else None)
+    found = cluster_jobs.status(Settings(home), cluster_jobs.JobTarget(cluster) if cluster else None)
     if as_json:
         answer = {
             place: {"error": str(each)} if isinstance(each, HarnessError) else [asdict(job) for job in each]
@@ -68,16 +68,16 @@ def status(cluster: Cluster = None, home: Home = HOME, as_json: Json = False) ->
         out.print("No job was sent from here. harness run EXPERIMENT --cluster FILE sends one.")
     for place, each in found.items() if not as_json else ():
         if isinstance(each, HarnessError):
-            err.print(f"[red]away[/red]  {shown(place)}: {shown(each.what)}", soft_wrap=True)
+            err.print(f"[red]away[/red]  {escape_rich(place)}: {escape_rich(each.what)}", soft_wrap=True)
             continue
-        table = Table("job", "state", "started", "took", "", box=None, header_style="bold", title=shown(place))
+        table = Table("job", "state", "started", "took", "", box=None, header_style="bold", title=escape_rich(place))
         table.title_justify = "left"
         for job in each:
             took = str(timedelta(seconds=round((job.ended or time.time() * 1000) / 1000 - job.started / 1000)))
             began = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.started / 1000)) if job.started else "–"
-            message = shown(job.message.partition("\n")[0][:60]) if job.state == "FAILED" else ""
-            table.add_row(shown(job.id), _state(job), began, took if job.started else "–", message)
-        out.print(table if each else f"{shown(place)}: no job yet")
+            message = escape_rich(job.message.partition("\n")[0][:60]) if job.state == "FAILED" else ""
+            table.add_row(escape_rich(job.id), _state(job), began, took if job.started else "–", message)
+        out.print(table if each else f"{escape_rich(place)}: no job yet")
     # Of clusters that nobody asked for, one may be gone for good.
     away = [each for each in found.values() if isinstance(each, HarnessError)]
     if away and (cluster is not None or len(away) == len(found)):
@@ -97,16 +97,16 @@ def pull(
 
     Example: harness pull quickstart --cluster cluster.yaml
     """
-    from harness.clusters.submitted import newest
-    from harness.reporting.verdicts import summary_lines
-    from harness.verbs import Settings, jobs
+    from harness.api import Settings, cluster_jobs
+    from harness.clusters.remote.sent_jobs import newest_sent_job
+    from harness.reporting.verdicts.verdict import summary_lines
 
-    place = jobs.Place(cluster) if cluster else jobs.Place.of(newest(home, experiment))
+    place = cluster_jobs.JobTarget(cluster) if cluster else cluster_jobs.JobTarget.of(newest_sent_job(home, experiment))
     with out.status(f"Reading the record of {place} ..."):
-        verdicts, page = jobs.pull(experiment, place, Settings(home, reports=reports))
+        verdicts, page = cluster_jobs.pull(experiment, place, Settings(home, reports=reports))
     for line in summary_lines(verdicts):
         out.print(line, markup=False, soft_wrap=True)
-    out.print(f"Report: {shown(page)}", soft_wrap=True)
+    out.print(f"Report: {escape_rich(page)}", soft_wrap=True)
 
 
 def send(
@@ -118,10 +118,10 @@ def send(
     data_root: str | None,
 ) -> None:
     """Send a run to a cluster, and follow it."""
-    from harness.verbs import jobs
+    from harness.api import cluster_jobs
 
     try:
-        sent = jobs.send(experiment, place, settings, options, overrides, data_root, _say)
+        sent = cluster_jobs.send(experiment, place, settings, options, overrides, data_root, _say)
     except Interrupted as interrupt:
         interrupt.kept = "Stopped. Nothing was sent, unless `harness status` shows it."
         raise
@@ -142,11 +142,11 @@ def room_on(cluster: Path, resources: Resources) -> int:
     return promised.at_once(resources) or 0
 
 
-def follow(sent: Submitted) -> None:
+def follow(sent: SentJob) -> None:
     """Show a job until it ends, then end as it did."""
-    from harness.verbs import jobs
+    from harness.api import cluster_jobs
 
-    ended = jobs.follow(sent, _show, _say)
+    ended = cluster_jobs.follow(sent, _show, _say)
     if ended.state == "FAILED" and ended.code is None:
         full = "No space left" in ended.message
         raise HarnessError(
@@ -156,7 +156,7 @@ def follow(sent: Submitted) -> None:
         )
     if ended.state != "SUCCEEDED":
         _say(f"{sent.job}: {_state(ended)}.")
-        raise typer.Exit(ended.code if ended.code in jobs.CODES else EXIT_FAILED)
+        raise typer.Exit(ended.code if ended.code in cluster_jobs.CODES else EXIT_FAILED)
     bring = f"pull {sent.experiment} --cluster {sent.cluster}"
     if not sent.cluster:
         # A job server does not tell where its cluster keeps the record.
@@ -176,4 +176,4 @@ def _show(text: str) -> None:
 
 
 def _say(text: str) -> None:
-    err.print(shown(text), soft_wrap=True)
+    err.print(escape_rich(text), soft_wrap=True)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from harness.cli.experiments import write_report
 from harness.cli.options import HOME, REPORTS, Home, Json, Reports, TrackingUri, out
+from harness.cli.run import write_report
 from harness.errors import EXIT_FAILED, HarnessError
-from harness.text import shown
+from harness.text import escape_rich
 
 if TYPE_CHECKING:
-    from harness.reporting.diff import Diff
+    from harness.reporting.compare.diff import Diff
 
 app = typer.Typer()
 RESULTS = "An experiment's name in the record, or a results.csv."
@@ -41,9 +41,9 @@ def report(
 
     Example: harness report quickstart resnet-family --name comparison
     """
-    from harness import verbs
+    from harness import api
 
-    settings = verbs.Settings(home, tracking_uri, reports=reports)
+    settings = api.Settings(home, tracking_uri, reports=reports)
     names = experiments or []
     if every:
         if names or name is not None:
@@ -51,9 +51,9 @@ def report(
                 "--all takes every report that there is", where="--all", remedy="Leave the names and --name out."
             )
         with out.status("Writing the reports ..."):
-            pages = verbs.report_all(settings)
+            pages = api.report_all(settings)
         for page in pages:
-            out.print(f"Report: {shown(page)}", soft_wrap=True)
+            out.print(f"Report: {escape_rich(page)}", soft_wrap=True)
     elif not names:
         raise HarnessError("no experiment is named", where="report", remedy="harness report NAME, or --all.")
     elif len(names) == 1:
@@ -72,8 +72,8 @@ def report(
         )
     else:
         with out.status("Writing the report ..."):
-            page = verbs.combine(names, name, settings)
-        out.print(f"Report: {shown(page)}", soft_wrap=True)
+            page = api.combine(names, name, settings)
+        out.print(f"Report: {escape_rich(page)}", soft_wrap=True)
 
 
 @app.command()
@@ -103,11 +103,11 @@ def diff(
 
     Example: harness diff baseline/results.csv reports/quickstart/results.csv
     """
-    from harness import verbs
-    from harness.reporting.shown import lines
+    from harness import api
+    from harness.reporting.compare.diff_as_text import lines
 
-    settings = verbs.Settings(home, tracking_uri)
-    found = verbs.diff(old, new, settings, level, smallest, smallest_time, metrics or ("test/error",))
+    settings = api.Settings(home, tracking_uri)
+    found = api.diff(old, new, settings, level, smallest, smallest_time, metrics or ("test/error",))
     if as_json:
         content = {"regression": found.regression, **asdict(found)}
         typer.echo(json.dumps(content, indent=2, allow_nan=False))
@@ -120,11 +120,11 @@ def diff(
 
 
 def _print(found: Diff) -> None:
-    from harness.reporting.shown import HEADINGS, cells
+    from harness.reporting.compare.diff_as_text import HEADINGS, cells
 
     table = Table(box=None, header_style="bold")
     for index, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if index < 2 or index == len(HEADINGS) - 1 else "right")
     for change in found.changes:
-        table.add_row(*map(shown, cells(change)))
+        table.add_row(*map(escape_rich, cells(change)))
     out.print(table)

@@ -9,16 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from harness.cli.options import (
-    HOME,
-    DataRoot,
-    Home,
-    Json,
-    TrackingUri,
-    out,
-)
+from harness.cli.options import HOME, DataRoot, Home, Json, TrackingUri, out
 from harness.errors import EXIT_USER
-from harness.text import shown
+from harness.text import escape_rich
 
 app = typer.Typer()
 
@@ -37,7 +30,7 @@ def ui(
     Open the address that it prints: charts that compare the experiment's variants, with its question and verdict on
     top. docs/mlflow.md shows what to look for.
     """
-    from harness.tracking.serving import serve
+    from harness.tracking.mlflow_record.ui import serve
 
     raise typer.Exit(serve(tracking_uri, home, experiment, port, out))
 
@@ -47,7 +40,7 @@ def doctor(
     tracking_uri: TrackingUri = None, home: Home = HOME, data_root: DataRoot = None, as_json: Json = False
 ) -> None:
     """What is installed, which devices, which store, which data sets are at hand. Exit 2 where something is broken."""
-    from harness.doctor import examine
+    from harness.api.doctor import examine
 
     findings = examine(tracking_uri, home, data_root)
     if as_json:
@@ -56,7 +49,7 @@ def doctor(
         marks = {"ok": "[green]ok[/green]", "absent": "[yellow]absent[/yellow]", "broken": "[red]broken[/red]"}
         table = Table("", "what", "found", box=None, header_style="bold")
         for finding in findings:
-            table.add_row(marks[finding.state], finding.what, shown(finding.found))
+            table.add_row(marks[finding.state], finding.what, escape_rich(finding.found))
         out.print(table)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(EXIT_USER)
@@ -80,8 +73,8 @@ def schema(
     """
     from pydantic import TypeAdapter
 
-    from harness.specs.experiment import Experiment
-    from harness.specs.families import Family, ForeignFamily
+    from harness.specs.catalogue.families import ExternalFamily, Family
+    from harness.specs.experiment.experiment import Experiment
 
-    model: Any = Experiment if kind is SchemaKind.experiment else Family | ForeignFamily
+    model: Any = Experiment if kind is SchemaKind.experiment else Family | ExternalFamily
     typer.echo(json.dumps(TypeAdapter(model).json_schema(), indent=2))

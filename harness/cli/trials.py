@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.options import HOME, DataRoot, Home, Json, Storage, TrackingUri, err, out
-from harness.cli.trials_shown import everything, print_all, print_comparison, print_list, row, size, when
+from harness.cli.trial_views import everything, print_all, print_comparison, print_list, row, size, when
 from harness.errors import EXIT_FAILED, EXIT_LIMIT, HarnessError, nearest
-from harness.text import one_line, shown
+from harness.text import escape_rich, one_line
 
 if TYPE_CHECKING:
     pass
@@ -27,7 +27,7 @@ Id = Annotated[str, typer.Argument(help="A trial's id, or its first digits (at l
 
 
 def _settings(tracking_uri: str | None, home: Path, storage: str | None, launcher: str = "ray") -> Any:
-    from harness.verbs import Settings
+    from harness.api import Settings
 
     return Settings(home, tracking_uri, launcher, storage=storage)
 
@@ -48,8 +48,8 @@ def trials(
 
     Example: harness trials quickstart --state failed --state died
     """
-    from harness.launching.known import STATES
-    from harness.verbs.trials import trials_of
+    from harness.api.trials import trials_of
+    from harness.trials.status import STATES
 
     for word in state or ():
         if word not in STATES:
@@ -65,9 +65,9 @@ def trials(
         for name, of in wanted.items():
             print_list(name, of, rows[name])
         if not rows and not troubles:
-            out.print(f"Nothing is recorded in {shown(settings.home)} yet.", soft_wrap=True)
+            out.print(f"Nothing is recorded in {escape_rich(settings.home)} yet.", soft_wrap=True)
     for name, trouble in troubles.items():
-        err.print(f"{shown(name)} cannot be read: {shown(trouble)}", soft_wrap=True)
+        err.print(f"{escape_rich(name)} cannot be read: {escape_rich(trouble)}", soft_wrap=True)
 
 
 @app.command()
@@ -79,9 +79,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Everything known of one trial: its spec, state, costs, metrics, attempts, and where it lies."""
-    from harness.verbs.trials import look
+    from harness.api.trials import show_trial
 
-    known, _ = look(trial, _settings(tracking_uri, home, storage))
+    known, _ = show_trial(trial, _settings(tracking_uri, home, storage))
     if as_json:
         typer.echo(json.dumps(everything(known), indent=2))
         return
@@ -97,20 +97,22 @@ def logs(
     as_json: Json = False,
 ) -> None:
     """What happened to a trial, in order: attempts, epochs, notes, errors, and a failure's traceback."""
-    from harness.launching.logs import events
-    from harness.verbs.trials import look, traceback
+    from harness.api.trials import show_trial, traceback
+    from harness.trials.events import events
 
-    known, found = look(trial, _settings(tracking_uri, home, storage))
+    known, found = show_trial(trial, _settings(tracking_uri, home, storage))
     lines = list(events(known, traceback(known, found)))
     if as_json:
         typer.echo(json.dumps([line.__dict__ for line in lines], indent=2))
         return
-    out.print(f"[bold]{known.id}[/bold] {shown(known.label)}: {shown(known.state_shown)}", soft_wrap=True)
+    out.print(f"[bold]{known.id}[/bold] {escape_rich(known.label)}: {escape_rich(known.state_shown)}", soft_wrap=True)
     if not lines:
-        out.print(shown(f"Nothing has happened to it yet; its checkpoints would be in {known.folder}"), soft_wrap=True)
+        out.print(
+            escape_rich(f"Nothing has happened to it yet; its checkpoints would be in {known.folder}"), soft_wrap=True
+        )
     for line in lines:
         at = when(line.at) if line.at is not None else " " * 19
-        out.print(shown(line.text if line.kind == "traceback" else f"{at}  {line.text}"), soft_wrap=True)
+        out.print(escape_rich(line.text if line.kind == "traceback" else f"{at}  {line.text}"), soft_wrap=True)
 
 
 @app.command()
@@ -135,8 +137,8 @@ def rerun(
     deleted. If the new one fails or is stopped, the record is as it was. A trial that is not done goes on from its
     checkpoint, as harness run would have it; to begin it anew, discard it first.
     """
-    from harness.launching.again import Inline
-    from harness.verbs.again import rerun as train_again
+    from harness.api.rerun import rerun as train_again
+    from harness.trials.rerun import DebugLauncher
 
     if inline and address is not None:
         raise HarnessError("--inline has no cluster", where="--address", remedy="Leave one of them out.")
@@ -145,7 +147,7 @@ def rerun(
         from dataclasses import replace
 
         settings = replace(settings, address=address)
-    launcher = Inline() if inline else None
+    launcher = DebugLauncher() if inline else None
     done = train_again(trial, settings, out, launcher, data_root)
     known, outcome = done.known, done.outcome
     if done.now is not None and done.before is not None:
@@ -156,13 +158,13 @@ def rerun(
             out.print(f"{other} shares this trial: harness run {other} records the new one there.", soft_wrap=True)
     if outcome.trouble or outcome.unpublished:
         err.print(
-            shown(outcome.trouble or "It is trained; the store has yet to take it: harness sync."), soft_wrap=True
+            escape_rich(outcome.trouble or "It is trained; the store has yet to take it: harness sync."), soft_wrap=True
         )
         raise typer.Exit(EXIT_FAILED)
     if outcome.failed:
         kept = "; the recorded one was not touched" if done.before is not None else ""
         err.print(
-            f"[red]failed[/red]  {shown(known.label)}: {shown(one_line(*outcome.failed.values()))}{kept}",
+            f"[red]failed[/red]  {escape_rich(known.label)}: {escape_rich(one_line(*outcome.failed.values()))}{kept}",
             soft_wrap=True,
         )
         _debug(launcher.error if launcher is not None else None, done.trace)
@@ -173,7 +175,7 @@ def rerun(
 
 def _debug(error: Exception | None, trace: str) -> None:
     """Where a user sits at a terminal a debugger, else the traceback: this is what they asked for."""
-    err.print(shown(trace), soft_wrap=True)
+    err.print(escape_rich(trace), soft_wrap=True)
     if error is not None and sys.stdin.isatty() and sys.stdout.isatty():
         import pdb
 
@@ -194,12 +196,12 @@ def discard(
 
     Their MLflow runs are tagged, their checkpoints get another name. harness run trains them anew.
     """
-    from harness.verbs.trials import discard as put_away
+    from harness.api.trials import discard as put_away
 
     settings = _settings(tracking_uri, home, storage)
     done = put_away(trials, reason, settings)
     for label, text in done.items():
-        out.print(shown(f"{label}: {text}"), soft_wrap=True)
+        out.print(escape_rich(f"{label}: {text}"), soft_wrap=True)
     if any(text.startswith("discarded") for text in done.values()):
         out.print(
             "Report and means in the UI follow with the next harness run, which trains them anew.", soft_wrap=True
@@ -219,7 +221,7 @@ def gc(
 
     Their histories stay in the checkpoints. Trials that are not finished are not touched.
     """
-    from harness.verbs.trials import gc as free
+    from harness.api.trials import clean_up as free
 
     settings = _settings(tracking_uri, home, storage)
     freed = free(experiments or (), settings, dry_run)
@@ -234,18 +236,18 @@ def gc(
             if one.freed:
                 out.print(f"  {one.folder:<26} {size(one.freed):>10}")
             else:
-                err.print(shown(f"  {one.folder} was left as it is: {one.left}"), soft_wrap=True)
+                err.print(escape_rich(f"  {one.folder} was left as it is: {one.left}"), soft_wrap=True)
         total = sum(one.freed for one in tidied)
         if total:
             count = sum(one.freed > 0 for one in tidied)
-            whose = shown(name) if name else "of no experiment here"
+            whose = escape_rich(name) if name else "of no experiment here"
             out.print(f"{whose}: {size(total)} {would} in {count} folder{'s' * (count != 1)}", soft_wrap=True)
     for name, trouble in freed.skipped.items():
-        err.print(f"{shown(name)} was left out: {shown(trouble)}", soft_wrap=True)
+        err.print(f"{escape_rich(name)} was left out: {escape_rich(trouble)}", soft_wrap=True)
     if freed.bytes:
         out.print(
-            f"[bold]{size(freed.bytes)}[/bold] {would} in {shown(settings.folder)}; all histories stay.",
+            f"[bold]{size(freed.bytes)}[/bold] {would} in {escape_rich(settings.folder)}; all histories stay.",
             soft_wrap=True,
         )
     else:
-        out.print(f"Nothing to free in {shown(settings.folder)}.", soft_wrap=True)
+        out.print(f"Nothing to free in {escape_rich(settings.folder)}.", soft_wrap=True)

@@ -12,13 +12,13 @@ from rich.table import Table
 
 from harness.cli.options import Input, Json, Name, VariantOverrides, err, image_shape, out
 from harness.errors import HarnessError
-from harness.text import shown
+from harness.text import escape_rich
 
 if TYPE_CHECKING:
-    from harness.costs.breakdown import Row
-    from harness.costs.static import StaticCosts
+    from harness.costs.complexity import StaticCosts
+    from harness.costs.complexity_by_stage import CostRow
     from harness.specs import LayerPlan
-    from harness.specs.trial import AnyVariant
+    from harness.specs.experiment.trial import AnyVariant
 
 app = typer.Typer()
 
@@ -45,9 +45,9 @@ def variants(
 
     Example: harness variants plain --input 3x32x32
     """
-    from harness.specs import Catalogue, Foreign
-    from harness.specs.expansion import TooSmall
-    from harness.specs.families import Family
+    from harness.specs import Catalogue, ExternalNetwork
+    from harness.specs.catalogue.families import Family
+    from harness.specs.network.layer_plan import TooSmall
 
     catalogue = Catalogue.load()
     rows: list[dict[str, Any]] = []
@@ -58,7 +58,7 @@ def variants(
             continue
         side = catalogue.family(variant.family).input_size
         try:
-            variant, size = fitted(variant, given, side)
+            variant, size = fit_input(variant, given, side)
         except TooSmall:
             too_small.append(variant.name)
             continue
@@ -68,7 +68,7 @@ def variants(
             {
                 "name": variant.name,
                 "kind": variant.kind,
-                "depth": (costs.layers if costs else None) if isinstance(variant, Foreign) else variant.depth,
+                "depth": (costs.layers if costs else None) if isinstance(variant, ExternalNetwork) else variant.depth,
                 "block": variant.block,
                 "shortcut": variant.shortcut,
                 "input": f"{variant.in_channels}x{size[0]}x{size[1]}",
@@ -84,47 +84,51 @@ def variants(
     for heading in ("variant", "kind", "depth", "block", "shortcut", "input", "parameters", "MACs", "twin"):
         table.add_column(heading, justify="right" if heading in ("depth", "parameters", "MACs") else "left")
     for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else shown(value or "–") for value in row.values()))
+        table.add_row(
+            *(f"{value:,}" if isinstance(value, int) else escape_rich(value or "–") for value in row.values())
+        )
     out.print(table)
     rules = [
-        shown(f"{f.member_prefix}N with N = {rule} ({block})")
+        escape_rich(f"{f.member_prefix}N with N = {rule} ({block})")
         for f in catalogue.families.values()
         if isinstance(f, Family)
         for block, rule in f.depth.items()
     ]
     out.print(f"Also at any depth: {', '.join(rules)}. {COUNTED}")
     if too_small:
-        out.print(f"Left out, since such images are smaller than their total stride: {shown(', '.join(too_small))}.")
+        out.print(
+            f"Left out, since such images are smaller than their total stride: {escape_rich(', '.join(too_small))}."
+        )
     if uncounted and not count:
         out.print(f"{uncounted} of other libraries are not counted yet: --count does it once, some seconds for each.")
 
 
 def _costs(variant: AnyVariant, size: tuple[int, int], count: bool) -> StaticCosts | None:
     """None where a foreign network was not counted before and is not to be, or is not installed."""
-    from harness.costs.static import remembered, static_costs
-    from harness.specs import Foreign
+    from harness.costs.complexity import cached_costs, static_costs
+    from harness.specs import ExternalNetwork
 
     try:
-        if isinstance(variant, Foreign):
+        if isinstance(variant, ExternalNetwork):
             variant = variant.located()
             if not count:
-                return remembered(variant, size)
-        with out.status(f"Counting {shown(variant.name)} ..."):
+                return cached_costs(variant, size)
+        with out.status(f"Counting {escape_rich(variant.name)} ..."):
             return static_costs(variant, size)
     except HarnessError as error:
         if count:
-            err.print(f"{shown(variant.name)}: {shown(error.what)}", soft_wrap=True)
+            err.print(f"{escape_rich(variant.name)}: {escape_rich(error.what)}", soft_wrap=True)
         return None
 
 
-def fitted(variant: AnyVariant, given: str | None, side: int) -> tuple[AnyVariant, tuple[int, int]]:
+def fit_input(variant: AnyVariant, given: str | None, side: int) -> tuple[AnyVariant, tuple[int, int]]:
     """The variant with the channels of ``--input``, and the images' height and width.
 
     Raises:
         HarnessError: It is no shape, or smaller than the network's total stride.
     """
     from harness.specs import Variant
-    from harness.specs.expansion import require_input
+    from harness.specs.network.layer_plan import require_input
 
     channels, height, width = image_shape(given) if given is not None else (None, side, side)
     if isinstance(variant, Variant):
@@ -147,18 +151,18 @@ def inspect(
 
     Example: harness inspect resnet50 --input 3x64x64 --set preactivation=true
     """
-    from harness.costs.breakdown import by_layer, by_stage
-    from harness.costs.static import static_costs
-    from harness.specs import Catalogue, Foreign
+    from harness.costs.complexity import static_costs
+    from harness.costs.complexity_by_stage import by_layer, by_stage
+    from harness.specs import Catalogue, ExternalNetwork
 
     catalogue = Catalogue.load()
     variant = catalogue.changed(name, overrides or ())
-    variant, size = fitted(variant, given, catalogue.family(variant.family).input_size)
-    if isinstance(variant, Foreign):
+    variant, size = fit_input(variant, given, catalogue.family(variant.family).input_size)
+    if isinstance(variant, ExternalNetwork):
         if every_layer:
             raise HarnessError(f"{variant.name} has no layer plan", where="--layers", remedy="Leave it out.")
         variant = variant.located()
-        with out.status(f"Counting {shown(variant.name)} ..."):
+        with out.status(f"Counting {escape_rich(variant.name)} ..."):
             costs, rows = static_costs(variant, size), by_stage(variant, size)
         plan, drawing = None, []
     else:
@@ -187,8 +191,8 @@ def inspect(
         typer.echo(json.dumps(described, indent=2))
         return
     out.print(
-        f"[bold]{shown(variant.name)}[/bold], depth {costs.layers or variant.depth}, "
-        f"images of {variant.in_channels}x{size[0]}x{size[1]}: {shown(json.dumps(variant.identity()))}",
+        f"[bold]{escape_rich(variant.name)}[/bold], depth {costs.layers or variant.depth}, "
+        f"images of {variant.in_channels}x{size[0]}x{size[1]}: {escape_rich(json.dumps(variant.identity()))}",
         soft_wrap=True,
     )
     out.print(_table(rows, costs))
@@ -203,8 +207,8 @@ def inspect(
         out.print(line, markup=False, soft_wrap=True)
 
 
-def _table(rows: Sequence[Row], costs: StaticCosts) -> Table:
-    from harness.cli.diagram import shape
+def _table(rows: Sequence[CostRow], costs: StaticCosts) -> Table:
+    from harness.cli.block_diagram import shape
 
     table = Table("part", "output", box=None, header_style="bold")
     for heading in ("parameters", "MACs", "FLOPs", "activations"):
@@ -213,14 +217,20 @@ def _table(rows: Sequence[Row], costs: StaticCosts) -> Table:
     for name, output, params, macs, activations in [*(tuple(row.__dict__.values()) for row in rows), whole]:
         style = "bold" if name == "all" else None
         table.add_row(
-            shown(name), shape(output), f"{params:,}", f"{macs:,}", f"{2 * macs:,}", f"{activations:,}", style=style
+            escape_rich(name),
+            shape(output),
+            f"{params:,}",
+            f"{macs:,}",
+            f"{2 * macs:,}",
+            f"{activations:,}",
+            style=style,
         )
     return table
 
 
 def _drawing(plan: LayerPlan) -> list[str]:
     """The block that changes shape, and the one that stands in the stages' rest, side by side."""
-    from harness.cli.diagram import block_diagram
+    from harness.cli.block_diagram import block_diagram
 
     stage = plan.stages[min(1, len(plan.stages) - 1)]
     blocks = [stage[0], *stage[1:2]]
@@ -242,14 +252,14 @@ def compare(a: Name, b: Name, given: Input = None, as_json: Json = False) -> Non
 
     Example: harness compare resnet18 plain18
     """
-    from harness.costs import breakdown
-    from harness.specs import Catalogue, Foreign
+    from harness.costs import complexity_by_stage
+    from harness.specs import Catalogue, ExternalNetwork
 
     catalogue = Catalogue.load()
     side = catalogue.family(catalogue.get(a).family).input_size
-    (first, size), (second, _) = (fitted(catalogue.get(name), given, side) for name in (a, b))
-    first, second = (v.located() if isinstance(v, Foreign) else v for v in (first, second))
-    found = breakdown.compare(first, second, size)
+    (first, size), (second, _) = (fit_input(catalogue.get(name), given, side) for name in (a, b))
+    first, second = (v.located() if isinstance(v, ExternalNetwork) else v for v in (first, second))
+    found = complexity_by_stage.compare_costs(first, second, size)
     one, other = found.costs
     costs = {
         "depth": (one.layers or first.depth, other.layers or second.depth),
@@ -272,17 +282,17 @@ def compare(a: Name, b: Name, given: Input = None, as_json: Json = False) -> Non
         )
         return
     table = Table("", box=None, header_style="bold")
-    for heading in (shown(first.name), shown(second.name), "difference", "ratio"):
+    for heading in (escape_rich(first.name), escape_rich(second.name), "difference", "ratio"):
         table.add_column(heading, justify="right")
     for field, (mine, theirs) in found.fields.items():
-        table.add_row(field, shown(_value(mine)), shown(_value(theirs)), "", "")
+        table.add_row(field, escape_rich(_value(mine)), escape_rich(_value(theirs)), "", "")
     for key, (mine, theirs) in costs.items():
         table.add_row(key, f"{mine:,}", f"{theirs:,}", f"{mine - theirs:+,}", f"{mine / theirs:.4f}", style="bold")
     out.print(table)
     out.print(f"At {first.in_channels}x{size[0]}x{size[1]}. {COUNTED}")
     if found.shortcuts is not None:
         has = [
-            f"{shown(variant.name)}'s add {row.params:,} parameters and {row.macs:,} MACs"
+            f"{escape_rich(variant.name)}'s add {row.params:,} parameters and {row.macs:,} MACs"
             for variant, row in zip((first, second), found.shortcuts, strict=True)
             if not variant.plain
         ]

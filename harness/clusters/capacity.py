@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, nearest
-from harness.launching.resources import ACCELERATOR, fitting, in_words
+from harness.launchers.resources import ACCELERATOR, describe_request, workers_per_node
 from harness.specs import Resources
 
 
@@ -38,7 +38,7 @@ class NodeType:
         if not any(key.startswith(ACCELERATOR) for key in self.resources):
             # Ray finds the kind of a GPU by itself; few files say it.
             wanted = wanted.model_copy(update={"accelerator": None})
-        return fitting(wanted, self.resources)
+        return workers_per_node(wanted, self.resources)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Capacity:
             return
         types = "; ".join(f"{kind.name}: {_listed(kind.resources or {})}" for kind in self.types if kind.most)
         raise HarnessError(
-            f"a trial asks for {in_words(wanted)}, which no type of node in {self.file} has ({types})",
+            f"a trial asks for {describe_request(wanted)}, which no type of node in {self.file} has ({types})",
             where="resources",
             remedy="Ask for less with --set resources.cpus=1, or add a type of node to the file.",
         )
@@ -114,7 +114,7 @@ def read_cluster(file: Path) -> dict[str, Any]:
     Raises:
         HarnessError: It cannot be read, or is no mapping.
     """
-    from harness.specs.loading import read
+    from harness.io.yaml_documents import read
 
     content = read(file).data
     for field in ("cluster_name", "provider", "auth"):

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.specs import Recipe
-from harness.specs.streams import stream_seed
+from harness.specs.random_streams import stream_seed
 
 
 @dataclass
-class Draws:
+class AugmentationDraws:
     """What augmentation drew for every image of one epoch, indexed by image, so batches do not matter."""
 
     offsets: Tensor
@@ -21,7 +21,9 @@ class Draws:
     padding: int
 
     @classmethod
-    def of_epoch(cls, recipe: Recipe, images: int, seed: int, epoch: int, device: torch.device) -> Draws | None:
+    def of_epoch(
+        cls, recipe: Recipe, images: int, seed: int, epoch: int, device: torch.device
+    ) -> AugmentationDraws | None:
         """The draws for one epoch; None where the recipe has no batched augmentation.
 
         Drawn on the CPU whatever the device, so that devices see the same augmentation.

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.specs import Variant
-from harness.specs.layers import Act, Conv, Layer, Linear, MaxPool, Norm, Pad, Scale, SqueezeExcite
+from harness.specs.network.layers import Act, Conv, Layer, Linear, MaxPool, Norm, Pad, Scale, SqueezeExcite
 
 
 def activation(name: str) -> nn.Module:

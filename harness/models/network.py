@@ -12,14 +12,14 @@ from typing import overload
 import torch
 from torch import Tensor, nn
 
-from harness.models.foreign import build_foreign
+from harness.models.external import build_external
 from harness.models.modules import BranchScale, module
-from harness.models.weights import start_from
-from harness.specs import Foreign, LayerPlan, Variant
-from harness.specs.expansion import Block
-from harness.specs.layers import Layer, Norm
-from harness.specs.streams import stream_seed
-from harness.specs.trial import AnyVariant
+from harness.models.weights import apply_weights
+from harness.specs import ExternalNetwork, LayerPlan, Variant
+from harness.specs.experiment.trial import AnyVariant
+from harness.specs.network.layer_plan import Block
+from harness.specs.network.layers import Layer, Norm
+from harness.specs.random_streams import stream_seed
 
 
 def _add(parent: nn.Module, layers: Iterable[Layer], variant: Variant) -> list[str]:
@@ -163,8 +163,8 @@ def build(variant: AnyVariant, seed: int | None = None, device: torch.device | s
     Raises:
         HarnessError: A foreign network cannot be made.
     """
-    if isinstance(variant, Foreign):
-        network = build_foreign(variant, seed, device)
+    if isinstance(variant, ExternalNetwork):
+        network = build_external(variant, seed, device)
     else:
         with torch.device("meta"):
             # The plan's shapes do not change the network, which takes images of any size.
@@ -175,5 +175,5 @@ def build(variant: AnyVariant, seed: int | None = None, device: torch.device | s
         if seed is not None:
             initialise(ours, seed)
     if variant.weights is not None and seed is not None:
-        start_from(network, variant.weights, variant.classes)
+        apply_weights(network, variant.weights, variant.classes)
     return network

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import HarnessError, nearest
-from harness.files import unpack
-from harness.models.foreign import GreyAsColour
-from harness.specs.weights import Weights, file_hash
+from harness.io.atomic_files import read_member
+from harness.models.external import GreyAsColour
+from harness.specs.network.weights import Weights, file_hash
 
 WRITTEN = "Give what torch.save(net.state_dict()) wrote."
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
@@ -34,7 +34,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         data = path.read_bytes()
         if CHECKPOINT in _members(data):
             # A checkpoint of a trial of ours, whose checksums are looked at.
-            data = unpack(BytesIO(data), CHECKPOINT, str(path))
+            data = read_member(BytesIO(data), CHECKPOINT, str(path))
         content = torch.load(BytesIO(data), map_location="cpu", weights_only=True)
     except HarnessError:
         raise
@@ -79,7 +79,7 @@ def _outputs(module: nn.Module) -> int | None:
     return None
 
 
-def fill(network: nn.Module, state: dict[str, Tensor], where: str, new_head: str = "") -> None:
+def load_weights(network: nn.Module, state: dict[str, Tensor], where: str, new_head: str = "") -> None:
     """Put a state dict into a network, all but its layer ``new_head``.
 
     Raises:
@@ -121,7 +121,7 @@ def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a number"
 
 
-def start_from(network: nn.Module, weights: Weights, classes: int) -> None:
+def apply_weights(network: nn.Module, weights: Weights, classes: int) -> None:
     """Put a spec's weights into a network; a frozen body is no longer trained.
 
     Raises:
@@ -135,7 +135,7 @@ def start_from(network: nn.Module, weights: Weights, classes: int) -> None:
     # Weights are of the network itself, also where it stands in one that makes grey images coloured.
     network = network.network if isinstance(network, GreyAsColour) else network
     head = head_of(network, classes) if weights.head == "new" or weights.freeze == "body" else ""
-    fill(network, read_state_dict(path), str(path), head if weights.head == "new" else "")
+    load_weights(network, read_state_dict(path), str(path), head if weights.head == "new" else "")
     if weights.freeze == "body":
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(name.startswith(f"{head}."))
@@ -152,7 +152,7 @@ def torchvision_weights(name: str, enum: str, download: bool = False) -> Path:
     Raises:
         HarnessError: torchvision has no such weights, or they are not in its cache.
     """
-    entry = published(name, enum)
+    entry = published_weights(name, enum)
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / Path(entry.url).name
     if not file.is_file() and download:
@@ -170,7 +170,7 @@ def torchvision_weights(name: str, enum: str, download: bool = False) -> Path:
     return file
 
 
-def published(name: str, enum: str) -> Any:
+def published_weights(name: str, enum: str) -> Any:
     """torchvision's entry of pretrained weights: their address, transforms and published accuracy.
 
     Raises:

@@ -8,14 +8,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harness.errors import HarnessError
-from harness.files import write_whole
-from harness.reporting.comparison import parts_of, write_comparison
-from harness.reporting.limitations import fewest
-from harness.reporting.place import Kind, kind_of, require_own
-from harness.reporting.render import dates, from_template, write_report
-from harness.reporting.verdicts import verdicts
-from harness.reporting.wording import count
-from harness.tracking.table import Results, read_csv
+from harness.io.atomic_files import write_atomic
+from harness.reporting.compare.comparison import parts_of, write_comparison
+from harness.reporting.formatting import count_noun
+from harness.reporting.page.limitations import fewest
+from harness.reporting.page.output_directory import Kind, report_kind, require_report_directory
+from harness.reporting.page.render import dates, from_template, write_report
+from harness.reporting.verdicts.verdict import decide_contrasts
+from harness.tracking.results_table import Results, read_csv
 
 MARK = "<!-- Written by `harness report --all`, which replaces it. -->"
 FIGURE = re.compile(r"^!\[(?P<alt>[^\]]*)\]\((?P<path>figures/[a-z-]+\.svg)\)$", re.MULTILINE)
@@ -23,7 +23,7 @@ WIDTH = 440
 """Of a figure in the index, in pixels."""
 
 
-def rebuild(reports: Path) -> list[Path]:
+def rebuild_reports(reports: Path) -> list[Path]:
     """Write every report below ``reports`` again, and ``README.md`` there; equal results give equal bytes.
 
     Costs that `harness bench` measured stay as they are. All files are read before any is written.
@@ -35,12 +35,12 @@ def rebuild(reports: Path) -> list[Path]:
         HarnessError: There is no report, or one cannot be read or written.
     """
     found = sorted(path for path in reports.glob("*") if path.is_dir() and not path.name.startswith("."))
-    kinds = {directory: kind for directory in found if (kind := kind_of(directory)) is not None}
+    kinds = {directory: kind for directory in found if (kind := report_kind(directory)) is not None}
     if not kinds:
         raise HarnessError("there is no report", where=str(reports), remedy="`harness run quickstart` writes one.")
     _require_index(reports / "README.md")
     for directory, kind in kinds.items():
-        require_own(directory, kind)
+        require_report_directory(directory, kind)
     parts = {directory: _read(directory, kind) for directory, kind in kinds.items()}
     for directory, kind in kinds.items():
         if kind == "experiment":
@@ -49,7 +49,7 @@ def rebuild(reports: Path) -> list[Path]:
             write_comparison(parts[directory], directory)
     entries = [_entry(directory, kind, parts[directory]) for directory, kind in kinds.items()]
     index = from_template("index.md.j2", {"mark": MARK, "entries": entries, "width": WIDTH})
-    write_whole(reports / "README.md", index.encode())
+    write_atomic(reports / "README.md", index.encode())
     return [*(directory / "README.md" for directory, kind in kinds.items() if kind != "costs"), reports / "README.md"]
 
 
@@ -84,7 +84,7 @@ def _entry(directory: Path, kind: Kind, parts: list[Results]) -> dict[str, objec
         "answers": [
             {
                 "experiment": part.study.experiment,
-                "verdicts": [(v.title, v.state, *v.conclusion.partition(": ")) for v in verdicts(part)],
+                "verdicts": [(v.title, v.state, *v.conclusion.partition(": ")) for v in decide_contrasts(part)],
                 "measured": _measured(part),
             }
             for part in parts
@@ -99,6 +99,6 @@ def _measured(results: Results) -> str:
     least, most = fewest(study, final), final.groupby("variant").size().max()
     n = f"n = {least}" if least == most else f"n = {least} to {most}"
     return (
-        f"{n}; {count(len(final), 'trial')} of {count(len(study.variants), 'variant')} on {study.data.name}, "
+        f"{n}; {count_noun(len(final), 'trial')} of {count_noun(len(study.variants), 'variant')} on {study.data.name}, "
         f"measured {dates(results.epochs['at'])}"
     )

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.reporting.canvas import MARKERS, PLAINS, RESIDUALS
-from harness.reporting.wording import one_line
-from harness.specs import Foreign, Study, Variant
+from harness.reporting.figures.style import MARKERS, PLAINS, RESIDUALS
+from harness.specs import ExternalNetwork, ResolvedExperiment, Variant
+from harness.specs.experiment.trial import AnyVariant
 from harness.specs.identity import canonical
-from harness.specs.trial import AnyVariant
+from harness.text import one_line
 
 MOST_LINES = 12
 """Kinds of variant that a figure with a legend can still tell apart; beyond, tables and results.csv say more."""
@@ -35,7 +35,7 @@ class Series:
         return [variant.depth for variant in self.variants]
 
 
-def series(study: Study) -> list[Series]:
+def series(study: ResolvedExperiment) -> list[Series]:
     """The study's variants in lines; two of one kind and depth (other blocks per stage) are not put on one."""
     groups: dict[str, list[AnyVariant]] = {}
     for variant in study.variants:
@@ -59,8 +59,8 @@ def series(study: Study) -> list[Series]:
     return made
 
 
-def _label(members: list[AnyVariant], study: Study) -> str:
-    if isinstance(members[0], Foreign):
+def _label(members: list[AnyVariant], study: ResolvedExperiment) -> str:
+    if isinstance(members[0], ExternalNetwork):
         return shortened(members[0].name)
     ours = [v for v in study.variants if isinstance(v, Variant)]
     shortcuts = {v.shortcut for v in ours if not v.plain}
@@ -78,12 +78,12 @@ def shortened(name: str, limit: int = 28) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
-def can_be_told_apart(study: Study) -> bool:
+def can_be_told_apart(study: ResolvedExperiment) -> bool:
     """Whether the kinds of variant are few enough for lines of their own in a figure."""
     return len(series(study)) <= MOST_LINES
 
 
-def is_family(study: Study) -> bool:
+def is_family(study: ResolvedExperiment) -> bool:
     """Whether some kind of variant comes in several depths."""
     return any(len(line.variants) > 1 for line in series(study))
 

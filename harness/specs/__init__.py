@@ -1,16 +1,16 @@
 """Frozen specs, their YAML files, their identity, and the layer plan. No torch, ray or mlflow here."""
 
-from harness.specs.catalogue import Catalogue
-from harness.specs.contrasts import Contrast, Degradation, Difference
-from harness.specs.expansion import LayerPlan
-from harness.specs.experiment import DataInfo, Experiment
-from harness.specs.foreign import Foreign
-from harness.specs.recipe import DataSpec, Execution, Recipe, Resources
-from harness.specs.resolving import find_experiment, load_experiment, resolve
-from harness.specs.study import Study
-from harness.specs.trial import Trial
-from harness.specs.tuning import Sample, Tuning
-from harness.specs.variant import Variant
+from harness.specs.catalogue.catalogue import Catalogue
+from harness.specs.catalogue.resolve import find_experiment, load_experiment, resolve
+from harness.specs.experiment.contrasts import Contrast, Degradation, Difference
+from harness.specs.experiment.experiment import DataInfo, Experiment
+from harness.specs.experiment.recipe import DataSpec, Execution, Recipe, Resources
+from harness.specs.experiment.resolved_experiment import ResolvedExperiment
+from harness.specs.experiment.search_space import Sample, SearchSpec
+from harness.specs.experiment.trial import Trial
+from harness.specs.network.external import ExternalNetwork
+from harness.specs.network.layer_plan import LayerPlan
+from harness.specs.network.variant import Variant
 
 __all__ = [
     "Catalogue",
@@ -21,14 +21,14 @@ __all__ = [
     "Difference",
     "Execution",
     "Experiment",
-    "Foreign",
+    "ExternalNetwork",
     "LayerPlan",
     "Recipe",
+    "ResolvedExperiment",
     "Resources",
     "Sample",
-    "Study",
+    "SearchSpec",
     "Trial",
-    "Tuning",
     "Variant",
     "find_experiment",
     "load_experiment",

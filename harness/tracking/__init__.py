@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.storage import Folder
-from harness.tracking.client import NO_STORE, open_store, probe, tracking_uri
-from harness.tracking.journals import Journals
-from harness.tracking.reading import experiment_names
-from harness.tracking.store import Store
+from harness.io.storage import Folder
+from harness.tracking.journal_record import JournalRecord
+from harness.tracking.mlflow_record.client import NO_STORE, open_store, probe, tracking_uri
+from harness.tracking.mlflow_record.reader import experiment_names
+from harness.tracking.mlflow_record.writer import MlflowRecord
 
-Record = Store | Journals
+Record = MlflowRecord | JournalRecord
 
 
 def open_record(
@@ -26,8 +26,8 @@ def open_record(
     """
     uri = tracking_uri(option, home)
     if uri == NO_STORE:
-        return Journals(home, name, storage or default_storage(home))
-    return Store(uri, name, create, home)
+        return JournalRecord(home, name, storage or default_storage(home))
+    return MlflowRecord(uri, name, create, home)
 
 
 def default_storage(home: Path) -> Folder:

@@ -15,11 +15,11 @@ from typing import Any, BinaryIO, Literal
 from pydantic import Field
 
 from harness.errors import HarnessError
-from harness.files import unpack
+from harness.io.atomic_files import read_member
+from harness.io.storage import Folder, checkpoints
+from harness.specs.experiment.trial import Trial
 from harness.specs.identity import Spec
-from harness.specs.profile import LayerProfile
-from harness.specs.trial import Trial
-from harness.storage import Folder, checkpoints
+from harness.specs.layer_profile import LayerProfile
 
 FORMAT = 2
 """2 has the values by layer, which a version for 1 would call damaged, and train anew."""
@@ -96,7 +96,7 @@ class History(Spec):
         return self.model_copy(update=update)
 
 
-def company_of(history: History | None) -> tuple[int, ...]:
+def ensemble_seeds(history: History | None) -> tuple[int, ...]:
     """The seeds that a trial was last trained together with, its own among them; none where it was alone."""
     return tuple(history.provenance.get(TOGETHER, [[]])[-1]) if history is not None else ()
 
@@ -147,7 +147,7 @@ def read_journal(file: BinaryIO, where: str, trial: str) -> History:
         OtherTrial: It belongs to another trial.
         HarnessError: The file is damaged.
     """
-    history = parse(unpack(file, MEMBER, where), where)
+    history = parse(read_member(file, MEMBER, where), where)
     if history.id != trial:
         raise OtherTrial(
             f"this is a checkpoint of trial {history.id}, in the folder of trial {trial}",

@@ -1,5 +1,5 @@
 """One trial: recipe, loop, clocks, checkpoint. No ray, no mlflow."""
 
-from harness.training.trial import Training
+from harness.training.trainer import Trainer
 
-__all__ = ["Training"]
+__all__ = ["Trainer"]

@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 import torch
 
 from harness.errors import HarnessError
-from harness.files import pack, unpack
-from harness.storage import Checkpoint, Folder, checkpoints
+from harness.io.atomic_files import pack_archive, read_member
+from harness.io.storage import Checkpoint, Folder, checkpoints
 
 KEPT = 2
 
@@ -22,7 +22,7 @@ def save(folder: Folder, checkpoint: Checkpoint, history: bytes, state: dict[str
     """
     tensors = BytesIO()
     torch.save(_own(state), tensors)
-    folder.write(checkpoint.name, pack({"history.json": history, "state.pt": tensors.getvalue()}))
+    folder.write(checkpoint.name, pack_archive({"history.json": history, "state.pt": tensors.getvalue()}))
     for old in checkpoints(folder)[KEPT:]:
         folder.remove(old.name)
 
@@ -44,7 +44,7 @@ def load_state(file: BinaryIO, where: str, device: torch.device) -> dict[str, An
     Raises:
         HarnessError: The file is damaged, or holds objects other than tensors and plain values.
     """
-    tensors = BytesIO(unpack(file, "state.pt", where))
+    tensors = BytesIO(read_member(file, "state.pt", where))
     try:
         state: dict[str, Any] = torch.load(tensors, map_location=device, weights_only=True)
     except Exception as error:

@@ -90,7 +90,7 @@ def _keep_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, LARGEST)
 
 
-def configure(device: torch.device, execution: Execution, recipe: Recipe, threads: int) -> torch.memory_format:
+def configure_process(device: torch.device, execution: Execution, recipe: Recipe, threads: int) -> torch.memory_format:
     """Set threads, denormals, determinism and tf32; a worker may carry another trial's settings.
 
     Returns:
@@ -136,7 +136,7 @@ def describe_device(device: torch.device, memory_format: torch.memory_format, th
     }
 
 
-def forget_peak(device: torch.device) -> None:
+def reset_peak_memory(device: torch.device) -> None:
     """Count the most memory anew, which another trial of this process may have taken."""
     if device.type == "cuda":
         # What that one freed is still reserved, and withheld from other processes.

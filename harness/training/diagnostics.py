@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from harness.specs.profile import LayerProfile
+from harness.specs.layer_profile import LayerProfile
 
 Watched: TypeAlias = nn.Conv2d | nn.Linear
 NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, nn.SyncBatchNorm)

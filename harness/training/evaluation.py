@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from harness.data.streaming import WORTH_WORKERS, own_words, read_rgb
+from harness.data.image_files import WORTH_WORKERS, read_rgb, unwrap_loader_errors
 
 Transform = Callable[[Image.Image], Tensor]
 
@@ -65,7 +65,7 @@ def evaluate(
     )
     network = network.to(device).eval()
     images = top1 = top5 = 0
-    with own_words():
+    with unwrap_loader_errors():
         for pixels, labels in loader:
             with torch.inference_mode():
                 logits = network(pixels.to(device))

@@ -3,10 +3,10 @@
 import pytest
 import yaml
 
-from harness.clusters.alike import require_alike
 from harness.clusters.capacity import capacity
-from harness.clusters.shipping import MOST, pack_up
-from harness.clusters.there import describe
+from harness.clusters.remote.compatibility import require_compatible
+from harness.clusters.remote.packaging import MOST, build_package
+from harness.clusters.remote.probe import describe
 from harness.errors import HarnessError
 from harness.specs import Resources
 
@@ -105,7 +105,7 @@ def directory(tmp_path):
         "experiments/own.yaml",
         "variants/own.yaml",
         "factory.py",
-        "harness/data/info.py",
+        "harness/data/description.py",
         "data/image.png",
         "reports/own/README.md",
         "state/mlflow.db",
@@ -124,38 +124,43 @@ def directory(tmp_path):
 
 def test_the_working_directory_travels_without_data_reports_and_store(directory):
     left_out = [directory / "state", directory / "reports", directory / "images", None]
-    parcel = pack_up(directory, left_out, directory / "experiments/own.yaml")
-    assert set(parcel.files) == {"experiments/own.yaml", "variants/own.yaml", "factory.py", "harness/data/info.py"}
+    parcel = build_package(directory, left_out, directory / "experiments/own.yaml")
+    assert set(parcel.files) == {
+        "experiments/own.yaml",
+        "variants/own.yaml",
+        "factory.py",
+        "harness/data/description.py",
+    }
     # Places elsewhere, and the directory itself, leave nothing out.
-    assert "images/a.png" in pack_up(directory, [directory.parent, directory], None).files
+    assert "images/a.png" in build_package(directory, [directory.parent, directory], None).files
 
 
 def test_an_experiment_that_would_stay_behind_is_refused(directory):
     (directory / ".gitignore").write_text("experiments/\n")
     with pytest.raises(HarnessError, match="would not be shipped"):
-        pack_up(directory, [], directory / "experiments/own.yaml")
-    assert "factory.py" in pack_up(directory, [], None).files
+        build_package(directory, [], directory / "experiments/own.yaml")
+    assert "factory.py" in build_package(directory, [], None).files
 
 
 def test_a_large_directory_is_refused_with_what_is_large(directory):
     with (directory / "images/large.bin").open("wb") as file:
         file.truncate(MOST + 1)
     with pytest.raises(HarnessError, match=r"100 MiB to ship, and Ray takes 100 \(images 100 MiB"):
-        pack_up(directory, [], None)
-    assert pack_up(directory, [directory / "images"], None)
+        build_package(directory, [], None)
+    assert build_package(directory, [directory / "images"], None)
 
 
 def test_both_sides_have_the_same_versions(tmp_path):
     ours, file = describe(), tmp_path / "cluster.yaml"
-    require_alike(ours, file, shipped=False)
+    require_compatible(ours, file, shipped=False)
     # The third number of Python's version changes nothing.
-    require_alike({**ours, "python": ours["python"].rpartition(".")[0] + ".99"}, file, shipped=False)
+    require_compatible({**ours, "python": ours["python"].rpartition(".")[0] + ".99"}, file, shipped=False)
     for key, other in (("ray", "2.0.0"), ("python", "3.9.1"), ("depthbench", "0.1.0 (00000000)"), ("ray", "")):
         with pytest.raises(HarnessError, match=f"here and {(other and other[:3]) or 'not installed'}"):
-            require_alike({**ours, key: other}, file, shipped=False)
-    require_alike({**ours, "depthbench": ""}, file, shipped=True)
+            require_compatible({**ours, key: other}, file, shipped=False)
+    require_compatible({**ours, "depthbench": ""}, file, shipped=True)
 
 
 def test_a_head_with_a_full_disk_is_refused(tmp_path):
     with pytest.raises(HarnessError, match="disk of the head is full: 1 MiB are free at /tmp"):
-        require_alike({**describe(), "free": {"/": 2**40, "/tmp": 2**20}}, tmp_path, shipped=False)
+        require_compatible({**describe(), "free": {"/": 2**40, "/tmp": 2**20}}, tmp_path, shipped=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters.check import check
+from harness.clusters.check.check import check
 from harness.errors import HarnessError
 
 REPOSITORY = Path(__file__).resolve().parents[2]

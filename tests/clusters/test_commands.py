@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from harness.clusters.submitted import Submitted, newest, remember, remembered
+from harness.api import Settings
+from harness.clusters.remote.sent_jobs import SentJob, newest_sent_job, save_sent_job, sent_jobs
 from harness.errors import HarnessError
-from harness.launching.hosts import require_answer
-from harness.verbs import Settings
+from harness.launchers.ray.cluster_hosts import require_answer
 
 CASES = {
     "no such file": (["run", "quickstart", "--cluster", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
@@ -88,18 +88,18 @@ def test_status_without_any_cluster(harness):
 
 
 def test_what_was_sent_is_found_again(tmp_path):
-    first = Submitted(job="a-1", experiment="a", cluster="/c.yaml", at=1)
-    other = Submitted(job="b-1", experiment="b", cluster="/c.yaml", at=2)
-    last = Submitted(job="a-2", experiment="a", address="http://head:8265", at=3)
+    first = SentJob(job="a-1", experiment="a", cluster="/c.yaml", at=1)
+    other = SentJob(job="b-1", experiment="b", cluster="/c.yaml", at=2)
+    last = SentJob(job="a-2", experiment="a", address="http://head:8265", at=3)
     for sent in (last, first, other):
-        remember(tmp_path, sent)
+        save_sent_job(tmp_path, sent)
     (tmp_path / "jobs/half.json").write_text('{"job": ')
-    assert remembered(tmp_path) == [last, other, first]
-    assert newest(tmp_path, None) == last
-    assert newest(tmp_path, "b") == other
-    assert newest(tmp_path, "a-1") == first
+    assert sent_jobs(tmp_path) == [last, other, first]
+    assert newest_sent_job(tmp_path, None) == last
+    assert newest_sent_job(tmp_path, "b") == other
+    assert newest_sent_job(tmp_path, "a-1") == first
     with pytest.raises(HarnessError, match="no job of c was sent"):
-        newest(tmp_path, "c")
+        newest_sent_job(tmp_path, "c")
 
 
 @pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
@@ -123,11 +123,11 @@ def test_an_open_port_that_is_not_ray_s(greeting):
 def test_what_was_typed_is_sent_and_not_what_this_machine_s_environment_says(monkeypatch):
     from typer.testing import CliRunner
 
-    from harness.cli import experiments
-    from harness.cli.entry import app
+    from harness.cli import run
+    from harness.cli.main import app
 
     sent = []
-    monkeypatch.setattr(experiments, "send", lambda *given: sent.append(given))
+    monkeypatch.setattr(run, "send", lambda *given: sent.append(given))
     typed = ["--seeds", "8", "--data-root", "/nfs/data", "--time-limit", "1h"]
     command = ["run", "quickstart", "--address", "http://head:8265", *typed]
     done = CliRunner().invoke(app, command, env={"DEPTHBENCH_STORAGE": "/here/alone"})
@@ -140,8 +140,8 @@ def test_what_was_typed_is_sent_and_not_what_this_machine_s_environment_says(mon
 
 @pytest.mark.parametrize("checkout", [False, True])
 def test_a_job_says_which_depthbench_sent_it_unless_it_brings_its_own(tmp_path, monkeypatch, checkout):
-    from harness.clusters.there import depthbench
-    from harness.verbs import jobs
+    from harness.api import cluster_jobs
+    from harness.clusters.remote.probe import source_version
 
     sent = []
 
@@ -149,12 +149,12 @@ def test_a_job_says_which_depthbench_sent_it_unless_it_brings_its_own(tmp_path, 
     def reach(self, shipped=None):
         yield SimpleNamespace(submit=lambda *given: sent.append(given)), ""
 
-    monkeypatch.setattr(jobs.Place, "reach", reach)
+    monkeypatch.setattr(cluster_jobs.JobTarget, "reach", reach)
     monkeypatch.chdir(tmp_path)
     if checkout:
         (tmp_path / "harness").mkdir()
         (tmp_path / "harness/__init__.py").touch()
     settings = Settings(tmp_path / ".depthbench", reports=tmp_path / "reports")
-    job = jobs.send("quickstart", jobs.Place(address="http://head:8265"), settings, [])
-    own = {} if checkout else {"DEPTHBENCH_SENDER": depthbench()}
+    job = cluster_jobs.send("quickstart", cluster_jobs.JobTarget(address="http://head:8265"), settings, [])
+    own = {} if checkout else {"DEPTHBENCH_SENDER": source_version()}
     assert sent[0][3] == {"DEPTHBENCH_SENT": job.job, **own}

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from ray.autoscaler._private import commands
 
-from harness.clusters import jobs
-from harness.clusters.jobs import Jobs
-from harness.clusters.ssh import Away, command_line
+from harness.clusters.remote import job_server
+from harness.clusters.remote.job_server import Jobs
+from harness.clusters.remote.ssh import ClusterUnreachable, command_line
 from harness.errors import HarnessError
 
 
@@ -33,7 +33,7 @@ def test_what_was_seen_is_passed_over():
 
 
 def test_a_silent_job_is_looked_at(monkeypatch):
-    monkeypatch.setattr(jobs, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(job_server, "SILENT_SECONDS", 0.1)
     shown = []
     assert of("one", silent=True).follow("x", shown.append) == 3
     assert shown == ["one"]
@@ -60,7 +60,7 @@ def test_a_laptop_without_a_network_tries_again(tmp_path, monkeypatch):
         raise EndpointConnectionError(endpoint_url="https://ec2.example")
 
     monkeypatch.setattr(commands, "_bootstrap_config", asked)
-    with pytest.raises(Away, match="cannot be reached"):
+    with pytest.raises(ClusterUnreachable, match="cannot be reached"):
         command_line(tmp_path / "c.yaml", "true")
 
 

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from harness.clusters.roles import make
+from harness.clusters.aws_roles import create_aws_roles
 from harness.errors import HarnessError
 
 
@@ -19,18 +19,18 @@ def account(monkeypatch):
 
 
 def test_it_is_made_once_and_said_so_again():
-    assert list(make("ours", "eu-west-1")) == [
+    assert list(create_aws_roles("ours", "eu-west-1")) == [
         "bucket ours: made",
         "role depthbench-worker: made",
         "role depthbench-head: made",
         "spot instances: made",
     ]
-    assert {text.rpartition(": ")[2] for text in make("ours", "eu-west-1")} == {"there already"}
+    assert {text.rpartition(": ")[2] for text in create_aws_roles("ours", "eu-west-1")} == {"there already"}
     assert boto3.client("s3").get_bucket_location(Bucket="ours")["LocationConstraint"] == "eu-west-1"
 
 
 def test_the_head_starts_workers_and_a_worker_has_the_bucket_alone():
-    list(make("ours", "us-east-1"))
+    list(create_aws_roles("ours", "us-east-1"))
     iam = boto3.client("iam")
     for name in ("depthbench-head", "depthbench-worker"):
         profile = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
@@ -43,7 +43,7 @@ def test_the_head_starts_workers_and_a_worker_has_the_bucket_alone():
 
 def test_another_bucket_takes_nothing_from_the_first():
     for bucket in ("ours", "theirs"):
-        list(make(bucket, "us-east-1"))
+        list(create_aws_roles(bucket, "us-east-1"))
     for role in ("depthbench-head", "depthbench-worker"):
         names = boto3.client("iam").list_role_policies(RoleName=role)["PolicyNames"]
         assert sorted(names) == ["depthbench-ours", "depthbench-theirs"]
@@ -55,12 +55,12 @@ def test_a_bucket_of_somebody_else_is_no_question_of_credentials(monkeypatch):
     )
     monkeypatch.setenv("MOTO_ACCOUNT_ID", "111111111111")
     with pytest.raises(HarnessError, match=r"'taken' is somebody else's"):
-        list(make("taken", "eu-west-1"))
+        list(create_aws_roles("taken", "eu-west-1"))
 
 
 def test_what_aws_refuses_is_said_with_a_remedy():
     with pytest.raises(HarnessError, match=r"Invalid.*Credentials come from"):
-        list(make("Not A Name", "us-east-1"))
+        list(create_aws_roles("Not A Name", "us-east-1"))
 
 
 def _allowed(iam, role):

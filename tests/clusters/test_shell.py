@@ -1,10 +1,10 @@
 """Commands read as a shell would run them."""
 
-from harness.clusters.shell import runs
+from harness.clusters.check.shell_parser import parse_programs
 
 
 def programs(command):
-    return [run.words for run in runs(command)]
+    return [run.words for run in parse_programs(command)]
 
 
 def test_programs_are_found_behind_wrappers_in_subshells_and_in_quotes():
@@ -19,7 +19,7 @@ def test_programs_are_found_behind_wrappers_in_subshells_and_in_quotes():
 
 
 def test_what_is_exported_reaches_what_follows_and_nothing_before():
-    before, start, last = runs("A=1 first; B=2; export C=$B D='x y'; E=3 ray start --head; last")
+    before, start, last = parse_programs("A=1 first; B=2; export C=$B D='x y'; E=3 ray start --head; last")
     assert (before.env, start.env, last.env) == (
         {"A": "1"},
         {"C": "2", "D": "x y", "E": "3"},
@@ -28,12 +28,12 @@ def test_what_is_exported_reaches_what_follows_and_nothing_before():
 
 
 def test_a_command_inside_stands_for_its_output():
-    (run,) = runs("export URI=http://$(hostname -I | cut -d' ' -f1):5000; ray start")
+    (run,) = parse_programs("export URI=http://$(hostname -I | cut -d' ' -f1):5000; ray start")
     assert run.env == {"URI": "http://$_:5000"}
 
 
 def test_options_in_every_form():
-    (run,) = runs("ray start --head --port=6379 --address $RAY_HEAD_IP:6379 -v")
+    (run,) = parse_programs("ray start --head --port=6379 --address $RAY_HEAD_IP:6379 -v")
     assert run.options == {"--head": "", "--port": "6379", "--address": "$RAY_HEAD_IP:6379", "-v": ""}
 
 

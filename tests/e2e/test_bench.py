@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from harness.cli.entry import app
+from harness.cli.main import app
 from harness.errors import HarnessError
 
 TINY = ["--input", "1x8x8", "--seconds", "0.05", "--repeats", "2", "--threads", "1"]

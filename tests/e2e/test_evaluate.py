@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 from torchvision.transforms import ToTensor
 
+from harness.api.evaluation import evaluate as verb
 from harness.errors import HarnessError
 from harness.models import build
 from harness.specs import Catalogue
 from harness.training.evaluation import evaluate
-from harness.verbs.evaluation import evaluate as verb
 
 
 @pytest.fixture

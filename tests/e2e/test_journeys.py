@@ -57,7 +57,7 @@ def _no_training_code(harness, tmp_path, once):
         "class Wall:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.split('.')[0] in ('torch', 'ray', 'torchvision') or name.startswith(\n"
-        "            ('harness.training', 'harness.models', 'harness.launching', 'harness.data')):\n"
+        "            ('harness.training', 'harness.models', 'harness.execution', 'harness.launchers', 'harness.data')):\n"
         "            raise ImportError(f'{name} is behind a wall')\n"
         "sys.meta_path.insert(0, Wall())\n"
     )

@@ -9,16 +9,16 @@ import torchvision.datasets
 from PIL import Image
 from rich.console import Console
 
+from harness.api import Settings, collect, load_resolved_experiment, report, run
 from harness.specs import find_experiment, load_experiment
-from harness.training.optim import learning_rate
-from harness.verbs import Settings, collect, load_study, report, run
+from harness.training.optimisers import learning_rate
 
 CPU = ["resources.gpus=0", "resources.cpus=1", "contrasts=[]"]
 
 
 def _run(name, tmp_path, overrides, root):
     settings = Settings(tmp_path / "home", "none", "inline", reports=tmp_path / "reports")
-    study = load_study(name, [*CPU, *overrides], "0,", root)
+    study = load_resolved_experiment(name, [*CPU, *overrides], "0,", root)
     assert run(study, settings, Console(quiet=True)).failed == {}
     report(name, settings)
     text = (tmp_path / "reports" / name / "README.md").read_text()

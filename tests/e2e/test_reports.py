@@ -7,10 +7,10 @@ import pytest
 from markdown_it import MarkdownIt
 from reporting.conftest import make_results, make_study
 
-from harness.reporting.comparison import write_comparison
-from harness.reporting.index import rebuild
-from harness.reporting.render import write_report
-from harness.tracking.table import write_csv
+from harness.reporting.compare.comparison import write_comparison
+from harness.reporting.index import rebuild_reports
+from harness.reporting.page.render import write_report
+from harness.tracking.results_table import write_csv
 
 WORSE = [3.0 + 0.1 * seed for seed in range(8)]
 
@@ -118,7 +118,7 @@ def test_pages_are_rendered_whole(flavour, tmp_path, quickstart_results):
     write_report(quickstart_results, place / "quickstart")
     write_comparison([quickstart_results, make_results(make_study(name="few", seeds=[10, 11]))], place / "both")
     viewer = MarkdownIt(flavour, {"html": True, "linkify": False}).enable("table")
-    for page in rebuild(place):
+    for page in rebuild_reports(place):
         text = page.read_text()
         tokens = viewer.parse(text)
         lines = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| :", "| -"))]

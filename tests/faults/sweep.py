@@ -285,7 +285,7 @@ def undisturbed(work: Path, epochs: int = 8) -> dict[str, dict]:
     done = subprocess.run(command, cwd=sweep.work, env=sweep.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     sys.path.insert(0, str(REPOSITORY))
-    from harness.storage import Folder
+    from harness.io.storage import Folder
     from harness.tracking.history import newest_journal
 
     folder = Folder.at(sweep.storage)

@@ -9,8 +9,8 @@ from harness.models import build
 from harness.models.modules import PadShortcut, SqueezeExciteBlock, group_count
 from harness.models.network import initialise
 from harness.specs import Variant
-from harness.specs.shortcuts import SHORTCUTS
-from harness.specs.variant import NEEDS_SHORTCUT
+from harness.specs.network.shortcuts import SHORTCUTS
+from harness.specs.network.variant import NEEDS_SHORTCUT
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import torch
 import torchvision
 
 from harness.errors import HarnessError
+from harness.io.storage import Checkpoint, Folder
 from harness.models import build
-from harness.models.weights import fill, head_of, read_state_dict
-from harness.specs import Execution, Foreign, Recipe, Resources, Trial, Variant
-from harness.specs.weights import Weights
-from harness.storage import Checkpoint, Folder
-from harness.training import Training
+from harness.models.weights import head_of, load_weights, read_state_dict
+from harness.specs import Execution, ExternalNetwork, Recipe, Resources, Trial, Variant
+from harness.specs.network.weights import Weights
+from harness.training import Trainer
 from harness.training.checkpoint import save
 
 TINY = {
@@ -64,7 +64,7 @@ def test_what_is_no_state_dict_is_refused(tmp_path):
 def test_the_keys_that_differ_are_named(catalogue):
     state = build(catalogue.get("cifar-resnet20"), seed=0).state_dict()
     with pytest.raises(HarnessError) as caught:
-        fill(build(catalogue.get("resnet18"), seed=0), state, "here")
+        load_weights(build(catalogue.get("resnet18"), seed=0), state, "here")
     for words in ("of another network", "the network has and the file lacks: layer2.0.downsample.0.weight",
                   "of another shape: conv1.weight (16x3x3x3 in the file, 64x3x7x7 in the network)"):  # fmt: skip
         assert words in caught.value.what
@@ -75,14 +75,14 @@ def test_a_network_keeps_what_it_has_where_nothing_fits(saved):
     other = build(Variant(**{**TINY, "widths": [4, 9]}, classes=7), seed=1)
     before = {key: value.clone() for key, value in other.state_dict().items()}
     with pytest.raises(HarnessError):
-        fill(other, network.state_dict(), "here")
+        load_weights(other, network.state_dict(), "here")
     assert all(torch.equal(value, before[key]) for key, value in other.state_dict().items())
 
 
 def test_torchvision_s_own_weights_fit(catalogue):
     theirs = torchvision.models.resnet18(weights=None).state_dict()
     ours = build(catalogue.get("resnet18"), seed=0)
-    fill(ours, theirs, "here")
+    load_weights(ours, theirs, "here")
     assert torch.equal(ours.layer4[1].conv2.weight, theirs["layer4.1.conv2.weight"])
     assert head_of(torchvision.models.vgg11(weights=None), 1000) == "classifier.6"
     assert head_of(torchvision.models.squeezenet1_1(weights=None), 1000) == "classifier.1"
@@ -92,15 +92,15 @@ def test_torchvision_s_own_weights_fit(catalogue):
 
 def test_torchvision_s_weights_with_auxiliary_classifiers_fit_its_networks():
     theirs = torchvision.models.googlenet(weights=None, init_weights=False, aux_logits=True).state_dict()
-    ours = build(Foreign(kind="torchvision", factory="googlenet"), seed=0)
-    fill(ours, theirs, "here")
+    ours = build(ExternalNetwork(kind="torchvision", factory="googlenet"), seed=0)
+    load_weights(ours, theirs, "here")
     assert torch.equal(ours.fc.weight, theirs["fc.weight"])
 
 
 def test_a_grey_network_starts_from_colour_weights(tmp_path):
     theirs = torchvision.models.squeezenet1_1(weights=None)
     torch.save(theirs.state_dict(), tmp_path / "grey.pth")
-    spec = Foreign(kind="torchvision", factory="squeezenet1_1", in_channels=1, classes=10,
+    spec = ExternalNetwork(kind="torchvision", factory="squeezenet1_1", in_channels=1, classes=10,
                    weights={"file": str(tmp_path / "grey.pth"), "freeze": "body"}).located()  # fmt: skip
     ours = build(spec, seed=0)
     assert torch.equal(ours.network.features[0].weight, theirs.features[0].weight)
@@ -113,7 +113,7 @@ def test_a_grey_network_starts_from_colour_weights(tmp_path):
 
 def test_a_trial_s_own_checkpoint_is_weights(quick_study, tmp_path):
     trial = quick_study().trials[0]
-    training = Training(trial, Execution(), Resources())
+    training = Trainer(trial, Execution(), Resources())
     save(Folder.at(tmp_path), Checkpoint(1, 0), b"{}", training.state())
     state = read_state_dict(tmp_path / Checkpoint(1, 0).name)
     assert torch.equal(state["fc.weight"], training.network.fc.weight)
@@ -152,7 +152,7 @@ def test_a_new_head_on_a_given_body(saved, quick_study):
 @pytest.mark.parametrize("freeze", ["nothing", "body"])
 def test_a_frozen_body_stays_as_it_was(saved, quick_study, freeze):
     path, _ = saved
-    training = Training(_trial(quick_study, path, freeze=freeze), Execution(), Resources())
+    training = Trainer(_trial(quick_study, path, freeze=freeze), Execution(), Resources())
     before = {key: value.clone() for key, value in training.network.state_dict().items()}
     rows = list(training.run())
     moved = {key for key, value in training.network.state_dict().items() if not torch.equal(value, before[key])}

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from harness.io.yaml_documents import Document
 from harness.specs import Catalogue, DataInfo, resolve
-from harness.specs.experiment import Experiment
-from harness.specs.loading import Document
-from harness.specs.profile import LayerProfile
+from harness.specs.experiment.experiment import Experiment
+from harness.specs.layer_profile import LayerProfile
 from harness.tracking.history import Epoch, History
-from harness.tracking.table import tidy
+from harness.tracking.results_table import results_table
 
 INFO = DataInfo(
     name="digits", fingerprint="0a1b2c3d4e5f", channels=1, classes=10, size=(8, 8), train=1438, val=0, test=359
@@ -64,7 +64,7 @@ def image_errors(mean, sd, n, images, generator):
 
 def make_results(study, *arguments, **changes):
     """The table of :func:`make_histories`."""
-    return tidy(study, make_histories(study, *arguments, **changes))
+    return results_table(study, make_histories(study, *arguments, **changes))
 
 
 def make_histories(

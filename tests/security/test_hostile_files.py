@@ -22,17 +22,17 @@ from security.hostile import (
 )
 
 from harness.errors import HarnessError
-from harness.text import code, escaped, one_line, shown
+from harness.text import code_span, escape_markdown, escape_rich, one_line
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_escaped_text_is_text(kind):
     text = HOSTILE[kind]
-    assert_inert(escaped(text))
-    assert structure(f"| a | b |\n| - | - |\n| {escaped(text)} | {code(text)} |\n") == structure(
+    assert_inert(escape_markdown(text))
+    assert structure(f"| a | b |\n| - | - |\n| {escape_markdown(text)} | {code_span(text)} |\n") == structure(
         "| a | b |\n| - | - |\n| x | `x` |\n"
     )
-    rendered = MarkdownIt().render(escaped(text))
+    rendered = MarkdownIt().render(escape_markdown(text))
     for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
         rendered = rendered.replace(entity, character)
     assert rendered == f"<p>{one_line(text)}</p>\n", "it shows what was written"
@@ -46,7 +46,7 @@ def _accepts(field, kind):
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_hostile_field_is_refused_by_name_or_is_text(quiet_place, experiment_file, field):
-    from harness.verbs import load_study
+    from harness.api import load_resolved_experiment
 
     for kind, text in HOSTILE.items():
         content = changed({"data": {"name": "digits", "train_images": 256}, **SMALL}, field, text)
@@ -54,13 +54,13 @@ def test_a_hostile_field_is_refused_by_name_or_is_text(quiet_place, experiment_f
             content["contrasts"] = [{**DIFFERENCE, "a": text}]
         path = experiment_file(**content)
         if _accepts(field, kind):
-            assert load_study(str(path)).experiment.model_dump()
+            assert load_resolved_experiment(str(path)).experiment.model_dump()
             continue
         with pytest.raises(HarnessError) as caught:
-            load_study(str(path))
+            load_resolved_experiment(str(path))
         assert str(path) in str(caught.value), kind
         assert field.partition(".")[0].replace("{}", "") in str(caught.value), kind
-        printed = shown(caught.value.where + caught.value.what + caught.value.remedy)
+        printed = escape_rich(caught.value.where + caught.value.what + caught.value.remedy)
         assert not [c for c in printed if not c.isprintable() and c != "\n"], kind
     assert list(quiet_place.iterdir()) == []
 
@@ -120,7 +120,7 @@ def test_an_override_is_plain_yaml(quiet_place, experiment_file, text):
 
 
 def test_aliases_of_aliases_do_not_fill_the_memory(tmp_path):
-    from harness.specs.loading import read
+    from harness.io.yaml_documents import read
 
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
@@ -130,7 +130,7 @@ def test_aliases_of_aliases_do_not_fill_the_memory(tmp_path):
 
 
 def test_a_record_is_asked_by_name_not_by_path(quiet_place):
-    from harness.verbs import Settings, collect
+    from harness.api import Settings, collect
 
     (quiet_place / "secret.json").write_text("{}")
     for name in ("../../secret", "/etc/passwd", "a/b", "..\0"):
@@ -139,7 +139,7 @@ def test_a_record_is_asked_by_name_not_by_path(quiet_place):
 
 
 def test_class_folders_are_counted_not_named(quiet_place, image_folder):
-    from harness.data.info import describe
+    from harness.data.description import describe_data
     from harness.specs import DataSpec
 
     root = image_folder(classes=2)
@@ -150,7 +150,7 @@ def test_class_folders_are_counted_not_named(quiet_place, image_folder):
         picture = (root / "digit-0" / "000.png").read_bytes()
         for number in range(5):
             Path(os.fsdecode(target), f"{number}.png").write_bytes(picture)
-    info, spec = describe(DataSpec(name="imagefolder", root=str(root)))
+    info, spec = describe_data(DataSpec(name="imagefolder", root=str(root)))
     assert info.classes == len(odd) + 3
     assert re.fullmatch("[0-9a-f]{16}", info.fingerprint)
     seen = info.model_dump_json() + spec.model_copy(update={"root": None}).model_dump_json()

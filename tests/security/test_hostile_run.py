@@ -55,8 +55,8 @@ def test_a_plan_shows_the_question_literally(harness, experiment_file):
 
 
 def _report(csv, directory):
-    from harness.reporting.render import write_report
-    from harness.tracking.table import read_csv
+    from harness.reporting.page.render import write_report
+    from harness.tracking.results_table import read_csv
 
     write_report(read_csv(csv), directory)
     return (directory / "README.md").read_text()
@@ -82,12 +82,12 @@ def _planted(source, target, text, labels):
 
 
 def _markdown(csv):
-    from harness.reporting.render import markdown
-    from harness.reporting.verdicts import verdicts
-    from harness.tracking.table import read_csv
+    from harness.reporting.page.render import markdown
+    from harness.reporting.verdicts.verdict import decide_contrasts
+    from harness.tracking.results_table import read_csv
 
     results = read_csv(csv)
-    return markdown(results, verdicts(results), ["variants", "curves"])
+    return markdown(results, decide_contrasts(results), ["variants", "curves"])
 
 
 @pytest.mark.parametrize("kind", MARKUP | LINES | FORMULAS)
@@ -145,7 +145,7 @@ def test_figures_hold_no_markup_of_the_text(hostile_run):
 
 def test_mlflow_is_sent_text(hostile_run):
     """MLflow's pages render the note of an experiment or a run as Markdown; all else they show as text."""
-    from harness.tracking.client import connect
+    from harness.tracking.mlflow_record.client import connect
 
     home = hostile_run[0] / "deep/down/inside/.depthbench"
     client = connect(f"sqlite:///{home / 'mlflow.db'}")
@@ -165,18 +165,18 @@ def test_mlflow_is_sent_text(hostile_run):
 
 
 def test_the_note_before_a_verdict_is_text(quick_study, tmp_path):
-    from harness.tracking.store import Store
+    from harness.tracking.mlflow_record.writer import MlflowRecord
 
     study = quick_study(question=EVERYTHING[:500])
-    store = Store(f"sqlite:///{tmp_path / 'mlflow.db'}", study.experiment.name)
+    store = MlflowRecord(f"sqlite:///{tmp_path / 'mlflow.db'}", study.experiment.name)
     store.prepare(study)
     note = store.client.get_experiment(store.experiment_id).tags["mlflow.note.content"]
     assert_inert(note)
 
 
 def test_reports_and_home_may_be_links_and_a_link_below_is_refused(hostile_run, tmp_path):
-    from harness.reporting.render import write_report
-    from harness.tracking.table import read_csv
+    from harness.reporting.page.render import write_report
+    from harness.tracking.results_table import read_csv
 
     results = read_csv(hostile_run[0] / "deep/down/inside/reports/hostile/results.csv")
     outside = tmp_path / "outside"

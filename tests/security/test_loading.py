@@ -57,10 +57,10 @@ def test_nothing_in_the_harness_loads_unsafely():
     # A report is Markdown: its filter md escapes for HTML and for Markdown (the tests above).
     # A worker of a trial reads its job from the pipe of the process that started it, which no file or port reaches.
     assert found == {
-        ("harness/reporting/render.py", "jinja2 without autoescape"),
-        ("harness/launching/crew.py", "import pickle"),
-        ("harness/launching/peer.py", "import pickle"),
-        ("harness/launching/peer.py", "pickle.load"),
+        ("harness/reporting/page/render.py", "jinja2 without autoescape"),
+        ("harness/execution/worker_group.py", "import pickle"),
+        ("harness/execution/worker.py", "import pickle"),
+        ("harness/execution/worker.py", "pickle.load"),
     }
 
 
@@ -104,7 +104,7 @@ def _load(path):
 def test_a_checkpoint_executes_nothing(tmp_path, form):
     import torch
 
-    from harness.files import pack
+    from harness.io.atomic_files import pack_archive
 
     evil = Payload(tmp_path / "pwned")
     if form == "legacy":
@@ -114,7 +114,7 @@ def test_a_checkpoint_executes_nothing(tmp_path, form):
     else:
         content = _saved({"model": evil}) if form == "torch" else pickle.dumps({"model": evil})
     path = tmp_path / "checkpoint-000001.zip"
-    path.write_bytes(pack({"history.json": b"{}", "state.pt": content}))
+    path.write_bytes(pack_archive({"history.json": b"{}", "state.pt": content}))
     with pytest.raises(HarnessError, match=re.escape(str(path))):
         _load(path)
     assert not (tmp_path / "pwned").exists()
@@ -125,17 +125,17 @@ def test_a_checkpoint_executes_nothing(tmp_path, form):
 def test_a_checkpoint_writes_nothing_and_is_never_inflated(tmp_path):
     import torch
 
-    from harness.files import pack
+    from harness.io.atomic_files import pack_archive
 
     home = tmp_path / "a" / "b"
     home.mkdir(parents=True)
     path = home / "checkpoint-000001.zip"
     good = _saved({"x": torch.zeros(1)})
     outside = {"../../pwned": b"x", str(tmp_path / "pwned"): b"x"}
-    path.write_bytes(pack({"history.json": b"{}", "state.pt": good, **outside}))
+    path.write_bytes(pack_archive({"history.json": b"{}", "state.pt": good, **outside}))
     assert set(_load(path)) == {"x"}
     for members in ({"../state.pt": good}, {"/state.pt": good}, {}):
-        path.write_bytes(pack({**members, **outside}))
+        path.write_bytes(pack_archive({**members, **outside}))
         with pytest.raises(HarnessError):
             _load(path)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -147,7 +147,7 @@ def test_a_checkpoint_writes_nothing_and_is_never_inflated(tmp_path):
 
 
 def test_cifar_files_that_are_not_the_published_ones_are_not_unpickled(quiet_place, tmp_path):
-    from harness.data.info import describe
+    from harness.data.description import describe_data
     from harness.specs import DataSpec
 
     folder = tmp_path / "data" / "cifar-10-batches-py"
@@ -155,5 +155,5 @@ def test_cifar_files_that_are_not_the_published_ones_are_not_unpickled(quiet_pla
     for name in (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch", "batches.meta"):
         (folder / name).write_bytes(pickle.dumps(Payload(tmp_path / "pwned")))
     with pytest.raises(HarnessError, match="checksums"):
-        describe(DataSpec(name="cifar10", root=str(tmp_path / "data")))
+        describe_data(DataSpec(name="cifar10", root=str(tmp_path / "data")))
     assert not (tmp_path / "pwned").exists()

@@ -15,7 +15,7 @@ from security.hostile import REPOSITORY
 def test_the_ui_is_told_to_stay_on_loopback(tmp_path, monkeypatch):
     from rich.console import Console
 
-    from harness.tracking import serving
+    from harness.tracking.mlflow_record import ui
 
     started = {}
 
@@ -26,15 +26,15 @@ def test_the_ui_is_told_to_stay_on_loopback(tmp_path, monkeypatch):
         def wait(self):
             return 0
 
-    monkeypatch.setattr(serving, "open_store", lambda uri: None)
-    monkeypatch.setattr(serving, "experiment_names", lambda client: [])
-    monkeypatch.setattr(serving.subprocess, "Popen", Server)
+    monkeypatch.setattr(ui, "open_store", lambda uri: None)
+    monkeypatch.setattr(ui, "experiment_names", lambda client: [])
+    monkeypatch.setattr(ui.subprocess, "Popen", Server)
     (tmp_path / "mlflow.db").write_text("")
-    assert serving.serve(None, tmp_path, None, 5099, Console(file=io.StringIO())) == 0
+    assert ui.serve(None, tmp_path, None, 5099, Console(file=io.StringIO())) == 0
     command = started["command"]
     assert isinstance(command, list)
     assert command[command.index("--host") + 1] == "127.0.0.1"
-    serving.serve("postgresql://me:secret@host/db", tmp_path, None, 5099, Console(file=io.StringIO()))
+    ui.serve("postgresql://me:secret@host/db", tmp_path, None, 5099, Console(file=io.StringIO()))
     assert "secret" not in " ".join(started["command"]), "arguments can be read by all users of a machine"
     assert started["env"]["MLFLOW_BACKEND_STORE_URI"].endswith("@host/db")
 
@@ -42,7 +42,7 @@ def test_the_ui_is_told_to_stay_on_loopback(tmp_path, monkeypatch):
 def test_ray_is_started_without_its_dashboard(monkeypatch):
     import ray
 
-    from harness.launching.ray_tune import RayLauncher
+    from harness.launchers.ray.launcher import RayLauncher
     from harness.specs import Resources
 
     calls = []

@@ -29,12 +29,12 @@ from specs.strategies import (
     mutated,
 )
 
-from harness.data.info import describe
+from harness.api import Settings, load_resolved_experiment
+from harness.api import plan as plan_study
+from harness.data.description import describe_data
 from harness.errors import HarnessError, printable
 from harness.models import build
-from harness.specs import DataSpec, Study
-from harness.verbs import Settings, load_study
-from harness.verbs import plan as plan_study
+from harness.specs import DataSpec, ResolvedExperiment
 
 pytestmark = [
     pytest.mark.timeout(120 + CASES),
@@ -70,7 +70,7 @@ class Bench:
         """Accepted and builds (True), or refused in the project's words; nothing written either way, and no hang."""
         before, started = [listing(self.work), listing(self.home)], time.monotonic()
         try:
-            study = load_study(str(path), overrides, seeds)
+            study = load_resolved_experiment(str(path), overrides, seeds)
             plan_study(study, Settings(home=self.work / ".depthbench", tracking_uri="none", launcher="ray"))
         except HarnessError as error:
             assert str(error).strip()
@@ -97,7 +97,7 @@ def builds(study):
     ids = [trial.id for trial in study.trials[:50]]
     assert len(set(ids)) == len(ids)
     text = study.record_json()
-    again = Study.model_validate_json(text)
+    again = ResolvedExperiment.model_validate_json(text)
     assert again.record_json() == text
     assert again.without_seeds() == study.without_seeds()
     assert [trial.id for trial in again.trials[:50]] == ids
@@ -123,7 +123,7 @@ def bench(tmp_path_factory):
         # Hypothesis keeps tables of characters below the working directory.
         set_hypothesis_home_dir(root / "hypothesis")
         patch.chdir(bench.work)
-        describe(DataSpec(name="digits"))
+        describe_data(DataSpec(name="digits"))
         yield bench
     set_hypothesis_home_dir(None)
     assert Path.cwd() == before

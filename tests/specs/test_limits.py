@@ -5,13 +5,13 @@ import os
 import pytest
 import yaml
 
+from harness.api import load_resolved_experiment, parse_seeds
 from harness.errors import HarnessError, printable
-from harness.specs import Catalogue, Study
-from harness.specs.experiment import seeds_to_reach
-from harness.specs.families import load_family
-from harness.specs.loading import MOST_BYTES, read
-from harness.specs.resolving import find_experiment
-from harness.verbs import load_study, parse_seeds
+from harness.io.yaml_documents import MOST_BYTES, read
+from harness.specs import Catalogue, ResolvedExperiment
+from harness.specs.catalogue.families import load_family
+from harness.specs.catalogue.resolve import find_experiment
+from harness.specs.experiment.interim_looks import seeds_to_reach
 
 RECIPE = {"epochs": 2, "batch": 64, "lr": 0.05}
 
@@ -66,7 +66,7 @@ def test_yaml_that_explodes_or_steers(tmp_path, experiment_file, text, says):
     assert says in _refused(read, path)
     value = text.partition(": ")[2]
     if text.startswith("a: "):
-        assert says in _refused(load_study, str(experiment_file()), [f"notes={value}"])
+        assert says in _refused(load_resolved_experiment, str(experiment_file()), [f"notes={value}"])
 
 
 def test_files_that_are_none(tmp_path, monkeypatch):
@@ -133,7 +133,7 @@ def test_a_working_directory_that_is_gone(tmp_path, monkeypatch):
     ids=lambda value: str(value)[:50],
 )
 def test_what_could_not_be_built_is_refused(experiment_file, changes, says):
-    assert says in _refused(load_study, str(experiment_file(**changes)))
+    assert says in _refused(load_resolved_experiment, str(experiment_file(**changes)))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_seeds_that_are_none(text):
 
 @pytest.mark.parametrize("key", ["contrasts.²", "contrasts." + "9" * 5000, "a." * 3000 + "a", "a" * 5000])
 def test_overrides_of_nothing(experiment_file, key):
-    assert "--set" in _refused(load_study, str(experiment_file()), [f"{key}=1"])
+    assert "--set" in _refused(load_resolved_experiment, str(experiment_file()), [f"{key}=1"])
 
 
 FAMILY = {
@@ -204,9 +204,11 @@ def test_a_family_without_a_shortcut_of_its_own(tmp_path, monkeypatch, experimen
     (tmp_path / "variants" / "fuzz.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     chosen = {"family": "fuzz", "depth": 6}
-    assert "has no shortcut" in _refused(load_study, str(experiment_file(variants=chosen, contrasts=None)))
+    assert "has no shortcut" in _refused(
+        load_resolved_experiment, str(experiment_file(variants=chosen, contrasts=None))
+    )
     chosen["shortcut"] = ["none", "projection"]
-    study = load_study(str(experiment_file(variants=chosen, contrasts=None)))
+    study = load_resolved_experiment(str(experiment_file(variants=chosen, contrasts=None)))
     assert [variant.name for variant in study.variants] == ["flat6", "fuzz6-projection"]
 
 
@@ -227,7 +229,7 @@ def test_the_smallest_level_needs_many_seeds_and_no_infinity():
 def test_ten_thousand_seeds_are_read(quick_study):
     study = quick_study(variants="cifar-resnet8", contrasts=None, seeds=list(range(10_000)))
     assert len(study.trials) == 10_000
-    assert Study.model_validate_json(study.record_json()).experiment.seeds == study.experiment.seeds
+    assert ResolvedExperiment.model_validate_json(study.record_json()).experiment.seeds == study.experiment.seeds
 
 
 def test_errors_steer_no_terminal():

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.specs import Variant
-from harness.specs.expansion import require_input
-from harness.specs.layers import Conv
+from harness.specs.network.layer_plan import require_input
+from harness.specs.network.layers import Conv
 
 TINY = {"stem": "conv3x3", "block": "basic", "blocks": [1, 1], "widths": [4, 8], "shortcut": "identity"}
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tracking.places import PASSWORD, SEEDS, SMALL, USER
+from tracking.stores import PASSWORD, SEEDS, SMALL, USER
 
-from harness.tracking.client import open_store
+from harness.tracking.mlflow_record.client import open_store
 
 
 @pytest.fixture(scope="session")

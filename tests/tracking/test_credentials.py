@@ -6,11 +6,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from tracking.places import PASSWORD, SMALL, USER
+from tracking.stores import PASSWORD, SMALL, USER
 
 from harness.errors import HarnessError
 from harness.tracking import open_record
-from harness.tracking.store import Store
+from harness.tracking.mlflow_record.writer import MlflowRecord
 
 
 @pytest.mark.slow
@@ -40,12 +40,12 @@ def test_a_server_refuses_wrong_credentials(harness, auth_server, experiment_fil
 @pytest.mark.slow
 def test_who_may_only_read_is_told_so(auth_server, study, environment, tmp_path, monkeypatch):
     environment()
-    Store(auth_server.uri, study.experiment.name).prepare(study)
+    MlflowRecord(auth_server.uri, study.experiment.name).prepare(study)
     from mlflow.server import get_app_client
 
     get_app_client("basic-auth", auth_server.uri).create_user("reader", "only-reading-5")
     environment("reader", "only-reading-5")
-    store = Store(auth_server.uri, study.experiment.name)
+    store = MlflowRecord(auth_server.uri, study.experiment.name)
     assert store.study().record_json() == study.record_json()
     with pytest.raises(HarnessError, match="does not allow") as caught:
         store.create_trial(study, study.trials[0])

@@ -6,16 +6,16 @@ import sys
 import pytest
 
 from harness.errors import HarnessError
+from harness.io.storage import Folder
 from harness.processes import Process
-from harness.storage import Folder
 from harness.tracking import lock as locks
-from harness.tracking.journals import Journals
+from harness.tracking.journal_record import JournalRecord
 from harness.tracking.lock import Lease, Lock
 
 
 @pytest.fixture
 def register(tmp_path):
-    return Journals(tmp_path, "quick", Folder.at(tmp_path / "trials"))
+    return JournalRecord(tmp_path, "quick", Folder.at(tmp_path / "trials"))
 
 
 def _lease(process, beat=0):

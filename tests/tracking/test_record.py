@@ -7,18 +7,18 @@ import time
 import pytest
 
 from harness.errors import HarnessError
-from harness.files import pack
-from harness.specs.profile import LayerProfile
-from harness.storage import Checkpoint, Folder
+from harness.io.atomic_files import pack_archive
+from harness.io.storage import Checkpoint, Folder
+from harness.specs.layer_profile import LayerProfile
 from harness.tracking import open_record
-from harness.tracking.client import open_store, tracking_uri, without_password
 from harness.tracking.history import MEMBER, Epoch, History, newest_journal, parse
-from harness.tracking.journals import Journals
-from harness.tracking.means import mean_metrics
+from harness.tracking.journal_record import JournalRecord
 from harness.tracking.metrics import METRICS
-from harness.tracking.outbox import Outbox, flat_params
-from harness.tracking.store import Store
-from harness.tracking.table import COLUMNS, read_csv, tidy, write_csv
+from harness.tracking.mlflow_record.client import open_store, tracking_uri, without_password
+from harness.tracking.mlflow_record.publisher import Outbox, flat_params
+from harness.tracking.mlflow_record.seed_means import mean_metrics
+from harness.tracking.mlflow_record.writer import MlflowRecord
+from harness.tracking.results_table import COLUMNS, read_csv, results_table, write_csv
 
 COSTS = {"cost/params": 10, "cost/macs": 20, "cost/flops": 40, "cost/activations": 30, "counter": "fvcore"}
 LAYERS = {2: LayerProfile(layers=3, normalised=True, gradient=(0.1234, None, 1e-30), response=(1.0, 2.5, 0.0))}
@@ -69,7 +69,7 @@ def empty_store(tmp_path_factory):
 @pytest.fixture
 def store(study, tmp_path, empty_store):
     (tmp_path / "mlflow.db").write_bytes(empty_store)
-    store = Store(f"sqlite:///{tmp_path}/mlflow.db", study.experiment.name)
+    store = MlflowRecord(f"sqlite:///{tmp_path}/mlflow.db", study.experiment.name)
     store.prepare(study)
     return store
 
@@ -117,13 +117,13 @@ def test_passwords_are_not_shown():
 
 def test_journals_are_a_record_too(study, tmp_path):
     storage = Folder.at(tmp_path / "trials")
-    record = Journals(tmp_path, study.experiment.name, storage)
+    record = JournalRecord(tmp_path, study.experiment.name, storage)
     record.prepare(study)
     histories = [_history(trial) for trial in study.trials]
     for history in histories:
-        content = pack({MEMBER: history.model_dump_json().encode()})
+        content = pack_archive({MEMBER: history.model_dump_json().encode()})
         (storage / history.id).write(Checkpoint(1, 2).name, content)
-    assert Journals(tmp_path, study.experiment.name, storage).study().record_json() == study.record_json()
+    assert JournalRecord(tmp_path, study.experiment.name, storage).study().record_json() == study.record_json()
     assert record.histories([t.id for t in study.trials]) == histories
     assert len(record.trials()) == 8
 
@@ -132,7 +132,7 @@ def test_a_damaged_newest_journal_falls_back_and_says_so(study, tmp_path):
     folder = Folder.at(tmp_path)
     for epoch in (1, 2):
         history = _history(study.trials[0], epochs=epoch, outcome="running")
-        folder.write(Checkpoint(1, epoch).name, pack({MEMBER: history.model_dump_json().encode()}))
+        folder.write(Checkpoint(1, epoch).name, pack_archive({MEMBER: history.model_dump_json().encode()}))
     newest = tmp_path / Checkpoint(1, 2).name
     newest.write_bytes(newest.read_bytes()[:50])
     with pytest.warns(UserWarning, match="damaged checkpoint is left out"):
@@ -162,7 +162,7 @@ def test_values_by_layer_are_an_artifact_and_no_metrics(store, study):
 
 def test_the_table_and_results_csv_are_one(study, tmp_path):
     histories = [_history(trial, offset=trial.seed - 100) for trial in reversed(study.trials)]
-    results = tidy(study, histories)
+    results = results_table(study, histories)
     write_csv(results, tmp_path / "results.csv")
     back = read_csv(tmp_path / "results.csv")
     assert back.study.record_json() == study.record_json()
@@ -176,7 +176,7 @@ def test_the_table_and_results_csv_are_one(study, tmp_path):
 def test_unfinished_trials_are_missing_and_diverged_ones_score_chance(study):
     first, second, *rest = study.trials
     histories = [_history(first, epochs=1, outcome="running"), _history(second, epochs=1, outcome="diverged")]
-    results = tidy(study, [*histories, *map(_history, rest)])
+    results = results_table(study, [*histories, *map(_history, rest)])
     assert results.missing == [(first.variant.name, first.seed)]
     diverged = results.final.set_index("trial").loc[second.id]
     assert (diverged["train/error"], diverged["test/error"], diverged["test/accuracy"]) == (90, 90, 10)
@@ -187,7 +187,7 @@ def test_unfinished_trials_are_missing_and_diverged_ones_score_chance(study):
     [lambda t: t.replace("train/error_clean", "x", 1), lambda t: t.partition("\n")[0] + "\n", lambda t: "a,b\n1,2\n"],
 )
 def test_damaged_results_are_refused(study, tmp_path, damage):
-    write_csv(tidy(study, map(_history, study.trials)), tmp_path / "results.csv")
+    write_csv(results_table(study, map(_history, study.trials)), tmp_path / "results.csv")
     (tmp_path / "results.csv").write_text(damage((tmp_path / "results.csv").read_text()))
     with pytest.raises(HarnessError):
         read_csv(tmp_path / "results.csv")
@@ -291,5 +291,5 @@ def test_an_experiment_of_a_newer_version_is_refused_and_left_alone(store, tmp_p
     store.client.set_experiment_tag(store.experiment_id, "depthbench.format", "99")
     before = (tmp_path / "mlflow.db").read_bytes()
     with pytest.raises(HarnessError, match="Upgrade depthbench"):
-        Store(store.uri, store.name)
+        MlflowRecord(store.uri, store.name)
     assert (tmp_path / "mlflow.db").read_bytes() == before

@@ -7,20 +7,20 @@ import sys
 
 import pytest
 from rich.console import Console
-from tracking.places import PASSWORD, SMALL
+from tracking.stores import PASSWORD, SMALL
 
 from harness.errors import HarnessError
-from harness.launching.job import Job, attempt
+from harness.execution.runner import TrialGroup, run_group
+from harness.io.storage import Folder, checkpoints
 from harness.specs import Execution, Resources
-from harness.storage import Folder, checkpoints
 from harness.tracking import open_record
-from harness.tracking.client import _make_whole
 from harness.tracking.history import Epoch, History
-from harness.tracking.notes import NOTE, Described
-from harness.tracking.outbox import Outbox
-from harness.tracking.reading import MODEL_TAG, all_experiments
-from harness.tracking.serving import serve
-from harness.tracking.store import Store
+from harness.tracking.mlflow_record.client import _make_whole
+from harness.tracking.mlflow_record.descriptions import NOTE, VariantDescription
+from harness.tracking.mlflow_record.publisher import Outbox
+from harness.tracking.mlflow_record.reader import MODEL_TAG, all_experiments
+from harness.tracking.mlflow_record.ui import serve
+from harness.tracking.mlflow_record.writer import MlflowRecord
 from harness.training.checkpoint import load_state
 
 SERVERS = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("server", "postgresql", "basic auth")]
@@ -62,7 +62,7 @@ def uri(request, tmp_path, tables, environment):
 
 @pytest.fixture
 def store(uri, study, tmp_path):
-    store = Store(uri, study.experiment.name, home=tmp_path / "home")
+    store = MlflowRecord(uri, study.experiment.name, home=tmp_path / "home")
     store.prepare(study)
     return store
 
@@ -83,7 +83,7 @@ def _metrics(store, run_id, key):
 def test_histories_and_the_study_come_back_exactly(store, study):
     histories = _publish_all(store, study)
     ids = [trial.id for trial in study.trials]
-    fresh = Store(store.uri, store.name)
+    fresh = MlflowRecord(store.uri, store.name)
     assert fresh.study().record_json() == study.record_json()
     assert fresh.histories(ids) == histories
     assert all(run.finished and run.seconds == 1.5 for run in fresh.trials().values())
@@ -94,7 +94,7 @@ def test_histories_and_the_study_come_back_exactly(store, study):
 
 
 def test_an_experiment_whose_first_run_could_not_keep_its_study_is_new(uri, study, tmp_path, monkeypatch):
-    store = Store(uri, study.experiment.name, home=tmp_path / "home")
+    store = MlflowRecord(uri, study.experiment.name, home=tmp_path / "home")
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -102,7 +102,7 @@ def test_an_experiment_whose_first_run_could_not_keep_its_study_is_new(uri, stud
     with monkeypatch.context() as patched, pytest.raises(HarnessError):
         patched.setattr(store.client, "log_text", full)
         store.prepare(study)
-    fresh = Store(uri, study.experiment.name, home=tmp_path / "home")
+    fresh = MlflowRecord(uri, study.experiment.name, home=tmp_path / "home")
     assert fresh.runs("report") and fresh.experiment_is_new
     fresh.prepare(study)
     assert not fresh.experiment_is_new and fresh.study().record_json() == study.record_json()
@@ -111,17 +111,17 @@ def test_an_experiment_whose_first_run_could_not_keep_its_study_is_new(uri, stud
 def test_a_store_that_was_moved_with_its_artifacts_is_read(study, tmp_path, tables):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "mlflow.db").write_bytes(tables)
-    store = Store(f"sqlite:///{tmp_path}/old/mlflow.db", study.experiment.name)
+    store = MlflowRecord(f"sqlite:///{tmp_path}/old/mlflow.db", study.experiment.name)
     store.prepare(study)
     histories = _publish_all(store, study)
     (tmp_path / "old").rename(tmp_path / "new")
-    moved = Store(f"sqlite:///{tmp_path}/new/mlflow.db", study.experiment.name)
+    moved = MlflowRecord(f"sqlite:///{tmp_path}/new/mlflow.db", study.experiment.name)
     assert moved.study().record_json() == study.record_json()
     assert moved.histories([trial.id for trial in study.trials]) == histories
 
 
 def test_all_experiments_of_a_store_are_found_however_many_it_answers_at_once(store, study, monkeypatch):
-    monkeypatch.setattr("harness.tracking.reading.PAGE", 2)
+    monkeypatch.setattr("harness.tracking.mlflow_record.reader.PAGE", 2)
     for number in range(3):
         store.client.create_experiment(f"other-{study.experiment.name}-{number}")
     names = {experiment.name for experiment in all_experiments(store.client)}
@@ -170,7 +170,7 @@ def test_a_run_per_variant_with_its_trials_under_it(store, study):
 def test_the_runs_of_one_variant_are_read_anew_alone(store, study):
     """As a driver does when a variant's last trial ends: its workers wrote, and a whole large record takes long."""
     store.prepare(study)
-    reader = Store(store.uri, store.name)
+    reader = MlflowRecord(store.uri, store.name)
     for trial in study.trials:
         store.create_trial(study, trial)
     assert len(reader.runs("trial")) == len(reader.trials()) == 4
@@ -193,7 +193,7 @@ def test_runs_are_described(store, study, tmp_path):
     directory = tmp_path / "reports"
     directory.mkdir()
     (directory / "README.md").write_text("a report")
-    said = {first.name: Described("**It** is so.", {"seeds/low_test_error": 8.5, "bench/latency_s": 1 / 3})}
+    said = {first.name: VariantDescription("**It** is so.", {"seeds/low_test_error": 8.5, "bench/latency_s": 1 / 3})}
     for _ in range(2):
         store.refresh()
         store.attach_report(directory, "**Undecided.**")
@@ -203,7 +203,7 @@ def test_runs_are_described(store, study, tmp_path):
     assert runs[first.name].data.tags[NOTE] == "**It** is so."
     assert [row[:2] for row in _metrics(store, runs[first.name].info.run_id, "bench/latency_s")] == [(0, 1 / 3)]
     assert runs[second.name].data.tags[NOTE].startswith(f"**{second.name}**: residual network (identity shortcuts)")
-    store.describe(study, {first.name: Described("again", {"bench/latency_s": 0.25})})
+    store.describe(study, {first.name: VariantDescription("again", {"bench/latency_s": 0.25})})
     assert store.client.get_run(runs[first.name].info.run_id).data.metrics["bench/latency_s"] == 0.25
     trial = store.runs("trial")[0]
     note = trial.data.tags[NOTE]
@@ -220,8 +220,8 @@ def test_a_trained_network_is_kept_as_a_model(store, study, tmp_path, monkeypatc
     trial = study.trials[0]
     run_id = store.create_trial(study, trial)
     folder, execution = Folder.at(tmp_path / trial.id), Execution(log_model=True)
-    job = Job(trial, execution, Resources(), folder, store.uri, run_id, "x", False, study.data.size, "")
-    (*_, last) = attempt(job)
+    job = TrialGroup(trial, execution, Resources(), folder, store.uri, run_id, "x", False, study.data.size, "")
+    (*_, last) = run_group(job)
     assert (last.outcome, last.message) == ("finished", "")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     from mlflow.pytorch import load_model
@@ -274,7 +274,7 @@ def test_a_failed_trial_keeps_its_traceback(store, study):
 def test_a_trial_of_another_experiment_is_found(store, study, quick_study, tmp_path):
     histories = _publish_all(store, study)
     other = quick_study(name=f"{study.experiment.name}-other", seeds=list(study.experiment.seeds), **SMALL)
-    second = Store(store.uri, other.experiment.name, home=tmp_path / "home")
+    second = MlflowRecord(store.uri, other.experiment.name, home=tmp_path / "home")
     second.prepare(other)
     found = second.elsewhere([trial.id for trial in other.trials])
     assert {identity: read() for identity, read in found.items()} == {h.id: h for h in histories}
@@ -299,7 +299,7 @@ def test_artifacts_lie_outside_the_working_directory(store, study, tmp_path, mon
     history = _history(study.trials[0])
     store.publish(store.create_trial(study, history.trial), history)
     monkeypatch.chdir(places[1])
-    assert Store(store.uri, store.name).histories([history.id]) == [history]
+    assert MlflowRecord(store.uri, store.name).histories([history.id]) == [history]
     assert [list(place.iterdir()) for place in places] == [[], []]
 
 
@@ -317,13 +317,13 @@ def test_the_ui_is_for_training_runs_of_an_experiment(store, tmp_path):
 
 def test_an_experiment_that_never_ran(store):
     with pytest.raises(HarnessError, match=f"Did you mean '{store.name}'"):
-        Store(store.uri, store.name + "k").study()
+        MlflowRecord(store.uri, store.name + "k").study()
 
 
 def test_a_deleted_experiment_is_named(store):
     store.client.delete_experiment(store.experiment_id)
     with pytest.raises(HarnessError, match="was deleted"):
-        Store(store.uri, store.name)
+        MlflowRecord(store.uri, store.name)
 
 
 # --- schemas ---------------------------------------------------------------------------------------------------------
@@ -449,7 +449,7 @@ def test_reading_makes_no_tables_and_a_password_may_come_from_the_environment(po
 
 @pytest.mark.slow
 def test_a_database_that_goes_away_is_said_to(postgresql, study, tmp_path, capfd):
-    store = Store(postgresql.uri("gone"), study.experiment.name, home=tmp_path)
+    store = MlflowRecord(postgresql.uri("gone"), study.experiment.name, home=tmp_path)
     store.prepare(study)
     subprocess.run([*postgresql.drop, "gone"], env=postgresql.env, check=True)
     with pytest.raises(HarnessError, match="does not answer") as caught:

@@ -3,24 +3,24 @@
 import torch
 import torch.nn.functional as F
 
-from harness.data.batches import load
-from harness.data.info import describe
+from harness.data.description import describe_data
+from harness.data.loader import load_splits
 from harness.models import build
 from harness.specs import DataSpec, Execution, Recipe, Resources, Trial
-from harness.specs.streams import stream_seed
-from harness.training.trial import Training
+from harness.specs.random_streams import stream_seed
+from harness.training.trainer import Trainer
 
 EPOCHS = 3
 
 
 def test_the_loss_curves_are_equal(catalogue):
-    _, data = describe(DataSpec(name="digits", train_images=512))
+    _, data = describe_data(DataSpec(name="digits", train_images=512))
     variant = catalogue.get("cifar-resnet8").model_copy(update={"widths": (4, 8, 16), "classes": 10, "in_channels": 1})
     recipe = Recipe(epochs=EPOCHS, batch=128, lr=0.05, schedule="constant", weight_decay=1e-4)
     trial = Trial(variant=variant, data=data, recipe=recipe, seed=7)
-    ours = [m["train/loss"] for n, m in Training(trial, Execution(), Resources()).run() if n > 0]
+    ours = [m["train/loss"] for n, m in Trainer(trial, Execution(), Resources()).run() if n > 0]
 
-    splits = load(data)
+    splits = load_splits(data)
     pixels, labels = splits.train.images, splits.train.labels
     mean, std = torch.tensor(splits.mean).view(1, -1, 1, 1), torch.tensor(splits.std).view(1, -1, 1, 1)
     net = build(variant, seed=7).train()

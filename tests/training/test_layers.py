@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from harness.models import build
-from harness.specs import Catalogue, Execution, Foreign, Resources, Variant
-from harness.specs.profile import MOST, LayerProfile, numbers
+from harness.specs import Catalogue, Execution, ExternalNetwork, Resources, Variant
+from harness.specs.layer_profile import MOST, LayerProfile, kept_layers
 from harness.tracking.history import History
-from harness.training import Training
+from harness.training import Trainer
 from harness.training.diagnostics import LayerProbe, profile
 
 CONVOLUTIONS = 7
@@ -47,7 +47,7 @@ def weights(training):
 
 
 def test_measured_before_the_first_update_and_at_the_last_step(trial):
-    rows, layers = run(Training(trial(epochs=3), Execution(), Resources()))
+    rows, layers = run(Trainer(trial(epochs=3), Execution(), Resources()))
     assert list(layers) == [0, 3]
     for epoch, values in layers.items():
         assert (values.layers, len(values.gradient), len(values.response)) == (CONVOLUTIONS,) * 3
@@ -63,7 +63,7 @@ def test_measured_before_the_first_update_and_at_the_last_step(trial):
 @pytest.mark.parametrize("recipe", [{}, {"micro_batch": 32}, {"precision": "bf16"}, {"clip_grad_norm": 0.5}])
 def test_results_are_those_of_a_training_that_nobody_listens_to(trial, recipe):
     """Losses, every parameter and every running statistic, bit for bit."""
-    listened, alone = (Training(trial(**recipe), Execution(), Resources()) for _ in range(2))
+    listened, alone = (Trainer(trial(**recipe), Execution(), Resources()) for _ in range(2))
     alone.probe.layers.clear()
     alone.probe.responses = False
     rows, layers = run(listened)
@@ -74,23 +74,23 @@ def test_results_are_those_of_a_training_that_nobody_listens_to(trial, recipe):
 
 
 def test_it_leaves_no_hook_behind(trial):
-    training = Training(trial(), Execution(), Resources())
+    training = Trainer(trial(), Execution(), Resources())
     run(training)
     assert not any(module._forward_hooks for module in training.network.modules())
 
 
 def test_interrupted_after_any_step_the_values_are_the_same(trial):
     chosen = trial()
-    whole = run(Training(chosen, Execution(), Resources()))
+    whole = run(Trainer(chosen, Execution(), Resources()))
     for stop in range(1, 2 * 4):
-        first, asked = Training(chosen, Execution(), Resources()), iter(range(1, 1000))
+        first, asked = Trainer(chosen, Execution(), Resources()), iter(range(1, 1000))
         layers = {}
         for measured in first.run(lambda asked=asked, stop=stop: "save" if next(asked) >= stop else "no"):
             if measured is None:
                 break
             if first.layers is not None:
                 layers[measured[0]] = first.layers
-        second = Training(chosen, Execution(), Resources())
+        second = Trainer(chosen, Execution(), Resources())
         second.resume(first.state())
         rows, rest = run(second)
         assert layers | rest == whole[1], stop
@@ -98,12 +98,12 @@ def test_interrupted_after_any_step_the_values_are_the_same(trial):
 
 
 def test_one_step_is_the_first_and_the_last(trial):
-    _, layers = run(Training(trial(epochs=1, batch=256), Execution(), Resources()))
+    _, layers = run(Trainer(trial(epochs=1, batch=256), Execution(), Resources()))
     assert layers[0] == layers[1]
 
 
 def test_a_diverged_trial_has_none_at_its_end(trial):
-    training = Training(trial(lr=1e30, epochs=5), Execution(), Resources())
+    training = Trainer(trial(lr=1e30, epochs=5), Execution(), Resources())
     _, layers = run(training)
     assert training.diverged
     assert list(layers) == [0]
@@ -155,7 +155,7 @@ def test_shortcuts_are_not_on_the_main_path():
 
 @pytest.mark.parametrize(("name", "layers", "normalised"), [("vgg11_bn", 8, True), ("densenet121", 120, False)])
 def test_networks_of_another_library(name, layers, normalised):
-    values = measured(build(Foreign(kind="torchvision", factory=name).located(), 0), (2, 3, 32, 32))
+    values = measured(build(ExternalNetwork(kind="torchvision", factory=name).located(), 0), (2, 3, 32, 32))
     assert (values.layers, values.normalised) == (layers, normalised)
     assert all(value is not None for value in values.gradient + values.response)
 
@@ -177,7 +177,7 @@ def test_a_very_deep_net_keeps_so_many_values_and_both_ends():
     values = LayerProfile.of([float(i) for i in range(1, 1202)], [math.inf, *[2.0] * 1200], True)
     assert (values.layers, len(values.gradient), len(values.response)) == (1201, MOST, MOST)
     assert (values.gradient[0], values.gradient[-1], values.response[0]) == (1.0, 1201.0, None)
-    kept = numbers(1201)
+    kept = kept_layers(1201)
     assert (kept[0], kept[-1], len(set(kept))) == (1, 1201, MOST)
     assert {b - a for a, b in pairwise(kept)} == {4, 5}
     assert len(values.model_dump_json()) < 4000

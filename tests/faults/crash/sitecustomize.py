@@ -87,10 +87,10 @@ def _store(module):
 
 
 PATCHES = {
-    "harness.files": _files,
-    "harness.storage": _storage,
-    "harness.tracking.outbox": _outbox,
-    "harness.tracking.store": _store,
+    "harness.io.atomic_files": _files,
+    "harness.io.storage": _storage,
+    "harness.tracking.mlflow_record.publisher": _outbox,
+    "harness.tracking.mlflow_record.writer": _store,
 }
 
 

@@ -1,1 +1,0 @@
-"""Plan, jobs, and the two launchers: Ray Tune and inline."""

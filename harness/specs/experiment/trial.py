@@ -1,0 +1,52 @@
+"""A trial is what is recorded and counted: (variant, data, recipe, seed)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from harness.specs.experiment.recipe import DataSpec, Recipe
+from harness.specs.identity import SEMANTICS, Spec, digest
+from harness.specs.network.external import ExternalNetwork
+from harness.specs.network.variant import Variant
+
+AnyVariant: TypeAlias = Variant | ExternalNetwork
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Trial(Spec):
+    """One training run. Its id is the hash of all that decides its result.
+
+    Attributes:
+        scheduler: What may end it before its budget is spent, in a search; None: nothing.
+    """
+
+    variant: AnyVariant
+    data: DataSpec
+    recipe: Recipe
+    seed: Seed
+    scheduler: Literal["asha"] | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """The parts' identities, the seed, and the project's semantics version."""
+        return {
+            "semantics": SEMANTICS,
+            "variant": self.variant.identity(),
+            "data": self.data.identity(),
+            "recipe": self.recipe.identity(),
+            "seed": self.seed,
+            **({"scheduler": self.scheduler} if self.scheduler is not None else {}),
+        }
+
+    @cached_property
+    def id(self) -> str:
+        """First 12 hex digits of sha256 over the canonical JSON of the identity."""
+        return digest(self.identity())
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return f"{self.variant.name} seed {self.seed}"

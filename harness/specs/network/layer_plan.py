@@ -1,0 +1,207 @@
+"""The one expansion of a variant: its layers with shapes, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.specs.network.layers import Act, Conv, Layer, Linear, MaxPool, Norm, Scale, Shape, SqueezeExcite
+from harness.specs.network.shortcuts import SHORTCUTS
+
+if TYPE_CHECKING:
+    from harness.specs.network.variant import Variant
+
+CONVS_PER_BLOCK = {"basic": 2, "bottleneck": 3}
+EXPANSION = {"basic": 1, "bottleneck": 4}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block: ``after(main(x) + shortcut(x))``, where x is ``before`` of what the block receives.
+
+    Attributes:
+        before: A pre-activation that both paths share; empty elsewhere.
+        shortcut: None in a plain network, empty where the shortcut is the identity itself.
+        survival: Probability with which an image takes the main path in training (stochastic depth).
+    """
+
+    name: str
+    before: tuple[Layer, ...]
+    main: tuple[Layer, ...]
+    shortcut: tuple[Layer, ...] | None
+    after: tuple[Layer, ...]
+    survival: float = 1.0
+
+    @property
+    def output(self) -> Shape:
+        """Shape of what the block returns."""
+        return self.main[-1].output
+
+    def layers(self) -> Iterator[Layer]:
+        """In the order of execution, the main path before the shortcut."""
+        return chain(self.before, self.main, self.shortcut or (), self.after)
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """A variant expanded into its layers with shapes: the network is built from it, costs are summed over it.
+
+    Attributes:
+        tail: Between the last block and the pooling: the last activation of a pre-activated network.
+    """
+
+    variant: Variant
+    stem: tuple[Layer, ...]
+    stages: tuple[tuple[Block, ...], ...]
+    tail: tuple[Layer, ...]
+    head: Linear
+
+    def layers(self) -> Iterator[Layer]:
+        """Every layer once, in order of execution."""
+        return chain.from_iterable(layers for _, layers in self.parts())
+
+    def parts(self) -> Iterator[tuple[str, tuple[Layer, ...]]]:
+        """(name, layers) of stem, stages and head, in order of execution."""
+        yield "stem", self.stem
+        for number, stage in enumerate(self.stages, start=1):
+            yield f"stage {number}", tuple(layer for block in stage for layer in block.layers())
+        yield "head", (*self.tail, self.head)
+
+    @cached_property
+    def params(self) -> int:
+        """Trainable parameters."""
+        return sum(layer.params for layer in self.layers())
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of convolutions and linear layers for one image."""
+        return sum(layer.macs for layer in self.layers())
+
+    @cached_property
+    def activations(self) -> int:
+        """Output elements of convolutions and linear layers for one image."""
+        return sum(layer.activations for layer in self.layers())
+
+    def weight_bytes(self, width: int = 4) -> int:
+        """Bytes of the parameters, at ``width`` bytes each."""
+        return width * self.params
+
+    def training_bytes(self, images: int, width: int = 4, copies: int = 3) -> int:
+        """About what a training step takes: parameters and what backward keeps, without workspaces of kernels.
+
+        Backward keeps every convolution's output, with its norm's and its activation's.
+
+        Args:
+            images: That go through the network at once.
+            width: Bytes of an activation: 4, or 2 in bf16 and fp16.
+            copies: Of the parameters, 4 bytes each: weights, gradients, and the optimiser's states (SGD with
+                momentum one, AdamW two).
+        """
+        return self.weight_bytes() * copies + 3 * width * self.activations * images
+
+
+def expand_layers(variant: Variant, image: Shape) -> LayerPlan:
+    """The layers of ``variant`` for one image of that shape."""
+    stem = _stem(variant, image)
+    shape = stem[-1].output
+    stages = []
+    total, done = sum(variant.blocks), 0
+    for index, (count, width) in enumerate(zip(variant.blocks, variant.stage_widths, strict=True)):
+        stage = []
+        for position in range(count):
+            done += 1
+            stride = 2 if index > 0 and position == 0 else 1
+            # Linear decay of Huang et al. 2016 (arXiv 1603.09382), section 3: the last block is skipped most.
+            survival = 1 - variant.stochastic_depth * done / total
+            block = _block(variant, index, position, shape, width, stride, survival)
+            stage.append(block)
+            shape = block.output
+        stages.append(tuple(stage))
+    tail = (Norm("bn", shape), Act("act_last", shape)) if variant.preactivation else ()
+    return LayerPlan(variant, stem, tuple(stages), tail, Linear("fc", shape, classes=variant.classes))
+
+
+class TooSmall(HarnessError):
+    """Images of which nothing would be left."""
+
+
+def require_input(variant: Variant, size: tuple[int, int]) -> None:
+    """Refuse images of which nothing would be left.
+
+    Raises:
+        TooSmall: A side is smaller than the network's total stride.
+    """
+    if min(size) < variant.stride:
+        stem = "a stem of stride 4 and " if variant.stem == "imagenet" else ""
+        raise TooSmall(
+            f"images of {size[0]}x{size[1]} are smaller than the total stride {variant.stride} of {variant.name}: "
+            f"{stem}{len(variant.blocks)} stages",
+            where="variants",
+            remedy="Use larger images, fewer stages, or stem: conv3x3.",
+        )
+
+
+def _stem(variant: Variant, image: Shape) -> tuple[Layer, ...]:
+    kernel, stride = (7, 2) if variant.stem == "imagenet" else (3, 1)
+    conv = Conv("conv1", image, channels=variant.widths[0], kernel=kernel, stride=stride)
+    layers = (conv, Norm("bn1", conv.output), Act("act", conv.output))
+    return layers if variant.stem == "conv3x3" else (*layers, MaxPool("maxpool", conv.output))
+
+
+def _convs(variant: Variant, index: int, width: int, stride: int) -> list[tuple[int, int, int, int]]:
+    """(channels, kernel, stride, groups) of a block's convolutions; He et al. 2015, fig. 5."""
+    out = EXPANSION[variant.block] * width
+    if variant.block == "basic":
+        return [(width, 3, stride, 1), (out, 3, 1, 1)]
+    inner = width
+    if variant.group_width is not None:
+        # Xie et al. 2017 (arXiv 1611.05431), table 1: groups grow with the stages, their number stays.
+        inner = max(variant.group_width * variant.widths[index] // variant.widths[0], 1) * variant.groups
+    on_1x1 = variant.stride_on == "1x1"
+    return [
+        (inner, 1, stride if on_1x1 else 1, 1),
+        (inner, 3, 1 if on_1x1 else stride, variant.groups),
+        (out, 1, 1, 1),
+    ]
+
+
+def _block(
+    variant: Variant, index: int, position: int, shape: Shape, width: int, stride: int, survival: float
+) -> Block:
+    """He et al. 2015, eq. 1 and 2; pre-activated as He et al. 2016 (arXiv 1603.05027), fig. 1b."""
+    name = f"layer{index + 1}.{position}"
+    convs = _convs(variant, index, width, stride)
+    before: list[Layer] = []
+    main: list[Layer] = []
+    planner = SHORTCUTS[variant.shortcut]
+    shortcut = None if planner is None else planner(f"{name}.downsample", shape, convs[-1][0], stride)
+    here = shape
+    for number, (channels, kernel, step, groups) in enumerate(convs, start=1):
+        conv = Conv(f"{name}.conv{number}", here, channels=channels, kernel=kernel, stride=step, groups=groups)
+        last = number == len(convs)
+        normed = here if variant.preactivation else conv.output
+        initial = 0.0 if variant.zero_init_last and last else 1.0
+        norm = (Norm(f"{name}.bn{number}", normed, initial), Act(f"{name}.act{number}", normed))
+        if not variant.preactivation:
+            main += [conv, norm[0]] if last else [conv, *norm]
+        elif number > 1 or (not shortcut and (index, position) != (0, 0)):
+            main += [*norm, conv]
+        else:
+            # The first block's input is activated by the stem; where the shortcut computes, both paths share it.
+            before += norm if (index, position) != (0, 0) else ()
+            main.append(conv)
+        here = conv.output
+    if variant.se_reduction is not None:
+        main.append(SqueezeExcite(f"{name}.se", here, variant.se_reduction))
+    if variant.residual_scale is not None:
+        main.append(Scale(f"{name}.scale", here, variant.residual_scale))
+    if not variant.preactivation:
+        return Block(name, (), tuple(main), shortcut, (Act(f"{name}.act", here),), survival)
+    # What follows normalises: a projection needs no norm of its own.
+    if shortcut is not None:
+        shortcut = tuple(layer for layer in shortcut if not isinstance(layer, Norm))
+    return Block(name, tuple(before), tuple(main), shortcut, (), survival)

@@ -1,0 +1,134 @@
+"""Tables of measured costs, on planted ones."""
+
+import numpy as np
+import pytest
+
+from harness.reporting.page.benchmark_table import cells, lines, markdown, notes, ratio
+from harness.reporting.statistics.estimates import ratio_interval
+from harness.specs import Catalogue
+from harness.specs.measured_cost import CostSetting, MeasuredCost
+
+CONDITIONS = {
+    "device": "Test CPU, 1 thread",
+    "software": "torch 2.15.0",
+    "memory_format": "contiguous_format",
+    "kernels": "autotuned",
+    "threads": 1,
+    "precision": "fp32",
+}
+
+
+def planted(
+    label, factor=1.0, repeats=5, batch=16, busy="", conditions=CONDITIONS, drift=True, alternating=True, **fields
+):
+    """Steps of ``factor`` milliseconds on a machine that drifts by half from turn to turn, for all rows alike."""
+    made = []
+    for number in range(repeats):
+        speed = 1 + 0.5 * np.sin(np.arange(6) + number) * drift
+        turns = [[1e-3 * factor * float(s)] * 4 for s in speed]
+        phase = {"first_s": 0.5, "turns": turns, "host_bytes": 3 * 2**20, "busy": busy}
+        made.append(
+            {
+                "batch": batch,
+                "inference": phase,
+                "training": phase,
+                "peak_flops": 1e9,
+                "group": number if alternating else None,
+                "conditions": conditions,
+                "at": number,
+            }
+        )
+    variant = Catalogue.load().get("cifar-resnet8")
+    setting = CostSetting.model_validate({"batch": 16, "size": (8, 8), **fields})
+    return MeasuredCost.model_validate(
+        {
+            "label": label,
+            "variant": variant,
+            "setting": setting,
+            "macs": 10_000,
+            "repeats": made,
+            "fitted": None if batch == 16 else batch,
+        }
+    )
+
+
+def test_drift_that_both_rows_share_leaves_the_ratio_alone():
+    a, b = planted("a"), planted("b", 1.1)
+    found = ratio(b, a, "inference")
+    assert found.mean == pytest.approx(1.1)
+    assert found.high - found.low < 1e-9
+    spread = lines([a, b])[0].step
+    assert spread.high / spread.low > 1.01
+
+
+def test_throughput_utilisation_and_memory():
+    inference, training, _, _ = lines([planted("a", drift=False), planted("b", drift=False)])
+    assert inference.images_per_s == pytest.approx(16_000)
+    assert inference.utilisation == pytest.approx(2 * 10_000 * 16 / 1e-3 / 1e9)
+    assert training.utilisation == pytest.approx(3 * inference.utilisation)
+    assert (inference.device_bytes, inference.host_bytes) == (0, 3 * 2**20)
+    assert inference.ratio is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"batch": 8},
+        {"conditions": {**CONDITIONS, "device": "Another CPU, 1 thread"}},
+        {"conditions": {**CONDITIONS, "software": "torch 2.14.0"}},
+        {"repeats": 4},
+        {"repeats": 1},
+    ],
+)
+def test_rows_of_unlike_conditions_have_no_ratio(other):
+    assert ratio(planted("b", **other), planted("a"), "training") is None
+
+
+def test_the_page_marks_contended_rows_and_batches_that_were_halved():
+    rows = [planted("a|b"), planted("c", busy="others used 1.0 cores"), planted("d", batch=8)]
+    page = markdown("costs", rows, "harness bench a c")
+    assert r"a\|b" in page
+    assert "| c \\* |" in page or "| c * |" in page
+    assert "contended, no measurement to compare by: others used 1.0 cores" in page
+    assert "8 (of 16)" in page.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Test CPU, 1 thread: 3x8x8 images, batch 16, fp32, contiguous, autotuned kernels" in page
+    assert "nan" not in page and "None" not in page
+    assert any("0.001 TFLOP/s in fp32" in note for note in notes(rows))
+
+
+def test_processes_that_did_not_alternate_are_compared_by_their_medians():
+    """Turn by turn, what one turn had of a machine's drift would be held against another."""
+    a, b = planted("a", alternating=False), planted("b", 1.1, alternating=False)
+    assert ratio(b, a, "inference").mean == pytest.approx(1.1)
+    late = planted("late", 1.1)
+    assert ratio(late, a, "inference").mean == pytest.approx(1.1)
+
+
+def test_fewer_than_five_processes_have_no_interval():
+    a, b = planted("a", repeats=4), planted("b", 1.1, repeats=4)
+    found = ratio(b, a, "inference")
+    assert found.mean == pytest.approx(1.1)
+    assert (found.low, found.high) == (None, None)
+    assert cells(lines([a, b])[2])[4] == "–"
+
+
+def test_a_percentile_of_few_steps_is_not_shown():
+    row = planted("a")
+    few = row.repeats[0].inference.model_copy(update={"turns": ((1e-3,) * 2,) * 4})
+    short = row.model_copy(update={"repeats": tuple(r.model_copy(update={"inference": few}) for r in row.repeats)})
+    assert lines([row])[0].p95 is not None
+    assert lines([short])[0].p95 is None
+
+
+def test_the_interval_of_a_ratio_covers_it_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    hits = 0
+    for _ in range(2000):
+        found = ratio_interval(np.exp(generator.normal(0.1, 0.05, 5)), np.exp(generator.normal(0, 0.05, 5)))
+        hits += found.low <= np.exp(0.1) <= found.high
+    assert 0.935 < hits / 2000 < 0.965
+
+
+def test_pairs_of_a_ratio_must_be_pairs():
+    with pytest.raises(ValueError, match="as many"):
+        ratio_interval([1.0, 2.0], [1.0])

@@ -1,0 +1,148 @@
+"""Discarded trials and freed space: nothing is lost by either. Real trials, real stores."""
+
+import pytest
+from trial_helpers import QUIET, files, states
+
+from harness.api import collect, run
+from harness.api.rerun import rerun
+from harness.api.trials import clean_up, discard, find_trial, trials_of
+from harness.errors import HarnessError
+from harness.io.storage import checkpoints
+from harness.tracking.history import newest_journal
+from harness.tracking.lock import Lock
+from harness.trials.events import events
+from harness.trials.rerun import DebugLauncher
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
+
+
+def test_discarded_trials_are_trained_anew_and_nothing_is_deleted(one, quick_study, here):
+    run(one, here, QUIET)
+    run(quick_study(seeds=[100], name="other", execution={"checkpoint_seconds": 0}), here, QUIET)
+    ids = [trial.id for trial in one.trials[:2]]
+    content = sorted(files(here.home).values())
+    (first, _) = discard([ids[0][:6], ids[1]], "the\nfan was off", here).values()
+    assert "discarded (before: recorded)" in first and first.endswith(("quick, other", "other, quick"))
+    assert all(value in sorted(files(here.home).values()) for value in content)
+    now = states(here)
+    assert [now[trial.id] for trial in one.trials] == ["new", "new", "recorded", "recorded"]
+    known, trials = find_trial(ids[0], here)
+    assert known.note == "discarded: the fan was off"
+    assert {old.state for old in trials.aside_of("quick")} == {"discarded"}
+    assert len(collect("quick", here)[0].missing) == 2
+    (again,) = discard([ids[0]], "again", here).values()
+    assert "nothing to do" in again and "the fan was off" in again
+    assert run(one, here, QUIET).trained == 2
+    assert set(states(here).values()) == {"recorded"}
+
+
+def test_a_discard_that_is_refused_does_nothing(one, here):
+    run(one, here, QUIET)
+    before, first = files(here.home), one.trials[0].id
+    for ids, reason, says in (
+        ([first, "0" * 12], "why", "no trial begins"),
+        ([first], " \n", "needs a reason"),
+        ([first], "x" * 501, "501 characters"),
+    ):
+        with pytest.raises(HarnessError, match=says):
+            discard(ids, reason, here)
+    with Lock(here.record("quick"), "harness run quick")(), pytest.raises(HarnessError, match="harness run quick"):
+        discard([first], "why", here)
+    assert files(here.home) == before
+
+
+def test_a_trial_that_never_began(one, quick_study, here):
+    run(one, here, QUIET)
+    record = here.record("quick")
+    record.prepare(quick_study(seeds=[100, 101]))
+    new = quick_study(seeds=[101]).trials[0]
+    known, _ = find_trial(new.id, here)
+    assert (known.state, known.epoch, known.at, list(events(known))) == ("new", 0, 0, [])
+    with pytest.raises(HarnessError, match="never began"):
+        discard([new.id], "why", here)
+    assert rerun(new.id, here, QUIET, DebugLauncher()).outcome.trained == 1
+    assert states(here)[new.id] == "recorded"
+
+
+def test_gc_frees_tensors_and_loses_nothing(one, here):
+    run(one, here, QUIET)
+    results, journals = collect("quick", here)[0].epochs, {}
+    unfinished = one.trials[3]
+    folder = here.folder / unfinished.id
+    folder.remove(checkpoints(folder)[0].name)
+    half = folder.read(checkpoints(folder)[0].name)
+    for trial in one.trials[:3]:
+        journals[trial.id] = newest_journal(here.folder / trial.id, trial.id)
+    before = files(here.home)
+
+    would = clean_up(["quick"], here, dry_run=True)
+    assert files(here.home) == before
+    freed = clean_up(["quick"], here)
+    assert freed == would and freed.bytes > 0
+    size = sum(map(len, before.values())) - sum(map(len, files(here.home).values()))
+    assert freed.bytes == size
+    for trial, journal in journals.items():
+        assert newest_journal(here.folder / trial, trial) == journal
+        assert len(checkpoints(here.folder / trial)) == 1
+    assert folder.read(checkpoints(folder)[0].name) == half
+    assert clean_up(["quick"], here).bytes == 0
+    if here.tracking_uri is None:
+        assert collect("quick", here)[0].epochs.equals(results)
+    # A history without tensors is as good as one with them to everybody who goes on from it.
+    outcome = run(one, here, QUIET)
+    assert (outcome.trained, outcome.failed) == (0 if here.tracking_uri is None else 1, {})
+    assert collect("quick", here)[0].missing == []
+
+
+def test_a_job_on_a_history_without_tensors_is_done(one, here):
+    from harness.execution.runner import TrialGroup, run_group
+    from harness.specs import Execution, Resources
+
+    run(one, here, QUIET)
+    clean_up((), here)
+    trial = one.trials[0]
+    job = TrialGroup(trial, Execution(), Resources(), here.folder / trial.id, "", "", "x", False, (8, 8), "")
+    (last,) = run_group(job)
+    assert (last.outcome, last.epoch) == ("finished", 2)
+
+
+def test_gc_of_what_was_put_aside(one, here):
+    run(one, here, QUIET)
+    trial = one.trials[0]
+    discard([trial.id], "why", here)
+    freed = clean_up(["quick"], here)
+    assert f"{trial.id}.superseded-1" in {tidied.folder for tidied in freed.folders["quick"]}
+    (old,) = trials_of(["quick"], here)[0].aside_of("quick")
+    assert old.journal.done and old.why.reason == "discarded: why"
+
+
+def test_gc_leaves_what_it_cannot_read(one, here):
+    run(one, here, QUIET)
+    trial, other = one.trials[0], one.trials[1]
+    folder = here.folder / trial.id
+    newest = checkpoints(folder)[0]
+    folder.write(newest.name, folder.read(newest.name)[:1000])
+    stray = here.folder / other.id
+    stray.write(checkpoints(stray)[0].name, (here.folder / one.trials[2].id).read(newest.name))
+    before = {name: folder.read(name) for name in folder.names()}
+    freed = clean_up(["quick"], here)
+    left = {tidied.trial: tidied.left for tidied in freed.folders["quick"] if tidied.left}
+    assert set(left) == {trial.id, other.id} and "not a readable archive" in left[trial.id]
+    assert {name: folder.read(name) for name in folder.names()} == before
+    known = {k.id: k for k in trials_of(["quick"], here)[0].of("quick")}
+    assert "is damaged" in known[trial.id].note and "of trial" in known[other.id].note
+
+
+def test_gc_while_somebody_is_at_it(one, here):
+    run(one, here, QUIET)
+    renamed = one.experiment.model_copy(update={"name": "other"})
+    before = files(here.home)
+    with Lock(here.record("quick"), "harness run quick")():
+        with pytest.raises(HarnessError, match="holds this experiment"):
+            clean_up(["quick"], here)
+        assert list(clean_up((), here).skipped) == ["quick"]
+        assert clean_up(["quick"], here, dry_run=True).bytes > 0
+        # Also through an experiment that shares its trials.
+        here.record("other").prepare(one.model_copy(update={"experiment": renamed}))
+        assert set(clean_up((), here).skipped) == {"quick", "other"}
+    assert files(here.home) == before
