@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from harness.tracking.record import checkpoint_folder, open_record
+
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -71,8 +73,8 @@ def drive(count: int, nodes: int, at_once: int, uri: str, folder: Path) -> dict[
         ray.shutdown()
         cluster.shutdown()
     assert outcome.trained == count, (outcome.failed, outcome.stopped)
-    recorded = settings.record("fleet", create=False).trials()
-    workers = {read_attempts(settings.folder / trial.id)[-1].process.pid for trial in study.trials}
+    recorded = open_record(settings, "fleet", create=False).trials()
+    workers = {read_attempts(checkpoint_folder(settings) / trial.id)[-1].process.pid for trial in study.trials}
     own = sum(run.seconds for run in recorded.values()) / count
     return {"trials": count, "wall": wall, "own": own, "most": most, "workers": len(workers)}
 

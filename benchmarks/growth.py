@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from benchmarks.turns import track
+from harness.settings import Settings
 
 COUNTS = (100, 1000, 10_000)
 VARIANTS, EPOCHS = 10, 10
@@ -68,12 +69,12 @@ def record(file: Path, home: Path) -> float:
     """Seconds of a trial's part in the record: its run is created, its history published, the means drawn."""
     from harness.api import load_resolved_experiment
     from harness.experiments.reconcile import average_variants
-    from harness.tracking import default_storage, open_record
+    from harness.tracking.record import checkpoint_folder, open_record
 
     study, invented = load_resolved_experiment(str(file)), list(histories(file))
-    store = open_record(None, home, study.experiment.name)
+    store = open_record(Settings(home), study.experiment.name)
     began = time.perf_counter()
-    store.prepare(study, str(default_storage(home)))
+    store.prepare(study, str(checkpoint_folder(Settings(home))))
     for history in invented:
         store.publish(store.create_trial(study, history.trial), history)
     store.refresh()

@@ -3,7 +3,7 @@
 from harness.api.experiments import collect, plan, report_due, run, sync
 from harness.api.load_experiment import load_resolved_experiment, parse_seeds
 from harness.api.reports import combine, diff, report, report_all
-from harness.api.settings import Settings
+from harness.settings import Settings
 
 __all__ = [
     "Settings",

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from itertools import product
 from typing import TYPE_CHECKING
 
-from harness.api.settings import Settings
 from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable
+from harness.settings import Settings
 from harness.specs import Catalogue, ResolvedExperiment
 from harness.specs.experiment.trial import AnyVariant
 from harness.specs.measured_cost import CostSetting, MeasuredCost
+from harness.tracking.record import open_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,7 +175,7 @@ def bench(
     from harness.tracking.cost_metrics import ELSEWHERE
 
     require_writable(settings.home)
-    record = settings.record(experiment or ELSEWHERE)
+    record = open_record(settings, experiment or ELSEWHERE)
     with _launcher(settings, wanted[0].setting, said) as together:
         for alike in measure_rows(wanted, repeats, seconds, together, said):
             progress(alike)

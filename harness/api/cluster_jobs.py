@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from harness.api.reports import report
-from harness.api.settings import SENDER, SENT, Settings
+from harness.api.settings import SENDER, SENT
 from harness.errors import HarnessError, Interrupted
+from harness.settings import Settings
 
 if TYPE_CHECKING:
     from harness.clusters.remote.job_server import Job, Jobs

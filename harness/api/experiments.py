@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.api.settings import Settings, local_concurrency, require_lasting_storage, require_sender
+from harness.api.settings import local_concurrency, require_lasting_storage, require_sender
 from harness.errors import HarnessError, StoreUnavailable
 from harness.io.atomic_files import require_writable
+from harness.settings import Settings
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 from harness.text import escape_rich
+from harness.tracking.record import checkpoint_folder, has_mlflow, open_record
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from harness.experiments.driver import Launcher, RunResult
     from harness.experiments.planning.plan import Plan
     from harness.launchers.stop_request import StopRequest
-    from harness.tracking import Record
     from harness.tracking.lock import Lock
+    from harness.tracking.record import Record
     from harness.tracking.results_table import Results
 
 
@@ -33,12 +35,14 @@ def plan(study: ResolvedExperiment, settings: Settings) -> Plan:
     from harness.experiments.search import extend_search, require_searcher
 
     require_searcher(study.experiment.tune, settings.launcher)
-    require_extras(study.experiment.execution, settings.has_store, settings.launcher)
-    record = settings.record(study.experiment.name, create=False)
+    require_extras(study.experiment.execution, has_mlflow(settings), settings.launcher)
+    record = open_record(settings, study.experiment.name, create=False)
     before = None if record.experiment_is_new else record.study()
-    study = extend_search(study.after(before), record, settings.folder)
+    study = extend_search(study.after(before), record, checkpoint_folder(settings))
     at_once = local_concurrency(study, settings)
-    return make_plan(study, record, settings.folder, at_once, before=before, one_machine=settings.one_machine)
+    return make_plan(
+        study, record, checkpoint_folder(settings), at_once, before=before, one_machine=settings.one_machine
+    )
 
 
 def run(
@@ -75,14 +79,14 @@ def run(
     require_lasting_storage(settings)
     require_writable(settings.home)
     require_report_directory(settings.reports / experiment.name)
-    require_extras(experiment.execution, settings.has_store, settings.launcher)
+    require_extras(experiment.execution, has_mlflow(settings), settings.launcher)
     if settings.address is None:
         require_local(experiment.resources, experiment.recipe.precision)
     require_searcher(experiment.tune, settings.launcher)
-    storage = settings.folder
+    storage = checkpoint_folder(settings)
     storage.require_writable()
     record = retry(
-        lambda: settings.record(experiment.name),
+        lambda: open_record(settings, experiment.name),
         PATIENCE,
         lambda error: console.print(
             f"{escape_rich(error.what)}; waiting for it up to {PATIENCE:g} s ...", soft_wrap=True
@@ -157,11 +161,16 @@ def launch_plan(
     def go(planned: Plan, launcher: Launcher) -> RunResult:
         if force:
             archive_trials(
-                [p.trial.id for p in planned.trials if p.state == "new"], record, settings.folder, "trained again"
+                [p.trial.id for p in planned.trials if p.state == "new"],
+                record,
+                checkpoint_folder(settings),
+                "trained again",
             )
         with Display(planned, console) as display:
             lock.require()
-            outcome = run_plan(planned, record, settings.folder, launcher, display, stop, console.print, whole)
+            outcome = run_plan(
+                planned, record, checkpoint_folder(settings), launcher, display, stop, console.print, whole
+            )
         if stop.hands_off:
             raise HarnessError(lock.lost, where="the lock", remedy="Checkpoints are written; run it again later.")
         return outcome
@@ -186,7 +195,7 @@ def launch_plan(
             if isinstance(record, MlflowRecord):
                 require_server(record.uri)
             if launcher.address is not None:
-                require_shared(settings.folder)
+                require_shared(checkpoint_folder(settings))
         if launcher.address is not None:
             with console.status("Staging the data on every node ..."):
                 stage_data(planned.trials[0].trial.data, experiment.recipe.augment, experiment.resources, console.print)
@@ -206,16 +215,16 @@ def sync(names: Sequence[str], settings: Settings) -> tuple[dict[str, dict[str, 
         HarnessError: The store does not answer.
     """
     from harness.experiments.reconcile import sync_record
-    from harness.tracking import recorded_experiments
     from harness.tracking.lock import Lock
+    from harness.tracking.record import recorded_experiments
 
     done, refused = {}, {}
-    for name in names or recorded_experiments(settings.tracking_uri, settings.home):
+    for name in names or recorded_experiments(settings):
         try:
-            record = settings.record(name, create=False)
+            record = open_record(settings, name, create=False)
             study = record.study()
             with Lock(record, f"harness sync {name}")():
-                done[name] = sync_record(study, record, settings.folder)
+                done[name] = sync_record(study, record, checkpoint_folder(settings))
         except StoreUnavailable:
             raise
         except HarnessError as error:
@@ -235,6 +244,6 @@ def collect(name: str, settings: Settings) -> tuple[Results, Record]:
         raise HarnessError(
             f"'{name}' is not the name of an experiment", remedy="Give its name, or the path of a results.csv."
         )
-    record = settings.record(name, create=False)
+    record = open_record(settings, name, create=False)
     study = record.study()
     return results_table(study, record.histories([trial.id for trial in study.everything]), record.costs()), record

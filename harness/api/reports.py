@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.api.experiments import collect
-from harness.api.settings import Settings, require_name
+from harness.api.settings import require_name
 from harness.errors import HarnessError, nearest
+from harness.settings import Settings
 
 if TYPE_CHECKING:
     from harness.reporting.compare.diff import Diff
     from harness.reporting.verdicts.verdict import Verdict
-    from harness.tracking import Record
+    from harness.tracking.record import Record
     from harness.tracking.results_table import Results
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.experiments import launch_plan
-from harness.api.settings import Settings
 from harness.api.trials import find_trial, lock_experiments, require_idle, with_history
 from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable
+from harness.settings import Settings
+from harness.tracking.record import checkpoint_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,7 +72,7 @@ def rerun(
     known, trials = find_trial(prefix, settings)
     study, trial = _at_hand(known, trials, data_root)
     require_writable(settings.home)
-    settings.folder.require_writable()
+    checkpoint_folder(settings).require_writable()
     if settings.address is None:
         require_local(study.experiment.resources, trial.recipe.precision)
     stop = StopRequest()
@@ -106,7 +107,7 @@ def _brought_home(
     from harness.trials.rerun import promote_rerun, single_trial_plan
     from harness.trials.status import newest_readable
 
-    storage = settings.folder
+    storage = checkpoint_folder(settings)
     now, _ = newest_readable(storage / f"{trial.id}{AGAIN}" / trial.id, trial.id)
     if now is None or not now.done or known.run is not None or trial.id in storage.names():
         return None
@@ -141,7 +142,7 @@ def _train_beside(
     from harness.trials.rerun import promote_rerun, scratch_record, single_trial_plan
     from harness.trials.status import newest_readable
 
-    record, storage = trials.records[known.experiments[0]], settings.folder
+    record, storage = trials.records[known.experiments[0]], checkpoint_folder(settings)
     before = with_history(known, trials).journal
     if (company := ensemble_seeds(before)) and study.experiment.execution.seeds_together == "off":
         # It is held against itself, however the experiment trains new trials by now.

@@ -4,83 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.io.storage import Folder
+from harness.settings import Settings
 from harness.specs import ResolvedExperiment
-
-if TYPE_CHECKING:
-    from harness.tracking import Record
-
-REPORTS = Path("reports")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Options that have one name everywhere.
-
-    Attributes:
-        home: Store, artifacts and checkpoints.
-        tracking_uri: The MLflow store (None: MLFLOW_TRACKING_URI, else SQLite in the home; ``none``: no MLflow).
-        launcher: ``ray`` or ``inline``.
-        address: A Ray cluster; None starts a local one.
-        storage: Where checkpoints go, a directory or a URL of fsspec; None: in the home.
-        time_limit: Seconds after which no trial is started any more and those that run write a checkpoint.
-        reports: Where reports go, each into a directory named after its experiment.
-        hosts: Of a cluster, how many to wait for, for at most ``wait`` seconds; 0: whichever are there.
-        at_once: Most trials at once, also on hosts that an autoscaler starts for them; 0: as many as fit those there.
-        accelerator: Kind of GPU that costs are measured on, where a cluster has several; as Ray names it.
-    """
-
-    home: Path = Path(".depthbench")
-    tracking_uri: str | None = None
-    launcher: str = "ray"
-    address: str | None = None
-    reports: Path = REPORTS
-    storage: str | None = None
-    time_limit: float | None = None
-    hosts: int = 0
-    wait: float = 0.0
-    at_once: int = 0
-    accelerator: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.launcher not in ("ray", "inline"):
-            raise HarnessError(
-                f"there is no launcher '{self.launcher}'", where="--launcher", remedy="Use ray or inline."
-            )
-
-    @property
-    def folder(self) -> Folder:
-        """Where the trials' checkpoints are."""
-        from harness.tracking import default_storage
-
-        return default_storage(self.home) if self.storage is None else Folder.at(self.storage)
-
-    @property
-    def one_machine(self) -> bool:
-        """Whether trials run on this machine alone."""
-        return self.address is None and not self.at_once
-
-    @property
-    def has_store(self) -> bool:
-        """Whether the record is in MLflow, and not in the journals alone."""
-        from harness.tracking.mlflow_record.client import NO_STORE, tracking_uri
-
-        return tracking_uri(self.tracking_uri, self.home) != NO_STORE
-
-    def record(self, experiment: str, create: bool = True) -> Record:
-        """The record of an experiment.
-
-        Raises:
-            HarnessError: The store does not answer.
-        """
-        from harness.tracking import open_record
-
-        return open_record(self.tracking_uri, self.home, experiment, create, self.folder)
 
 
 def local_concurrency(study: ResolvedExperiment, settings: Settings) -> int:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.api.settings import Settings
 from harness.errors import HarnessError, StoreUnavailable
+from harness.settings import Settings
 from harness.text import one_line
+from harness.tracking.record import checkpoint_folder, open_record
 
 if TYPE_CHECKING:
     from harness.tracking.lock import Lock
@@ -30,15 +31,15 @@ def trials_of(names: Sequence[str], settings: Settings) -> tuple[TrialIndex, dic
     Raises:
         HarnessError: The store does not answer, or an experiment that was named never ran.
     """
-    from harness.tracking import recorded_experiments
+    from harness.tracking.record import recorded_experiments
     from harness.trials.index import TrialIndex
 
     records, studies, troubles = {}, {}, {}
-    for name in dict.fromkeys(names) or recorded_experiments(settings.tracking_uri, settings.home):
+    for name in dict.fromkeys(names) or recorded_experiments(settings):
         if Path(name).name != name or "\0" in name:
             raise HarnessError(f"'{name}' is not the name of an experiment", remedy="Give its name, not a path.")
         try:
-            record = settings.record(name, create=False)
+            record = open_record(settings, name, create=False)
             if names or not record.experiment_is_new:
                 studies[name] = record.study()
                 records[name] = record
@@ -48,7 +49,7 @@ def trials_of(names: Sequence[str], settings: Settings) -> tuple[TrialIndex, dic
             if names:
                 raise
             troubles[name] = str(error)
-    return TrialIndex(records, studies, settings.folder), troubles
+    return TrialIndex(records, studies, checkpoint_folder(settings)), troubles
 
 
 def find_trial(prefix: str, settings: Settings) -> tuple[TrialSummary, TrialIndex]:
@@ -95,7 +96,7 @@ def lock_experiments(names: Sequence[str], settings: Settings, command: str) -> 
     from harness.tracking.lock import Lock
 
     with ExitStack() as stack:
-        yield [stack.enter_context(Lock(settings.record(n, create=False), command)()) for n in sorted(set(names))]
+        yield [stack.enter_context(Lock(open_record(settings, n, create=False), command)()) for n in sorted(set(names))]
 
 
 def discard(prefixes: Sequence[str], reason: str, settings: Settings) -> dict[str, str]:
@@ -127,9 +128,13 @@ def discard(prefixes: Sequence[str], reason: str, settings: Settings) -> dict[st
         wanted = [known for known in found if _to_discard(known)]
         for known in wanted:
             if not known.experiments:
-                archive_folder(settings.folder, known.id, settings.folder.names(), DISCARDED + reason)
+                archive_folder(
+                    checkpoint_folder(settings), known.id, checkpoint_folder(settings).names(), DISCARDED + reason
+                )
             else:
-                archive_trials([known.id], trials.records[known.experiments[0]], settings.folder, DISCARDED + reason)
+                archive_trials(
+                    [known.id], trials.records[known.experiments[0]], checkpoint_folder(settings), DISCARDED + reason
+                )
     for known in found:
         if known not in wanted:
             before = known.why.reason if known.why is not None else known.aside[-1][1].reason
@@ -209,12 +214,16 @@ def clean_up(names: Sequence[str], settings: Settings, dry_run: bool = False) ->
                     freed.skipped[name] = f"{error.what}. {error.remedy}"
                     continue
             seen.update(ids)
-            freed.folders[name] = strip_tensors(settings.folder, ids, settings.folder.names(), dry_run)
+            freed.folders[name] = strip_tensors(
+                checkpoint_folder(settings), ids, checkpoint_folder(settings).names(), dry_run
+            )
     if not names:
         # Of older settings, or of another store: a trial that is done is so for everybody.
         theirs = {identity for name in freed.skipped if name in trials.records for identity in trials.all_of(name)}
         rest = [identity for identity in trials.ids_of_folders() if identity not in seen | theirs]
-        freed.folders[""] = strip_tensors(settings.folder, rest, settings.folder.names(), dry_run)
+        freed.folders[""] = strip_tensors(
+            checkpoint_folder(settings), rest, checkpoint_folder(settings).names(), dry_run
+        )
     return freed
 
 

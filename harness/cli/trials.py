@@ -222,6 +222,7 @@ def gc(
     Their histories stay in the checkpoints. Trials that are not finished are not touched.
     """
     from harness.api.trials import clean_up as free
+    from harness.tracking.record import checkpoint_folder
 
     settings = _settings(tracking_uri, home, storage)
     freed = free(experiments or (), settings, dry_run)
@@ -246,8 +247,8 @@ def gc(
         err.print(f"{escape_rich(name)} was left out: {escape_rich(trouble)}", soft_wrap=True)
     if freed.bytes:
         out.print(
-            f"[bold]{size(freed.bytes)}[/bold] {would} in {escape_rich(settings.folder)}; all histories stay.",
+            f"[bold]{size(freed.bytes)}[/bold] {would} in {escape_rich(checkpoint_folder(settings))}; all histories stay.",
             soft_wrap=True,
         )
     else:
-        out.print(f"Nothing to free in {escape_rich(settings.folder)}.", soft_wrap=True)
+        out.print(f"Nothing to free in {escape_rich(checkpoint_folder(settings))}.", soft_wrap=True)

@@ -20,9 +20,9 @@ from harness.io.storage import Folder
 from harness.launchers.stop_request import StopRequest
 from harness.specs import ResolvedExperiment
 from harness.text import escape_rich
-from harness.tracking import Record
 from harness.tracking.mlflow_record.client import retry
 from harness.tracking.mlflow_record.writer import MlflowRecord
+from harness.tracking.record import Record
 
 Report = Callable[[Progress], None]
 Say = Callable[[str], None]

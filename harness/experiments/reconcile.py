@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from harness.execution.archive import archive_folder
 from harness.io.storage import Folder
 from harness.specs import ResolvedExperiment
-from harness.tracking import Record
 from harness.tracking.history import newest_journal
+from harness.tracking.record import Record
 
 
 def publish_journal(identity: str, record: Record, storage: Folder, runs: Mapping[str, str]) -> bool:

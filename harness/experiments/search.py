@@ -16,8 +16,8 @@ from harness.specs import ResolvedExperiment, Sample, SearchSpec
 from harness.specs.experiment.search_space import Fields, SearchRange
 from harness.specs.identity import canonical
 from harness.specs.random_streams import stream_seed
-from harness.tracking import Record
 from harness.tracking.history import History, newest_journal
+from harness.tracking.record import Record
 from harness.tracking.search_scores import Score, best_sample, score_sample
 
 STARTUP_SHARE = 4

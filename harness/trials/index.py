@@ -11,9 +11,9 @@ from harness.execution.archive import AGAIN, ASIDE, ArchiveNote, archive_note, a
 from harness.execution.attempts import read_attempts
 from harness.io.storage import Folder
 from harness.specs import ResolvedExperiment
-from harness.tracking import Record
 from harness.tracking.journal_record import JournalRecord
 from harness.tracking.mlflow_record.reader import RecordedTrial
+from harness.tracking.record import Record
 from harness.trials.status import TrialSummary, newest_readable
 
 READERS = 8

@@ -5,9 +5,9 @@ import sys
 import time
 from statistics import median
 
-import harness.launchers.benchmark as launching
 import pytest
 
+import harness.launchers.benchmark as launching
 from harness.costs.contention import CpuContention, GpuContention, GpuMeter
 from harness.costs.profiler import peak_flops
 from harness.launchers.benchmark import measure_rows, run_interleaved

@@ -19,6 +19,7 @@ from harness.execution.attempts import read_attempts
 from harness.execution.optional_outputs import require_extras
 from harness.specs import Execution
 from harness.tracking.mlflow_record.reader import MODEL_TAG
+from harness.tracking.record import checkpoint_folder
 
 QUIET = Console(file=io.StringIO(), width=140)
 
@@ -176,7 +177,7 @@ def test_a_model_that_cannot_be_kept_is_a_note_and_no_failure(quick_study, setti
     )
     here = settings()
     assert (run(study, here, QUIET)).failed == {}
-    (note,) = read_attempts(here.folder / study.trials[0].id)[-1].notes
+    (note,) = read_attempts(checkpoint_folder(here) / study.trials[0].id)[-1].notes
     assert note.startswith("its model could not be logged: TypeError: ") and "lock" in note
     results, record = collect("quick", here)
     assert results.missing == []
@@ -194,7 +195,7 @@ def test_a_trial_without_psutil_says_so_and_goes_on(asked, settings, monkeypatch
         monkeypatch.delitem(sys.modules, name)
     study, here = asked(system_metrics=True), settings()
     assert run(study, here, QUIET).failed == {}
-    (note,) = read_attempts(here.folder / study.trials[0].id)[-1].notes
+    (note,) = read_attempts(checkpoint_folder(here) / study.trials[0].id)[-1].notes
     assert note.startswith("system metrics are not sampled: ") and "psutil" in note
 
 

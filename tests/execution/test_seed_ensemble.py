@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from trial_helpers import QUIET, untimed
 from execution.test_runner import Death, _after, _die, _untimed
+from trial_helpers import QUIET, untimed
 
 from harness.api import Settings, collect, load_resolved_experiment, plan, run
 from harness.api.rerun import rerun
@@ -23,6 +23,7 @@ from harness.experiments.planning.seed_grouping import AUTO_SEEDS, group_seeds, 
 from harness.io.storage import Folder, checkpoints
 from harness.specs import Execution, Recipe, Resources, Trial
 from harness.tracking.history import ensemble_seeds, newest_journal
+from harness.tracking.record import checkpoint_folder
 from harness.training.checkpoint import KEPT
 from harness.trials.rerun import DebugLauncher, first_difference
 
@@ -42,7 +43,9 @@ def job(quick_study, tmp_path):
         fields = {"variant": first.variant, "data": first.data}
         fields["recipe"] = Recipe(**{**first.recipe.model_dump(), **(recipe or {})})
         trials = [Trial(seed=seed, **fields) for seed in SEEDS]
-        folders = [one.folder for one in of.each] if of is not None else [place / trial.id for trial in trials]
+        folders = (
+            [checkpoint_folder(one) for one in of.each] if of is not None else [place / trial.id for trial in trials]
+        )
         return group_of(
             [
                 TrialGroup(trial, Execution(**execution), Resources(), folder, "", "", launch, False, (8, 8), "")
@@ -56,7 +59,7 @@ def job(quick_study, tmp_path):
 
 
 def histories(job):
-    return [newest_journal(one.folder, one.trial.id) for one in job.each]
+    return [newest_journal(checkpoint_folder(one), one.trial.id) for one in job.each]
 
 
 def finished(job, outcomes=("finished",) * 3):
@@ -79,11 +82,11 @@ def test_each_trial_has_its_own_record(job):
             SEEDS,
             True,
         )
-        assert [a.ended for a in read_attempts(one.folder)] == ["finished"]
+        assert [a.ended for a in read_attempts(checkpoint_folder(one))] == ["finished"]
         # Its own tensors, not those of the company.
-        alone = replace(one, beside=(), company=(), folder=Folder(f"{one.folder}-alone"))
+        alone = replace(one, beside=(), company=(), folder=Folder(f"{checkpoint_folder(one)}-alone"))
         list(run_group(alone))
-        ours, theirs = (folder.size(checkpoints(folder)[0].name) for folder in (one.folder, alone.folder))
+        ours, theirs = (folder.size(checkpoints(folder)[0].name) for folder in (checkpoint_folder(one), alone.folder))
         assert ours == pytest.approx(theirs, rel=0.05)
 
 
@@ -104,7 +107,7 @@ def test_killed_at_any_step_it_ends_the_same(job, recipe):
             list(run_group(disturbed, _after(calls, _die)))
     assert finished(disturbed) == whole
     for one in disturbed.each:
-        starts = [(a.epoch, a.step) for a in read_attempts(one.folder)]
+        starts = [(a.epoch, a.step) for a in read_attempts(checkpoint_folder(one))]
         assert starts == sorted(starts) and starts[-1] > (0, 1), starts
 
 
@@ -123,7 +126,10 @@ def test_killed_between_two_checkpoints_of_one_moment_it_ends_the_same(job, writ
     with monkeypatch.context() as patched, pytest.raises(Death):
         patched.setattr(jobs.Folder, "write", dying)
         list(run_group(disturbed))
-    positions = {checkpoints(one.folder)[0].position if checkpoints(one.folder) else None for one in disturbed.each}
+    positions = {
+        checkpoints(checkpoint_folder(one))[0].position if checkpoints(checkpoint_folder(one)) else None
+        for one in disturbed.each
+    }
     assert len(positions) == (1 if writes % 3 == 0 else 2)
     assert finished(disturbed) == whole
 
@@ -134,7 +140,7 @@ def test_stopped_anywhere_it_goes_on(job, calls):
     stopped = job(execution=never)
     last = list(run_group(stopped, _after(calls, lambda: True)))[-3:]
     assert [p.outcome for p in last] == ["stopped"] * 3
-    assert {read_attempts(one.folder)[-1].ended for one in stopped.each} == {"stopped"}
+    assert {read_attempts(checkpoint_folder(one))[-1].ended for one in stopped.each} == {"stopped"}
     assert finished(stopped) == finished(job(execution=never))
 
 
@@ -243,7 +249,7 @@ def test_a_worker_that_is_killed_on_ray_is_replaced_and_all_end_the_same(quick_s
         seeds=list(SEEDS), execution=TOGETHER, recipe=recipe, variants=["cifar-resnet20"], contrasts=None
     )
     there = Settings(home=tmp_path / "ray", tracking_uri="none", launcher="ray")
-    folders = [there.folder / trial.id for trial in study.trials]
+    folders = [checkpoint_folder(there) / trial.id for trial in study.trials]
 
     def kill():
         until = time.monotonic() + 120

@@ -12,6 +12,7 @@ from harness.experiments.planning.device_budget import gpu_hours, memory_warning
 from harness.processes import machine_memory
 from harness.specs import Resources
 from harness.tracking.mlflow_record.reader import RecordedTrial
+from harness.tracking.record import open_record
 
 GIB = 2**30
 
@@ -61,7 +62,7 @@ def test_what_a_trial_took_is_recorded_and_planned_with(quick_study, tmp_path, m
     study = quick_study(seeds=[100], **only)
     settings = api.Settings(home=tmp_path, tracking_uri=uri, launcher="inline", reports=tmp_path / "reports")
     api.run(study, settings, QUIET)
-    recorded = settings.record("quick").trials()
+    recorded = open_record(settings, "quick").trials()
     for run in recorded.values():
         assert 50 * 2**20 < run.memory[0] < 8 * GIB
         assert run.memory[1] == machine_memory()

@@ -16,6 +16,7 @@ from harness.io.storage import Folder
 from harness.specs import Resources
 from harness.tracking.history import newest_journal
 from harness.tracking.journal_record import JournalRecord
+from harness.tracking.record import checkpoint_folder
 
 QUIET = Console(file=io.StringIO(), width=140)
 
@@ -67,7 +68,7 @@ def test_added_seeds_run_only_what_is_missing(quick_study, settings):
     here = settings(uri="none")
     run(quick_study(), here, QUIET)
     more = quick_study(seeds=[100, 101, 102])
-    plan = make_plan(more, here.record("quick"), here.folder, 1)
+    plan = make_plan(more, here.record("quick"), checkpoint_folder(here), 1)
     assert [p.trial.seed for p in plan.to_run] == [102] * 4
     assert run(more, here, QUIET).trained == 4
 
@@ -76,7 +77,7 @@ def test_two_experiments_share_a_trial(quick_study, settings):
     here = settings()
     run(quick_study(), here, QUIET)
     other = quick_study(name="other", question="Another?")
-    plan = make_plan(other, here.record("other"), here.folder, 1)
+    plan = make_plan(other, here.record("other"), checkpoint_folder(here), 1)
     assert {p.state for p in plan.trials} == {"unpublished"}
     assert run(other, here, QUIET).trained == 0
     first, second = collect("quick", here)[0], collect("other", here)[0]
@@ -88,7 +89,7 @@ def test_a_trial_recorded_elsewhere_needs_no_journal(quick_study, settings, tmp_
     run(quick_study(), here, QUIET)
     (here.home / "trials").rename(tmp_path / "away")
     other = quick_study(name="other")
-    plan = make_plan(other, here.record("other"), here.folder, 1)
+    plan = make_plan(other, here.record("other"), checkpoint_folder(here), 1)
     assert {p.state for p in plan.trials} == {"elsewhere"}
     assert run(other, here, QUIET).trained == 0
     assert collect("other", here)[0].missing == []
@@ -111,8 +112,8 @@ def test_forced_trials_do_not_come_back_from_another_experiment(quick_study, set
     from harness.experiments.reconcile import archive_trials
 
     record = here.record("quick")
-    archive_trials([trial.id for trial in study.trials], record, here.folder, "a test")
-    plan = make_plan(study, here.record("quick"), here.folder, 1)
+    archive_trials([trial.id for trial in study.trials], record, checkpoint_folder(here), "a test")
+    plan = make_plan(study, here.record("quick"), checkpoint_folder(here), 1)
     assert {p.state for p in plan.trials} == {"new"}
 
 
@@ -130,17 +131,17 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(quick_study, settings):
     from harness.launchers.inline import launch
 
     record = here.record("quick")
-    plan = make_plan(study, record, here.folder, 1)
+    plan = make_plan(study, record, checkpoint_folder(here), 1)
     with pytest.raises(Stop):
-        run_plan(plan, record, here.folder, launch, stopping)
+        run_plan(plan, record, checkpoint_folder(here), launch, stopping)
     first = plan.to_run[0].trial
-    journal = newest_journal(here.folder / first.id, first.id)
+    journal = newest_journal(checkpoint_folder(here) / first.id, first.id)
     assert journal.epochs[-1].epoch == 1
-    states = {p.trial.id: p.state for p in make_plan(study, record, here.folder, 1).trials}
+    states = {p.trial.id: p.state for p in make_plan(study, record, checkpoint_folder(here), 1).trials}
     assert states[first.id] == "started"
     stopped_at = journal.epochs[-1].at
     run(study, here, QUIET)
-    whole = newest_journal(here.folder / first.id, first.id)
+    whole = newest_journal(checkpoint_folder(here) / first.id, first.id)
     assert [e.epoch for e in whole.epochs] == [0, 1, 2]
     assert whole.epochs[1].at == stopped_at
 
@@ -153,7 +154,7 @@ def test_checkpoints_that_were_left_in_another_place_are_named(quick_study, sett
     begun = [p.trial.id for p in plan(study, here).trials if p.state == "started"]
     moved = replace(here, storage=str(tmp_path / "other"))
     warning = plan(study, moved).warning
-    assert begun and "had begun with checkpoints in" in warning and f"--storage {here.folder}" in warning
+    assert begun and "had begun with checkpoints in" in warning and f"--storage {checkpoint_folder(here)}" in warning
     assert plan(study, here).warning == ""
     run(study, here, QUIET)
     assert plan(study, moved).warning == "", "nothing is left to go on with"
@@ -170,7 +171,7 @@ def test_what_has_begun_ends_in_its_memory_format(quick_study, settings, monkeyp
     more = quick_study(variants=[wide, {**wide, "set": {"widths": [2, 4, 8]}}], **fields)
     assert (study.execution.memory_format, more.execution.memory_format) == ("channels_last", "auto")
     assert run(more, here, QUIET).trained == 2
-    journals = [newest_journal(here.folder / trial.id, trial.id) for trial in more.trials]
+    journals = [newest_journal(checkpoint_folder(here) / trial.id, trial.id) for trial in more.trials]
     assert [journal.provenance["attempts"] for journal in journals] == [2, 1]
     assert [journal.provenance["memory_format"] for journal in journals] == ["channels_last", "contiguous_format"]
 
@@ -328,6 +329,12 @@ def test_a_host_that_sees_other_checkpoints_ends_the_run(quick_study, settings):
         report(Progress(jobs[0].trial.id, "failed", message="h7 does not see the checkpoints", astray=True))
         assert stop.asked
 
-    outcome = run_plan(make_plan(study, record, here.folder, 1), record, here.folder, launcher, lambda progress: None)
+    outcome = run_plan(
+        make_plan(study, record, checkpoint_folder(here), 1),
+        record,
+        checkpoint_folder(here),
+        launcher,
+        lambda progress: None,
+    )
     assert len(outcome.failed) == 1 and len(outcome.stopped) == 7
     assert outcome.ended == "h7 does not see the checkpoints"

@@ -13,6 +13,7 @@ from harness.experiments.search import extend_search, require_searcher
 from harness.launchers.ray import asha
 from harness.specs import ResolvedExperiment, SearchSpec
 from harness.tracking.history import newest_journal
+from harness.tracking.record import checkpoint_folder
 from harness.tracking.search_scores import Score, best_sample
 
 QUIET = Console(file=io.StringIO(), width=140)
@@ -118,14 +119,20 @@ def test_an_interrupted_search_goes_on_where_it_was(searching, settings):
 
     record = here.record("quick")
     with pytest.raises(Ended):
-        run_plan(make_plan(study, record, here.folder, 1), record, here.folder, launch, stopping)
-    done = {t.id for t in study.searches if (j := newest_journal(here.folder / t.id, t.id)) is not None and j.done}
+        run_plan(
+            make_plan(study, record, checkpoint_folder(here), 1), record, checkpoint_folder(here), launch, stopping
+        )
+    done = {
+        t.id
+        for t in study.searches
+        if (j := newest_journal(checkpoint_folder(here) / t.id, t.id)) is not None and j.done
+    }
     assert len(done) == 2
-    assert extend_search(study, record, here.folder) == study
-    times = {identity: newest_journal(here.folder / identity, identity).epochs[-1].at for identity in done}
+    assert extend_search(study, record, checkpoint_folder(here)) == study
+    times = {identity: newest_journal(checkpoint_folder(here) / identity, identity).epochs[-1].at for identity in done}
     assert run(study, here, QUIET).failed == {}
     for identity, at in times.items():
-        assert newest_journal(here.folder / identity, identity).epochs[-1].at == at
+        assert newest_journal(checkpoint_folder(here) / identity, identity).epochs[-1].at == at
     assert here.record("quick").study().choices
 
 
@@ -194,7 +201,7 @@ def test_optuna_proposes_the_same_for_the_same_results(searching, settings):
     assert run(study, here, QUIET).failed == {}
     recorded = here.record("quick").study()
     assert [len(recorded.samples_of(v.name)) for v in study.variants] == [4, 4]
-    again = extend_search(study, here.record("quick"), here.folder)
+    again = extend_search(study, here.record("quick"), checkpoint_folder(here))
     assert (again.samples, again.choices) == (recorded.samples, recorded.choices)
     assert run(study, here, QUIET).trained == 0
 

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import yaml
+from faults.sweep import Damage, examine
 from multi_host.lab import REPOSITORY, Lab
 from multi_host.shipped import local_file
-from faults.sweep import Damage, examine
 
 HEAD, WORKERS = "h1", ("h2", "h3")
 WORK = "/root/experiment"

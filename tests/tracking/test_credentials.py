@@ -9,8 +9,9 @@ import pytest
 from tracking.stores import PASSWORD, SMALL, USER
 
 from harness.errors import HarnessError
-from harness.tracking import open_record
+from harness.settings import Settings
 from harness.tracking.mlflow_record.writer import MlflowRecord
+from harness.tracking.record import open_record
 
 
 @pytest.mark.slow
@@ -18,7 +19,7 @@ from harness.tracking.mlflow_record.writer import MlflowRecord
 def test_postgresql_refuses_a_wrong_password(postgresql, tmp_path, monkeypatch, password, capfd):
     monkeypatch.delenv("PGPASSWORD", raising=False)
     with pytest.raises(HarnessError) as caught:
-        open_record(f"postgresql://{USER}:{password}@127.0.0.1:{postgresql.port}/postgres", tmp_path, "x")
+        open_record(Settings(tmp_path, f"postgresql://{USER}:{password}@127.0.0.1:{postgresql.port}/postgres"), "x")
     assert "password" in caught.value.what and "PGPASSWORD" in caught.value.remedy
     assert "wrong-secret" not in str(caught.value) + "".join(capfd.readouterr())
 

@@ -9,8 +9,8 @@ import pytest
 from harness.errors import HarnessError
 from harness.io.atomic_files import pack_archive
 from harness.io.storage import Checkpoint, Folder
+from harness.settings import Settings
 from harness.specs.layer_profile import LayerProfile
-from harness.tracking import open_record
 from harness.tracking.history import MEMBER, Epoch, History, newest_journal, parse
 from harness.tracking.journal_record import JournalRecord
 from harness.tracking.metrics import METRICS
@@ -18,6 +18,7 @@ from harness.tracking.mlflow_record.client import open_store, tracking_uri, with
 from harness.tracking.mlflow_record.publisher import Outbox, flat_params
 from harness.tracking.mlflow_record.seed_means import mean_metrics
 from harness.tracking.mlflow_record.writer import MlflowRecord
+from harness.tracking.record import open_record
 from harness.tracking.results_table import COLUMNS, read_csv, results_table, write_csv
 
 COSTS = {"cost/params": 10, "cost/macs": 20, "cost/flops": 40, "cost/activations": 30, "counter": "fvcore"}
@@ -100,11 +101,11 @@ def test_an_outbox_without_a_store_gives_up_in_time_and_says_why(study):
 )
 def test_stores_that_do_not_answer(tmp_path, uri, says):
     with pytest.raises(HarnessError, match=says):
-        open_record(uri, tmp_path, "x")
+        open_record(Settings(tmp_path, uri), "x")
 
 
 def test_reading_creates_no_store(tmp_path):
-    record = open_record(None, tmp_path / "home", "x", create=False)
+    record = open_record(Settings(tmp_path / "home"), "x", create=False)
     assert record.trials() == {}
     assert record.elsewhere(["a"]) == {}
     assert not (tmp_path / "home").exists()
@@ -230,7 +231,7 @@ def test_means_follow_forced_trials(store, study):
 @pytest.mark.parametrize("address", ["http://127.0.0.1:abc", "http://user:secret@127.0.0.1:9"])
 def test_odd_addresses_are_refused_without_a_traceback(tmp_path, address):
     with pytest.raises(HarnessError) as caught:
-        open_record(address, tmp_path, "x")
+        open_record(Settings(tmp_path, address), "x")
     assert "secret" not in str(caught.value)
 
 

@@ -12,8 +12,8 @@ from tracking.stores import PASSWORD, SMALL
 from harness.errors import HarnessError
 from harness.execution.runner import TrialGroup, run_group
 from harness.io.storage import Folder, checkpoints
+from harness.settings import Settings
 from harness.specs import Execution, Resources
-from harness.tracking import open_record
 from harness.tracking.history import Epoch, History
 from harness.tracking.mlflow_record.client import _make_whole
 from harness.tracking.mlflow_record.descriptions import NOTE, VariantDescription
@@ -21,6 +21,7 @@ from harness.tracking.mlflow_record.publisher import Outbox
 from harness.tracking.mlflow_record.reader import MODEL_TAG, all_experiments
 from harness.tracking.mlflow_record.ui import serve
 from harness.tracking.mlflow_record.writer import MlflowRecord
+from harness.tracking.record import open_record
 from harness.training.checkpoint import load_state
 
 SERVERS = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("server", "postgresql", "basic auth")]
@@ -357,7 +358,7 @@ def test_another_schema_is_refused_and_left_as_it_is(dated, version, words, crea
     file = dated(version)
     before = file.read_bytes()
     with pytest.raises(HarnessError) as caught:
-        open_record(None, file.parent, "x", create)
+        open_record(Settings(file.parent), "x", create)
     for word in [*words, version, str(file)]:
         assert word in str(caught.value)
     assert file.read_bytes() == before
@@ -372,7 +373,7 @@ def test_an_older_schema_is_not_migrated_even_where_tables_are_missing(dated):
     connection.close()
     before = file.read_bytes()
     with pytest.raises(HarnessError, match="an older MLflow"):
-        open_record(None, file.parent, "x")
+        open_record(Settings(file.parent), "x")
     assert file.read_bytes() == before
 
 
@@ -388,14 +389,14 @@ def test_tables_that_were_never_finished_are_no_store(tmp_path):
     with sqlite3.connect(tmp_path / "mlflow.db") as connection:
         connection.execute("CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY)")
     connection.close()
-    assert open_record(None, tmp_path, "x", create=False).trials() == {}
+    assert open_record(Settings(tmp_path), "x", create=False).trials() == {}
     # MLflow itself could not finish them: "table already exists", at every start.
-    assert open_record(None, tmp_path, "x").trials() == {}
+    assert open_record(Settings(tmp_path), "x").trials() == {}
     assert (tmp_path / "mlflow.db.unfinished").exists()
     assert not list(tmp_path.glob(".making-*"))
     (tmp_path / "mlflow.db").write_bytes(b"no database at all, whatever its name says")
     with pytest.raises(HarnessError, match="not a database"):
-        open_record(None, tmp_path, "x")
+        open_record(Settings(tmp_path), "x")
 
 
 # --- addresses and drivers -------------------------------------------------------------------------------------------
@@ -404,10 +405,10 @@ def test_tables_that_were_never_finished_are_no_store(tmp_path):
 def test_a_missing_driver_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(HarnessError, match=r"psycopg\[binary\]"):
-        open_record("postgresql://user:secret@127.0.0.1:9/x", tmp_path, "x")
+        open_record(Settings(tmp_path, "postgresql://user:secret@127.0.0.1:9/x"), "x")
     monkeypatch.setitem(sys.modules, "pymysql", None)
     with pytest.raises(HarnessError, match="driver pymysql is not installed"):
-        open_record("mysql+pymysql://user:secret@127.0.0.1:9/x", tmp_path, "x")
+        open_record(Settings(tmp_path, "mysql+pymysql://user:secret@127.0.0.1:9/x"), "x")
 
 
 @pytest.mark.parametrize(
@@ -427,7 +428,7 @@ def test_a_missing_driver_is_named(tmp_path, monkeypatch):
 def test_addresses_are_refused_without_their_password(tmp_path, address, capfd):
     for create in (True, False):
         with pytest.raises(HarnessError) as caught:
-            open_record(address, tmp_path, "x", create)
+            open_record(Settings(tmp_path, address), "x", create)
         assert address.startswith(("postgresql", "http")) == ("***" in str(caught.value))
         assert "sec" not in str(caught.value)
     assert "sec" not in "".join(capfd.readouterr())
@@ -439,10 +440,10 @@ def test_reading_makes_no_tables_and_a_password_may_come_from_the_environment(po
     """In a database as PostgreSQL makes it under the locale C, of whose text psycopg gives bytes."""
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     uri = postgresql.uri("empty", "SQL_ASCII").replace(f":{PASSWORD}", "")
-    assert open_record(uri, tmp_path, "x", create=False).trials() == {}
+    assert open_record(Settings(tmp_path, uri), "x", create=False).trials() == {}
     dump = subprocess.run([*postgresql.dump, "empty"], env=postgresql.env, capture_output=True, text=True, check=True)
     assert "CREATE TABLE" not in dump.stdout
-    record = open_record(uri, tmp_path, "x")
+    record = open_record(Settings(tmp_path, uri), "x")
     assert record.experiment_is_new
     assert PASSWORD not in record.place
 

@@ -10,6 +10,7 @@ from harness.errors import HarnessError
 from harness.io.storage import checkpoints
 from harness.tracking.history import newest_journal
 from harness.tracking.lock import Lock
+from harness.tracking.record import checkpoint_folder
 from harness.trials.events import events
 from harness.trials.rerun import DebugLauncher
 
@@ -68,11 +69,11 @@ def test_gc_frees_tensors_and_loses_nothing(one, here):
     run(one, here, QUIET)
     results, journals = collect("quick", here)[0].epochs, {}
     unfinished = one.trials[3]
-    folder = here.folder / unfinished.id
+    folder = checkpoint_folder(here) / unfinished.id
     folder.remove(checkpoints(folder)[0].name)
     half = folder.read(checkpoints(folder)[0].name)
     for trial in one.trials[:3]:
-        journals[trial.id] = newest_journal(here.folder / trial.id, trial.id)
+        journals[trial.id] = newest_journal(checkpoint_folder(here) / trial.id, trial.id)
     before = files(here.home)
 
     would = clean_up(["quick"], here, dry_run=True)
@@ -82,8 +83,8 @@ def test_gc_frees_tensors_and_loses_nothing(one, here):
     size = sum(map(len, before.values())) - sum(map(len, files(here.home).values()))
     assert freed.bytes == size
     for trial, journal in journals.items():
-        assert newest_journal(here.folder / trial, trial) == journal
-        assert len(checkpoints(here.folder / trial)) == 1
+        assert newest_journal(checkpoint_folder(here) / trial, trial) == journal
+        assert len(checkpoints(checkpoint_folder(here) / trial)) == 1
     assert folder.read(checkpoints(folder)[0].name) == half
     assert clean_up(["quick"], here).bytes == 0
     if here.tracking_uri is None:
@@ -101,7 +102,9 @@ def test_a_job_on_a_history_without_tensors_is_done(one, here):
     run(one, here, QUIET)
     clean_up((), here)
     trial = one.trials[0]
-    job = TrialGroup(trial, Execution(), Resources(), here.folder / trial.id, "", "", "x", False, (8, 8), "")
+    job = TrialGroup(
+        trial, Execution(), Resources(), checkpoint_folder(here) / trial.id, "", "", "x", False, (8, 8), ""
+    )
     (last,) = run_group(job)
     assert (last.outcome, last.epoch) == ("finished", 2)
 
@@ -119,11 +122,11 @@ def test_gc_of_what_was_put_aside(one, here):
 def test_gc_leaves_what_it_cannot_read(one, here):
     run(one, here, QUIET)
     trial, other = one.trials[0], one.trials[1]
-    folder = here.folder / trial.id
+    folder = checkpoint_folder(here) / trial.id
     newest = checkpoints(folder)[0]
     folder.write(newest.name, folder.read(newest.name)[:1000])
-    stray = here.folder / other.id
-    stray.write(checkpoints(stray)[0].name, (here.folder / one.trials[2].id).read(newest.name))
+    stray = checkpoint_folder(here) / other.id
+    stray.write(checkpoints(stray)[0].name, (checkpoint_folder(here) / one.trials[2].id).read(newest.name))
     before = {name: folder.read(name) for name in folder.names()}
     freed = clean_up(["quick"], here)
     left = {tidied.trial: tidied.left for tidied in freed.folders["quick"] if tidied.left}

@@ -12,6 +12,7 @@ from harness.api.trials import clean_up, discard, find_trial, traceback, trials_
 from harness.errors import HarnessError
 from harness.io.storage import Folder, checkpoints
 from harness.processes import Process
+from harness.tracking.record import checkpoint_folder
 from harness.trials.events import events
 from harness.trials.rerun import DebugLauncher, first_difference
 
@@ -44,7 +45,7 @@ def test_states_epochs_and_errors(one, here, monkeypatch, failing):
 def test_running_dead_and_stopped(one, here):
     run(one, here, QUIET)
     trial = one.trials[0]
-    folder = here.folder / trial.id
+    folder = checkpoint_folder(here) / trial.id
     (newest,) = checkpoints(folder)[:1]
     # As it was in the middle of its last epoch: only the checkpoint before.
     folder.remove(newest.name)

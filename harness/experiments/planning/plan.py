@@ -22,8 +22,8 @@ from harness.specs.experiment.data_parallel import require_workers
 from harness.specs.experiment.resolved_experiment import SEARCH, TUNED
 from harness.specs.experiment.trial import AnyVariant
 from harness.specs.network.layer_plan import require_input
-from harness.tracking import Record
 from harness.tracking.history import History, ensemble_seeds, newest_journal
+from harness.tracking.record import Record
 
 State = Literal["recorded", "unpublished", "elsewhere", "started", "new"]
 STATES: dict[State, str] = {

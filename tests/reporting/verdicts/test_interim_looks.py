@@ -15,6 +15,7 @@ from harness.reporting.verdicts.verdict import decide_contrasts
 from harness.tracking.history import MEMBER
 from harness.tracking.journal_record import JournalRecord
 from harness.tracking.mlflow_record.writer import MlflowRecord
+from harness.tracking.record import checkpoint_folder
 from harness.tracking.results_table import read_csv
 
 A, B = "cifar-resnet8-w8", "cifar-plain8-w8"
@@ -199,7 +200,7 @@ def test_the_record_remembers(study, planted_histories, tmp_path, uri):
                 record.publish(record.create_trial(s, history.trial), history)
             else:
                 content = pack_archive({MEMBER: history.model_dump_json().encode()})
-                (here.folder / history.id).write(Checkpoint(1, 1).name, content)
+                (checkpoint_folder(here) / history.id).write(Checkpoint(1, 1).name, content)
         (verdict,), path = report("quickstart", here)
         return verdict, _files(path.parent)
 
