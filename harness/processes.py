@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -87,3 +90,44 @@ def machine_memory() -> int:
     with suppress(OSError, ValueError):
         limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
     return min(limits)
+
+
+@contextmanager
+def start_module(
+    name: str,
+    stdout: int | IO[Any],
+    stderr: int | IO[Any],
+    environment: Mapping[str, str] | None = None,
+    own_session: bool = False,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a module of this package in a child process, and kill that process at the end of the block.
+
+    The child's standard input is a pipe from this process: the child reads its end when this process is gone.
+
+    Args:
+        name: Full name of the module, such as ``harness.execution.worker``.
+        stdout: A file, or ``subprocess.PIPE``.
+        stderr: A file. A pipe that this process does not read would block the child once it is full.
+        environment: Variables that the child has in addition to those of this process.
+        own_session: Start the child in a session of its own, so that Ctrl-C in the terminal does not reach it.
+    """
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    variables = {**os.environ, **(environment or {}), "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    process = subprocess.Popen(  # noqa: S603 (this Python and a module of this package)
+        # -P: without it a file in the working directory could replace a module of the same name.
+        [sys.executable, "-P", "-m", name],
+        env=variables,
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=own_session,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+            # Closing the standard input writes what is left in its buffer, and the child is dead.
+            with suppress(BrokenPipeError):
+                stream.close()
+        process.wait()
