@@ -20,8 +20,9 @@ from harness.tracking.record import checkpoint_folder, has_mlflow, open_record
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.experiments.driver import Launcher, RunResult
+    from harness.experiments.driver import RunResult
     from harness.experiments.planning.plan import Plan
+    from harness.launchers.base import Launcher
     from harness.launchers.stop_request import StopRequest
     from harness.tracking.lock import Lock
     from harness.tracking.record import Record

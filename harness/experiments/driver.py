@@ -5,10 +5,8 @@ from __future__ import annotations
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
 from harness.errors import HarnessError, StoreUnavailable
@@ -17,6 +15,7 @@ from harness.experiments.background_tasks import BackgroundTasks
 from harness.experiments.planning.plan import Plan, PlannedTrial
 from harness.experiments.reconcile import average_variants, close_abandoned_runs, publish_journal
 from harness.io.storage import Folder
+from harness.launchers.base import Launcher, Notify, ReportProgress
 from harness.launchers.stop_request import StopRequest
 from harness.specs import ResolvedExperiment
 from harness.text import escape_rich
@@ -24,23 +23,12 @@ from harness.tracking.mlflow_record.client import retry
 from harness.tracking.mlflow_record.writer import MlflowRecord
 from harness.tracking.record import Record
 
-Report = Callable[[Progress], None]
-Say = Callable[[str], None]
 ENDED = ("finished", "diverged", "cut")
 """How a trial's progress may end for good."""
 PATIENCE = 90.0
 """Seconds for which the driver waits for a store that does not answer, before and after the trials."""
 PATIENCE_STOPPED = 3.0
 """The same once a user has asked for the end: what is missing then, the next run publishes."""
-
-
-class Launcher(Protocol):
-    """Runs jobs and reports their progress, in whatever order they end.
-
-    Once a stop is asked for it starts none any more, tells those that run to write a checkpoint, and returns.
-    """
-
-    def __call__(self, jobs: Sequence[TrialGroup], concurrency: int, report: Report, stop: StopRequest) -> None: ...
 
 
 @dataclass
@@ -92,9 +80,9 @@ def run_plan(
     record: Record,
     storage: Folder,
     launcher: Launcher,
-    report: Report,
+    report: ReportProgress,
     stop: StopRequest | None = None,
-    say: Say = lambda text: None,
+    say: Notify = lambda text: None,
     whole: bool = True,
 ) -> RunResult:
     """Bring everything in ``plan`` into the record. Trials fail alone; a stop leaves checkpoints.
@@ -116,7 +104,7 @@ class ExperimentRun:
     """A plan on its way into the record."""
 
     def __init__(
-        self, plan: Plan, record: Record, storage: Folder, stop: StopRequest, report: Report, say: Say
+        self, plan: Plan, record: Record, storage: Folder, stop: StopRequest, report: ReportProgress, say: Notify
     ) -> None:
         self.plan, self.record, self.storage = plan, record, storage
         self.stop, self.report, self.say = stop, report, say

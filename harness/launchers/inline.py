@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 from harness.execution.runner import TrialGroup, run_group
 from harness.execution.worker_group import WorkerLost
-from harness.experiments.driver import Report
+from harness.launchers.base import ReportProgress
 from harness.launchers.stop_request import StopRequest
 
 
 def launch(
     jobs: Sequence[TrialGroup],
     concurrency: int,
-    report: Report,
+    report: ReportProgress,
     stop: StopRequest,
     caught: Callable[[Exception], None] = lambda error: None,
 ) -> None:

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 from harness.execution.archive import AGAIN
 from harness.execution.runner import TrialGroup
-from harness.experiments.driver import Report
 from harness.experiments.planning.plan import Plan, PlannedTrial, estimate
 from harness.io.storage import MARK, Folder
+from harness.launchers.base import ReportProgress
 from harness.launchers.inline import launch
 from harness.launchers.stop_request import StopRequest
 from harness.specs import ResolvedExperiment, Trial
@@ -29,7 +29,7 @@ class DebugLauncher:
     def __init__(self) -> None:
         self.error: Exception | None = None
 
-    def __call__(self, jobs: Sequence[TrialGroup], concurrency: int, report: Report, stop: StopRequest) -> None:
+    def __call__(self, jobs: Sequence[TrialGroup], concurrency: int, report: ReportProgress, stop: StopRequest) -> None:
         """Run the jobs in their order."""
         launch(jobs, concurrency, report, stop, self._keep)
 

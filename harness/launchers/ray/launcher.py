@@ -19,7 +19,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.execution.runner import Progress, TrialGroup, run_group
 from harness.execution.worker_group import WorkerLost
-from harness.experiments.driver import Report
+from harness.launchers.base import ReportProgress
 from harness.launchers.ray.asha import asha_scheduler
 from harness.launchers.ray.cluster_hosts import ClusterRequest, require_answer, wait_for_hosts
 from harness.launchers.ray.local_processes import RayProcesses
@@ -107,7 +107,7 @@ class RayLauncher:
             raise
         self.concurrency = min(most, resources.max_concurrent or most)
 
-    def __call__(self, jobs: Sequence[TrialGroup], concurrency: int, report: Report, stop: StopRequest) -> None:
+    def __call__(self, jobs: Sequence[TrialGroup], concurrency: int, report: ReportProgress, stop: StopRequest) -> None:
         """Run the jobs, started in their order."""
         import ray
         from ray import tune
@@ -185,13 +185,13 @@ def _trainable(config: dict[str, Any], jobs: Sequence[Any], switch: Any) -> None
         os._exit(1)
 
 
-def _follower(jobs: Sequence[TrialGroup], report: Report, stop: StopRequest) -> Any:
+def _follower(jobs: Sequence[TrialGroup], report: ReportProgress, stop: StopRequest) -> Any:
     from ray import tune
 
     class Follower(tune.Callback):
         """Hands what trials report to the driver."""
 
-        def __init__(self, jobs: Sequence[TrialGroup], report: Report, stop: StopRequest) -> None:
+        def __init__(self, jobs: Sequence[TrialGroup], report: ReportProgress, stop: StopRequest) -> None:
             self.jobs, self.report, self.stop = jobs, report, stop
             self.running: set[str] = set()
             self.ended: set[str] = set()
