@@ -1,5 +1,5 @@
-"""``python -m harness`` is the ``harness`` command."""
+"""Run the command line: ``python -m harness`` does the same as ``harness``."""
 
-from harness.cli import main
+from harness.cli.main import main
 
 main()

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from harness import __version__
-from harness.cli import bench, cluster, data, evaluation, jobs, plan, reports, run, tools, trials, variants
+from harness.cli.commands import benchmark, cluster, data, evaluation, cluster_jobs, plan, reports, run, tools, trials, variants
 from harness.cli.options import err
 from harness.errors import EXIT_USER, HarnessError, Interrupted
 from harness.text import escape_rich
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 # In the order in which the help lists them.
-for part in (run, plan, jobs, reports, trials, variants, bench, evaluation, tools):
+for part in (run, plan, cluster_jobs, reports, trials, variants, benchmark, evaluation, tools):
     app.registered_commands += part.app.registered_commands
 app.add_typer(data.app, name="data")
 app.add_typer(cluster.app, name="cluster")

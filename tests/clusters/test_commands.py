@@ -123,7 +123,7 @@ def test_an_open_port_that_is_not_ray_s(greeting):
 def test_what_was_typed_is_sent_and_not_what_this_machine_s_environment_says(monkeypatch):
     from typer.testing import CliRunner
 
-    from harness.cli import run
+    from harness.cli.commands import run
     from harness.cli.main import app
 
     sent = []

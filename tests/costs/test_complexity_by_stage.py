@@ -2,18 +2,19 @@
 
 import pytest
 
-from harness.cli.block_diagram import block_diagram
 from harness.cli.options import image_shape
+from harness.cli.views.block_diagram import block_diagram
 from harness.costs import count_network
 from harness.costs.complexity_by_stage import by_layer, by_stage, compare_costs
 from harness.errors import HarnessError
 from harness.specs import ExternalNetwork
+from harness.specs.network.layer_plan import plan_layers
 
 
 @pytest.mark.parametrize("name", ["resnet50", "cifar-plain20", "wrn-28-10", "se-resnet18", "resnext50_32x4d"])
 def test_parts_add_up(catalogue, name):
     variant = catalogue.get(name)
-    plan = variant.plan(64)
+    plan = plan_layers(variant, 64)
     for rows in (by_stage(variant, (64, 64)), list(by_layer(plan))):
         assert sum(row.params for row in rows) == plan.params
         assert sum(row.macs for row in rows) == plan.macs
@@ -53,14 +54,14 @@ def test_other_variants_are_no_twins(catalogue):
 
 
 def test_a_training_step_takes_more_memory_with_more_images(catalogue):
-    plan = catalogue.get("resnet18").plan(224)
+    plan = plan_layers(catalogue.get("resnet18"), 224)
     assert plan.weight_bytes() == 4 * 11689512
     assert plan.training_bytes(2) - plan.training_bytes(1) == 12 * plan.activations
     assert plan.training_bytes(1, copies=4) - plan.training_bytes(1) == plan.weight_bytes()
 
 
 def test_a_block_is_drawn_with_what_runs_beside_it(catalogue):
-    block = catalogue.get("resnet18").plan(224).stages[1][0]
+    block = plan_layers(catalogue.get("resnet18"), 224).stages[1][0]
     assert block_diagram(block, "relu") == [
         "64x56x56",
         "│",
@@ -75,7 +76,7 @@ def test_a_block_is_drawn_with_what_runs_beside_it(catalogue):
         "│",
         "128x28x28",
     ]
-    plain = block_diagram(catalogue.get("plain18").plan(224).stages[1][0], "relu")
+    plain = block_diagram(plan_layers(catalogue.get("plain18"), 224).stages[1][0], "relu")
     assert not any("╮" in line or "╯" in line for line in plain)
 
 

@@ -238,7 +238,7 @@ def test_errors_steer_no_terminal():
 
 
 def test_names_that_look_like_markup_are_printed_as_they_are(experiment_file, tmp_path, capsys, monkeypatch):
-    from harness.cli import app
+    from harness.cli.main import app
 
     monkeypatch.chdir(tmp_path)
     path = experiment_file(

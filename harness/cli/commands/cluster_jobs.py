@@ -99,12 +99,12 @@ def pull(
     """
     from harness.api import Settings, cluster_jobs
     from harness.clusters.remote.sent_jobs import newest_sent_job
-    from harness.reporting.verdicts.verdict import summary_lines
+    from harness.reporting.verdicts.verdict import format_summary_lines
 
     place = cluster_jobs.JobTarget(cluster) if cluster else cluster_jobs.JobTarget.of(newest_sent_job(home, experiment))
     with out.status(f"Reading the record of {place} ..."):
         verdicts, page = cluster_jobs.pull(experiment, place, Settings(home, reports=reports))
-    for line in summary_lines(verdicts):
+    for line in format_summary_lines(verdicts):
         out.print(line, markup=False, soft_wrap=True)
     out.print(f"Report: {escape_rich(page)}", soft_wrap=True)
 

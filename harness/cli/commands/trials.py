@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.options import HOME, DataRoot, Home, Json, Storage, TrackingUri, err, out
-from harness.cli.trial_views import everything, print_all, print_comparison, print_list, row, size, when
+from harness.cli.views.trial_views import everything, print_all, print_comparison, print_list, row, size, when
 from harness.errors import EXIT_FAILED, EXIT_LIMIT, HarnessError, nearest
 from harness.text import escape_rich, one_line
 

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from harness.cli.options import HOME, REPORTS, Home, Json, Reports, TrackingUri, out
-from harness.cli.run import write_report
+from harness.cli.commands.run import write_report
 from harness.errors import EXIT_FAILED, HarnessError
 from harness.text import escape_rich
 
@@ -104,7 +104,7 @@ def diff(
     Example: harness diff baseline/results.csv reports/quickstart/results.csv
     """
     from harness import api
-    from harness.reporting.compare.diff_as_text import lines
+    from harness.reporting.compare.diff_as_text import describe_diff
 
     settings = api.Settings(home, tracking_uri)
     found = api.diff(old, new, settings, level, smallest, smallest_time, metrics or ("test/error",))
@@ -113,18 +113,18 @@ def diff(
         typer.echo(json.dumps(content, indent=2, allow_nan=False))
     else:
         _print(found)
-        for line in lines(found):
+        for line in describe_diff(found):
             out.print(line, markup=False, soft_wrap=True)
     if found.regression:
         raise typer.Exit(EXIT_FAILED)
 
 
 def _print(found: Diff) -> None:
-    from harness.reporting.compare.diff_as_text import HEADINGS, cells
+    from harness.reporting.compare.diff_as_text import HEADINGS, format_change_cells
 
     table = Table(box=None, header_style="bold")
     for index, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if index < 2 or index == len(HEADINGS) - 1 else "right")
     for change in found.changes:
-        table.add_row(*map(escape_rich, cells(change)))
+        table.add_row(*map(escape_rich, format_change_cells(change)))
     out.print(table)

@@ -12,13 +12,14 @@ from rich.table import Table
 
 from harness.cli.options import Input, Json, Name, VariantOverrides, err, image_shape, out
 from harness.errors import HarnessError
+from harness.specs.network.layer_plan import plan_layers
 from harness.text import escape_rich
 
 if TYPE_CHECKING:
     from harness.costs.complexity import StaticCosts
     from harness.costs.complexity_by_stage import CostRow
     from harness.specs import LayerPlan
-    from harness.specs.experiment.trial import AnyVariant
+    from harness.specs.network.any_variant import AnyVariant
 
 app = typer.Typer()
 
@@ -166,7 +167,7 @@ def inspect(
             costs, rows = static_costs(variant, size), by_stage(variant, size)
         plan, drawing = None, []
     else:
-        plan = variant.plan(size)
+        plan = plan_layers(variant, size)
         costs = static_costs(variant, size)
         rows = list(by_layer(plan)) if every_layer else by_stage(variant, size)
         drawing = _drawing(plan)
@@ -208,7 +209,7 @@ def inspect(
 
 
 def _table(rows: Sequence[CostRow], costs: StaticCosts) -> Table:
-    from harness.cli.block_diagram import shape
+    from harness.cli.views.block_diagram import shape
 
     table = Table("part", "output", box=None, header_style="bold")
     for heading in ("parameters", "MACs", "FLOPs", "activations"):
@@ -230,7 +231,7 @@ def _table(rows: Sequence[CostRow], costs: StaticCosts) -> Table:
 
 def _drawing(plan: LayerPlan) -> list[str]:
     """The block that changes shape, and the one that stands in the stages' rest, side by side."""
-    from harness.cli.block_diagram import block_diagram
+    from harness.cli.views.block_diagram import block_diagram
 
     stage = plan.stages[min(1, len(plan.stages) - 1)]
     blocks = [stage[0], *stage[1:2]]

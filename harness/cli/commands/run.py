@@ -9,28 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.jobs import send
-from harness.cli.options import (
-    HOME,
-    REPORTS,
-    Cluster,
-    DataRoot,
-    Download,
-    Experiment,
-    Home,
-    Launcher,
-    LauncherOption,
-    Overrides,
-    Price,
-    Reports,
-    Seeds,
-    Storage,
-    TrackingUri,
-    duration,
-    err,
-    out,
-)
-from harness.cli.plan import print_changes, search_lines
+from harness.cli.commands.cluster_jobs import send
+from harness.cli.options import HOME, REPORTS, Cluster, DataRoot, Download, Experiment, Home, Launcher, LauncherOption, Overrides, Price, Reports, Seeds, Storage, TrackingUri, duration, err, out
+from harness.cli.commands.plan import print_changes, search_lines
 from harness.errors import EXIT_FAILED, EXIT_LIMIT, EXIT_USER, HarnessError
 from harness.text import escape_rich
 
@@ -235,11 +216,11 @@ def sync(
 def write_report(name: str, settings: Any, place: bool = True) -> None:
     """Write the report of one experiment, and print its verdicts and, where asked, its place."""
     from harness import api
-    from harness.reporting.verdicts.verdict import summary_lines
+    from harness.reporting.verdicts.verdict import format_summary_lines
 
     with out.status("Writing the report ..."):
         verdicts, path = api.report(name, settings)
-    for line in summary_lines(verdicts):
+    for line in format_summary_lines(verdicts):
         out.print(line, markup=False, soft_wrap=True)
     if place:
         out.print(f"Report: {escape_rich(path)}", soft_wrap=True)

@@ -11,20 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import (
-    HOME,
-    REPORTS,
-    DataRoot,
-    Home,
-    Input,
-    Json,
-    Launcher,
-    TrackingUri,
-    duration,
-    err,
-    image_shape,
-    out,
-)
+from harness.cli.options import HOME, REPORTS, DataRoot, Home, Input, Json, Launcher, TrackingUri, duration, err, image_shape, out
 from harness.cli.options import Reports as ReportsOption
 from harness.errors import HarnessError, Interrupted
 from harness.text import escape_rich
@@ -197,14 +184,14 @@ def _shown(
 def _print(rows: Sequence[MeasuredCost], as_json: bool) -> None:
     from rich.table import Table
 
-    from harness.reporting.page.benchmark_table import HEADINGS, cells, lines, notes, titles
+    from harness.reporting.page.benchmark_table import HEADINGS, format_benchmark_cells, build_benchmark_rows, describe_benchmark, group_by_setting
 
     if as_json:
         typer.echo(json.dumps([row.model_dump(mode="json") for row in rows]))
         return
-    for title, alike in titles(rows):
+    for title, alike in group_by_setting(rows):
         table = Table(title=escape_rich(title), box=None, header_style="bold", title_justify="left", title_style="bold")
-        content = [cells(line) for line in lines(alike)]
+        content = [format_benchmark_cells(line) for line in build_benchmark_rows(alike)]
         # What no row has is left out, and so is a batch that the title names.
         batch = HEADINGS.index("Batch")
         kept = [
@@ -218,7 +205,7 @@ def _print(rows: Sequence[MeasuredCost], as_json: bool) -> None:
             table.add_row(*(escape_rich(row[index]) for index in kept))
         out.print(table)
         out.print()
-    for note in notes(rows):
+    for note in describe_benchmark(rows):
         out.print(escape_rich(note), soft_wrap=True)
 
 

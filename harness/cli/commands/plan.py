@@ -10,24 +10,8 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from harness.cli.jobs import room_on
-from harness.cli.options import (
-    HOME,
-    Cluster,
-    DataRoot,
-    Download,
-    Experiment,
-    Home,
-    Json,
-    Launcher,
-    LauncherOption,
-    Overrides,
-    Price,
-    Seeds,
-    Storage,
-    TrackingUri,
-    out,
-)
+from harness.cli.commands.cluster_jobs import room_on
+from harness.cli.options import HOME, Cluster, DataRoot, Download, Experiment, Home, Json, Launcher, LauncherOption, Overrides, Price, Seeds, Storage, TrackingUri, out
 from harness.text import escape_rich
 
 app = typer.Typer()
