@@ -101,10 +101,10 @@ def send(
     """
     from harness.clusters.capacity import capacity
     from harness.clusters.remote.packaging import build_package
-    from harness.clusters.remote.probe import source_version
     from harness.clusters.remote.sent_jobs import SentJob, delete_sent_job, save_sent_job
     from harness.clusters.remote.ssh import ClusterUnreachable
     from harness.tracking.mlflow_record.client import without_password
+    from harness.version import source_version
 
     for option, address, variable in (
         ("--tracking-uri", settings.tracking_uri, "MLFLOW_TRACKING_URI"),

@@ -39,7 +39,7 @@ def require_sender() -> None:
     Raises:
         HarnessError: It is so.
     """
-    from harness.clusters.remote.probe import source_version
+    from harness.version import source_version
 
     if SENDER not in os.environ:
         return

@@ -141,7 +141,7 @@ def test_what_was_typed_is_sent_and_not_what_this_machine_s_environment_says(mon
 @pytest.mark.parametrize("checkout", [False, True])
 def test_a_job_says_which_depthbench_sent_it_unless_it_brings_its_own(tmp_path, monkeypatch, checkout):
     from harness.api import cluster_jobs
-    from harness.clusters.remote.probe import source_version
+    from harness.version import source_version
 
     sent = []
 

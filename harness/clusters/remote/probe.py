@@ -5,8 +5,6 @@ The head runs this file's text over ssh before anything is sent there, so it nee
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -15,6 +13,10 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+if __name__ != "__main__":
+    # On the head the text of harness/version.py runs before this one.
+    from harness.version import source_version
 
 MARK = "DEPTHBENCH-HEAD "
 """Before the one line that counts: a login shell may greet with lines of its own."""
@@ -35,23 +37,6 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
-
-
-def source_version() -> str:
-    """The version, and a digest of the source: two checkouts may call themselves the same."""
-    found = importlib.util.find_spec("harness")
-    if found is None or not found.origin:
-        return ""
-    root = Path(found.origin).parent
-    digest = hashlib.sha256()
-    version = ""
-    for file in sorted(root.rglob("*.py")):
-        content = file.read_bytes()
-        digest.update(f"{file.relative_to(root).as_posix()}\n".encode() + content)
-        if file == root / "__init__.py":
-            lines = [line for line in content.decode().splitlines() if line.startswith("__version__")]
-            version = lines[0].partition("=")[2].strip(" \"'") if lines else ""
-    return f"{version} ({digest.hexdigest()[:8]})"
 
 
 def _free() -> dict[str, int]:
