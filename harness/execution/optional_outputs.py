@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.specs import Execution
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
 from harness.tracking.mlflow_record.client import redacted_message
 from harness.tracking.mlflow_record.model_artifacts import Trained, log_model
@@ -71,7 +72,7 @@ def log_network(job: TrialGroup, training: Trainer, history: History, note: Note
     """Log the trained network as an MLflow model, where it was asked for; one that diverged is none."""
     # What an earlier process had trained to its end was not put into this network.
     here = training.epochs_done == history.last_epoch
-    if not (job.execution.log_model and job.uri and here and history.outcome == "finished"):
+    if not (job.execution.log_model and job.uri and here and history.outcome is TrialStatus.FINISHED):
         return
     try:
         log_model(job.uri, job.run_id, history, _trained(training))

@@ -13,9 +13,11 @@ from harness.execution.attempts import Claim, Superseded, claim_trial
 from harness.execution.optional_outputs import log_network, sample_system
 from harness.io.storage import Checkpoint, Folder, WrongStorage, checkpoints
 from harness.specs import Execution, Resources, Trial
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import TOGETHER, History, NewerFormat, OtherTrial, read_journal
 from harness.tracking.mlflow_record.client import redacted_message
 from harness.tracking.mlflow_record.publisher import Outbox
+from harness.tracking.outcome_names import outcome_name
 
 if TYPE_CHECKING:
     from harness.training import Trainer
@@ -138,7 +140,7 @@ def run_group(
         claim = job.claim(stopping)
         for history in run_job(job, claim, stopping, cut):
             if history.done:
-                claim.end(history.outcome)
+                claim.end(outcome_name(history.outcome))
             yield progress_of(job, history, claim)
     except Exception as error:
         yield failure_progress(error, job, claim, caught)
@@ -246,7 +248,7 @@ def _train(
                 # Measured in the first epoch, whose own row follows at once, also where that diverged.
                 continue
             if training.diverged or number == job.trial.recipe.epochs:
-                outcome = "diverged" if training.diverged else "finished"
+                outcome = TrialStatus.DIVERGED if training.diverged else TrialStatus.FINISHED
                 history = history.model_copy(update={"outcome": outcome, "provenance": _with_memory(history, training)})
         wanted = pause()
         if history.done or wanted != "no":
@@ -259,7 +261,7 @@ def _train(
         if measured is not None:
             yield history
             if cut():
-                history = history.model_copy(update={"outcome": "stopped"})
+                history = history.model_copy(update={"outcome": TrialStatus.PRUNED})
                 save_checkpoint(job, training, history, claim, stopping)
                 break
         if wanted == "stop":
@@ -354,7 +356,7 @@ def progress_of(job: TrialGroup, history: History, claim: Claim) -> Progress:
     last = history.epochs[-1]
     return Progress(
         history.id,
-        "cut" if history.outcome == "stopped" else history.outcome,
+        "cut" if history.outcome is TrialStatus.PRUNED else history.outcome,
         last.epoch,
         last.metrics.get("train/error"),
         last.metrics.get("test/error"),

@@ -10,20 +10,13 @@ from typing import TYPE_CHECKING
 
 from harness.execution.attempts import Claim
 from harness.execution.optional_outputs import log_network, sample_system
-from harness.execution.runner import (
-    STOP_SECONDS,
-    Progress,
-    Stopping,
-    TrialGroup,
-    failure_progress,
-    progress_of,
-    restore,
-    save_checkpoint,
-)
+from harness.execution.runner import STOP_SECONDS, Progress, Stopping, TrialGroup, failure_progress, progress_of, restore, save_checkpoint
 from harness.io.storage import checkpoints
 from harness.specs import Trial
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
 from harness.tracking.mlflow_record.publisher import Outbox
+from harness.tracking.outcome_names import outcome_name
 
 if TYPE_CHECKING:
     from harness.training import Trainer
@@ -66,7 +59,7 @@ class EnsembleMember:
             else:
                 reason = self.outbox.last_error or "it is slow"
                 self.claim.note(f"the store did not take its history yet: {reason}")
-        self.claim.end(self.history.outcome)
+        self.claim.end(outcome_name(self.history.outcome))
         self.last = progress_of(self.job, self.history, self.claim)
         return self.last
 
@@ -175,7 +168,7 @@ def _train(
             seat = at[slot]
             seat.history = seat.history.extended(number, metrics, layers)
             if seat.training.diverged or number == seat.job.trial.recipe.epochs:
-                outcome = "diverged" if seat.training.diverged else "finished"
+                outcome = TrialStatus.DIVERGED if seat.training.diverged else TrialStatus.FINISHED
                 # Of the process' peak each has its share.
                 memory = {**seat.training.memory()}
                 memory["peak"] //= len(company)

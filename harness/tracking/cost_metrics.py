@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.specs import Recipe, ResolvedExperiment
-from harness.specs.experiment.trial import AnyVariant
 from harness.specs.measured_cost import CONDITIONS, FEWEST_REPEATS, MeasuredCost, Phase
+from harness.specs.network.any_variant import AnyVariant
 
 ELSEWHERE = "measured costs"
 """The MLflow experiment of costs that belong to no experiment; no experiment can have this name."""

@@ -10,16 +10,18 @@ import json
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from harness.errors import HarnessError
 from harness.io.atomic_files import read_member
 from harness.io.storage import Folder, checkpoints
 from harness.specs.experiment.trial import Trial
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.identity import Spec
 from harness.specs.layer_profile import LayerProfile
+from harness.tracking.outcome_names import outcome_name, parse_outcome
 
 FORMAT = 2
 """2 has the values by layer, which a version for 1 would call damaged, and train anew."""
@@ -31,6 +33,9 @@ TOGETHER = "together"
 
 Rounding depends on them, and the time of a trial is its share of theirs.
 """
+
+
+Outcome = Annotated[TrialStatus, BeforeValidator(parse_outcome), PlainSerializer(outcome_name)]
 
 
 class Epoch(Spec):
@@ -45,8 +50,7 @@ class History(Spec):
     """All that a trial has recorded so far.
 
     Attributes:
-        outcome: ``running`` until the budget is spent, then ``finished``; ``diverged`` where the loss was not finite;
-            ``stopped`` where the scheduler of a search ended it.
+        outcome: RUNNING, FINISHED, DIVERGED or PRUNED. The JSON calls a pruned trial ``stopped``.
         costs: Static costs by metric key, and under ``counter`` which tool counted them.
         provenance: Software, device and execution settings, as text or plain values.
         layers: Values by layer, by the epoch they were measured in: 0 and the last; none in older records.
@@ -55,7 +59,7 @@ class History(Spec):
     format: int = FORMAT
     id: str
     trial: Trial
-    outcome: Literal["running", "finished", "diverged", "stopped"] = "running"
+    outcome: Outcome = TrialStatus.RUNNING
     costs: dict[str, int | str] = Field({})
     provenance: dict[str, Any] = Field({})
     epochs: tuple[Epoch, ...] = ()
@@ -64,7 +68,7 @@ class History(Spec):
     @property
     def done(self) -> bool:
         """Whether the trial has come to its end."""
-        return self.outcome != "running"
+        return self.outcome.is_complete
 
     @property
     def last_epoch(self) -> int:

@@ -15,8 +15,8 @@ from harness.errors import HarnessError
 from harness.io.atomic_files import write_atomic
 from harness.io.storage import Folder
 from harness.specs import ResolvedExperiment, Trial
-from harness.specs.experiment.trial import AnyVariant
 from harness.specs.measured_cost import MeasuredCost
+from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.cost_metrics import parse_cost
 from harness.tracking.history import History, newest_journal
 from harness.tracking.mlflow_record.descriptions import VariantDescription

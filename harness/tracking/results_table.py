@@ -14,11 +14,13 @@ import pandas as pd
 from harness.errors import HarnessError
 from harness.io.atomic_files import write_atomic
 from harness.specs import ResolvedExperiment
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.layer_profile import LayerProfile
 from harness.specs.measured_cost import MeasuredCost
 from harness.tracking.cost_metrics import costs_for_trial
 from harness.tracking.history import History
 from harness.tracking.metrics import COST_METRICS, EPOCH_METRICS, EVALUATED_ERRORS, MEASURED_COSTS, TRAINING_ERRORS
+from harness.tracking.outcome_names import NAMES, STATUSES
 from harness.tracking.table_validation import REMEDY, require_sound
 
 IDENTITY = ["trial", "variant", "family", "depth", "shortcut", "plain", "seed", "outcome", "epoch"]
@@ -77,7 +79,7 @@ class Results:
         The budget is fixed beforehand, so the last epoch is the result, never the best one.
         """
         last = self.epochs.drop_duplicates("trial", keep="last").reset_index(drop=True)
-        diverged = last["outcome"] == "diverged"
+        diverged = last["outcome"] == TrialStatus.DIVERGED
         errors = [key for key in EVALUATED_ERRORS if last[key].notna().any() or key != "val/error"]
         last.loc[diverged, errors] = self.study.data.chance_error
         last.loc[diverged, "test/accuracy"] = 100 - self.study.data.chance_error
@@ -127,7 +129,7 @@ def results_table(
             "shortcut": variant.shortcut,
             "plain": variant.plain,
             "seed": history.trial.seed,
-            "outcome": history.outcome,
+            "outcome": history.outcome.value,
             **history.costs,
             **costs_for_trial(variant, history.trial.recipe, history.provenance, study, costs),
             **{key: history.provenance.get(key) for key in PROVENANCE if key not in ("counter", "at")},
@@ -169,6 +171,7 @@ def csv_bytes(results: Results) -> bytes:
     if results.study.experiment.tune is not None:
         part_of = {trial.id: results.study.purpose(trial) for trial in results.study.everything}
         frame.insert(list(frame.columns).index("outcome"), PART, frame["trial"].map(part_of))
+    frame["outcome"] = frame["outcome"].replace(NAMES)
     frame[STUDY] = ""
     if len(frame):
         frame.loc[frame.index[0], STUDY] = results.study.record_json()
@@ -204,6 +207,7 @@ def read_csv(path: Path) -> Results:
     try:
         if not frame["trial"].str.fullmatch("[0-9a-f]{12}").all():
             raise ValueError("not the id of a trial")
+        frame["outcome"] = frame["outcome"].replace(STATUSES)
         found = _parted(study, _typed(frame.reindex(columns=COLUMNS[:-1])))
     except (ValueError, TypeError) as error:
         raise HarnessError("a column has values of another kind", where=str(path), remedy=REMEDY) from error

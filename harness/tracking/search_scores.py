@@ -8,6 +8,7 @@ from math import log
 from statistics import fmean
 
 from harness.specs import ResolvedExperiment, Sample
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
 
 
@@ -38,12 +39,12 @@ def score_sample(study: ResolvedExperiment, sample: Sample, histories: Mapping[s
     value, tie = (
         fmean(last_value(history, key, guessing[key]) for history in known) for key in (tune.metric, "val/loss")
     )
-    return Score(value, tie, all(history.outcome != "stopped" for history in known))
+    return Score(value, tie, all(history.outcome is not TrialStatus.PRUNED for history in known))
 
 
 def last_value(history: History, key: str, guessing: float) -> float:
     """A metric where it was last measured; ``guessing`` for what diverged."""
-    if history.outcome == "diverged":
+    if history.outcome is TrialStatus.DIVERGED:
         return guessing
     measured = (epoch.metrics.get(key) for epoch in reversed(history.epochs))
     return next((value for value in measured if value is not None), guessing)

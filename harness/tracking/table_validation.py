@@ -7,6 +7,7 @@ import pandas as pd
 
 from harness.errors import HarnessError
 from harness.specs import ResolvedExperiment
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.metrics import EVALUATED_ERRORS
 
 REMEDY = "Give a results.csv that `harness report` wrote, unchanged; `harness report NAME` writes it from the record."
@@ -47,7 +48,7 @@ def _require_errors(epochs: pd.DataFrame, where: str) -> None:
         values = epochs[key]
         _refuse(epochs[(values < 0) | (values > 100) | np.isinf(values)], f"{key} is no percentage", where, True)
     last = epochs.drop_duplicates("trial", keep="last")
-    finished = last[last["outcome"] == "finished"]
+    finished = last[last["outcome"] == TrialStatus.FINISHED]
     for key in EVALUATED_ERRORS:
         # Online training error is always there; the others were measured in all trials or in none.
         if key == "train/error" or finished[key].notna().any():

@@ -12,6 +12,7 @@ from harness.errors import HarnessError
 from harness.experiments.search import extend_search, require_searcher
 from harness.launchers.ray import asha
 from harness.specs import ResolvedExperiment, SearchSpec
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import newest_journal
 from harness.tracking.record import checkpoint_folder
 from harness.tracking.search_scores import Score, best_sample
@@ -224,13 +225,13 @@ def test_asha_stops_trials_for_good(searching, settings, monkeypatch):
     assert run(study, here, QUIET).failed == {}
     results, _ = collect("quick", here)
     last = results.aside[results.aside["variant"].str.contains(", search ")].groupby("trial").last()
-    stopped = last[last["outcome"] == "stopped"]
+    stopped = last[last["outcome"] == TrialStatus.PRUNED]
     assert len(last) == 10
     assert len(stopped) > 0
     assert stopped["epoch"].between(asha.ceil(6 / asha.FIRST_RUNG), 5).all()
-    assert set(last[last["outcome"] == "finished"]["epoch"]) == {6}
+    assert set(last[last["outcome"] == TrialStatus.FINISHED]["epoch"]) == {6}
     chosen = here.record("quick").study().tuned
-    whole = set(last[last["outcome"] == "finished"]["variant"])
+    whole = set(last[last["outcome"] == TrialStatus.FINISHED]["variant"])
     assert {f"{name}, search {number}" for name, number in chosen.choices.items()} <= whole
     assert set(results.epochs["outcome"]) == {"finished"}
     assert run(study, here, QUIET).trained == 0

@@ -10,7 +10,7 @@ from harness.io.storage import Folder
 from harness.processes import Process
 from harness.tracking.journal_record import JournalRecord
 from harness.tracking.lock import Lease, Lock
-from harness.tracking.record import lock as locks
+from harness.tracking import lock as locks
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.specs import ExternalNetwork, Trial
-from harness.specs.experiment.trial import AnyVariant
+from harness.specs.experiment.trial_status import TrialStatus
+from harness.specs.network.any_variant import AnyVariant
 from harness.text import code_span, escape_markdown
 from harness.tracking.history import History
 
@@ -47,7 +48,7 @@ def trial_note(trial: Trial, history: History | None = None) -> str:
 def _end(history: History) -> str:
     epochs = f"{history.last_epoch} epoch{'s' * (history.last_epoch != 1)}"
     last = history.epochs[-1].metrics if history.epochs else {}
-    if history.outcome == "diverged":
+    if history.outcome is TrialStatus.DIVERGED:
         return f"**Diverged** after {epochs}: its loss was not finite. It is a result, and counts at chance error."
     keys = {"test/error": "in testing", "train/error_clean": "clean in training", "train/error": "online in training"}
     errors = [f"{value:.2f} % {words}" for key, words in keys.items() if (value := last.get(key)) is not None]

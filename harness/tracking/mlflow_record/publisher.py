@@ -17,6 +17,7 @@ from harness.specs.identity import Spec
 from harness.tracking.history import MEMBER, MEMORY, History
 from harness.tracking.mlflow_record.client import connect, redacted_message
 from harness.tracking.mlflow_record.descriptions import NOTE, trial_note
+from harness.tracking.outcome_names import outcome_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -105,7 +106,7 @@ class Publisher:
             # Not as metrics: they would be thousands, of which the UI makes a chart each.
             layers = {epoch: values.model_dump(mode="json") for epoch, values in history.layers.items()}
             self.client.log_text(self.run_id, json.dumps(layers), "layers.json")
-        tags = {"outcome": history.outcome, NOTE: trial_note(history.trial, history)}
+        tags = {"outcome": outcome_name(history.outcome), NOTE: trial_note(history.trial, history)}
         if all(history.memory):
             tags[MEMORY] = "{} of {}".format(*history.memory)
         self.client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])

@@ -17,14 +17,7 @@ from harness.specs import ResolvedExperiment
 from harness.specs.measured_cost import MeasuredCost
 from harness.tracking.cost_metrics import parse_cost
 from harness.tracking.history import FORMAT, MEMBER, MEMORY, History, NewerFormat, parse
-from harness.tracking.mlflow_record.client import (
-    artifact_root,
-    open_store,
-    probe,
-    redacted_message,
-    without_password,
-    wrap_store_errors,
-)
+from harness.tracking.mlflow_record.client import artifact_root, open_store, probe, redacted_message, without_password, wrap_store_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

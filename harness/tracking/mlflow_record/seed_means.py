@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
 
 Row = tuple[str, float, int, int]
@@ -37,7 +38,7 @@ def mean_metrics(histories: Sequence[History]) -> Iterator[Row]:
         return
     last = max(measured)
     yield "seeds/n", float(len(histories)), measured[last], 0
-    yield "seeds/diverged", float(sum(h.outcome == "diverged" for h in histories)), measured[last], 0
+    yield "seeds/diverged", float(sum(h.outcome is TrialStatus.DIVERGED for h in histories)), measured[last], 0
     for key, cost in histories[0].costs.items():
         if not isinstance(cost, str):
             yield key, float(cost), measured[last], 0

@@ -12,32 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.specs import ExternalNetwork, ResolvedExperiment, Trial
-from harness.specs.experiment.trial import AnyVariant
 from harness.specs.identity import digest
 from harness.specs.measured_cost import MeasuredCost
+from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
 from harness.tracking.cost_metrics import ELSEWHERE, cost_figures
 from harness.tracking.history import FORMAT, History
 from harness.tracking.mlflow_record.client import artifact_root, wrap_store_errors
 from harness.tracking.mlflow_record.descriptions import NOTE, VariantDescription, report_note, trial_note, variant_note
 from harness.tracking.mlflow_record.publisher import Publisher, dataset_input, flat_params
-from harness.tracking.mlflow_record.reader import (
-    COST,
-    COST_FILE,
-    FORMAT_TAG,
-    KIND,
-    LOCK,
-    REPORT,
-    SEARCH,
-    STORAGE,
-    STUDY_FILE,
-    SUPERSEDED,
-    TRACEBACK,
-    TRIAL,
-    UNENDED,
-    MlflowReader,
-    all_experiments,
-)
+from harness.tracking.mlflow_record.reader import COST, COST_FILE, FORMAT_TAG, KIND, LOCK, REPORT, SEARCH, STORAGE, STUDY_FILE, SUPERSEDED, TRACEBACK, TRIAL, UNENDED, MlflowReader, all_experiments
 from harness.tracking.mlflow_record.seed_means import mean_metrics
 
 if TYPE_CHECKING:
