@@ -19,6 +19,7 @@ import pandas as pd
 from harness.io.yaml_documents import Document
 from harness.specs import Catalogue, DataInfo, resolve
 from harness.specs.experiment.experiment import Experiment
+from harness.specs.network.layer_plan import plan_layers
 from harness.tracking.metrics import COST_METRICS, EPOCH_METRICS
 from harness.tracking.results_table import COLUMNS, Results, write_csv
 
@@ -73,7 +74,7 @@ def invented(variants: int, seeds: int) -> Results:
     frame["val/error"] = frame["val/loss"] = np.nan
     for key in ("grad/first", "grad/middle", "grad/last"):
         frame[key] = rng.gamma(4, 0.25, total)
-    costs = {variant.name: variant.plan(INFO.size) for variant in study.variants}
+    costs = {variant.name: plan_layers(variant, INFO.size) for variant in study.variants}
     for key in COST_METRICS:
         attribute = {"cost/flops": "macs"}.get(key, key.removeprefix("cost/"))
         counts = {name: getattr(plan, attribute) * (2 if key == "cost/flops" else 1) for name, plan in costs.items()}

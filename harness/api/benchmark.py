@@ -14,8 +14,8 @@ from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable
 from harness.settings import Settings
 from harness.specs import Catalogue, ResolvedExperiment
-from harness.specs.experiment.trial import AnyVariant
 from harness.specs.measured_cost import CostSetting, MeasuredCost
+from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.record import open_record
 
 if TYPE_CHECKING:
@@ -216,8 +216,8 @@ def write(name: str, rows: Sequence[MeasuredCost], settings: Settings, command: 
     Raises:
         HarnessError: The directory holds another report, or cannot be written to.
     """
-    from harness.reporting.page.benchmark_table import write_costs
+    from harness.reporting.page.benchmark_table import write_benchmark_report
     from harness.tracking.mlflow_record.client import without_password
 
     require_page(name, settings)
-    return write_costs(name, rows, settings.reports / name, without_password(shlex.join(command)))
+    return write_benchmark_report(name, rows, settings.reports / name, without_password(shlex.join(command)))

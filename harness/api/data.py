@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.specs import DataSpec
-from harness.specs.experiment.experiment import DataInfo
+from harness.specs.experiment.data import DataInfo
 
 
 def pack_data(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from harness.costs import StaticCosts
     from harness.experiments.driver import RunResult
-    from harness.specs.experiment.trial import AnyVariant
+    from harness.specs.network.any_variant import AnyVariant
 
 HOME = Path(".depthbench")
 
@@ -47,9 +47,9 @@ def build(name: str | AnyVariant, seed: int = 0, device: str = "cpu", **fields: 
         HarnessError: There is no such variant or field.
     """
     from harness import models
-    from harness.training.device import named_device
+    from harness.training.device import parse_device
 
-    return models.build(_spec(name, fields), seed, named_device(device))
+    return models.build(_spec(name, fields), seed, parse_device(device))
 
 
 def cost(name: str | AnyVariant, input: str | int | tuple[int, ...] | None = None, **fields: Any) -> StaticCosts:

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError
 from harness.io.atomic_files import cache_dir, write_atomic
 from harness.specs import ExternalNetwork, Variant
-from harness.specs.experiment.trial import AnyVariant
 from harness.specs.identity import digest
+from harness.specs.network.any_variant import AnyVariant
+from harness.specs.network.layer_plan import plan_layers
 
 if TYPE_CHECKING:
     import torch
@@ -71,7 +72,7 @@ def static_costs(variant: AnyVariant, size: tuple[int, int]) -> StaticCosts:
     """
     if isinstance(variant, ExternalNetwork):
         return count_network(variant, size)
-    plan = variant.plan(size)
+    plan = plan_layers(variant, size)
     return StaticCosts(plan.params, plan.macs, plan.activations, "layer plan")
 
 

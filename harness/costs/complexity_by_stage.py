@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.costs.complexity import StaticCosts, counted_children, static_costs
 from harness.specs import ExternalNetwork, LayerPlan, Variant
-from harness.specs.experiment.trial import AnyVariant
+from harness.specs.network.any_variant import AnyVariant
+from harness.specs.network.layer_plan import plan_layers
 from harness.specs.network.layers import Layer
 
 
@@ -49,7 +50,7 @@ def by_stage(variant: AnyVariant, size: tuple[int, int]) -> list[CostRow]:
     """
     if isinstance(variant, ExternalNetwork):
         return [CostRow(name, *costs) for name, costs in counted_children(variant, size).items()]
-    plan = variant.plan(size)
+    plan = plan_layers(variant, size)
     ends = [plan.stem[-1].output, *(stage[-1].output for stage in plan.stages), plan.head.output]
     return [CostRow.over(name, layers, end) for (name, layers), end in zip(plan.parts(), ends, strict=True)]
 
@@ -87,7 +88,7 @@ def compare_costs(a: AnyVariant, b: AnyVariant, size: tuple[int, int]) -> Compar
     fields = {key: (mine.get(key), theirs.get(key)) for key in keys if mine.get(key) != theirs.get(key)}
     shortcuts = None
     if set(fields) == {"shortcut"} and isinstance(a, Variant) and isinstance(b, Variant):
-        shortcuts = _shortcuts(a.plan(size)), _shortcuts(b.plan(size))
+        shortcuts = _shortcuts(plan_layers(a, size)), _shortcuts(plan_layers(b, size))
     return Comparison((static_costs(a, size), static_costs(b, size)), fields, shortcuts is not None, shortcuts)
 
 

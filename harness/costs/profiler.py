@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,12 +18,14 @@ from harness.costs.contention import GpuContention
 from harness.errors import HarnessError
 from harness.models import build
 from harness.processes import most_resident
-from harness.specs.experiment.trial import AnyVariant
 from harness.specs.measured_cost import CONDITIONS, CostSetting, Phase, Repeat
-from harness.training.device import configure_process, describe_device, named_device, require_precision
+from harness.specs.network.any_variant import AnyVariant
+from harness.training.device import configure_process, describe_device, parse_device
 from harness.training.memory_errors import is_exhausted
-from harness.training.optimisers import optimiser
-from harness.training.trainer import AUTOCAST, eval_norms, micro_batches
+from harness.training.micro_batches import split_into_micro_batches
+from harness.training.optimisers import build_optimiser
+from harness.training.precision import AUTOCAST_DTYPES, autocast, require_precision
+from harness.training.trainer import freeze_norm_statistics
 
 FEWEST_STEPS, MOST_STEPS = 2, 200
 """Timed steps of a turn, whatever its seconds; one before them fills the caches again and is discarded."""
@@ -53,7 +53,7 @@ def measure_variant(
     """
     kind, _, index = setting.device.partition(":")
     watch = GpuContention("cuda" if kind == "cuda" else "cpu", int(index) if index.isdigit() else 0)
-    device = named_device(setting.device)
+    device = parse_device(setting.device)
     require_precision(device, setting.precision, "precision", "measure on a GPU")
     if device.type == "cuda":
         # Events are recorded on the current device, whatever the network's.
@@ -111,18 +111,13 @@ class _Bench:
         images = torch.randn(setting.batch, variant.in_channels, *setting.size, generator=draw)
         self.images = images.to(device).contiguous(memory_format=memory_format)
         self.labels = torch.randint(variant.classes, (setting.batch,), generator=draw).to(device)
-        self.dtype = AUTOCAST.get(setting.precision)
-
-    def autocast(self) -> AbstractContextManager[Any]:
-        """As a trial of this precision has it."""
-        return nullcontext() if self.dtype is None else torch.autocast(self.device.type, self.dtype)
 
     def inference(self) -> Generator[None, None, Phase]:
         """Forward in eval mode, each step waited for: the latency that a user of the network sees."""
         self.network.eval()
 
         def step() -> None:
-            with torch.inference_mode(), self.autocast():
+            with torch.inference_mode(), autocast(self.device, self.setting.precision):
                 self.network(self.images)
 
         return (yield from self._phase(step, waiting=True))
@@ -131,16 +126,16 @@ class _Bench:
         """A step as a trial takes it: forward, cross-entropy, backward, update; a GPU has the next in its queue."""
         self.network.train()
         if self.frozen:
-            eval_norms(self.network)
+            freeze_norm_statistics(self.network)
         recipe = self.setting.recipe
         parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        update = optimiser(recipe, parameters)
+        update = build_optimiser(recipe, parameters)
         scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
 
         def step() -> None:
             update.zero_grad(set_to_none=True)
-            for images, labels in micro_batches(self.images, self.labels, self.setting.micro_batch):
-                with self.autocast():
+            for images, labels in split_into_micro_batches(self.images, self.labels, self.setting.micro_batch):
+                with autocast(self.device, self.setting.precision):
                     loss = F.cross_entropy(self.network(images), labels, label_smoothing=recipe.label_smoothing)
                 scaler.scale(loss * (len(labels) / len(self.labels))).backward()
             if recipe.clip_grad_norm is not None:
@@ -235,7 +230,7 @@ def peak_flops(device: torch.device, precision: str, seconds: float = 0.1) -> fl
     product is also taken as a convolution of 1x1, since linear algebra and convolutions are of different libraries:
     on an AMD processor the latter is more than twice as fast.
     """
-    dtype = AUTOCAST.get(precision, torch.float32)
+    dtype = AUTOCAST_DTYPES.get(precision, torch.float32)
     best = 0.0
     for side in PRODUCTS[device.type]:
         a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))

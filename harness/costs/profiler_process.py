@@ -16,8 +16,8 @@ from pydantic import TypeAdapter
 
 from harness.costs.profiler import measure_variant
 from harness.errors import HarnessError
-from harness.specs.experiment.trial import AnyVariant
 from harness.specs.measured_cost import CostSetting
+from harness.specs.network.any_variant import AnyVariant
 from harness.training.memory_errors import is_exhausted
 
 

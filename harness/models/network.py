@@ -16,8 +16,8 @@ from harness.models.external import build_external
 from harness.models.modules import BranchScale, module
 from harness.models.weights import apply_weights
 from harness.specs import ExternalNetwork, LayerPlan, Variant
-from harness.specs.experiment.trial import AnyVariant
-from harness.specs.network.layer_plan import Block
+from harness.specs.network.any_variant import AnyVariant
+from harness.specs.network.layer_plan import Block, plan_layers
 from harness.specs.network.layers import Layer, Norm
 from harness.specs.random_streams import stream_seed
 
@@ -168,7 +168,7 @@ def build(variant: AnyVariant, seed: int | None = None, device: torch.device | s
     else:
         with torch.device("meta"):
             # The plan's shapes do not change the network, which takes images of any size.
-            network = ours = Network(variant.plan(224))
+            network = ours = Network(plan_layers(variant, 224))
         if torch.device(device).type == "meta":
             return network
         network = network.to_empty(device=device)

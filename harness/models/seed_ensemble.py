@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from harness.models.modules import BranchScale, PadShortcut, SqueezeExciteBlock
 from harness.models.network import Network
 from harness.specs import Variant
+from harness.specs.network.layer_plan import plan_layers
 
 SAME = (nn.ReLU, nn.GELU, nn.SiLU, nn.MaxPool2d, nn.Sequential, nn.Identity)
 """Modules without values of their own, that treat every channel alike."""
@@ -134,7 +135,7 @@ def merge_networks(variant: Variant, networks: Sequence[Network], memory_format:
     """
     seeds, like = len(networks), next(networks[0].parameters())
     with torch.device("meta"):
-        whole = Network(variant.plan(224))
+        whole = Network(plan_layers(variant, 224))
         _replace(whole, seeds)
     whole = whole.to_empty(device=like.device).to(like.dtype).to(memory_format=memory_format)
     for name, parameter in whole.named_parameters():

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from harness.specs import ResolvedExperiment
-from harness.specs.experiment.trial import AnyVariant
 from harness.specs.measured_cost import CONDITIONS
+from harness.specs.network.any_variant import AnyVariant
 
-Facts = Mapping[str, str]
+Description = Mapping[str, str]
 """Plain text by field, in an order that does not depend on the values."""
-SETTINGS = ("memory_format", "deterministic", "compile")
+EXECUTION_FIELDS = ("memory_format", "deterministic", "compile")
 """Fields of an experiment's execution that times depend on."""
 NOT_RECORDED = "not recorded"
 
 
-def data_facts(study: ResolvedExperiment) -> dict[str, str]:
+def describe_data(study: ResolvedExperiment) -> dict[str, str]:
     """Data set, split and sizes: what has to be equal for errors to be compared at all."""
     data, info = study.experiment.data, study.data
     fields = data.model_dump(exclude={"root", "fingerprint", "name"})
@@ -27,23 +27,23 @@ def data_facts(study: ResolvedExperiment) -> dict[str, str]:
     return facts | {f"data.{key}": _exact(value) for key, value in fields.items()}
 
 
-def recipe_facts(study: ResolvedExperiment) -> dict[str, str]:
+def describe_recipe(study: ResolvedExperiment) -> dict[str, str]:
     """Every field of the recipe."""
     return {f"recipe.{key}": _exact(value) for key, value in study.experiment.recipe.model_dump().items()}
 
 
-def setting_facts(study: ResolvedExperiment) -> dict[str, str]:
+def describe_execution(study: ResolvedExperiment) -> dict[str, str]:
     """The settings of execution that times depend on."""
     execution = study.experiment.execution
-    return {f"execution.{key}": _exact(getattr(execution, key)) for key in SETTINGS}
+    return {f"execution.{key}": _exact(getattr(execution, key)) for key in EXECUTION_FIELDS}
 
 
-def condition_facts(rows: pd.DataFrame) -> dict[str, str]:
+def describe_conditions(rows: pd.DataFrame) -> dict[str, str]:
     """Hardware, software and settings of those trials; what differs among them is joined by semicolons."""
-    return {key: "; ".join(distinct(rows[key])) for key in CONDITIONS}
+    return {key: "; ".join(list_distinct(rows[key])) for key in CONDITIONS}
 
 
-def variant_facts(variant: AnyVariant) -> dict[str, str]:
+def describe_variant(variant: AnyVariant) -> dict[str, str]:
     """Everything about a network that is part of its identity."""
     return {str(key): _exact(value) for key, value in variant.identity().items()}
 
@@ -53,19 +53,19 @@ def _exact(value: object) -> str:
     return ", ".join(map(_exact, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def distinct(column: pd.Series) -> list[str]:
+def list_distinct(column: pd.Series) -> list[str]:
     """Different values in the order of the trials; empty ones are named as not recorded."""
     values = column.astype("object").where(column.notna(), "").astype(str).replace("", NOT_RECORDED)
     return list(dict.fromkeys(values))
 
 
-def differing(facts: Sequence[Facts]) -> dict[str, list[str]]:
+def find_differences(facts: Sequence[Description]) -> dict[str, list[str]]:
     """The fields in which not all agree, with the value of each; a field that one lacks is a dash there."""
     fields = dict.fromkeys(field for each in facts for field in each)
     values = {field: [each.get(field, "–") for each in facts] for field in fields}
     return {field: found for field, found in values.items() if len(set(found)) > 1}
 
 
-def describe_differences(old: Facts, new: Facts) -> str:
+def describe_differences(old: Description, new: Description) -> str:
     """``field: a → b``, for every field that differs; empty where none does."""
-    return ", ".join(f"{field}: {a} → {b}" for field, (a, b) in differing([old, new]).items())
+    return ", ".join(f"{field}: {a} → {b}" for field, (a, b) in find_differences([old, new]).items())

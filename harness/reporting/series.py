@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.reporting.figures.style import MARKERS, PLAINS, RESIDUALS
+from harness.reporting.figures.style import MARKERS, PLAIN_COLOURS, RESIDUAL_COLOURS
 from harness.specs import ExternalNetwork, ResolvedExperiment, Variant
-from harness.specs.experiment.trial import AnyVariant
 from harness.specs.identity import canonical
+from harness.specs.network.any_variant import AnyVariant
 from harness.text import one_line
 
-MOST_LINES = 12
+MAX_SERIES = 12
 """Kinds of variant that a figure with a legend can still tell apart; beyond, tables and results.csv say more."""
-MOST_ROWS = 60
+MAX_ROWS = 60
 """Variants whose names can be read in a figure with a row for each."""
 
 
@@ -35,7 +35,7 @@ class Series:
         return [variant.depth for variant in self.variants]
 
 
-def series(study: ResolvedExperiment) -> list[Series]:
+def group_into_series(study: ResolvedExperiment) -> list[Series]:
     """The study's variants in lines; two of one kind and depth (other blocks per stage) are not put on one."""
     groups: dict[str, list[AnyVariant]] = {}
     for variant in study.variants:
@@ -47,10 +47,10 @@ def series(study: ResolvedExperiment) -> list[Series]:
     for members, label in zip(groups.values(), labels, strict=True):
         plain = members[0].plain
         others = sum(line.plain == plain for line in made)
-        palette = PLAINS if plain else RESIDUALS
+        palette = PLAIN_COLOURS if plain else RESIDUAL_COLOURS
         colour = palette[others % len(palette)]
         if labels.count(label) > 1:
-            label = f"{label}: {shortened(members[0].name)}" + (" ..." if len(members) > 1 else "")
+            label = f"{label}: {shorten_label(members[0].name)}" + (" ..." if len(members) > 1 else "")
         turned = MARKERS[len(made) % len(MARKERS) :] + MARKERS[: len(made) % len(MARKERS)]
         taken_by = {other.marker for other in made if other.colour == colour}
         marker = next((mark for mark in turned if mark not in taken_by), turned[0])
@@ -61,7 +61,7 @@ def series(study: ResolvedExperiment) -> list[Series]:
 
 def _label(members: list[AnyVariant], study: ResolvedExperiment) -> str:
     if isinstance(members[0], ExternalNetwork):
-        return shortened(members[0].name)
+        return shorten_label(members[0].name)
     ours = [v for v in study.variants if isinstance(v, Variant)]
     shortcuts = {v.shortcut for v in ours if not v.plain}
     families = {(v.family, v.block) for v in ours}
@@ -69,31 +69,31 @@ def _label(members: list[AnyVariant], study: ResolvedExperiment) -> str:
     if len(families) == 1:
         return name
     several = len({family for family, _ in families}) > 1
-    return f"{shortened(members[0].family) + ' ' if several else ''}{members[0].block}, {name}"
+    return f"{shorten_label(members[0].family) + ' ' if several else ''}{members[0].block}, {name}"
 
 
-def shortened(name: str, limit: int = 28) -> str:
+def shorten_label(name: str, limit: int = 28) -> str:
     """For a legend; ``$`` would start mathematics in matplotlib."""
     flat = one_line(name).replace("$", r"\$")
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
-def can_be_told_apart(study: ResolvedExperiment) -> bool:
+def has_few_series(study: ResolvedExperiment) -> bool:
     """Whether the kinds of variant are few enough for lines of their own in a figure."""
-    return len(series(study)) <= MOST_LINES
+    return len(group_into_series(study)) <= MAX_SERIES
 
 
-def is_family(study: ResolvedExperiment) -> bool:
+def has_several_depths(study: ResolvedExperiment) -> bool:
     """Whether some kind of variant comes in several depths."""
-    return any(len(line.variants) > 1 for line in series(study))
+    return any(len(line.variants) > 1 for line in group_into_series(study))
 
 
-def values(final: pd.DataFrame, variant: AnyVariant, key: str) -> list[float]:
+def list_seed_values(final: pd.DataFrame, variant: AnyVariant, key: str) -> list[float]:
     """Last-epoch values of one variant by rising seed, what was not measured left out."""
-    return list(dict(sorted(by_seed(final, variant.name, key).items())).values())
+    return list(dict(sorted(values_by_seed(final, variant.name, key).items())).values())
 
 
-def by_seed(final: pd.DataFrame, variant: str, key: str) -> dict[int, float]:
+def values_by_seed(final: pd.DataFrame, variant: str, key: str) -> dict[int, float]:
     """One variant's last-epoch ``key`` by seed, in the order of the table, what was not measured left out.
 
     Over arrays: of thousands of variants, selecting rows of a frame for each would take minutes.

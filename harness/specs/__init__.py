@@ -3,8 +3,10 @@
 from harness.specs.catalogue.catalogue import Catalogue
 from harness.specs.catalogue.resolve import find_experiment, load_experiment, resolve
 from harness.specs.experiment.contrasts import Contrast, Degradation, Difference
-from harness.specs.experiment.experiment import DataInfo, Experiment
-from harness.specs.experiment.recipe import DataSpec, Execution, Recipe, Resources
+from harness.specs.experiment.data import DataInfo, DataSpec
+from harness.specs.experiment.execution import Execution, Resources
+from harness.specs.experiment.experiment import Experiment
+from harness.specs.experiment.recipe import Recipe
 from harness.specs.experiment.resolved_experiment import ResolvedExperiment
 from harness.specs.experiment.search_space import Sample, SearchSpec
 from harness.specs.experiment.trial import Trial

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness.specs.experiment.recipe import LARGE, Execution, Fraction, Positive, Recipe
-from harness.specs.experiment.trial import AnyVariant
+from harness.specs.experiment.execution import Execution
+from harness.specs.experiment.recipe import Recipe
 from harness.specs.identity import Spec, digest
+from harness.specs.network.any_variant import AnyVariant
+from harness.specs.number_types import LARGE, Fraction, Positive
 from harness.text import Line
 
 FEWEST_REPEATS = 5

@@ -10,6 +10,7 @@ import torch
 
 from harness.errors import HarnessError
 from harness.specs import ExternalNetwork, Trial
+from harness.specs.network.layer_plan import plan_layers
 
 EXHAUSTED = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 ROOM = 0.9
@@ -90,4 +91,4 @@ def estimated_memory(trial: Trial, size: tuple[int, int], images: int) -> int:
     if isinstance(trial.variant, ExternalNetwork):
         return 0
     width = 2 if trial.recipe.precision in ("bf16", "fp16") else 4
-    return trial.variant.plan(size).training_bytes(images, width, 4 if trial.recipe.optimiser == "adamw" else 3)
+    return plan_layers(trial.variant, size).training_bytes(images, width, 4 if trial.recipe.optimiser == "adamw" else 3)

@@ -9,6 +9,7 @@ from harness.models import build
 from harness.models.modules import PadShortcut, SqueezeExciteBlock, group_count
 from harness.models.network import initialise
 from harness.specs import Variant
+from harness.specs.network.layer_plan import plan_layers
 from harness.specs.network.shortcuts import SHORTCUTS
 from harness.specs.network.variant import NEEDS_SHORTCUT
 
@@ -32,7 +33,7 @@ def test_the_network_has_the_plan_s_parameters(catalogue, name):
     """On the meta device: no memory, so depth 1202 too."""
     variant = catalogue.get(name)
     network = build(variant, device="meta")
-    assert sum(p.numel() for p in network.parameters()) == variant.plan(32).params
+    assert sum(p.numel() for p in network.parameters()) == plan_layers(variant, 32).params
 
 
 @pytest.mark.parametrize("norm", ["batch", "group"])
@@ -80,7 +81,7 @@ def test_every_feature_trains(feature, shortcut):
         return
     variant = _featured(feature, shortcut)
     network = build(variant, seed=0).train()
-    assert sum(p.numel() for p in network.parameters()) == variant.plan(8).params
+    assert sum(p.numel() for p in network.parameters()) == plan_layers(variant, 8).params
     logits = network(torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(1)))
     assert logits.shape == (16, 5)
     logits.square().sum().backward()

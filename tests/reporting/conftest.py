@@ -7,6 +7,7 @@ from harness.io.yaml_documents import Document
 from harness.specs import Catalogue, DataInfo, resolve
 from harness.specs.experiment.experiment import Experiment
 from harness.specs.layer_profile import LayerProfile
+from harness.specs.network.layer_plan import plan_layers
 from harness.tracking.history import Epoch, History
 from harness.tracking.results_table import results_table
 
@@ -111,7 +112,7 @@ def make_histories(
                     metrics={**metrics, **_gradients(trial, epoch)} if gradients else metrics,
                 )
             )
-        plan = trial.variant.plan(study.data.size)
+        plan = plan_layers(trial.variant, study.data.size)
         histories.append(
             History(
                 id=trial.id,

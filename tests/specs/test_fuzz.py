@@ -35,6 +35,7 @@ from harness.data.description import describe_data
 from harness.errors import HarnessError, printable
 from harness.models import build
 from harness.specs import DataSpec, ResolvedExperiment
+from harness.specs.network.layer_plan import plan_layers
 
 pytestmark = [
     pytest.mark.timeout(120 + CASES),
@@ -87,10 +88,10 @@ class Bench:
 
 def builds(study):
     for variant in study.variants:
-        plan = variant.plan(study.data.size)
+        plan = plan_layers(variant, study.data.size)
         if len([block for stage in plan.stages for block in stage]) > MOST_BUILT:
             variant = variant.model_copy(update={"blocks": tuple(min(count, 2) for count in variant.blocks)})
-            plan = variant.plan(study.data.size)
+            plan = plan_layers(variant, study.data.size)
         network = build(variant, device="meta")
         assert sum(p.numel() for p in network.parameters()) == plan.params
         assert min(plan.params, plan.macs, plan.activations) > 0

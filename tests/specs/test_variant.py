@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.specs import Variant
-from harness.specs.network.layer_plan import require_input
+from harness.specs.network.layer_plan import plan_layers, require_input
 from harness.specs.network.layers import Conv
 
 TINY = {"stem": "conv3x3", "block": "basic", "blocks": [1, 1], "widths": [4, 8], "shortcut": "identity"}
@@ -56,7 +56,7 @@ def test_plan_has_the_published_counts(catalogue, row):
     variant = catalogue.get(row["variant"])
     if row["shortcut"] != variant.shortcut:
         variant = Variant(**{**variant.model_dump(), "shortcut": row["shortcut"]})
-    plan = variant.plan(int(row["side"]))
+    plan = plan_layers(variant, int(row["side"]))
     assert plan.params == int(row["params"])
     if row["macs"]:
         assert plan.macs == int(row["macs"])
@@ -69,7 +69,7 @@ def test_twins_differ_in_the_shortcut_alone(catalogue):
 
 
 def test_option_b_adds_exactly_the_projections(catalogue):
-    residual, plain = catalogue.get("resnet18").plan(224), catalogue.get("plain18").plan(224)
+    residual, plain = plan_layers(catalogue.get("resnet18"), 224), plan_layers(catalogue.get("plain18"), 224)
     projections = [layer for stage in residual.stages for block in stage for layer in block.shortcut or ()]
     assert residual.params - plain.params == sum(layer.params for layer in projections)
     assert residual.macs - plain.macs == sum(layer.macs for layer in projections)
@@ -84,7 +84,7 @@ def test_depth_counts_layers_with_weights(catalogue, name, depth):
 
 
 def test_odd_sizes_round_as_convolutions_do():
-    plan = Variant(**TINY).plan((9, 7))
+    plan = plan_layers(Variant(**TINY), (9, 7))
     assert plan.stages[1][0].output == (8, 5, 4)
 
 
@@ -123,20 +123,20 @@ def test_the_papers_names_of_shortcuts_are_understood():
 
 
 def test_option_c_projects_beside_every_block():
-    plan = Variant(**{**TINY, "blocks": [2, 2], "shortcut": "projection-everywhere"}).plan(8)
+    plan = plan_layers(Variant(**{**TINY, "blocks": [2, 2], "shortcut": "projection-everywhere"}), 8)
     assert [len(block.shortcut) for stage in plan.stages for block in stage] == [2, 2, 2, 2]
-    option_b = Variant(**{**TINY, "blocks": [2, 2], "shortcut": "projection"}).plan(8)
+    option_b = plan_layers(Variant(**{**TINY, "blocks": [2, 2], "shortcut": "projection"}), 8)
     assert [len(block.shortcut) for stage in option_b.stages for block in stage] == [0, 0, 2, 0]
 
 
 def test_the_stride_of_v1_is_on_the_first_convolution(catalogue):
     for name, strides in (("resnet50", [1, 2, 1]), ("resnet50-v1", [2, 1, 1])):
-        block = catalogue.get(name).plan(224).stages[1][0]
+        block = plan_layers(catalogue.get(name), 224).stages[1][0]
         assert [layer.stride for layer in block.main if isinstance(layer, Conv)] == strides
 
 
 def test_a_preactivated_network_ends_in_a_norm_and_begins_without_a_second_one():
-    plan = Variant(**{**TINY, "blocks": [2, 1], "preactivation": True}).plan(8)
+    plan = plan_layers(Variant(**{**TINY, "blocks": [2, 1], "preactivation": True}), 8)
     kinds = [[type(layer).__name__ for layer in block.main] for stage in plan.stages for block in stage]
     assert kinds == [["Conv", "Norm", "Act", "Conv"], ["Norm", "Act", "Conv"] * 2, ["Conv", "Norm", "Act", "Conv"]]
     shared = [[type(layer).__name__ for layer in block.before] for stage in plan.stages for block in stage]
@@ -145,12 +145,12 @@ def test_a_preactivated_network_ends_in_a_norm_and_begins_without_a_second_one()
 
 
 def test_blocks_are_skipped_more_often_the_deeper_they_are():
-    plan = Variant(**{**TINY, "blocks": [2, 2], "stochastic_depth": 0.5}).plan(8)
+    plan = plan_layers(Variant(**{**TINY, "blocks": [2, 2], "stochastic_depth": 0.5}), 8)
     assert [block.survival for stage in plan.stages for block in stage] == [0.875, 0.75, 0.625, 0.5]
 
 
 def test_widening_leaves_the_stem(catalogue):
-    plan = catalogue.get("wrn-28-10").plan(32)
+    plan = plan_layers(catalogue.get("wrn-28-10"), 32)
     assert plan.stem[0].channels == 16
     assert [stage[-1].output[0] for stage in plan.stages] == [160, 320, 640]
 
@@ -175,4 +175,5 @@ def test_a_depth_is_that_of_the_member_of_its_name(catalogue):
         fields, name = family.of_depth(depth)
         assert family.variant(fields, name) == catalogue.get(f"cifar-preresnet{depth}")
     assert family.of_depth(1004)[1] == "cifar-preresnet1004"
-    assert catalogue.get("cifar-preresnet164").plan(32).params == 1703258, "He et al. 2016 round it to 1.7 million"
+    plan = plan_layers(catalogue.get("cifar-preresnet164"), 32)
+    assert plan.params == 1703258, "He et al. 2016 round it to 1.7 million"

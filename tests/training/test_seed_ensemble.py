@@ -10,6 +10,7 @@ from harness.models import build
 from harness.models.modules import module
 from harness.models.seed_ensemble import merge_module
 from harness.specs import Execution, Recipe, Resources, Trial, Variant
+from harness.specs.network.layer_plan import plan_layers
 from harness.training import Trainer
 from harness.training import trainer as loop
 from harness.training.seed_ensemble import SeedEnsemble
@@ -238,7 +239,7 @@ def test_time_is_shared_out_among_those_that_count(trials):
 def test_no_kind_of_layer_is_without_its_joint_form(trials):
     """Each that is registered is in one of the forms above; one that is added belongs there too."""
     variants = [trials(form)[0].variant for form in FORMS.values()]
-    kinds = {type(layer) for variant in variants for layer in variant.plan(32).layers()}
+    kinds = {type(layer) for variant in variants for layer in plan_layers(variant, 32).layers()}
     assert kinds == set(module.registry) - {object}
     with pytest.raises(TypeError, match="no joint form of Tanh"):
         merge_module(torch.nn.Tanh(), 2)

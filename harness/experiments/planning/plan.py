@@ -20,7 +20,7 @@ from harness.io.storage import Folder
 from harness.specs import Degradation, Execution, ExternalNetwork, ResolvedExperiment, Trial, Variant
 from harness.specs.experiment.data_parallel import require_workers
 from harness.specs.experiment.resolved_experiment import SEARCH, TUNED
-from harness.specs.experiment.trial import AnyVariant
+from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.layer_plan import require_input
 from harness.tracking.history import History, ensemble_seeds, newest_journal
 from harness.tracking.record import Record

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.specs import ResolvedExperiment, Trial, Variant
 from harness.specs.identity import canonical
+from harness.specs.network.layer_plan import plan_layers
 
 if TYPE_CHECKING:
     from harness.experiments.planning.plan import PlannedTrial
@@ -84,7 +85,7 @@ def seeds_per_group(study: ResolvedExperiment, concurrency: int, todo: int) -> i
     if setting != "auto":
         return setting
     enough = todo // AUTO_SEEDS >= AUTO_ROUNDS * concurrency
-    small = all(isinstance(v, Variant) and v.plan(study.data.size).macs <= AUTO_MACS for v in study.variants)
+    small = all(isinstance(v, Variant) and plan_layers(v, study.data.size).macs <= AUTO_MACS for v in study.variants)
     return AUTO_SEEDS if enough and small and study.experiment.resources.cpus == 1 else 1
 
 

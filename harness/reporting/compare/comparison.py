@@ -13,28 +13,22 @@ from typing import Any
 import pandas as pd
 
 from harness.errors import HarnessError
-from harness.reporting.comparability import (
-    condition_facts,
-    data_facts,
-    differing,
-    distinct,
-    recipe_facts,
-    setting_facts,
-)
-from harness.reporting.compare.errors_figure import draw_errors, drawable
+from harness.reporting.comparability import describe_conditions, describe_data, describe_execution, describe_recipe, find_differences, list_distinct
+from harness.reporting.compare.errors_figure import draw_errors_side_by_side, is_drawable
 from harness.reporting.compare.time_changes import TRAINING_TIME, incomparable_because
 from harness.reporting.figures.style import render_figure
-from harness.reporting.formatting import ABSENT, count_noun, format_interval, format_number, join_words, no_break
+from harness.reporting.formatting import ABSENT, format_interval, format_number, format_quantity, join_words, keep_together
 from harness.reporting.page.output_directory import install_files, require_report_directory
-from harness.reporting.page.render import SUFFIXES, dates, from_template
-from harness.reporting.page.tables import error_keys, seconds_cell
-from harness.reporting.series import values
-from harness.reporting.statistics.estimates import mean_interval
-from harness.reporting.verdicts.components import shown_interval
-from harness.reporting.verdicts.verdict import decide_contrasts, headline
+from harness.reporting.page.report import SUFFIXES, format_dates, render_template
+from harness.reporting.page.tables import format_training_seconds, list_measured_errors
+from harness.reporting.series import list_seed_values
+from harness.reporting.statistics.estimates import estimate_mean
+from harness.reporting.verdicts.components import select_error_interval
+from harness.reporting.verdicts.verdict import decide_contrasts, format_headline
 from harness.specs import DataInfo
-from harness.specs.experiment.trial import AnyVariant
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.identity import canonical
+from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
 from harness.tracking.metrics import METRICS
 from harness.tracking.results_table import Results, csv_bytes, read_csv
@@ -68,7 +62,7 @@ class NetworkRow:
     parts: tuple[ExperimentResults, ...]
 
 
-def parts_of(directory: Path) -> list[Results]:
+def read_comparison(directory: Path) -> list[Results]:
     """The results that a report over several experiments keeps beside itself, in their order.
 
     Raises:
@@ -99,27 +93,27 @@ def write_comparison(several: Sequence[Results], directory: Path) -> None:
             raise HarnessError(f"no trial of '{name}' is recorded", remedy=f"Run `harness run {name}` first.")
         if tables.count(table) > 1:
             raise HarnessError(f"the same results of '{name}' are given twice", remedy="Name each of them once.")
-    parts = labelled(several)
+    parts = label_experiments(several)
     digits = len(str(len(parts)))
     files = [
         f"results/{number:0{digits}}-{part.results.study.experiment.name}.csv" for number, part in enumerate(parts, 1)
     ]
     groups = group_by_data(parts)
     figures = {}
-    if drawable([rows_of(group) for group in groups]):
+    if is_drawable([match_networks(group) for group in groups]):
         figures["errors"] = render_figure(
-            *_size(groups), lambda f: draw_errors(f, groups, [rows_of(g) for g in groups])
+            *_size(groups), lambda f: draw_errors_side_by_side(f, groups, [match_networks(g) for g in groups])
         )
     content = dict(zip(files, tables, strict=True))
     content |= {f"figures/{key}.{suffix}": made[suffix] for key, made in figures.items() for suffix in SUFFIXES}
-    page = from_template("comparison.md.j2", context(directory.name, parts, groups, list(figures)))
+    page = render_template("comparison.md.j2", build_comparison_content(directory.name, parts, groups, list(figures)))
     content["README.md"] = page.encode()
     there = [*directory.glob("results/*.csv"), *(directory / f"figures/errors.{suffix}" for suffix in SUFFIXES)]
     names = [str(path.relative_to(directory)) for path in there if PART.match(path.name) or path.stem == "errors"]
     install_files(directory, content, [name for name in names if name not in content])
 
 
-def labelled(several: Sequence[Results]) -> list[ExperimentResults]:
+def label_experiments(several: Sequence[Results]) -> list[ExperimentResults]:
     """The experiments with a name for each that no other has."""
     names = [results.study.experiment.name for results in several]
     times, seen = Counter(names), Counter[str]()
@@ -135,11 +129,11 @@ def group_by_data(parts: Sequence[ExperimentResults]) -> list[list[ExperimentRes
     """Those of equal data together: only their errors may stand beside each other."""
     groups: dict[str, list[ExperimentResults]] = {}
     for part in parts:
-        groups.setdefault(canonical(data_facts(part.results.study)), []).append(part)
+        groups.setdefault(canonical(describe_data(part.results.study)), []).append(part)
     return list(groups.values())
 
 
-def rows_of(group: Sequence[ExperimentResults]) -> list[NetworkRow]:
+def match_networks(group: Sequence[ExperimentResults]) -> list[NetworkRow]:
     """Every network of a group, equal ones on one row."""
     found: dict[tuple[str, str], tuple[AnyVariant, list[ExperimentResults]]] = {}
     for part in group:
@@ -154,16 +148,16 @@ def rows_of(group: Sequence[ExperimentResults]) -> list[NetworkRow]:
 
 
 def _size(groups: Sequence[Sequence[ExperimentResults]]) -> tuple[float, float]:
-    rows = [row for group in groups for row in rows_of(group)]
+    rows = [row for group in groups for row in match_networks(group)]
     return 9.2, 0.9 + 0.75 * len(groups) + 0.2 * sum(max(2, len(row.parts) + 0.4) for row in rows)
 
 
-def context(
+def build_comparison_content(
     name: str, parts: Sequence[ExperimentResults], groups: Sequence[Sequence[ExperimentResults]], figures: Sequence[str]
 ) -> dict[str, Any]:
     """What the template shows."""
     facts = [_facts(part) for part in parts]
-    unlike = differing(facts)
+    unlike = find_differences(facts)
     same = {field: value for field, value in facts[0].items() if field not in unlike}
     recipe = {field for field in unlike if field.startswith("recipe.")}
     return {
@@ -177,8 +171,8 @@ def context(
         "same": [f"{field}: {value}" for field, value in same.items() if value not in ("None", "False")],
         "unlike_data": len(groups) > 1,
         "unlike_recipe": bool(recipe),
-        "unlike_conditions": [field for field in condition_facts(parts[0].final) if field in unlike],
-        "mixed": [part.label for part in parts if any(";" in value for value in condition_facts(part.final).values())],
+        "unlike_conditions": [field for field in describe_conditions(parts[0].final) if field in unlike],
+        "mixed": [part.label for part in parts if any(";" in value for value in describe_conditions(part.final).values())],
         "times": _times(parts, groups),
         "verdict_count": sum(len(part.results.study.experiment.contrasts) for part in parts),
     }
@@ -187,35 +181,35 @@ def context(
 def _facts(part: ExperimentResults) -> dict[str, str]:
     study = part.results.study
     return {
-        **data_facts(study),
-        **recipe_facts(study),
+        **describe_data(study),
+        **describe_recipe(study),
         "seeds": ", ".join(map(str, study.experiment.seeds)),
-        **setting_facts(study),
-        **condition_facts(part.final),
-        "revision": "; ".join(distinct(part.final["revision"])),
+        **describe_execution(study),
+        **describe_conditions(part.final),
+        "revision": "; ".join(list_distinct(part.final["revision"])),
     }
 
 
 def _answer(part: ExperimentResults) -> dict[str, Any]:
     study, final = part.results.study, part.final
-    diverged = int((final["outcome"] == "diverged").sum())
+    diverged = int((final["outcome"] == TrialStatus.DIVERGED).sum())
     return {
         "label": part.label,
         "question": study.experiment.question,
-        "headline": headline(decide_contrasts(part.results)),
-        "recorded": f"{len(final)} of {count_noun(len(study.trials), 'declared trial')} recorded, {diverged} diverged; "
-        f"{count_noun(study.experiment.recipe.epochs, 'epoch')} on {study.data.name}, measured "
-        f"{dates(part.results.epochs['at'])}",
+        "headline": format_headline(decide_contrasts(part.results)),
+        "recorded": f"{len(final)} of {format_quantity(len(study.trials), 'declared trial')} recorded, {diverged} diverged; "
+        f"{format_quantity(study.experiment.recipe.epochs, 'epoch')} on {study.data.name}, measured "
+        f"{format_dates(part.results.epochs['at'])}",
     }
 
 
 def _table(group: Sequence[ExperimentResults]) -> dict[str, Any]:
     """Errors of every network of a group, an experiment a column."""
-    keys = [key for key in METRICS if any(key in error_keys(part.final) for part in group)]
+    keys = [key for key in METRICS if any(key in list_measured_errors(part.final) for part in group)]
     if "train/error_clean" in keys:
         keys.remove("train/error")
     rows = []
-    for row in rows_of(group):
+    for row in match_networks(group):
         data = group[0].results.study.data
         for key in keys:
             cells = [_cell(p, row.variant, key, data) if p in row.parts else ABSENT for p in group]
@@ -229,22 +223,22 @@ def _table(group: Sequence[ExperimentResults]) -> dict[str, Any]:
                     *cells,
                 ]
             )
-    facts = data_facts(group[0].results.study)
+    facts = describe_data(group[0].results.study)
     return {"labels": [part.label for part in group], "rows": rows, "data": facts["data"], "agreeing": "‡" in str(rows)}
 
 
 def _cell(part: ExperimentResults, variant: AnyVariant, key: str, data: DataInfo) -> str:
     """Mean ± sd with n, and the 95 % interval on a line of its own."""
-    errors = values(part.final, variant, key)
+    errors = list_seed_values(part.final, variant, key)
     if not errors:
         return ABSENT
-    estimate = mean_interval(errors)
+    estimate = estimate_mean(errors)
     spread = f" ± {format_number(estimate.sd)}" if estimate.sd is not None else ""
     lines = [f"{format_number(estimate.mean)}{spread}, n = {estimate.n}"]
-    bounds = shown_interval(estimate, key, data)
+    bounds = select_error_interval(estimate, key, data)
     if bounds is not None:
         lines.append(f"[{format_interval(bounds.low, bounds.high)}]{' ‡' if bounds.binomial else ''}")
-    return no_break("<br>".join(lines))
+    return keep_together("<br>".join(lines))
 
 
 def _shared(parts: Sequence[ExperimentResults]) -> list[str]:
@@ -259,10 +253,10 @@ def _shared(parts: Sequence[ExperimentResults]) -> list[str]:
         for key in errors:
             unlike |= (both[key] != both[f"{key} there"]) & both[key].notna()
         names = list(dict.fromkeys(both["variant"]))
-        other = f"; {count_noun(int(unlike.sum()), 'of them', 'of them')} came out differently in the two" * bool(
+        other = f"; {format_quantity(int(unlike.sum()), 'of them', 'of them')} came out differently in the two" * bool(
             unlike.any()
         )
-        said.append(f"{a.label} and {b.label} share {count_noun(len(both), 'trial')}, of {join_words(names)}{other}")
+        said.append(f"{a.label} and {b.label} share {format_quantity(len(both), 'trial')}, of {join_words(names)}{other}")
     return said
 
 
@@ -281,9 +275,9 @@ def _times(parts: Sequence[ExperimentResults], groups: Sequence[Sequence[Experim
     rows = [
         [
             escape_markdown(row.name),
-            *(seconds_cell(_alone(part, row)) if part in row.parts else ABSENT for part in parts),
+            *(format_training_seconds(_alone(part, row)) if part in row.parts else ABSENT for part in parts),
         ]
-        for row in rows_of(parts)
+        for row in match_networks(parts)
     ]
     return {"rows": rows, "reasons": []}
 

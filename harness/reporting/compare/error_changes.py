@@ -9,13 +9,14 @@ from typing import Literal
 
 import pandas as pd
 
-from harness.reporting.comparability import describe_differences, variant_facts
-from harness.reporting.formatting import count_noun
-from harness.reporting.statistics.estimates import holm
-from harness.reporting.verdicts.components import Cell, cell, measure
+from harness.reporting.comparability import describe_differences, describe_variant
+from harness.reporting.formatting import format_quantity
+from harness.reporting.statistics.estimates import adjust_p_values
+from harness.reporting.verdicts.components import SeedValues, cell, compare_and_test
 from harness.specs import DataInfo
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
-from harness.specs.experiment.trial import AnyVariant
+from harness.specs.experiment.trial_status import TrialStatus
+from harness.specs.network.any_variant import AnyVariant
 
 State = Literal["worse", "better", "no change shown", "not tested"]
 Finals = tuple[pd.DataFrame, pd.DataFrame]
@@ -52,16 +53,16 @@ class Change:
     notes: tuple[str, ...] = ()
 
 
-def error_change(a: AnyVariant, b: AnyVariant, finals: Finals, key: str, data: DataInfo) -> Change | None:
+def measure_error_change(a: AnyVariant, b: AnyVariant, finals: Finals, key: str, data: DataInfo) -> Change | None:
     """One variant's error; None where a side has no trial."""
     cells = [cell(final, variant.name, key, frozenset()) for final, variant in zip(finals, (a, b), strict=True)]
     if not all(cells):
         return None
     (before, after), notes = match_seeds(cells[0], cells[1])
-    changed = describe_differences(variant_facts(a), variant_facts(b))
+    changed = describe_differences(describe_variant(a), describe_variant(b))
     if changed:
         notes.append(f"its spec changed ({changed})")
-    measured = measure(key, [after], [before], "two-sided", 0.0, 0.0, data)
+    measured = compare_and_test(key, [after], [before], "two-sided", 0.0, 0.0, data)
     comparison = measured.comparison
     assert comparison is not None
     notes += _diverged(a.name, finals, key, (before, after), data)
@@ -73,19 +74,19 @@ def error_change(a: AnyVariant, b: AnyVariant, finals: Finals, key: str, data: D
     )  # fmt: skip
 
 
-def match_seeds(before: Cell, after: Cell) -> tuple[tuple[Cell, Cell], list[str]]:
+def match_seeds(before: SeedValues, after: SeedValues) -> tuple[tuple[SeedValues, SeedValues], list[str]]:
     """The seeds that both have, where they are enough for a claim; else all that each has, to be compared by groups."""
     both = sorted(before.keys() & after.keys())
     left = len(before) + len(after) - 2 * len(both)
     if not left or len(both) < SEEDS_FOR_CLAIMS:
         return (before, after), []
     kept = {seed: before[seed] for seed in both}, {seed: after[seed] for seed in both}
-    return kept, [f"{count_noun(left, 'trial')} without a partner left out"]
+    return kept, [f"{format_quantity(left, 'trial')} without a partner left out"]
 
 
-def _diverged(name: str, finals: Finals, key: str, cells: tuple[Cell, Cell], data: DataInfo) -> list[str]:
+def _diverged(name: str, finals: Finals, key: str, cells: tuple[SeedValues, SeedValues], data: DataInfo) -> list[str]:
     """How many diverged, and what the change is without their seeds."""
-    bad = [set(f.loc[(f["variant"] == name) & (f["outcome"] == "diverged"), "seed"]) for f in finals]
+    bad = [set(f.loc[(f["variant"] == name) & (f["outcome"] == TrialStatus.DIVERGED), "seed"]) for f in finals]
     counts = [len(seeds & set(values)) for seeds, values in zip(bad, cells, strict=True)]
     if not any(counts):
         return []
@@ -93,18 +94,18 @@ def _diverged(name: str, finals: Finals, key: str, cells: tuple[Cell, Cell], dat
     note = f"diverged, at chance error: {counts[0]} in OLD, {counts[1]} in NEW"
     if not before or not after:
         return [f"{note}; no seed is without"]
-    rest = measure(key, [after], [before], "two-sided", 0.0, 0.0, data)
+    rest = compare_and_test(key, [after], [before], "two-sided", 0.0, 0.0, data)
     return [f"{note}; without their seeds {rest.effect:+.2f} points, n = {rest.n}"]
 
 
-def _mean(values: Cell) -> float:
+def _mean(values: SeedValues) -> float:
     return math.fsum(values.values()) / len(values)
 
 
 def classify_changes(changes: Sequence[Change], level: float, smallest: float) -> tuple[Change, ...]:
     """The same with Holm's correction over those that are tested, and what they come to."""
     tested = [index for index, change in enumerate(changes) if change.p is not None]
-    adjusted = dict(zip(tested, holm([changes[index].p or 0.0 for index in tested]), strict=True))
+    adjusted = dict(zip(tested, adjust_p_values([changes[index].p or 0.0 for index in tested]), strict=True))
     found = []
     for index, change in enumerate(changes):
         if index not in adjusted:

@@ -9,17 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.reporting.figures.style import DASHED, legend_rows, log_axis
-from harness.reporting.series import Series, series
-from harness.specs.experiment.trial import AnyVariant
+from harness.reporting.figures.style import DASHED, draw_legend, scale_log_axis
+from harness.reporting.series import Series, group_into_series
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.layer_profile import LayerProfile, kept_layers
+from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.results_table import LAYERS, Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_LINES = 4
+MAX_SERIES = 4
 PANELS = (
     (0, "gradient", "Gradient, before training"),
     (1, "gradient", "Gradient, after training"),
@@ -59,14 +60,14 @@ def select_layer_curves(results: Results) -> list[LayerCurve]:
     frame = results.epochs
     rows = frame[frame[LAYERS] != ""]
     found: list[LayerCurve] = []
-    for line in series(results.study):
+    for line in group_into_series(results.study):
         measured = [v for v in line.variants if (rows["variant"] == v.name).any()]
-        if not measured or len({item.line.label for item in found}) >= MOST_LINES:
+        if not measured or len({item.line.label for item in found}) >= MAX_SERIES:
             continue
         ends = [(measured[-1], "-"), *([(measured[0], DASHED)] if len(measured) > 1 else [])]
         for variant, style in ends:
             item = LayerCurve(line, variant, style, _moments(rows[rows["variant"] == variant.name]))
-            if layer_panels([item]):
+            if list_layer_panels([item]):
                 found.append(item)
     return found
 
@@ -74,30 +75,30 @@ def select_layer_curves(results: Results) -> list[LayerCurve]:
 def _moments(rows: pd.DataFrame) -> tuple[list[LayerProfile], list[LayerProfile]]:
     ordered = rows.sort_values("seed", kind="stable")
     first = ordered["epoch"] == 0
-    after = ~first & (ordered["outcome"] == "finished")
+    after = ~first & (ordered["outcome"] == TrialStatus.FINISHED)
     start, end = ([LayerProfile.model_validate_json(text) for text in ordered.loc[w, LAYERS]] for w in (first, after))
     return start, end
 
 
-def normalised(results: Results) -> set[bool]:
+def find_normalisation(results: Results) -> set[bool]:
     """Whether the responses that are drawn are those of norms: of all, of none, or of some."""
     return {
         p.normalised for item in select_layer_curves(results) for moment in item.moments for p in moment if p.response
     }
 
 
-def layer_panels(items: list[LayerCurve]) -> list[tuple[int, str, str]]:
+def list_layer_panels(items: list[LayerCurve]) -> list[tuple[int, str, str]]:
     """Those of :data:`PANELS` that some variant has values for."""
     return [panel for panel in PANELS if any(item.table(panel[0], panel[1]) for item in items)]
 
 
-def draw_layers(figure: Figure, results: Results) -> None:
+def draw_layer_curves(figure: Figure, results: Results) -> None:
     """Gradient norm at both moments on one scale, then response: geometric means over seeds, bands over all seeds."""
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
 
     items = select_layer_curves(results)
-    shown = layer_panels(items)
+    shown = list_layer_panels(items)
     grid = figure.subplots(1, len(shown), squeeze=False)[0]
     drawn: dict[str, list[float]] = {"gradient": [], "response": []}
     for axes, (moment, what, title) in zip(grid, shown, strict=True):
@@ -108,7 +109,7 @@ def draw_layers(figure: Figure, results: Results) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     labelled: set[str] = set()
     for axes, (_, what, _) in zip(grid, shown, strict=True):
-        log_axis(axes, drawn[what])
+        scale_log_axis(axes, drawn[what])
         if what in labelled:
             axes.tick_params(labelleft=False)
         else:
@@ -120,7 +121,7 @@ def draw_layers(figure: Figure, results: Results) -> None:
                label=i.line.label + (f", depth {i.variant.depth}" if several else ""))
         for i in items
     ]  # fmt: skip
-    legend_rows(figure, handles)
+    draw_legend(figure, handles)
 
 
 def _line(axes: Axes, item: LayerCurve, moment: int, what: str) -> list[float]:

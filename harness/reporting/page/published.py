@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from harness.reporting.formatting import format_number
-from harness.reporting.statistics.estimates import mean_interval
+from harness.reporting.statistics.estimates import estimate_mean
 from harness.specs import Catalogue, DataInfo, Variant
-from harness.specs.experiment.trial import AnyVariant
+from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
 from harness.tracking.results_table import Results
 
@@ -25,20 +25,20 @@ SIZES = {
 
 
 @cache
-def published() -> list[dict[str, str]]:
+def load_published_results() -> list[dict[str, str]]:
     """The table as it is shipped; errors in percent, shortcuts and strides as the spec calls them."""
     with FILE.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def dataset(data: DataInfo) -> str | None:
+def identify_dataset(data: DataInfo) -> str | None:
     """Which data set of the table this is; None for any other, for a part of one, or at another size."""
     name = {"imagefolder": "imagenet"}.get(data.name, data.name)
     whole = (data.train + data.val, data.test, data.classes, data.size)
     return name if SIZES.get(name) == whole else None
 
 
-def rows_for(variant: AnyVariant, name: str | None) -> list[dict[str, str]]:
+def find_published_results(variant: AnyVariant, name: str | None) -> list[dict[str, str]]:
     """What was published of a network on a data set: of this network exactly, under whatever name it goes here."""
     if not isinstance(variant, Variant):
         return []
@@ -49,7 +49,7 @@ def rows_for(variant: AnyVariant, name: str | None) -> list[dict[str, str]]:
 def _networks() -> list[tuple[dict[str, str], dict[str, Any]]]:
     """Each row with its network: the shipped one, whatever the user's own families call so."""
     catalogue, found = Catalogue.shipped(), []
-    for row in published():
+    for row in load_published_results():
         spec = catalogue.get(row["variant"])
         assert isinstance(spec, Variant)
         changed = spec.model_copy(update={"shortcut": row["shortcut"], "stride_on": row["stride_on"]})
@@ -61,14 +61,14 @@ def _shape(variant: Variant) -> dict[str, Any]:
     return {key: value for key, value in variant.identity().items() if key not in ("classes", "in_channels")}
 
 
-def published_rows(results: Results, final: pd.DataFrame) -> list[list[str]]:
+def build_published_rows(results: Results, final: pd.DataFrame) -> list[list[str]]:
     """Variant, measured test error with n, published error, how and where it was published."""
-    name = dataset(results.study.data)
+    name = identify_dataset(results.study.data)
     rows = []
     for variant in results.study.variants if name is not None else ():
         measured = final.loc[(final["variant"] == variant.name) & final["test/error"].notna(), "test/error"]
-        for row in rows_for(variant, name) if len(measured) else ():
-            estimate = mean_interval(measured.to_numpy())
+        for row in find_published_results(variant, name) if len(measured) else ():
+            estimate = estimate_mean(measured.to_numpy())
             spread = f" ± {format_number(estimate.sd)}" if estimate.sd is not None else ""
             theirs = row["error"] + f" ± {row['spread']}" * bool(row["spread"])
             second = " (seen in a secondary source)" * (row["confidence"] == "secondary")

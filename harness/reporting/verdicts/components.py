@@ -8,32 +8,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.reporting.series import by_seed
-from harness.reporting.statistics.estimates import (
-    CONFIDENCE,
-    OPPOSITE,
-    Comparison,
-    Estimate,
-    Side,
-    binomial_interval,
-    finite,
-    mean_interval,
-    paired,
-    sign_flip_p,
-    welch,
-    welch_p,
-)
-from harness.specs.experiment.experiment import DataInfo
+from harness.reporting.series import values_by_seed
+from harness.reporting.statistics.estimates import CONFIDENCE, OPPOSITE_SIDE, Comparison, Estimate, Side, binomial_interval, require_finite, estimate_mean, compare_pairs, sign_flip_p_value, compare_groups, welch_p_value
+from harness.specs.experiment.data import DataInfo
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 
-DESCRIPTIVE = 5
+SEEDS_FOR_INTERVALS = 5
 """Fewest seeds at which an interval is shown at all."""
-Cell = Mapping[int, float]
+SeedValues = Mapping[int, float]
 """Last-epoch errors of one variant in percent, by seed."""
 
 
 @dataclass(frozen=True)
-class Measured:
+class EffectTest:
     """A contrast in one error measure; percentage points.
 
     Attributes:
@@ -82,21 +69,21 @@ class Component:
     threshold: float
     opposite: float
     smallest: float
-    measures: tuple[Measured, ...]
+    measures: tuple[EffectTest, ...]
 
     @property
-    def deciding(self) -> Measured:
+    def deciding(self) -> EffectTest:
         """The measure that speaks for the claim least: fewer pairs, then the larger p, then the weaker effect."""
         return max(self.measures, key=lambda m: (-m.n, m.p if m.p is not None else -1.0, -self._strength(m)))
 
     @property
-    def opposing(self) -> Measured:
+    def opposing(self) -> EffectTest:
         """The measure that speaks for the opposite least."""
         return max(
             self.measures, key=lambda m: (-m.n, m.p_opposite if m.p_opposite is not None else -1.0, self._strength(m))
         )
 
-    def _strength(self, measured: Measured) -> float:
+    def _strength(self, measured: EffectTest) -> float:
         """Points by which the effect lies on the claimed side; exact p values tie often."""
         effect = measured.effect or 0.0
         return {"greater": effect, "less": -effect, "two-sided": abs(effect)}[self.side]
@@ -129,48 +116,48 @@ class Component:
 
 def cell(final: pd.DataFrame, variant: str, error: str, without: frozenset[int]) -> dict[int, float]:
     """One variant's last-epoch ``error`` in percent by seed, seeds ``without`` left out."""
-    return {seed: value for seed, value in by_seed(final, variant, error).items() if seed not in without}
+    return {seed: value for seed, value in values_by_seed(final, variant, error).items() if seed not in without}
 
 
-def measure(
-    error: str, a: Sequence[Cell], b: Sequence[Cell], side: Side, threshold: float, opposite: float, data: DataInfo
-) -> Measured:
+def compare_and_test(
+    error: str, a: Sequence[SeedValues], b: Sequence[SeedValues], side: Side, threshold: float, opposite: float, data: DataInfo
+) -> EffectTest:
     """Compare A with B, each one cell, or two cells of which the second is subtracted from the first.
 
     By pairs where every seed has its partner in all cells, else by Welch's test on what each cell holds.
     """
     cells = [*a, *b]
     if not all(cells):
-        return Measured(error, None, None, None, False, None, None)
+        return EffectTest(error, None, None, None, False, None, None)
     weights = [1.0, -1.0] if len(cells) == 2 else [1.0, -1.0, -1.0, 1.0]
     seeds = sorted(set.intersection(*(set(c) for c in cells)))
     whole = len(seeds) == len(set.union(*(set(c) for c in cells)))
-    back = OPPOSITE.get(side)
+    back = OPPOSITE_SIDE.get(side)
     if whole:
         left = [a[0][s] - (a[1][s] if len(a) > 1 else 0.0) for s in seeds]
         right = [b[0][s] - (b[1][s] if len(b) > 1 else 0.0) for s in seeds]
-        result = paired(left, right)
-        differences = finite(left) - finite(right)
-        p = sign_flip_p(differences, side, threshold)
-        p_back = sign_flip_p(differences, back, opposite) if back else None
+        result = compare_pairs(left, right)
+        differences = require_finite(left) - require_finite(right)
+        p = sign_flip_p_value(differences, side, threshold)
+        p_back = sign_flip_p_value(differences, back, opposite) if back else None
     else:
         groups = [list(c.values()) for c in cells]
-        result = welch(groups, weights)
-        p = welch_p(groups, weights, side, threshold)
-        p_back = welch_p(groups, weights, back, opposite) if back else None
+        result = compare_groups(groups, weights)
+        p = welch_p_value(groups, weights, side, threshold)
+        p_back = welch_p_value(groups, weights, back, opposite) if back else None
     low, high, binomial = result.low, result.high, False
     if result.sd is not None and result.sd < 1e-9:
-        low, high = agreeing_interval(cells, weights, image_count(error, data))
+        low, high = interval_over_images(cells, weights, count_images(error, data))
         binomial = low is not None
     if binomial and low is not None and high is not None:
         # Seeds that all agree say nothing of the images: the interval over these has to clear the threshold too.
         p = p if _beyond(side, threshold, low, high) else 1.0
         p_back = p_back if back is None or _beyond(back, opposite, low, high) else 1.0
-    if result.n < DESCRIPTIVE:
+    if result.n < SEEDS_FOR_INTERVALS:
         low, high, binomial = None, None, False
     if result.n < SEEDS_FOR_CLAIMS:
-        return Measured(error, result, low, high, binomial, None, None)
-    return Measured(error, result, low, high, binomial, p, p_back)
+        return EffectTest(error, result, low, high, binomial, None, None)
+    return EffectTest(error, result, low, high, binomial, p, p_back)
 
 
 def _beyond(side: Side, threshold: float, low: float, high: float) -> bool:
@@ -179,12 +166,12 @@ def _beyond(side: Side, threshold: float, low: float, high: float) -> bool:
     return {"greater": above, "less": below, "two-sided": above or below}[side]
 
 
-def image_count(error: str, data: DataInfo) -> int:
+def count_images(error: str, data: DataInfo) -> int:
     """How many images an error is counted over."""
     return {"train": data.train, "val": data.val, "test": data.test}[error.partition("/")[0]]
 
 
-def agreeing_interval(cells: Sequence[Cell], weights: Sequence[float], total: int) -> tuple[float | None, float | None]:
+def interval_over_images(cells: Sequence[SeedValues], weights: Sequence[float], total: int) -> tuple[float | None, float | None]:
     """Interval over images, in points, of a difference between cells in each of which all seeds agree.
 
     Exact intervals of the cells, at a level shared among them, are added up: conservative. None where a cell
@@ -192,7 +179,7 @@ def agreeing_interval(cells: Sequence[Cell], weights: Sequence[float], total: in
     """
     confidence, low, high = 1 - (1 - CONFIDENCE) / len(cells), 0.0, 0.0
     for values, weight in zip(cells, weights, strict=True):
-        estimate = mean_interval(list(values.values()))
+        estimate = estimate_mean(list(values.values()))
         if not math.isclose(estimate.min, estimate.max, rel_tol=1e-12, abs_tol=1e-12):
             return None, None
         bounds = [weight * x for x in binomial_interval(round(estimate.mean * total / 100), total, confidence)]
@@ -201,7 +188,7 @@ def agreeing_interval(cells: Sequence[Cell], weights: Sequence[float], total: in
 
 
 @dataclass(frozen=True)
-class Bounds:
+class ErrorInterval:
     """A 95 % interval of one variant's error, within 0 to 100 percent; ``binomial`` where it is over images."""
 
     low: float
@@ -209,11 +196,11 @@ class Bounds:
     binomial: bool
 
 
-def shown_interval(estimate: Estimate, error: str, data: DataInfo) -> Bounds | None:
+def select_error_interval(estimate: Estimate, error: str, data: DataInfo) -> ErrorInterval | None:
     """The interval that a report shows: none below 5 seeds, over images where all seeds agree, else Student's t."""
-    if estimate.n < DESCRIPTIVE or estimate.low is None or estimate.high is None:
+    if estimate.n < SEEDS_FOR_INTERVALS or estimate.low is None or estimate.high is None:
         return None
     if estimate.agree:
-        total = image_count(error, data)
-        return Bounds(*binomial_interval(round(estimate.mean * total / 100), total), True)
-    return Bounds(max(estimate.low, 0.0), min(estimate.high, 100.0), False)
+        total = count_images(error, data)
+        return ErrorInterval(*binomial_interval(round(estimate.mean * total / 100), total), True)
+    return ErrorInterval(max(estimate.low, 0.0), min(estimate.high, 100.0), False)

@@ -9,8 +9,9 @@ from typing import Any
 from harness.errors import HarnessError, nearest
 from harness.io.yaml_documents import Document, validate
 from harness.specs.catalogue.families import ExternalFamily, Family, load_family, search_paths
-from harness.specs.experiment.experiment import DataInfo, VariantSelection
-from harness.specs.experiment.trial import AnyVariant
+from harness.specs.experiment.data import DataInfo
+from harness.specs.experiment.experiment import VariantSelection
+from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.external import INSTALL, ExternalNetwork
 from harness.specs.network.shortcuts import SHORTCUTS
 from harness.specs.network.variant import Variant

@@ -11,11 +11,12 @@ from harness.io.yaml_documents import Document, read, validate
 from harness.specs.catalogue.catalogue import Catalogue
 from harness.specs.catalogue.families import search_paths
 from harness.specs.experiment.contrasts import Difference
-from harness.specs.experiment.experiment import MOST_TRIALS, DataInfo, Experiment
+from harness.specs.experiment.data import DataInfo
+from harness.specs.experiment.experiment import MOST_TRIALS, Experiment
 from harness.specs.experiment.resolved_experiment import ResolvedExperiment
 from harness.specs.experiment.search_space import Sample
-from harness.specs.experiment.trial import AnyVariant
 from harness.specs.identity import digest
+from harness.specs.network.any_variant import AnyVariant
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document]:

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 
 from harness.errors import HarnessError, nearest
 from harness.specs.experiment.interim_looks import DECLARED_SIDE
-from harness.specs.experiment.recipe import Positive
-from harness.specs.experiment.trial import AnyVariant
 from harness.specs.identity import Spec
+from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.variant import NEEDS_SHORTCUT, Variant
+from harness.specs.number_types import Positive
 from harness.text import Line
 
 Depth = Annotated[int, Field(gt=0, le=1_000_000)]

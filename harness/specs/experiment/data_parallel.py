@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.errors import HarnessError
-from harness.specs.experiment.recipe import Recipe, Resources
-from harness.specs.experiment.trial import AnyVariant
+from harness.specs.experiment.execution import Resources
+from harness.specs.experiment.recipe import Recipe
+from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.variant import Variant
 
 LEAST = 2

@@ -8,14 +8,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from harness.specs.experiment.contrasts import Contrast, Depth
+from harness.specs.experiment.data import DataSpec
+from harness.specs.experiment.execution import Execution, Resources
 from harness.specs.experiment.interim_looks import MOST_SEEDS, Looks
-from harness.specs.experiment.recipe import DataSpec, Execution, Recipe, Resources
+from harness.specs.experiment.recipe import Recipe
 from harness.specs.experiment.search_space import SearchSpec
-from harness.specs.experiment.trial import Seed
 from harness.specs.identity import Spec, canonical
 from harness.specs.network.external import Kind
 from harness.specs.network.shortcuts import OPTIONS
 from harness.specs.network.weights import PerhapsWeights
+from harness.specs.number_types import Seed
 from harness.text import Label, Line, Prose
 
 DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))}
@@ -162,22 +164,3 @@ class Experiment(Spec):
     def look_level(self) -> float:
         """The level of every look: declared ones share it equally."""
         return self.level / max(len(self.looks), 1)
-
-
-class DataInfo(Spec):
-    """What a data set turned out to hold."""
-
-    name: Line
-    fingerprint: Line
-    channels: int
-    classes: int
-    size: tuple[int, int]
-    train: int
-    val: int
-    test: int
-    source: Line = ""
-
-    @property
-    def chance_error(self) -> float:
-        """Error in percent of guessing; what a diverged trial scores."""
-        return 100.0 * (1 - 1 / self.classes)

@@ -8,8 +8,9 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field
 
-from harness.specs.experiment.trial import Seed, Trial
+from harness.specs.experiment.trial import Trial
 from harness.specs.identity import Spec, canonical, digest
+from harness.specs.number_types import Seed
 
 SEEDS_FOR_CLAIMS = 8
 """Fewer give no verdict: 1 is a smoke run, up to 4 a preview, up to 7 descriptive (docs/statistics.md)."""

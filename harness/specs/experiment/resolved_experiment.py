@@ -9,12 +9,15 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from harness.specs.experiment.contrasts import Difference
-from harness.specs.experiment.experiment import DataInfo, Experiment
+from harness.specs.experiment.data import DataInfo
+from harness.specs.experiment.execution import Execution
+from harness.specs.experiment.experiment import Experiment
 from harness.specs.experiment.interim_looks import InterimLook, comparison_hash
-from harness.specs.experiment.recipe import Execution, Recipe
+from harness.specs.experiment.recipe import Recipe
 from harness.specs.experiment.search_space import Sample, with_fields
-from harness.specs.experiment.trial import AnyVariant, Trial
+from harness.specs.experiment.trial import Trial
 from harness.specs.identity import Spec
+from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.variant import Variant
 from harness.text import Line
 

@@ -12,8 +12,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from harness.errors import nearest
 from harness.specs.experiment.recipe import Recipe
-from harness.specs.experiment.trial import Seed
 from harness.specs.identity import Spec, canonical
+from harness.specs.number_types import Seed
 from harness.specs.random_streams import stream_seed
 from harness.text import Line
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal
 
-from pydantic import Field
-
-from harness.specs.experiment.recipe import DataSpec, Recipe
+from harness.specs.experiment.data import DataSpec
+from harness.specs.experiment.recipe import Recipe
 from harness.specs.identity import SEMANTICS, Spec, digest
-from harness.specs.network.external import ExternalNetwork
-from harness.specs.network.variant import Variant
-
-AnyVariant: TypeAlias = Variant | ExternalNetwork
-
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+from harness.specs.network.any_variant import AnyVariant
+from harness.specs.number_types import Seed
 
 
 class Trial(Spec):

@@ -6,17 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.specs.network.layers import Act, Conv, Layer, Linear, MaxPool, Norm, Scale, Shape, SqueezeExcite
 from harness.specs.network.shortcuts import SHORTCUTS
-
-if TYPE_CHECKING:
-    from harness.specs.network.variant import Variant
-
-CONVS_PER_BLOCK = {"basic": 2, "bottleneck": 3}
-EXPANSION = {"basic": 1, "bottleneck": 4}
+from harness.specs.network.variant import EXPANSION, Variant
 
 
 @dataclass(frozen=True)
@@ -104,20 +98,25 @@ class LayerPlan:
         return self.weight_bytes() * copies + 3 * width * self.activations * images
 
 
-def expand_layers(variant: Variant, image: Shape) -> LayerPlan:
-    """The layers of ``variant`` for one image of that shape."""
-    stem = _stem(variant, image)
+def plan_layers(variant: Variant, size: int | tuple[int, int]) -> LayerPlan:
+    """Return the layer plan of a variant for images of one size.
+
+    Args:
+        size: (height, width) in pixels, or one number for both.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    stem = _stem(variant, (variant.in_channels, height, width))
     shape = stem[-1].output
     stages = []
     total, done = sum(variant.blocks), 0
-    for index, (count, width) in enumerate(zip(variant.blocks, variant.stage_widths, strict=True)):
+    for index, (count, channels) in enumerate(zip(variant.blocks, variant.stage_widths, strict=True)):
         stage = []
         for position in range(count):
             done += 1
             stride = 2 if index > 0 and position == 0 else 1
             # Linear decay of Huang et al. 2016 (arXiv 1603.09382), section 3: the last block is skipped most.
             survival = 1 - variant.stochastic_depth * done / total
-            block = _block(variant, index, position, shape, width, stride, survival)
+            block = _block(variant, index, position, shape, channels, stride, survival)
             stage.append(block)
             shape = block.output
         stages.append(tuple(stage))

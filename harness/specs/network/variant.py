@@ -9,11 +9,13 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.errors import nearest
 from harness.specs.identity import Spec
-from harness.specs.network.layer_plan import CONVS_PER_BLOCK, EXPANSION, LayerPlan, expand_layers
 from harness.specs.network.shortcuts import OPTIONS, SHORTCUTS
 from harness.specs.network.weights import PerhapsWeights, identity_with_weights
 from harness.text import Label
 
+CONVS_PER_BLOCK = {"basic": 2, "bottleneck": 3}
+EXPANSION = {"basic": 1, "bottleneck": 4}
+"""Factor between a block's inner width and its output channels."""
 Width = Annotated[int, Field(gt=0, le=65536)]
 Blocks = Annotated[int, Field(gt=0, le=10_000)]
 MOST_BLOCKS = 5_000
@@ -181,8 +183,3 @@ class Variant(Spec):
     def plain(self) -> bool:
         """True for a network without shortcuts."""
         return SHORTCUTS[self.shortcut] is None
-
-    def plan(self, size: int | tuple[int, int]) -> LayerPlan:
-        """The layers of this network for images of ``size`` (height and width, or one number for both)."""
-        height, width = (size, size) if isinstance(size, int) else size
-        return expand_layers(self, (self.in_channels, height, width))
