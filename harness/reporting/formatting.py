@@ -8,7 +8,7 @@ from collections.abc import Iterable
 ABSENT = "–"
 
 
-def is_known(value: float | None) -> bool:
+def is_finite(value: float | None) -> bool:
     """Whether there is a finite number."""
     return value is not None and math.isfinite(value)
 
@@ -34,7 +34,7 @@ def format_interval(low: float | None, high: float | None, sign: bool = False) -
     """``low to high``, or a dash where there is none."""
     return (
         f"{format_number(low, 2, sign)} to {format_number(high, 2, sign)}"
-        if is_known(low) and is_known(high)
+        if is_finite(low) and is_finite(high)
         else ABSENT
     )
 
@@ -62,7 +62,7 @@ def format_count(value: float | None) -> str:
     return f"{value:,.0f}"
 
 
-def count_noun(n: int, thing: str, several: str = "") -> str:
+def format_quantity(n: int, thing: str, several: str = "") -> str:
     """``1 seed``, ``2 seeds``."""
     return f"{n:,} {thing if n == 1 else several or thing + 's'}"
 
@@ -81,6 +81,6 @@ def format_trials(pairs: Iterable[tuple[str, int]]) -> list[str]:
     return [f"{name} seed{'s' * (len(s) > 1)} {', '.join(map(str, s))}" for name, s in seeds.items()]
 
 
-def no_break(text: str) -> str:
+def keep_together(text: str) -> str:
     """Text that narrow columns do not break."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from harness.errors import HarnessError
 from harness.io.atomic_files import write_atomic
-from harness.reporting.compare.comparison import parts_of, write_comparison
-from harness.reporting.formatting import count_noun
-from harness.reporting.page.limitations import fewest
+from harness.reporting.compare.comparison import read_comparison, write_comparison
+from harness.reporting.formatting import format_quantity
+from harness.reporting.page.limitations import count_fewest_seeds
 from harness.reporting.page.output_directory import Kind, report_kind, require_report_directory
-from harness.reporting.page.render import dates, from_template, write_report
+from harness.reporting.page.report import format_dates, render_template, write_report
 from harness.reporting.verdicts.verdict import decide_contrasts
 from harness.tracking.results_table import Results, read_csv
 
@@ -48,7 +48,7 @@ def rebuild_reports(reports: Path) -> list[Path]:
         elif kind == "comparison":
             write_comparison(parts[directory], directory)
     entries = [_entry(directory, kind, parts[directory]) for directory, kind in kinds.items()]
-    index = from_template("index.md.j2", {"mark": MARK, "entries": entries, "width": WIDTH})
+    index = render_template("index.md.j2", {"mark": MARK, "entries": entries, "width": WIDTH})
     write_atomic(reports / "README.md", index.encode())
     return [*(directory / "README.md" for directory, kind in kinds.items() if kind != "costs"), reports / "README.md"]
 
@@ -56,7 +56,7 @@ def rebuild_reports(reports: Path) -> list[Path]:
 def _read(directory: Path, kind: Kind) -> list[Results]:
     if kind == "costs":
         return []
-    return [read_csv(directory / "results.csv")] if kind == "experiment" else parts_of(directory)
+    return [read_csv(directory / "results.csv")] if kind == "experiment" else read_comparison(directory)
 
 
 def _require_index(path: Path) -> None:
@@ -96,9 +96,9 @@ def _entry(directory: Path, kind: Kind, parts: list[Results]) -> dict[str, objec
 
 def _measured(results: Results) -> str:
     final, study = results.final, results.study
-    least, most = fewest(study, final), final.groupby("variant").size().max()
+    least, most = count_fewest_seeds(study, final), final.groupby("variant").size().max()
     n = f"n = {least}" if least == most else f"n = {least} to {most}"
     return (
-        f"{n}; {count_noun(len(final), 'trial')} of {count_noun(len(study.variants), 'variant')} on {study.data.name}, "
-        f"measured {dates(results.epochs['at'])}"
+        f"{n}; {format_quantity(len(final), 'trial')} of {format_quantity(len(study.variants), 'variant')} on {study.data.name}, "
+        f"measured {format_dates(results.epochs['at'])}"
     )

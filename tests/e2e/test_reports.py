@@ -9,7 +9,7 @@ from reporting.conftest import make_results, make_study
 
 from harness.reporting.compare.comparison import write_comparison
 from harness.reporting.index import rebuild_reports
-from harness.reporting.page.render import write_report
+from harness.reporting.page.report import write_report
 from harness.tracking.results_table import write_csv
 
 WORSE = [3.0 + 0.1 * seed for seed in range(8)]

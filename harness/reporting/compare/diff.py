@@ -6,15 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import HarnessError
-from harness.reporting.comparability import condition_facts, data_facts, describe_differences, recipe_facts
-from harness.reporting.compare.error_changes import Change, Finals, classify_changes, error_change
-from harness.reporting.compare.time_changes import (
-    MEASURED_TIMES,
-    TRAINING_TIME,
-    incomparable_because,
-    measured_time,
-    training_time,
-)
+from harness.reporting.comparability import describe_conditions, describe_data, describe_differences, describe_recipe
+from harness.reporting.compare.error_changes import Change, Finals, classify_changes, measure_error_change
+from harness.reporting.compare.time_changes import BENCHMARK_TIMES, TRAINING_TIME, incomparable_because, measure_benchmark_change, measure_training_time_change
 from harness.reporting.formatting import join_words
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.tracking.metrics import METRICS
@@ -60,7 +54,7 @@ class Diff:
         return any(change.state == "worse" for change in self.changes)
 
 
-def compare(
+def compare_results(
     old: Results,
     new: Results,
     level: float = LEVEL,
@@ -79,7 +73,7 @@ def compare(
     Raises:
         HarnessError: They share no variant, or are of unlike data: then nothing can be said.
     """
-    unlike = describe_differences(data_facts(old.study), data_facts(new.study))
+    unlike = describe_differences(describe_data(old.study), describe_data(new.study))
     if unlike:
         raise HarnessError(
             f"they are of unlike data, so neither errors nor times can be compared ({unlike})",
@@ -108,7 +102,7 @@ def compare(
             where="--metric",
             remedy="Choose an error that both have.",
         )
-    errors = [error_change(a, b, finals, key, old.study.data) for key in measurable for a, b in pairs]
+    errors = [measure_error_change(a, b, finals, key, old.study.data) for key in measurable for a, b in pairs]
     times, refused = _times([a.name for a, _ in pairs], old, new, finals)
     ours = {variant.name for variant, _ in pairs}
     found = Diff(
@@ -130,8 +124,8 @@ def _times(names: Sequence[str], old: Results, new: Results, finals: Finals) -> 
     changes: list[Change] = []
     reasons: dict[tuple[str, str], list[str]] = {}
     before, after = (dict(list(final.groupby("variant"))) for final in finals)
-    for key in (TRAINING_TIME, *MEASURED_TIMES):
-        measured: Callable[..., Change | None] = training_time if key == TRAINING_TIME else measured_time
+    for key in (TRAINING_TIME, *BENCHMARK_TIMES):
+        measured: Callable[..., Change | None] = measure_training_time_change if key == TRAINING_TIME else measure_benchmark_change
         for name in names:
             mine = before.get(name, finals[0].iloc[:0]), after.get(name, finals[1].iloc[:0])
             reason = incomparable_because(key, mine, (old.study, new.study))
@@ -156,10 +150,10 @@ def _notes(found: Diff, old: Results, new: Results, finals: Finals) -> list[str]
     absent = [v.name for v in old.study.variants if v.name not in compared and v.name not in found.only_old]
     if absent:
         notes.append(f"Not recorded on one side, so not compared: {join_words(absent)}.")
-    recipe = describe_differences(recipe_facts(old.study), recipe_facts(new.study))
+    recipe = describe_differences(describe_recipe(old.study), describe_recipe(new.study))
     if recipe:
         notes.append(f"The recipe changed: {recipe}.")
-    conditions = describe_differences(condition_facts(finals[0]), condition_facts(finals[1]))
+    conditions = describe_differences(describe_conditions(finals[0]), describe_conditions(finals[1]))
     if conditions:
         notes.append(f"Errors were measured under other conditions, which may change them: {conditions}.")
     small = [change for change in found.errors if change.p is None]

@@ -6,8 +6,8 @@ from collections import Counter
 
 from harness.reporting.compare.diff import Diff
 from harness.reporting.compare.error_changes import Change
-from harness.reporting.compare.time_changes import MEASURED_TIMES, TRAINING_TIME
-from harness.reporting.formatting import ABSENT, count_noun, format_number, format_p, join_words
+from harness.reporting.compare.time_changes import BENCHMARK_TIMES, TRAINING_TIME
+from harness.reporting.formatting import ABSENT, format_quantity, format_number, format_p, join_words
 from harness.text import one_line
 from harness.tracking.metrics import METRICS
 
@@ -16,10 +16,10 @@ HEADINGS = ("variant", "measure", "old", "new", "change", "95 % interval", "p (H
 
 def is_time(change: Change) -> bool:
     """Whether its effect is in percent of the old value, and not in points."""
-    return change.measure in (TRAINING_TIME, *MEASURED_TIMES)
+    return change.measure in (TRAINING_TIME, *BENCHMARK_TIMES)
 
 
-def cells(change: Change) -> list[str]:
+def format_change_cells(change: Change) -> list[str]:
     """The row under :data:`HEADINGS`."""
     bounds = ABSENT
     if change.low is not None and change.high is not None:
@@ -46,14 +46,14 @@ def _unit(change: Change) -> str:
     return "%" if is_time(change) else "points"
 
 
-def lines(found: Diff) -> list[str]:
+def describe_diff(found: Diff) -> list[str]:
     """What the table does not say, and the conclusion last; plain text."""
     said = _notes(found)
     said += [*found.notes, *found.not_compared]
     for side, names in (("OLD", found.only_old), ("NEW", found.only_new)):
         if names:
             said.append(f"Only in {side}: {join_words(names)}.")
-    return [one_line(line) for line in (*said, conclusion(found))]
+    return [one_line(line) for line in (*said, format_conclusion(found))]
 
 
 def _notes(found: Diff) -> list[str]:
@@ -69,7 +69,7 @@ def _notes(found: Diff) -> list[str]:
     ]
 
 
-def conclusion(found: Diff) -> str:
+def format_conclusion(found: Diff) -> str:
     """One sentence: what is worse and what is better beyond noise, and what that means."""
     tested = [change for change in found.changes if change.p is not None]
     worse, better = ([c for c in found.changes if c.state == state] for state in ("worse", "better"))
@@ -81,7 +81,7 @@ def conclusion(found: Diff) -> str:
         return "No regression was found, because nothing could be tested."
     verdict = f"Regression: {_named(worse)}" if worse else "No regression beyond noise"
     improved = f"; better: {_named(better)}" if better else ""
-    return f"{verdict}{improved} ({count_noun(len(tested), 'comparison')} tested, {asks})."
+    return f"{verdict}{improved} ({format_quantity(len(tested), 'comparison')} tested, {asks})."
 
 
 def _named(changes: list[Change]) -> str:

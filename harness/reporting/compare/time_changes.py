@@ -8,17 +8,18 @@ from typing import NamedTuple
 import pandas as pd
 from scipy import stats
 
-from harness.reporting.comparability import condition_facts, describe_differences, distinct, recipe_facts, setting_facts
+from harness.reporting.comparability import describe_conditions, describe_differences, list_distinct, describe_recipe, describe_execution
 from harness.reporting.compare.error_changes import Change, Finals, match_seeds
 from harness.reporting.formatting import join_words
-from harness.reporting.statistics.estimates import CONFIDENCE, paired, sign_flip_p, welch, welch_p
-from harness.reporting.verdicts.components import DESCRIPTIVE, Cell
+from harness.reporting.statistics.estimates import CONFIDENCE, compare_pairs, sign_flip_p_value, compare_groups, welch_p_value
+from harness.reporting.verdicts.components import SEEDS_FOR_INTERVALS, SeedValues
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
 
 TRAINING_TIME = "time/train_s"
-MEASURED_TIMES = ("bench/latency_s", "bench/step_s")
+BENCHMARK_TIMES = ("bench/latency_s", "bench/step_s")
 FEWEST_PROCESSES = 5
 """Of `harness bench`, from which a change may be called (docs/statistics.md)."""
 SIDES = ("OLD", "NEW")
@@ -43,37 +44,37 @@ def incomparable_because(
         if shared:
             return f"trials shared their device, or none ended, in {join_words(shared)}"
     for side, mine in zip(sides, timed, strict=True):
-        mixed = [column for column in CONDITIONS if len(distinct(mine[column])) > 1]
+        mixed = [column for column in CONDITIONS if len(list_distinct(mine[column])) > 1]
         if mixed:
             return f"the trials of {side} differ in {join_words(mixed)}"
-    unlike = describe_differences(condition_facts(timed[0]), condition_facts(timed[1]))
+    unlike = describe_differences(describe_conditions(timed[0]), describe_conditions(timed[1]))
     if unlike:
         return f"hardware, software or settings differ ({unlike})"
-    settings = describe_differences(setting_facts(studies[0]), setting_facts(studies[1]))
+    settings = describe_differences(describe_execution(studies[0]), describe_execution(studies[1]))
     if settings:
         return f"settings of execution differ ({settings})"
-    if key != "bench/latency_s" and describe_differences(recipe_facts(studies[0]), recipe_facts(studies[1])):
+    if key != "bench/latency_s" and describe_differences(describe_recipe(studies[0]), describe_recipe(studies[1])):
         return "the recipe changed"
     return None
 
 
 def _exclusive(rows: pd.DataFrame) -> pd.DataFrame:
     """Trials that had their device to themselves and came to their end."""
-    return rows[~rows["shared"] & (rows["outcome"] == "finished")]
+    return rows[~rows["shared"] & (rows["outcome"] == TrialStatus.FINISHED)]
 
 
-def training_time(name: str, key: str, rows: Finals) -> Change:
+def measure_training_time_change(name: str, key: str, rows: Finals) -> Change:
     """Training seconds of a trial, by seed; the effect is the ratio of geometric means."""
     cells = [_logs(_exclusive(mine), key) for mine in rows]
     (before, after), notes = match_seeds(cells[0], cells[1])
     x, y = ([values[seed] for seed in sorted(values)] for values in (before, after))
     if before.keys() == after.keys():
-        result = paired(y, x)
-        p = sign_flip_p([b - a for a, b in zip(x, y, strict=True)], "two-sided")
+        result = compare_pairs(y, x)
+        p = sign_flip_p_value([b - a for a, b in zip(x, y, strict=True)], "two-sided")
     else:
-        result = welch([y, x], [1.0, -1.0])
-        p = welch_p([y, x], [1.0, -1.0], "two-sided")
-    low, high = (result.low, result.high) if result.n >= DESCRIPTIVE else (None, None)
+        result = compare_groups([y, x], [1.0, -1.0])
+        p = welch_p_value([y, x], [1.0, -1.0], "two-sided")
+    low, high = (result.low, result.high) if result.n >= SEEDS_FOR_INTERVALS else (None, None)
     return Change(
         name, key, math.exp(math.fsum(x) / len(x)), math.exp(math.fsum(y) / len(y)), _percent(result.effect),
         None if low is None else _percent(low), None if high is None else _percent(high), result.n, result.method,
@@ -81,7 +82,7 @@ def training_time(name: str, key: str, rows: Finals) -> Change:
     )  # fmt: skip
 
 
-def _logs(rows: pd.DataFrame, key: str) -> Cell:
+def _logs(rows: pd.DataFrame, key: str) -> SeedValues:
     measured = rows[rows[key] > 0]
     pairs = zip(measured["seed"].tolist(), measured[key].tolist(), strict=True)
     return {int(seed): math.log(seconds) for seed, seconds in pairs}
@@ -91,7 +92,7 @@ def _percent(log_ratio: float) -> float:
     return 100 * math.expm1(log_ratio)
 
 
-class Session(NamedTuple):
+class BenchmarkSummary(NamedTuple):
     """What `harness bench` measured of one variant: seconds, their spread, and over how many processes."""
 
     mean: float
@@ -99,7 +100,7 @@ class Session(NamedTuple):
     n: int
 
 
-def measured_time(name: str, key: str, rows: Finals) -> Change:
+def measure_benchmark_change(name: str, key: str, rows: Finals) -> Change:
     """A measured cost: Welch's test on the logarithm, from mean, spread and number of processes of each side."""
     old, new = (_session(mine, key) for mine in rows)
     effect = math.log(new.mean / old.mean)
@@ -116,7 +117,7 @@ def measured_time(name: str, key: str, rows: Finals) -> Change:
     return Change(name, key, old.mean, new.mean, _percent(effect), low, high, n, "processes", p)
 
 
-def _session(rows: pd.DataFrame, key: str) -> Session:
+def _session(rows: pd.DataFrame, key: str) -> BenchmarkSummary:
     row = rows[rows[key] > 0].iloc[0]
     sd = row[key.removesuffix("_s") + "_sd_s"]
-    return Session(float(row[key]), 0.0 if pd.isna(sd) else float(sd), int(row[key.removesuffix("_s") + "_n"]))
+    return BenchmarkSummary(float(row[key]), 0.0 if pd.isna(sd) else float(sd), int(row[key.removesuffix("_s") + "_n"]))

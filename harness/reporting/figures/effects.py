@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from harness.reporting.figures.style import FAINT, INK, legend_rows
+from harness.reporting.figures.style import LIGHT_GREY, INK, draw_legend
 from harness.reporting.formatting import format_p
-from harness.reporting.series import shortened
+from harness.reporting.series import shorten_label
 from harness.reporting.verdicts.components import Component
 from harness.reporting.verdicts.verdict import Verdict
 from harness.tracking.metrics import METRICS
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FEWEST = 2
+MIN_COMPONENTS = 2
 """Components below which the sentence says it all."""
-MOST_ROWS = 40
+MAX_ROWS = 40
 """Rows that one figure holds; later contrasts are in the table alone."""
-CLAIMED = "#dcebf7"
-STYLES = ((INK, "o"), ("#CC79A7", "D"), ("#009E73", "s"), ("#56B4E9", "^"))
+CLAIMED_COLOUR = "#dcebf7"
+ERROR_STYLES = ((INK, "o"), ("#CC79A7", "D"), ("#009E73", "s"), ("#56B4E9", "^"))
 """Of the errors: none of the colours of plain and residual nets in the other figures."""
-LINEAR_UP_TO = 8.0
+MAX_LINEAR_EFFECT = 8.0
 """Points beyond which an axis is logarithmic outside of -1 to 1: a margin is not seen beside a collapse."""
 
 
@@ -54,21 +54,21 @@ class DrawnVerdict:
         return self.rows[-1][0] + 1
 
 
-def drawable_effects(found: Sequence[Verdict]) -> list[DrawnVerdict]:
+def list_drawable_effects(found: Sequence[Verdict]) -> list[DrawnVerdict]:
     """The verdicts that are drawn: none for a single component, or where no component has an effect."""
     components = [component for verdict in found for component in verdict.components]
-    if len(components) < FEWEST or all(m.effect is None for c in components for m in c.measures):
+    if len(components) < MIN_COMPONENTS or all(m.effect is None for c in components for m in c.measures):
         return []
     made: list[DrawnVerdict] = []
     for verdict in found:
         group = DrawnVerdict(verdict, made[-1].end if made else 0)
-        if made and group.end > MOST_ROWS:
+        if made and group.end > MAX_ROWS:
             break
         made.append(group)
     return made
 
 
-def effects_height(groups: Sequence[DrawnVerdict]) -> float:
+def effects_figure_height(groups: Sequence[DrawnVerdict]) -> float:
     """Of the figure, in inches."""
     return 1.25 + 0.4 * groups[-1].end
 
@@ -80,11 +80,11 @@ def draw_effects(figure: Figure, groups: Sequence[DrawnVerdict]) -> None:
 
     axes = figure.subplots()
     keys = list(dict.fromkeys(m.error for g in groups for c in g.verdict.components for m in c.measures))
-    styles = dict(zip(keys, STYLES, strict=False))
+    styles = dict(zip(keys, ERROR_STYLES, strict=False))
     left, right = _axis(axes, [value for group in groups for c in group.verdict.components for value in _values(c)])
     for group in groups:
         if group.heading:
-            title = fill(shortened(f"{group.verdict.title}: {group.verdict.state}", 110), 54)
+            title = fill(shorten_label(f"{group.verdict.title}: {group.verdict.state}", 110), 54)
             text = axes.text(
                 0, group.top + 0.1, title, transform=axes.get_yaxis_transform(), weight="bold", va="center"
             )
@@ -115,8 +115,8 @@ def draw_effects(figure: Figure, groups: Sequence[DrawnVerdict]) -> None:
     if any(component.threshold for component in components):
         handles.append(Line2D([], [], color=INK, linewidth=1.4, linestyle=":", label="margin"))
     if any(component.side != "two-sided" for component in components):
-        handles.append(Patch(color=CLAIMED, label="where it is claimed to lie"))
-    legend_rows(figure, handles)
+        handles.append(Patch(color=CLAIMED_COLOUR, label="where it is claimed to lie"))
+    draw_legend(figure, handles)
 
 
 def _row(
@@ -127,7 +127,7 @@ def _row(
     sides = {"greater": (component.threshold, right), "less": (left, component.threshold)}
     if component.side in sides:
         low, high = sides[component.side]
-        axes.add_patch(Rectangle((low, place - 0.38), high - low, 0.76, color=CLAIMED, linewidth=0, zorder=0))
+        axes.add_patch(Rectangle((low, place - 0.38), high - low, 0.76, color=CLAIMED_COLOUR, linewidth=0, zorder=0))
     if component.threshold:
         ends = [place - 0.38, place + 0.38]
         axes.plot([component.threshold] * 2, ends, color=INK, linewidth=1.4, linestyle=":", zorder=3)
@@ -156,8 +156,8 @@ def _label(component: Component) -> str:
     a, minus, b = component.label.partition(" − ")
     whole = f"{component.label}  ({component.claim})"
     if len(whole) <= 44:
-        return shortened(whole, 60)
-    return f"{shortened(a, 36)}\n{minus.strip()} {shortened(b, 28)}  ({component.claim})"
+        return shorten_label(whole, 60)
+    return f"{shorten_label(a, 36)}\n{minus.strip()} {shorten_label(b, 28)}  ({component.claim})"
 
 
 def _values(component: Component) -> list[float]:
@@ -173,7 +173,7 @@ def _axis(axes: Axes, values: Iterable[float]) -> tuple[float, float]:
     seen = list(values)
     low, high = min(seen), max(seen)
     label = "Effect A − B (percentage points)"
-    if max(-low, high) > LINEAR_UP_TO:
+    if max(-low, high) > MAX_LINEAR_EFFECT:
         axes.set_xscale("symlog", linthresh=1.0, linscale=0.7)
         axes.xaxis.set_major_locator(FixedLocator([s * t for t in (100, 30, 10, 3, 1) for s in (-1, 1)] + [0]))
         axes.xaxis.set_minor_locator(NullLocator())
@@ -186,5 +186,5 @@ def _axis(axes: Axes, values: Iterable[float]) -> tuple[float, float]:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}")))
     axes.set_xlim(low, high)
     axes.set_xlabel(label)
-    axes.tick_params(axis="x", color=FAINT)
+    axes.tick_params(axis="x", color=LIGHT_GREY)
     return low, high

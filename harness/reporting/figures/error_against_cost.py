@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from harness.reporting.figures.label_placement import SIZE, place_labels, ticks
-from harness.reporting.figures.style import INK, error_axis, legend_above
-from harness.reporting.series import series, shortened, values
-from harness.reporting.statistics.estimates import mean_interval, pareto_front
-from harness.reporting.verdicts.components import image_count, shown_interval
+from harness.reporting.figures.label_placement import LABEL_SIZE, place_labels, choose_log_ticks
+from harness.reporting.figures.style import INK, scale_error_axis, draw_series_legend
+from harness.reporting.series import group_into_series, shorten_label, list_seed_values
+from harness.reporting.statistics.estimates import estimate_mean, find_pareto_front
+from harness.reporting.verdicts.components import count_images, select_error_interval
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
 from harness.tracking.metrics import METRICS
 from harness.tracking.results_table import Results
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ERROR = "test/error"
-FEWEST = 3
+ERROR_METRIC = "test/error"
+MIN_POINTS = 3
 """Variants below which a table says it all."""
-MOST_IN_LEGEND = 8
-SPELT_OUT = 10
+MAX_SERIES_IN_LEGEND = 8
+MAX_LABELLED_POINTS = 10
 """Variants up to which each point is named; of more, those on the front."""
 
 
 @dataclass(frozen=True)
-class Cost:
+class CostAxis:
     """One panel.
 
     Attributes:
@@ -45,15 +46,15 @@ class Cost:
 
 
 COSTS = {
-    "cost/macs": Cost("MACs per image", "MACs"),
-    "cost/params": Cost("Parameters", "parameters"),
-    "bench/latency_s": Cost("Latency of one image, measured", "measured latency", "s"),
-    "time/train_s": Cost("Training time of a trial", "training time", "s"),
+    "cost/macs": CostAxis("MACs per image", "MACs"),
+    "cost/params": CostAxis("Parameters", "parameters"),
+    "bench/latency_s": CostAxis("Latency of one image, measured", "measured latency", "s"),
+    "time/train_s": CostAxis("Training time of a trial", "training time", "s"),
 }
 
 
 @dataclass(frozen=True)
-class Point:
+class CostPoint:
     """A variant: its cost for one image, its mean test error in percent over seeds, and how it is drawn.
 
     Attributes:
@@ -69,21 +70,21 @@ class Point:
     marker: str
 
 
-def cost_points(results: Results, key: str = "cost/macs") -> list[Point]:
+def list_cost_points(results: Results, key: str = "cost/macs") -> list[CostPoint]:
     """One for each variant of which error and cost are recorded; none where all cost the same."""
-    final, points, lines = results.final, [], series(results.study)
+    final, points, lines = results.final, [], group_into_series(results.study)
     for line in lines:
         for variant in line.variants:
-            errors, costs = values(final, variant, ERROR), values(_comparable(final, key), variant, key)
+            errors, costs = list_seed_values(final, variant, ERROR_METRIC), list_seed_values(_comparable(final, key), variant, key)
             if errors and costs:
-                estimate = mean_interval(errors)
-                bounds = shown_interval(estimate, ERROR, results.study.data)
+                estimate = estimate_mean(errors)
+                bounds = select_error_interval(estimate, ERROR_METRIC, results.study.data)
                 between = (bounds.low, bounds.high) if bounds is not None else None
-                depth_says_it = len(line.variants) > 1 and len(lines) <= MOST_IN_LEGEND
-                called = str(variant.depth) if depth_says_it else shortened(variant.name)
-                cost = mean_interval(costs).mean
-                points.append(Point(variant.name, called, cost, estimate.mean, between, line.colour, line.marker))
-    return points if len(points) >= FEWEST and len({point.cost for point in points}) > 1 else []
+                depth_says_it = len(line.variants) > 1 and len(lines) <= MAX_SERIES_IN_LEGEND
+                called = str(variant.depth) if depth_says_it else shorten_label(variant.name)
+                cost = estimate_mean(costs).mean
+                points.append(CostPoint(variant.name, called, cost, estimate.mean, between, line.colour, line.marker))
+    return points if len(points) >= MIN_POINTS and len({point.cost for point in points}) > 1 else []
 
 
 def _comparable(final: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -97,18 +98,18 @@ def _comparable(final: pd.DataFrame, key: str) -> pd.DataFrame:
         return final.iloc[:0]
     if key != "time/train_s":
         return timed
-    return final.iloc[:0] if final["shared"].any() else timed[timed["outcome"] == "finished"]
+    return final.iloc[:0] if final["shared"].any() else timed[timed["outcome"] == TrialStatus.FINISHED]
 
 
-def fronts(results: Results) -> list[tuple[str, list[str]]]:
+def find_cost_fronts(results: Results) -> list[tuple[str, list[str]]]:
     """For each panel what its cost is called, and the names of the variants on its front."""
-    drawn = {key: points for key in COSTS if (points := cost_points(results, key))}
-    return [(COSTS[key].word, [point.name for point in on_front(points)]) for key, points in drawn.items()]
+    drawn = {key: points for key in COSTS if (points := list_cost_points(results, key))}
+    return [(COSTS[key].word, [point.name for point in select_pareto_front(points)]) for key, points in drawn.items()]
 
 
-def on_front(points: list[Point]) -> list[Point]:
+def select_pareto_front(points: list[CostPoint]) -> list[CostPoint]:
     """Those that no other beats in cost and in mean error, by rising cost."""
-    return [points[index] for index in pareto_front([(point.cost, point.error) for point in points])]
+    return [points[index] for index in find_pareto_front([(point.cost, point.error) for point in points])]
 
 
 def grid_of(panels: int) -> tuple[int, int]:
@@ -116,30 +117,30 @@ def grid_of(panels: int) -> tuple[int, int]:
     return (1, panels) if panels < 4 else (2, 2)
 
 
-def draw_costs(figure: Figure, results: Results) -> None:
+def draw_error_against_cost(figure: Figure, results: Results) -> None:
     """Test error against each cost that is recorded, on logarithmic axes."""
-    panels = {key: points for key in COSTS if (points := cost_points(results, key))}
+    panels = {key: points for key in COSTS if (points := list_cost_points(results, key))}
     grid = figure.subplots(*grid_of(len(panels)), sharey=True, squeeze=False)
     for axes, (key, points) in zip(grid.ravel(), panels.items(), strict=True):
         _panel(axes, points, COSTS[key])
     shown = [value for points in panels.values() for p in points for value in (p.error, *(p.bounds or ()))]
     for axes, points in zip(grid.ravel(), panels.values(), strict=True):
-        error_axis(axes, shown, image_count(ERROR, results.study.data))
+        scale_error_axis(axes, shown, count_images(ERROR_METRIC, results.study.data))
         if min(shown) > 0.4 * max(shown):
             # Nothing is read off a length here, and so much of nothing hides the rest.
             axes.set_ylim(min(shown) - 0.15 * (max(shown) - min(shown)), max(shown) + 0.15 * (max(shown) - min(shown)))
         _names(axes, points, figure.get_figwidth() / grid.shape[1], figure.get_figheight() / grid.shape[0])
     for row in grid:
-        row[0].set_ylabel(METRICS[ERROR].title)
-    lines = series(results.study)
-    if 1 < len(lines) <= MOST_IN_LEGEND:
-        legend_above(figure, lines)
+        row[0].set_ylabel(METRICS[ERROR_METRIC].title)
+    lines = group_into_series(results.study)
+    if 1 < len(lines) <= MAX_SERIES_IN_LEGEND:
+        draw_series_legend(figure, lines)
 
 
-def _panel(axes: Axes, points: list[Point], cost: Cost) -> None:
+def _panel(axes: Axes, points: list[CostPoint], cost: CostAxis) -> None:
     from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
 
-    for a, b in pairwise(on_front(points)):
+    for a, b in pairwise(select_pareto_front(points)):
         axes.plot([a.cost, b.cost, b.cost], [a.error, a.error, b.error], color=INK, linewidth=1.1, alpha=0.55, zorder=1)
     for point in points:
         if point.bounds is not None:
@@ -152,17 +153,17 @@ def _panel(axes: Axes, points: list[Point], cost: Cost) -> None:
     axes.set_xlabel(cost.axis)
     axes.margins(x=0.2)
     low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(FixedLocator(ticks(low, high)))
+    axes.xaxis.set_major_locator(FixedLocator(choose_log_ticks(low, high)))
     axes.set_xlim(low, high)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: EngFormatter(cost.unit, sep=" ")(value)))
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _names(axes: Axes, points: list[Point], width: float, height: float) -> None:
+def _names(axes: Axes, points: list[CostPoint], width: float, height: float) -> None:
     """Names beside the points, those on the front first, where there is room in a panel of so many inches."""
-    front = on_front(points)
+    front = select_pareto_front(points)
     others = [point for point in points if point not in front]
-    named = front + (others if len(points) <= SPELT_OUT else [])
+    named = front + (others if len(points) <= MAX_LABELLED_POINTS else [])
     # Axes take their final size later; places within them, as fractions, do not change.
     inner = 72 * (width - 0.8), 72 * (height - 1.0)
     to_fraction = axes.transData + axes.transAxes.inverted()
@@ -173,5 +174,5 @@ def _names(axes: Axes, points: list[Point], width: float, height: float) -> None
             along, up, align = place
             axes.annotate(
                 point.called, (point.cost, point.error), xytext=(along, up), textcoords="offset points",
-                ha=align, fontsize=SIZE, color=INK, zorder=5,
+                ha=align, fontsize=LABEL_SIZE, color=INK, zorder=5,
             )  # fmt: skip

@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from typing import Literal
 
 Align = Literal["left", "right", "center"]
-Place = tuple[float, float, Align]
+LabelPlacement = tuple[float, float, Align]
 """Offset from the point in typographic points (1/72 inch), and how the text is aligned to it."""
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top; typographic points."""
-SIZE = 8.0
+LABEL_SIZE = 8.0
 """Of a name's letters."""
-SIDES: dict[str, Place] = {
+PLACEMENTS: dict[str, LabelPlacement] = {
     "right": (8.0, 2.0, "left"),
     "left": (-8.0, 2.0, "right"),
     "above": (0.0, 8.0, "center"),
     "below": (0.0, -14.0, "center"),
 }
-MARKER = 4.5
+MARKER_RADIUS = 4.5
 """Half the width of a point's mark."""
 
 
-def ticks(low: float, high: float) -> list[float]:
+def choose_log_ticks(low: float, high: float) -> list[float]:
     """Round numbers on a logarithmic axis, the roundest first, as many as have room for a label like ``300 ms``."""
     found: list[float] = []
     room = 0.22 * math.log10(high / low)
@@ -35,7 +35,7 @@ def ticks(low: float, high: float) -> list[float]:
     return sorted(found) or [float(f"{math.sqrt(low * high):.2g}")]
 
 
-def place_labels(points: Sequence[tuple[float, float]], names: Sequence[str], right: float) -> list[Place | None]:
+def place_labels(points: Sequence[tuple[float, float]], names: Sequence[str], right: float) -> list[LabelPlacement | None]:
     """Where each name goes beside its point: on the first side where it hides no mark and no name before it.
 
     Args:
@@ -46,11 +46,11 @@ def place_labels(points: Sequence[tuple[float, float]], names: Sequence[str], ri
     Returns:
         None for a name that has no room on any side.
     """
-    taken: list[Box] = [(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in points]
-    made: list[Place | None] = []
+    taken: list[Box] = [(x - MARKER_RADIUS, y - MARKER_RADIUS, x + MARKER_RADIUS, y + MARKER_RADIUS) for x, y in points]
+    made: list[LabelPlacement | None] = []
     for (x, y), name in zip(points, names, strict=False):
-        for place in SIDES.values():
-            box = _box(x, y, place, 0.62 * SIZE * len(name))
+        for place in PLACEMENTS.values():
+            box = _box(x, y, place, 0.62 * LABEL_SIZE * len(name))
             if box[0] >= 0 and box[2] <= right and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 made.append(place)
@@ -60,10 +60,10 @@ def place_labels(points: Sequence[tuple[float, float]], names: Sequence[str], ri
     return made
 
 
-def _box(x: float, y: float, place: Place, width: float) -> Box:
+def _box(x: float, y: float, place: LabelPlacement, width: float) -> Box:
     along, up, align = place
     left = x + along - {"left": 0.0, "center": width / 2, "right": width}[align]
-    return left, y + up, left + width, y + up + SIZE
+    return left, y + up, left + width, y + up + LABEL_SIZE
 
 
 def _overlap(a: Box, b: Box) -> bool:

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PLAINS = ("#D55E00", "#E69F00")
-RESIDUALS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9")
+PLAIN_COLOURS = ("#D55E00", "#E69F00")
+RESIDUAL_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9")
 """Okabe and Ito 2008: told apart with every common colour blindness. Markers repeat the distinction."""
 MARKERS = ("o", "s", "D", "^", "v", "P")
-INK, FAINT = "#24292f", "#d8dee4"
+INK, LIGHT_GREY = "#24292f", "#d8dee4"
 DASHED: Any = (0, (3, 1.5))
-STYLE: Any = {
+MATPLOTLIB_STYLE: Any = {
     "font.family": "DejaVu Sans",  # Ships with matplotlib, so that every machine draws the same glyphs.
     "font.size": 10.5,
     "axes.titlesize": 11,
@@ -34,7 +34,7 @@ STYLE: Any = {
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
-    "grid.color": FAINT,
+    "grid.color": LIGHT_GREY,
     "grid.linewidth": 0.8,
     "legend.frameon": False,
     "svg.hashsalt": "depthbench",
@@ -58,7 +58,7 @@ def render_figure(width: float, height: float, draw: Callable[[Figure], None]) -
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.patches import FancyBboxPatch
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(MATPLOTLIB_STYLE):
         figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.07))
         FigureCanvasAgg(figure)
         inset = 0.02
@@ -69,7 +69,7 @@ def render_figure(width: float, height: float, draw: Callable[[Figure], None]) -
             boxstyle="round,pad=0,rounding_size=0.12",
             transform=figure.dpi_scale_trans,
             facecolor="white",
-            edgecolor=FAINT,
+            edgecolor=LIGHT_GREY,
             linewidth=0.8,
             zorder=-10,
         )
@@ -84,7 +84,7 @@ def render_figure(width: float, height: float, draw: Callable[[Figure], None]) -
     return content
 
 
-def error_axis(axes: Axes, values: Iterable[float], images: int) -> None:
+def scale_error_axis(axes: Axes, values: Iterable[float], images: int) -> None:
     """An axis of errors in percent: linear, or where they span decades logarithmic down to one image, then to zero."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -104,7 +104,7 @@ def error_axis(axes: Axes, values: Iterable[float], images: int) -> None:
     axes.set_ylim(-0.12 * threshold, min(1.6 * top, 110))
 
 
-def log_axis(axes: Axes, values: Iterable[float]) -> None:
+def scale_log_axis(axes: Axes, values: Iterable[float]) -> None:
     """A logarithmic axis of values above zero, labelled at 1, 2 and 5 where they span few decades."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -116,20 +116,20 @@ def log_axis(axes: Axes, values: Iterable[float]) -> None:
     axes.set_ylim(low / room, high * room)
     axes.yaxis.set_minor_locator(NullLocator())
     if high / low < 100:
-        axes.yaxis.set_major_locator(LogLocator(subs=steps(high / low)))
+        axes.yaxis.set_major_locator(LogLocator(subs=log_tick_steps(high / low)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
 
 
-def steps(ratio: float) -> tuple[float, ...]:
+def log_tick_steps(ratio: float) -> tuple[float, ...]:
     """Where a logarithmic axis over that ratio has its ticks, within a decade."""
     if ratio < 4:
         return (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if ratio < 2 else (1, 1.5, 2, 3, 4, 6, 8)
     return (1, 2, 5) if ratio < 30 else (1, 3)
 
 
-class LineStyle(Protocol):
+class LegendEntry(Protocol):
     """What a legend tells apart."""
 
     @property
@@ -140,7 +140,7 @@ class LineStyle(Protocol):
     def marker(self) -> str: ...
 
 
-def legend_above(figure: Figure, lines: Sequence[LineStyle]) -> None:
+def draw_series_legend(figure: Figure, lines: Sequence[LegendEntry]) -> None:
     """One legend over all panels, in as many rows as it takes to fit."""
     from matplotlib.lines import Line2D
 
@@ -148,10 +148,10 @@ def legend_above(figure: Figure, lines: Sequence[LineStyle]) -> None:
         Line2D([], [], color=line.colour, marker=line.marker, markersize=7, linewidth=1.6, label=line.label)
         for line in lines
     ]
-    legend_rows(figure, handles)
+    draw_legend(figure, handles)
 
 
-def legend_rows(figure: Figure, handles: Sequence[Artist]) -> None:
+def draw_legend(figure: Figure, handles: Sequence[Artist]) -> None:
     """A legend over all panels: in one row where it fits, else in columns as wide as the longest label."""
     letters = [len(str(handle.get_label())) + 7 for handle in handles]
     room = int(figure.get_figwidth() * 13)

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 
 from harness.io.atomic_files import write_atomic
-from harness.reporting.formatting import format_count, format_number, no_break
-from harness.reporting.statistics.estimates import Estimate, mean_interval, ratio_interval
+from harness.reporting.formatting import format_count, format_number, keep_together
+from harness.reporting.statistics.estimates import Estimate, estimate_mean, estimate_ratio
 from harness.specs.measured_cost import FEWEST_REPEATS, MeasuredCost, Phase
 from harness.text import code_span, escape_markdown
 from harness.tracking.cost_metrics import medians, phases, step_seconds
@@ -31,7 +31,7 @@ HEADINGS = (
 
 
 @dataclass(frozen=True)
-class Line:
+class BenchmarkRow:
     """One phase of one row.
 
     Attributes:
@@ -64,7 +64,7 @@ class Line:
         return self.cost.batch / self.step.mean
 
 
-def lines(rows: Sequence[MeasuredCost]) -> list[Line]:
+def build_benchmark_rows(rows: Sequence[MeasuredCost]) -> list[BenchmarkRow]:
     """Inference and training of every row; of a row that cannot be trained on its batch, inference alone."""
     found = []
     for cost in rows:
@@ -75,14 +75,14 @@ def lines(rows: Sequence[MeasuredCost]) -> list[Line]:
     return found
 
 
-def _line(cost: MeasuredCost, phase: Name, first: MeasuredCost) -> Line:
+def _line(cost: MeasuredCost, phase: Name, first: MeasuredCost) -> BenchmarkRow:
     measured = phases(cost, phase)
-    step = mean_interval(medians(cost, phase))
+    step = estimate_mean(medians(cost, phase))
     joules = [each.joules for each in measured if each.joules is not None]
     flops = 2 * cost.macs * cost.batch * (TRAINING_FLOPS if phase == "training" else 1)
     frozen = cost.variant.weights is not None and cost.variant.weights.freeze == "body"
     few = min(len(step_seconds(each)) for each in measured) < FEWEST_STEPS
-    return Line(
+    return BenchmarkRow(
         cost,
         phase,
         step,
@@ -90,25 +90,25 @@ def _line(cost: MeasuredCost, phase: Name, first: MeasuredCost) -> Line:
         max(each.device_bytes for each in measured),
         max(each.host_bytes for each in measured),
         fmean(each.first_s for each in measured),
-        None if frozen and phase == "training" else flops / step.mean / peak(cost),
+        None if frozen and phase == "training" else flops / step.mean / measured_peak_flops(cost),
         fmean(joules) / cost.batch if joules else None,
-        None if cost is first else ratio(cost, first, phase),
+        None if cost is first else compare_step_times(cost, first, phase),
     )
 
 
-def peak(cost: MeasuredCost) -> float:
+def measured_peak_flops(cost: MeasuredCost) -> float:
     """FLOPs per second of the fastest matrix product, the median of its processes."""
     return median(repeat.peak_flops for repeat in cost.repeats)
 
 
-def ratio(cost: MeasuredCost, other: MeasuredCost, phase: Name) -> Estimate | None:
+def compare_step_times(cost: MeasuredCost, other: MeasuredCost, phase: Name) -> Estimate | None:
     """Time of a step to that of another row, process by process; None where they are not comparable."""
     mine, theirs = phases(cost, phase), phases(other, phase)
     if cost.batch != other.batch or cost.conditions != other.conditions or len(mine) != len(theirs) or len(mine) < 2:
         return None
     in_turn = [a.group is not None and a.group == b.group for a, b in zip(cost.repeats, other.repeats, strict=True)]
     pairs = zip(mine, theirs, in_turn, strict=True)
-    found = ratio_interval([_turn_by_turn(a, b, alternating) for a, b, alternating in pairs], [1.0] * len(mine))
+    found = estimate_ratio([_turn_by_turn(a, b, alternating) for a, b, alternating in pairs], [1.0] * len(mine))
     return found if len(mine) >= FEWEST_REPEATS else replace(found, low=None, high=None)
 
 
@@ -119,7 +119,7 @@ def _turn_by_turn(a: Phase, b: Phase, alternating: bool) -> float:
     return exp(median(log(median(x) / median(y)) for x, y in zip(a.turns, b.turns, strict=True)))
 
 
-def cells(line: Line) -> list[str]:
+def format_benchmark_cells(line: BenchmarkRow) -> list[str]:
     """The row's cells under :data:`HEADINGS`, as plain text."""
     cost, step, ratio = line.cost, line.step, line.ratio
     return [
@@ -146,7 +146,7 @@ def _between(estimate: Estimate, scale: float, decimals: int) -> str:
     return f"{format_number(scale * estimate.low, decimals)} to {format_number(scale * estimate.high, decimals)}"
 
 
-def titles(rows: Sequence[MeasuredCost]) -> list[tuple[str, list[MeasuredCost]]]:
+def group_by_setting(rows: Sequence[MeasuredCost]) -> list[tuple[str, list[MeasuredCost]]]:
     """The rows by setting, each with what they share in words."""
     found = []
     for _, group in groupby(rows, key=lambda row: (row.setting, tuple(row.conditions.items()))):
@@ -162,7 +162,7 @@ def titles(rows: Sequence[MeasuredCost]) -> list[tuple[str, list[MeasuredCost]]]
     return found
 
 
-def notes(rows: Sequence[MeasuredCost]) -> list[str]:
+def describe_benchmark(rows: Sequence[MeasuredCost]) -> list[str]:
     """What the numbers are, in sentences."""
     processes = " to ".join(map(str, sorted({len(row.repeats) for row in rows})))
     said = [
@@ -170,7 +170,7 @@ def notes(rows: Sequence[MeasuredCost]) -> list[str]:
         "Ratio: to the first row of the table, process by process; on a CPU these took turns. p95 is within a process, "
         f"of {FEWEST_STEPS} steps or more. Inference waits for each step, so its images/s are 1/latency.",
         "MFU: model FLOPs (2 per MAC of convolutions and linear layers, three times as many in training) against the "
-        f"fastest matrix product measured beside: {peaks(rows)}.",
+        f"fastest matrix product measured beside: {format_peaks(rows)}.",
         "GPU: the most that torch held on it. Host: the most that the process held, its libraries included.",
     ]
     busy = {row.busy for row in rows if row.busy}
@@ -181,22 +181,22 @@ def notes(rows: Sequence[MeasuredCost]) -> list[str]:
     return said
 
 
-def peaks(rows: Sequence[MeasuredCost]) -> str:
+def format_peaks(rows: Sequence[MeasuredCost]) -> str:
     """The measured peaks, by precision."""
     by: dict[str, list[float]] = {}
     for row in rows:
-        by.setdefault(row.setting.precision, []).append(peak(row))
+        by.setdefault(row.setting.precision, []).append(measured_peak_flops(row))
     return ", ".join(f"{median(found) / 1e12:.3g} TFLOP/s in {precision}" for precision, found in by.items())
 
 
-def markdown(name: str, rows: Sequence[MeasuredCost], command: str) -> str:
+def render_benchmark_page(name: str, rows: Sequence[MeasuredCost], command: str) -> str:
     """The tables as a page."""
     text = [f"# Measured costs: {escape_markdown(name)}", "", f"Made by `{command}`.", ""]
-    for title, alike in titles(rows):
+    for title, alike in group_by_setting(rows):
         text += [f"## {escape_markdown(title)}", "", _row(HEADINGS), "| :-- | :-- |" + " --: |" * (len(HEADINGS) - 2)]
-        text += [_row([escape_markdown(cells(line)[0]), *map(no_break, cells(line)[1:])]) for line in lines(alike)]
+        text += [_row([escape_markdown(format_benchmark_cells(line)[0]), *map(keep_together, format_benchmark_cells(line)[1:])]) for line in build_benchmark_rows(alike)]
         text.append("")
-    text += [f"{escape_markdown(note)}\n" for note in notes(rows)]
+    text += [f"{escape_markdown(note)}\n" for note in describe_benchmark(rows)]
     software = dict.fromkeys(str(row.conditions.get("software", "")) for row in rows)
     text += [f"Software: {'; '.join(map(escape_markdown, software))}. Raw values: [costs.json](costs.json).", ""]
     return "\n".join(text)
@@ -206,7 +206,7 @@ def _row(content: Sequence[str]) -> str:
     return "| " + " | ".join(content) + " |"
 
 
-def write_costs(name: str, rows: Sequence[MeasuredCost], directory: Path, command: str) -> Path:
+def write_benchmark_report(name: str, rows: Sequence[MeasuredCost], directory: Path, command: str) -> Path:
     """README.md and costs.json in ``directory``; returns the first.
 
     Raises:
@@ -214,5 +214,5 @@ def write_costs(name: str, rows: Sequence[MeasuredCost], directory: Path, comman
     """
     content = "[\n" + ",\n".join(row.model_dump_json(exclude_defaults=True) for row in rows) + "\n]\n"
     write_atomic(directory / "costs.json", content.encode())
-    write_atomic(directory / "README.md", markdown(name, rows, code_span(command).strip("`")).encode())
+    write_atomic(directory / "README.md", render_benchmark_page(name, rows, code_span(command).strip("`")).encode())
     return directory / "README.md"

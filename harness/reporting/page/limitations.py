@@ -6,19 +6,20 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from harness.reporting.formatting import count_noun, format_interval, format_number
-from harness.reporting.statistics.estimates import mean_interval
-from harness.reporting.verdicts.components import DESCRIPTIVE, shown_interval
+from harness.reporting.formatting import format_quantity, format_interval, format_number
+from harness.reporting.statistics.estimates import estimate_mean
+from harness.reporting.verdicts.components import SEEDS_FOR_INTERVALS, select_error_interval
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Degradation, ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_markdown
 
 
-def limitations(study: ResolvedExperiment, final: pd.DataFrame, found: Sequence[Verdict]) -> list[str]:
+def list_limitations(study: ResolvedExperiment, final: pd.DataFrame, found: Sequence[Verdict]) -> list[str]:
     """What the report does not show, from its own numbers; Markdown."""
     data, experiment = study.data, study.experiment
-    budget = f"One budget of {count_noun(experiment.recipe.epochs, 'epoch')}"
+    budget = f"One budget of {format_quantity(experiment.recipe.epochs, 'epoch')}"
     lines = [
         f"{budget} and one recipe for all variants. A variant that is behind here may only converge more slowly, or "
         "want another recipe; a longer budget would tell."
@@ -27,13 +28,13 @@ def limitations(study: ResolvedExperiment, final: pd.DataFrame, found: Sequence[
     if tune is not None:
         lines = [
             f"{budget}. A variant that is behind here may only converge more slowly; a longer budget would tell.",
-            f"A search of {count_noun(tune.samples, 'recipe')} per variant, judged by {data.val:,} validation images at "
-            f"{count_noun(len(tune.seeds), 'seed')}: a larger search, or one over other fields, may choose otherwise. The "
+            f"A search of {format_quantity(tune.samples, 'recipe')} per variant, judged by {data.val:,} validation images at "
+            f"{format_quantity(len(tune.seeds), 'seed')}: a larger search, or one over other fields, may choose otherwise. The "
             "search is not repeated, so intervals leave out how much its choice varies.",
         ]
-    n = fewest(study, final)
+    n = count_fewest_seeds(study, final)
     if n < SEEDS_FOR_CLAIMS:
-        lines.append(f"{count_noun(n, 'seed')}: too few for any claim; {SEEDS_FOR_CLAIMS} are needed.")
+        lines.append(f"{format_quantity(n, 'seed')}: too few for any claim; {SEEDS_FOR_CLAIMS} are needed.")
     else:
         lines.append(
             f"{n} seeds vary initialisation and the order of the data, not the split, the machine or the "
@@ -44,11 +45,11 @@ def limitations(study: ResolvedExperiment, final: pd.DataFrame, found: Sequence[
         f"One data set: {escape_markdown(data.name)}, {data.train:,} training images of {data.size[0]} × {data.size[1]} "
         "pixels. Other data, image sizes and widths may behave otherwise."
     )
-    rows = final[final["test/error"].notna() & (final["outcome"] != "diverged")]
+    rows = final[final["test/error"].notna() & (final["outcome"] != TrialStatus.DIVERGED)]
     if data.test and len(rows):
         means = rows.groupby("variant", sort=False)["test/error"].mean()
         best = float(means.min())
-        bounds = shown_interval(mean_interval([best] * DESCRIPTIVE), "test/error", data)
+        bounds = select_error_interval(estimate_mean([best] * SEEDS_FOR_INTERVALS), "test/error", data)
         assert bounds is not None
         lines.append(
             f"{data.test:,} test images: one image is {format_number(100 / data.test)} points, and the lowest mean, "
@@ -63,12 +64,12 @@ def limitations(study: ResolvedExperiment, final: pd.DataFrame, found: Sequence[
         )
     if len(final) and final["shared"].any():
         lines.append("Trials shared their device, so their times are no measurement to compare variants by.")
-    if any(v.diverged for v in found) or (final["outcome"] == "diverged").any():
+    if any(v.diverged for v in found) or (final["outcome"] == TrialStatus.DIVERGED).any():
         lines.append("Diverged trials stand at chance error, which is a convention; see the verdict without them.")
     return lines
 
 
-def fewest(study: ResolvedExperiment, final: pd.DataFrame) -> int:
+def count_fewest_seeds(study: ResolvedExperiment, final: pd.DataFrame) -> int:
     """Recorded seeds of the variant that has fewest."""
     counted = final.groupby("variant").size()
     return min(int(counted.get(variant.name, 0)) for variant in study.variants)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from harness.reporting.statistics.estimates import Comparison, Estimate, mean_interval, paired
+from harness.reporting.statistics.estimates import Comparison, Estimate, estimate_mean, compare_pairs
 
 
 @dataclass(frozen=True)
-class Onset:
+class DepthOnset:
     """The first ``depth`` that is worse than ``best``, the depth of the lowest mean among the shallower ones."""
 
     depth: int
@@ -20,7 +20,7 @@ class Onset:
     difference: Comparison
 
 
-def slope_on_depth(depths: Sequence[int], errors: ArrayLike) -> Estimate:
+def fit_slope_on_depth(depths: Sequence[int], errors: ArrayLike) -> Estimate:
     """Least-squares slope of ``errors`` (depths, seeds) on ``depths``, one per seed, in error units per layer.
 
     Raises:
@@ -28,10 +28,10 @@ def slope_on_depth(depths: Sequence[int], errors: ArrayLike) -> Estimate:
     """
     table = _table(depths, errors)
     x = np.asarray(depths, dtype=np.float64) - np.mean(depths)
-    return mean_interval(x @ table / float(x @ x))
+    return estimate_mean(x @ table / float(x @ x))
 
 
-def onset_depth(depths: Sequence[int], errors: ArrayLike) -> Onset | None:
+def find_onset_depth(depths: Sequence[int], errors: ArrayLike) -> DepthOnset | None:
     """First depth whose ``errors`` (depths, seeds) exceed those of its best shallower member.
 
     Worse means that the 95 % t interval of the paired difference lies above zero, so it needs two seeds at least.
@@ -46,11 +46,11 @@ def onset_depth(depths: Sequence[int], errors: ArrayLike) -> Onset | None:
     means = table.mean(axis=1)
     for index in range(1, len(depths)):
         best = int(np.argmin(means[:index]))
-        difference = paired(table[index], table[best])
+        difference = compare_pairs(table[index], table[best])
         # Seeds that all agree have no interval of their own to be sure by.
         spread = difference.sd is not None and difference.sd > 1e-9
         if spread and difference.low is not None and difference.low > 0:
-            return Onset(depths[index], depths[best], difference)
+            return DepthOnset(depths[index], depths[best], difference)
     return None
 
 

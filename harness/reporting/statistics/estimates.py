@@ -19,11 +19,11 @@ from scipy import stats
 
 Side = Literal["less", "greater", "two-sided"]
 Floats = NDArray[np.float64]
-OPPOSITE: dict[Side, Side] = {"less": "greater", "greater": "less"}
+OPPOSITE_SIDE: dict[Side, Side] = {"less": "greater", "greater": "less"}
 CONFIDENCE = 0.95
-EXACT_UP_TO = 20
+MAX_EXACT_PAIRS = 20
 """Pairs up to which every assignment of signs is visited (2^20 sums)."""
-FLIPS = 100_000
+RANDOM_FLIPS = 100_000
 """Random assignments of signs beyond that."""
 
 
@@ -70,7 +70,7 @@ class Comparison:
     probability_high: float | None = None
 
 
-def finite(values: ArrayLike) -> NDArray[np.float64]:
+def require_finite(values: ArrayLike) -> NDArray[np.float64]:
     """``values`` as a one-dimensional array of floats.
 
     Raises:
@@ -82,9 +82,9 @@ def finite(values: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def mean_interval(values: ArrayLike) -> Estimate:
+def estimate_mean(values: ArrayLike) -> Estimate:
     """Mean of ``values`` (n,) with Student's t interval; the standard deviation has n - 1 below."""
-    x = finite(values)
+    x = require_finite(values)
     n, mean = x.size, float(x.mean())
     if n == 1:
         return Estimate(1, mean, None, None, None, mean, mean)
@@ -95,46 +95,46 @@ def mean_interval(values: ArrayLike) -> Estimate:
 def t_interval(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Mean, standard deviation and both ends of Student's 95 % t interval over the last axis of ``x`` (..., n > 1)."""
     mean, sd = x.mean(axis=-1), x.std(axis=-1, ddof=1)
-    half = t_factor(x.shape[-1]) * sd
+    half = t_interval_factor(x.shape[-1]) * sd
     return mean, sd, mean - half, mean + half
 
 
 def _pairs(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    x, y = finite(a), finite(b)
+    x, y = require_finite(a), require_finite(b)
     if x.size != y.size:
         raise ValueError("pairs need as many values on both sides")
     return x, y
 
 
 @lru_cache(maxsize=1024)
-def t_factor(n: int) -> float:
+def t_interval_factor(n: int) -> float:
     """Half of the 95 % t interval of a mean of ``n`` values, in their standard deviations."""
     return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) / math.sqrt(n)
 
 
-def ratio_interval(a: ArrayLike, b: ArrayLike) -> Estimate:
+def estimate_ratio(a: ArrayLike, b: ArrayLike) -> Estimate:
     """Ratio of two times (n,) each, measured in pairs: geometric mean of a / b, t interval on its logarithm.
 
     Raises:
         ValueError: The lengths differ, or a value is not finite.
     """
     x, y = _pairs(a, b)
-    logs = mean_interval(np.log(x / y))
+    logs = estimate_mean(np.log(x / y))
     low, high = (None if bound is None else math.exp(bound) for bound in (logs.low, logs.high))
     return Estimate(logs.n, math.exp(logs.mean), logs.sd, low, high, math.exp(logs.min), math.exp(logs.max))
 
 
-def paired(a: ArrayLike, b: ArrayLike) -> Comparison:
+def compare_pairs(a: ArrayLike, b: ArrayLike) -> Comparison:
     """``a - b`` (n,) each, the same seed at the same place.
 
     Raises:
         ValueError: The lengths differ, or a value is not finite.
     """
     x, y = _pairs(a, b)
-    difference = mean_interval(x - y)
+    difference = estimate_mean(x - y)
     ties = np.isclose(x, y, rtol=1e-12, atol=1e-12)
     lower, tied_pairs = int(np.count_nonzero((x < y) & ~ties)), int(np.count_nonzero(ties))
-    tied = mean_interval(x).agree or mean_interval(y).agree
+    tied = estimate_mean(x).agree or estimate_mean(y).agree
     correlation = None if tied or x.size < 3 else float(np.corrcoef(x, y)[0, 1])
     return Comparison(
         difference.n,
@@ -149,12 +149,12 @@ def paired(a: ArrayLike, b: ArrayLike) -> Comparison:
     )
 
 
-def sign_flip_p(differences: ArrayLike, side: Side, shift: float = 0.0) -> float:
+def sign_flip_p_value(differences: ArrayLike, side: Side, shift: float = 0.0) -> float:
     """p of the sign-flip permutation test that ``differences`` (n,) lie about ``shift``; see :func:`sign_flips`."""
-    return float(sign_flips(finite(differences), side, shift))
+    return float(sign_flip_p_values(require_finite(differences), side, shift))
 
 
-def sign_flips(differences: Floats, side: Side, shift: float = 0.0) -> Floats:
+def sign_flip_p_values(differences: Floats, side: Side, shift: float = 0.0) -> Floats:
     """p of the sign-flip test along the last axis of ``differences`` (..., n).
 
     Exact over all 2^n signs for n <= 20, beyond that 100,000 random ones of a fixed seed, the observed one
@@ -172,7 +172,7 @@ def sign_flips(differences: Floats, side: Side, shift: float = 0.0) -> Floats:
     def as_extreme(sums: Floats) -> Any:
         return np.count_nonzero((np.abs(sums) if side == "two-sided" else sums) >= least, axis=-1)
 
-    if n <= EXACT_UP_TO:
+    if n <= MAX_EXACT_PAIRS:
         sums = np.zeros_like(total)
         for seed in range(n):
             value = x[..., seed : seed + 1]
@@ -180,17 +180,17 @@ def sign_flips(differences: Floats, side: Side, shift: float = 0.0) -> Floats:
         return np.asarray(as_extreme(sums) / sums.shape[-1])
     generator = np.random.default_rng(0)
     count, batch = 0, 10_000
-    for _ in range(FLIPS // batch):
+    for _ in range(RANDOM_FLIPS // batch):
         count = count + as_extreme(x @ generator.choice([-1.0, 1.0], size=(batch, n)).T)
-    return np.asarray((count + 1) / (FLIPS + 1))
+    return np.asarray((count + 1) / (RANDOM_FLIPS + 1))
 
 
-def welch(groups: Sequence[ArrayLike], weights: Sequence[float]) -> Comparison:
+def compare_groups(groups: Sequence[ArrayLike], weights: Sequence[float]) -> Comparison:
     """The weighted sum of the means of independent ``groups``: (1, -1) for a difference of two.
 
     For seeds of which some have no partner. Source: Welch 1947; Satterthwaite 1946 for the degrees of freedom.
     """
-    arrays = [finite(group) for group in groups]
+    arrays = [require_finite(group) for group in groups]
     n = min(x.size for x in arrays)
     if n < 2:
         effect = float(sum(w * x.mean() for w, x in zip(weights, arrays, strict=True)))
@@ -199,38 +199,38 @@ def welch(groups: Sequence[ArrayLike], weights: Sequence[float]) -> Comparison:
     return Comparison(n, effect, error * math.sqrt(n), low, high, None, None, "welch")
 
 
-def welch_p(groups: Sequence[ArrayLike], weights: Sequence[float], side: Side, shift: float = 0.0) -> float:
+def welch_p_value(groups: Sequence[ArrayLike], weights: Sequence[float], side: Side, shift: float = 0.0) -> float:
     """p that the weighted sum of means is ``shift``; where no group has spread, that of the sign flips.
 
     Without spread every pairing gives the same differences, so the sign-flip test applies to any of them.
     """
-    arrays = [finite(group) for group in groups]
+    arrays = [require_finite(group) for group in groups]
     n = min(x.size for x in arrays)
     if n < 2:
         return 1.0
-    effect, error, _ = satterthwaite(arrays, weights)
+    effect, error, _ = estimate_weighted_sum(arrays, weights)
     if error == 0:
-        return sign_flip_p(np.full(n, float(effect)), side, shift)
-    return float(welch_ps(arrays, weights, side, shift))
+        return sign_flip_p_value(np.full(n, float(effect)), side, shift)
+    return float(welch_p_values(arrays, weights, side, shift))
 
 
 def welch_interval(groups: Sequence[Floats], weights: Sequence[float]) -> tuple[Floats, Floats, Floats, Floats]:
     """Weighted sum of the means over the last axes of ``groups``, its standard error, the ends of its 95 % interval."""
-    effect, error, df = satterthwaite(groups, weights)
+    effect, error, df = estimate_weighted_sum(groups, weights)
     half = stats.t.ppf((1 + CONFIDENCE) / 2, df) * error
     return effect, error, effect - half, effect + half
 
 
-def welch_ps(groups: Sequence[Floats], weights: Sequence[float], side: Side, shift: float = 0.0) -> Floats:
+def welch_p_values(groups: Sequence[Floats], weights: Sequence[float], side: Side, shift: float = 0.0) -> Floats:
     """p along the last axes of ``groups``, that the weighted sum of means is ``shift``; there must be spread."""
-    effect, error, df = satterthwaite(groups, weights)
+    effect, error, df = estimate_weighted_sum(groups, weights)
     statistic = (effect - shift) / error
     if side == "two-sided":
         return np.asarray(2 * stats.t.sf(np.abs(statistic), df))
     return np.asarray(stats.t.sf(statistic if side == "greater" else -statistic, df))
 
 
-def satterthwaite(groups: Sequence[Floats], weights: Sequence[float]) -> tuple[Floats, Floats, Floats]:
+def estimate_weighted_sum(groups: Sequence[Floats], weights: Sequence[float]) -> tuple[Floats, Floats, Floats]:
     """Weighted sum of the means of ``groups`` (..., n > 1), its standard error and degrees of freedom.
 
     Without any spread the error is 0 and the degrees of freedom are infinite.
@@ -245,7 +245,7 @@ def satterthwaite(groups: Sequence[Floats], weights: Sequence[float]) -> tuple[F
     return effect, np.where(spread, np.sqrt(total), 0.0), df
 
 
-def holm(ps: Sequence[float]) -> list[float]:
+def adjust_p_values(ps: Sequence[float]) -> list[float]:
     """Adjusted p values, in the order given. Source: Holm 1979."""
     adjusted, largest = [0.0] * len(ps), 0.0
     for rank, index in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
@@ -270,7 +270,7 @@ def binomial_interval(wrong: int, images: int, confidence: float = CONFIDENCE) -
     return 100 * float(interval.low), 100 * float(interval.high)
 
 
-def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
+def find_pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
     """Indices of the points that no other one beats: none is as low in one and lower in the other; by rising x, then y.
 
     Args:

@@ -11,7 +11,7 @@ from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS, seeds_to_re
 POWER = 0.8
 
 
-def seeds_needed(sd: float, effect: float, level: float, two_sided: bool = False) -> int:
+def seeds_for_power(sd: float, effect: float, level: float, two_sided: bool = False) -> int:
     """Pairs for a power of 0.8 to see a true ``effect`` at the spread ``sd`` of one difference; at least 8.
 
     Args:

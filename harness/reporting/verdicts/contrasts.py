@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness.reporting.verdicts.components import Component, cell, measure
+from harness.reporting.verdicts.components import Component, cell, compare_and_test
 from harness.specs import Contrast, Degradation, Difference, ResolvedExperiment
 from harness.tracking.metrics import TRAINING_ERRORS
 
 
-def components_of(
+def build_components(
     study: ResolvedExperiment, contrast: Contrast, cells: dict[str, str], final: pd.DataFrame, without: frozenset[int]
 ) -> tuple[Component, ...]:
     """Measure a contrast over the last epochs ``final`` of its ``cells``, seeds ``without`` left out."""
@@ -33,14 +33,14 @@ def _degradation(
         for error in reversed(TRAINING_ERRORS)
     }
     plain = tuple(
-        measure(k, [c["plain_deep"]], [c["plain_shallow"]], "greater", 0.0, margin, study.data) for k, c in e.items()
+        compare_and_test(k, [c["plain_deep"]], [c["plain_shallow"]], "greater", 0.0, margin, study.data) for k, c in e.items()
     )
     residual = tuple(
-        measure(k, [c["residual_deep"]], [c["residual_shallow"]], "less", margin, margin, study.data)
+        compare_and_test(k, [c["residual_deep"]], [c["residual_shallow"]], "less", margin, margin, study.data)
         for k, c in e.items()
     )
     both = tuple(
-        measure(
+        compare_and_test(
             k,
             [c["plain_deep"], c["plain_shallow"]],
             [c["residual_deep"], c["residual_shallow"]],
@@ -63,7 +63,7 @@ def _difference(
 ) -> tuple[Component, ...]:
     """One component: the metric of a minus that of b."""
     a, b = (cell(final, cells[role], contrast.metric, without) for role in ("a", "b"))
-    measured = measure(contrast.metric, [a], [b], contrast.side, 0.0, 0.0, study.data)
+    measured = compare_and_test(contrast.metric, [a], [b], contrast.side, 0.0, 0.0, study.data)
     label = f"{cells['a']} − {cells['b']}"
     smallest = contrast.smallest_effect
     return (Component("difference", label, contrast.side, 0.0, 0.0, smallest, (measured,)),)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from harness.reporting.formatting import count_noun, join_words
+from harness.reporting.formatting import format_quantity, join_words
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.interim_looks import InterimLook
 from harness.tracking.results_table import Results
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.reporting.verdicts.verdict import Verdict
 
 
-def look_of(study: ResolvedExperiment, place: int, final: pd.DataFrame) -> InterimLook:
+def build_look(study: ResolvedExperiment, place: int, final: pd.DataFrame) -> InterimLook:
     """What the verdict on a contrast sees in the last epochs ``final``: every seed that one of its cells holds.
 
     Args:
@@ -27,7 +27,7 @@ def look_of(study: ResolvedExperiment, place: int, final: pd.DataFrame) -> Inter
     return InterimLook(cells=study.contrast_keys[place], seeds=seeds, declared=study.experiment.looks)
 
 
-def exploratory(study: ResolvedExperiment, now: InterimLook) -> str:
+def explain_exploratory(study: ResolvedExperiment, now: InterimLook) -> str:
     """Why the verdict of the look ``now`` is exploratory, in a sentence; empty where it is not.
 
     It is where the record gave the same verdict before, with some of the same seeds, and that look and this one are
@@ -40,7 +40,7 @@ def exploratory(study: ResolvedExperiment, now: InterimLook) -> str:
     if not spent:
         return ""
     taken = [
-        f"{count_noun(len(look.seeds), 'seed')} (declared then: {join_words(look.declared) or 'no looks'})"
+        f"{format_quantity(len(look.seeds), 'seed')} (declared then: {join_words(look.declared) or 'no looks'})"
         for look in spent
     ]
     return (
@@ -67,7 +67,7 @@ def _declared(look: InterimLook, now: InterimLook) -> bool:
     return look.seeds == now.seeds or (len(look.seeds) in now.declared and set(look.seeds) < set(now.seeds))
 
 
-def with_looks(results: Results, found: Sequence[Verdict]) -> tuple[ResolvedExperiment, ResolvedExperiment]:
+def add_looks(results: Results, found: Sequence[Verdict]) -> tuple[ResolvedExperiment, ResolvedExperiment]:
     """The study with the looks that its verdicts ``found`` are, for the record; and the same for this report.
 
     A report knows of no later looks, so that an earlier one comes out as it was.
@@ -78,7 +78,7 @@ def with_looks(results: Results, found: Sequence[Verdict]) -> tuple[ResolvedExpe
         if verdict.p is None:
             continue
         reading = readings[number // len(study.cells)]
-        look = look_of(reading.study, number % len(study.cells), reading.final)
+        look = build_look(reading.study, number % len(study.cells), reading.final)
         same = [i for i, old in enumerate(known) if (old.cells, old.seeds) == (look.cells, look.seeds)]
         if not same:
             known.append(look)

@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.reporting.formatting import (
-    count_noun,
-    format_interval,
-    format_number,
-    format_p,
-    format_percent,
-    format_points,
-    join_words,
-)
+from harness.reporting.formatting import format_quantity, format_interval, format_number, format_p, format_percent, format_points, join_words
 from harness.reporting.verdicts.components import Component
 from harness.specs import Contrast, Degradation, Difference, ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
@@ -24,7 +16,7 @@ if TYPE_CHECKING:
     from harness.reporting.verdicts.verdict import Verdict
 
 
-def title(contrast: Contrast) -> str:
+def format_title(contrast: Contrast) -> str:
     """What a contrast claims, in a few words."""
     if isinstance(contrast, Degradation):
         return f"Depth degradation from depth {contrast.shallow} to {contrast.deep}{_which(contrast)}"
@@ -38,15 +30,15 @@ def _which(contrast: Degradation) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def budget(study: ResolvedExperiment) -> str:
+def describe_budget(study: ResolvedExperiment) -> str:
     """The clause that no conclusion goes without; where variants are tuned it says at whose recipe."""
     recipe = ""
     if study.experiment.tune is not None:
         recipe = ", each variant at its tuned recipe" if isinstance(study, TunedExperiment) else ", one recipe for all"
-    return f"within this budget ({count_noun(study.experiment.recipe.epochs, 'epoch')}{recipe})"
+    return f"within this budget ({format_quantity(study.experiment.recipe.epochs, 'epoch')}{recipe})"
 
 
-def grade(n: int) -> str:
+def describe_small_sample(n: int) -> str:
     """What ``n`` seeds are good for, where it is not a claim; empty from 8 on."""
     if n >= SEEDS_FOR_CLAIMS:
         return ""
@@ -59,11 +51,11 @@ def grade(n: int) -> str:
     return f"descriptive with n = {n} seeds; {SEEDS_FOR_CLAIMS} seeds are needed for claims"
 
 
-def verdict_sentence(verdict: Verdict, contrast: Contrast, study: ResolvedExperiment) -> str:
+def write_conclusion(verdict: Verdict, contrast: Contrast, study: ResolvedExperiment) -> str:
     """The sentence; plain text."""
-    start = f"{verdict.state.capitalize()} {budget(study)}{', exploratory' if verdict.exploratory else ''}: "
-    if grade(verdict.n):
-        return start + f"{verdict.title} – {grade(verdict.n)}{_effects(verdict)}."
+    start = f"{verdict.state.capitalize()} {describe_budget(study)}{', exploratory' if verdict.exploratory else ''}: "
+    if describe_small_sample(verdict.n):
+        return start + f"{verdict.title} – {describe_small_sample(verdict.n)}{_effects(verdict)}."
     if verdict.without is not None and verdict.state == "undecided" and verdict.without.conclusion:
         return start + (
             f"{verdict.title} – the verdict is not the same with and without the seeds of diverged trials; "

@@ -8,20 +8,21 @@ from typing import Literal
 
 import pandas as pd
 
-from harness.reporting.formatting import count_noun, format_trials, join_words
-from harness.reporting.statistics.estimates import holm
-from harness.reporting.statistics.sample_size import seeds_needed
+from harness.reporting.formatting import format_quantity, format_trials, join_words
+from harness.reporting.statistics.estimates import adjust_p_values
+from harness.reporting.statistics.sample_size import seeds_for_power
 from harness.reporting.verdicts.components import Component
-from harness.reporting.verdicts.contrasts import components_of
-from harness.reporting.verdicts.interim_looks import exploratory, look_of
-from harness.reporting.verdicts.sentences import title, verdict_sentence
+from harness.reporting.verdicts.contrasts import build_components
+from harness.reporting.verdicts.interim_looks import explain_exploratory, build_look
+from harness.reporting.verdicts.sentences import format_title, write_conclusion
 from harness.specs import Contrast, ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS, seeds_to_reach
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_markdown, one_line
 from harness.tracking.metrics import METRICS
 from harness.tracking.results_table import Results
 
-State = Literal["supported", "contradicted", "undecided"]
+VerdictState = Literal["supported", "contradicted", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Verdict:
 
     title: str
     kind: str
-    state: State
+    state: VerdictState
     conclusion: str
     components: tuple[Component, ...]
     n: int
@@ -82,7 +83,7 @@ def decide_contrasts(results: Results) -> list[Verdict]:
 def _verdicts(results: Results) -> list[Verdict]:
     study = results.study
     final = results.final if len(results.epochs) else results.epochs
-    bad = final[final["outcome"] == "diverged"]
+    bad = final[final["outcome"] == TrialStatus.DIVERGED]
     nothing: list[frozenset[int]] = [frozenset() for _ in study.cells]
     found = _judge(study, final, nothing)
     dropped = [frozenset(bad[bad["variant"].isin(list(cells.values()))]["seed"].tolist()) for cells in study.cells]
@@ -99,23 +100,23 @@ def _judge(study: ResolvedExperiment, final: pd.DataFrame, without: Sequence[fro
     experiment, found, level = study.experiment, [], study.experiment.look_level
     declared = zip(experiment.contrasts, study.cells, without, strict=True)
     for place, (contrast, cells, seeds) in enumerate(declared):
-        components = components_of(study, contrast, cells, final, seeds)
+        components = build_components(study, contrast, cells, final, seeds)
         p = _largest(components)
-        why = exploratory(study, look_of(study, place, final)) if p is not None else ""
+        why = explain_exploratory(study, build_look(study, place, final)) if p is not None else ""
         found.append((contrast, components, p, _opposite(contrast, components), why))
     # Contrasts that can not be tested stay in the family, as do those of the other reading where variants are
     # tuned: it was declared beforehand.
     others = [1.0] * (study.claims - len(found))
     supporting = [1.0 if p is None else min(1.0, p / contrast.share) for contrast, _, p, _, _ in found]
-    adjusted = holm([*supporting, *others])[: len(found)]
-    opposite = holm([*(1.0 if q is None else q for _, _, _, q, _ in found), *others])[: len(found)]
+    adjusted = adjust_p_values([*supporting, *others])[: len(found)]
+    opposite = adjust_p_values([*(1.0 if q is None else q for _, _, _, q, _ in found), *others])[: len(found)]
     judged = []
     for (contrast, components, p, q, why), p_holm, q_holm in zip(found, adjusted, opposite, strict=True):
         tested = p is not None
         yes, no = tested and p_holm <= level, q is not None and q_holm <= level
-        state: State = "undecided" if yes == no else "supported" if yes else "contradicted"
+        state: VerdictState = "undecided" if yes == no else "supported" if yes else "contradicted"
         verdict = Verdict(
-            title=title(contrast),
+            title=format_title(contrast),
             kind=contrast.kind,
             state=state,
             conclusion="",
@@ -131,7 +132,7 @@ def _judge(study: ResolvedExperiment, final: pd.DataFrame, without: Sequence[fro
         )
         if yes and no:
             verdict = replace(verdict, notes=("A rise is shown, and it is shown to be smaller than the margin.",))
-        judged.append(replace(verdict, conclusion=verdict_sentence(verdict, contrast, study)))
+        judged.append(replace(verdict, conclusion=write_conclusion(verdict, contrast, study)))
     return judged
 
 
@@ -154,7 +155,7 @@ def _seeds(components: Sequence[Component], level: float) -> int | None:
     if any(c.limited_by_images(level) for c in components):
         return None
     needed = [
-        seeds_needed(m.comparison.sd, c.smallest, level, c.side == "two-sided")
+        seeds_for_power(m.comparison.sd, c.smallest, level, c.side == "two-sided")
         for c in components
         for m in c.measures
         if (c.p is None or c.p > level) and m.comparison and m.comparison.sd is not None
@@ -171,7 +172,7 @@ def _reconciled(whole: Verdict, without: Verdict, contrast: Contrast, study: Res
     merged = replace(whole, without=without, notes=(*whole.notes, note))
     if whole.state != without.state:
         merged = replace(merged, state="undecided", seeds=None)
-        merged = replace(merged, conclusion=verdict_sentence(merged, contrast, study))
+        merged = replace(merged, conclusion=write_conclusion(merged, contrast, study))
     return merged
 
 
@@ -184,10 +185,10 @@ def _annotated(verdict: Verdict, cells: dict[str, str], results: Results, bad: p
     if diverged:
         stand = "stands" if len(diverged) == 1 else "stand"
         notes.append(
-            f"{count_noun(len(diverged), 'trial')} diverged and {stand} at chance error: {join_words(format_trials(diverged))}."
+            f"{format_quantity(len(diverged), 'trial')} diverged and {stand} at chance error: {join_words(format_trials(diverged))}."
         )
     if missing:
-        notes.append(f"{count_noun(len(missing), 'trial')} not recorded: {join_words(format_trials(missing))}.")
+        notes.append(f"{format_quantity(len(missing), 'trial')} not recorded: {join_words(format_trials(missing))}.")
     if any(m.comparison and m.comparison.method == "welch" for c in verdict.components for m in c.measures):
         notes.append("Pairs are incomplete: Welch's test on independent groups stands in for the paired one.")
     unmeasured = sorted({METRICS[m.error].label for c in verdict.components for m in c.measures if not m.comparison})
@@ -201,7 +202,7 @@ def _annotated(verdict: Verdict, cells: dict[str, str], results: Results, bad: p
     )
 
 
-def headline(found: Sequence[Verdict]) -> str:
+def format_headline(found: Sequence[Verdict]) -> str:
     """The verdicts as Markdown for the top of the experiment's page."""
     if not found:
         return "No contrast is declared, so there is no verdict: everything shown is exploratory."
@@ -217,7 +218,7 @@ def headline(found: Sequence[Verdict]) -> str:
     return "\n\n<!-- -->\n\n".join(quotes)
 
 
-def summary_lines(found: Sequence[Verdict]) -> list[str]:
+def format_summary_lines(found: Sequence[Verdict]) -> list[str]:
     """The verdicts as plain text for the terminal, one line each, notes indented below."""
     if not found:
         return ["No contrast is declared, so there is no verdict: everything shown is exploratory."]

@@ -9,11 +9,11 @@ from reporting.conftest import INFO, make_results, make_study
 
 from harness.errors import HarnessError
 from harness.io.yaml_documents import Document
-from harness.reporting.compare.comparison import parts_of, write_comparison
+from harness.reporting.compare.comparison import read_comparison, write_comparison
 from harness.reporting.index import MARK, rebuild_reports
-from harness.reporting.page.benchmark_table import write_costs
+from harness.reporting.page.benchmark_table import write_benchmark_report
 from harness.reporting.page.output_directory import report_kind
-from harness.reporting.page.render import write_report
+from harness.reporting.page.report import write_report
 from harness.specs import Catalogue, resolve
 from harness.specs.experiment.experiment import Experiment
 from harness.tracking.results_table import Results
@@ -79,9 +79,9 @@ def test_equal_networks_stand_on_one_row(written):
 
 def test_regenerates_from_its_own_tables_to_the_byte(written, tmp_path):
     before = content(written)
-    write_comparison(parts_of(written), tmp_path / "both")
+    write_comparison(read_comparison(written), tmp_path / "both")
     assert content(tmp_path / "both") == before
-    write_comparison(parts_of(tmp_path / "both"), tmp_path / "both")
+    write_comparison(read_comparison(tmp_path / "both"), tmp_path / "both")
     assert content(tmp_path / "both") == before
 
 
@@ -129,10 +129,10 @@ def test_a_table_that_left_goes_and_what_is_not_ours_stays(quickstart, written, 
     directory = tmp_path / "both"
     shutil.copytree(written, directory)
     (directory / "results" / "mine.csv").write_text("mine")
-    write_comparison(parts_of(written)[:2], directory)
+    write_comparison(read_comparison(written)[:2], directory)
     assert {p.name for p in (directory / "results").iterdir()} == {"1-quickstart.csv", "2-fewer.csv", "mine.csv"}
     with pytest.raises(HarnessError, match="no results table of a report") as caught:
-        parts_of(directory)
+        read_comparison(directory)
     assert caught.value.where.endswith("mine.csv")
 
 
@@ -148,7 +148,7 @@ def test_refused_before_anything_is_written(quickstart, tmp_path):
 def test_one_kind_of_report_does_not_replace_another(quickstart, written, tmp_path):
     write_report(quickstart, tmp_path / "quickstart")
     with pytest.raises(HarnessError, match="the report of an experiment lies there already"):
-        write_comparison(parts_of(written), tmp_path / "quickstart")
+        write_comparison(read_comparison(written), tmp_path / "quickstart")
     shutil.copytree(written, tmp_path / "both")
     before = content(tmp_path / "both")
     with pytest.raises(HarnessError, match="over several experiments lies there already"):
@@ -157,7 +157,7 @@ def test_one_kind_of_report_does_not_replace_another(quickstart, written, tmp_pa
     (tmp_path / "both" / "figures").rename(tmp_path / "moved")
     (tmp_path / "both" / "figures").symlink_to(tmp_path / "moved")
     with pytest.raises(HarnessError, match="not written through a link"):
-        write_comparison(parts_of(written), tmp_path / "both")
+        write_comparison(read_comparison(written), tmp_path / "both")
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def reports(quickstart, written, tmp_path):
     write_report(quickstart, place / "quickstart")
     write_report(make_results(make_study(**FEWER)), place / "fewer")
     shutil.copytree(written, place / "both")
-    write_costs("costs", [], place / "costs", "harness bench")
+    write_benchmark_report("costs", [], place / "costs", "harness bench")
     (place / "notes").mkdir()
     (place / "notes" / "README.md").write_text("mine")
     return place

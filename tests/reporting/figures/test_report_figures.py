@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 
 from harness.errors import HarnessError
-from harness.reporting.figures.effects import MOST_ROWS, drawable_effects
-from harness.reporting.figures.error_against_cost import cost_points, fronts
-from harness.reporting.figures.label_placement import place_labels, ticks
-from harness.reporting.figures.layer_curves import layer_panels, normalised, select_layer_curves
+from harness.reporting.figures.effects import MAX_ROWS, list_drawable_effects
+from harness.reporting.figures.error_against_cost import list_cost_points, find_cost_fronts
+from harness.reporting.figures.label_placement import place_labels, choose_log_ticks
+from harness.reporting.figures.layer_curves import list_layer_panels, find_normalisation, select_layer_curves
 from harness.reporting.figures.report_figures import draw_figures
-from harness.reporting.figures.training_curves import _band, by_epoch, layout
-from harness.reporting.page.render import write_report
-from harness.reporting.page.tables import cost_rows
-from harness.reporting.series import series
-from harness.reporting.statistics.estimates import mean_interval
-from harness.reporting.verdicts.components import DESCRIPTIVE
+from harness.reporting.figures.training_curves import _band, values_by_epoch, panel_grid
+from harness.reporting.page.report import write_report
+from harness.reporting.page.tables import build_cost_rows
+from harness.reporting.series import group_into_series
+from harness.reporting.statistics.estimates import estimate_mean
+from harness.reporting.verdicts.components import SEEDS_FOR_INTERVALS
 from harness.reporting.verdicts.verdict import decide_contrasts
 from harness.tracking.results_table import LAYERS, read_csv, write_csv
 
@@ -32,13 +32,13 @@ def test_bands_are_t_intervals_from_five_seeds_on(study, planted):
     s = study()
     results = planted(s, missing=[("cifar-plain20-w8", seed) for seed in range(10, 14)])
     whole, few = (next(v for v in s.variants if v.name == name) for name in ("cifar-plain8-w8", "cifar-plain20-w8"))
-    table = by_epoch(results, whole, "test/error")
+    table = values_by_epoch(results, whole, "test/error")
     epochs, low, high = _band(table)
     assert epochs == list(range(1, 11))
-    expected = mean_interval(table.loc[10].to_numpy())
+    expected = estimate_mean(table.loc[10].to_numpy())
     assert (low[-1], high[-1]) == (pytest.approx(expected.low), pytest.approx(expected.high))
-    assert by_epoch(results, few, "test/error").shape[1] == DESCRIPTIVE - 1
-    assert _band(by_epoch(results, few, "test/error")) == ([], [], [])
+    assert values_by_epoch(results, few, "test/error").shape[1] == SEEDS_FOR_INTERVALS - 1
+    assert _band(values_by_epoch(results, few, "test/error")) == ([], [], [])
 
 
 def test_a_trial_that_diverges_between_two_evaluations_adds_no_epoch(study, planted):
@@ -48,7 +48,7 @@ def test_a_trial_that_diverges_between_two_evaluations_adds_no_epoch(study, plan
     frame.loc[~frame["epoch"].isin([5, 10]), "test/error"] = math.nan
     # Where it diverges a trial is evaluated, whether or not it is the turn.
     frame.loc[(frame["variant"] == "cifar-plain8-w8") & (frame["seed"] == 12), "test/error"] = 90.0
-    table = by_epoch(results, s.variants[0], "test/error")
+    table = values_by_epoch(results, s.variants[0], "test/error")
     assert list(table.index) == [5, 10]
     assert table.notna().all(axis=None) and set(table[12]) == {90.0}
 
@@ -56,19 +56,19 @@ def test_a_trial_that_diverges_between_two_evaluations_adds_no_epoch(study, plan
 def test_no_two_lines_are_drawn_alike(study):
     widths = [{"family": "cifar-resnet", "depth": 8, "set": {"widths": [w, 2 * w, 4 * w]}} for w in (2, 4, 8, 16, 32)]
     variants = [{**width, "shortcut": shortcut} for width in widths for shortcut in ("none", "identity")]
-    lines = series(study(variants=variants, contrasts=[]))
+    lines = group_into_series(study(variants=variants, contrasts=[]))
     assert len(lines) == 10 == len({(line.colour, line.marker) for line in lines})
 
 
 def test_panels_leave_no_hole_of_two():
-    assert [layout(depths) for depths in range(1, 8)] == [(1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 3), (3, 3)]
+    assert [panel_grid(depths) for depths in range(1, 8)] == [(1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 3), (3, 3)]
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_training_time_is_compared_only_where_no_trial_shared_its_device(study, planted, shared):
     s = study()
     provenance = alone(s) | ({("cifar-plain8-w8", 12): {"shared": True}} if shared else {})
-    costs = [cost for cost, _ in fronts(planted(s, provenance=provenance))]
+    costs = [cost for cost, _ in find_cost_fronts(planted(s, provenance=provenance))]
     assert costs == ["MACs", "parameters", *([] if shared else ["training time"])]
 
 
@@ -76,7 +76,7 @@ def test_training_time_under_unlike_conditions_is_not_compared(study, planted):
     s = study()
     provenance = alone(s)
     provenance["cifar-plain8-w8", 12] = {"shared": False, "device": "another"}
-    assert cost_points(planted(s, provenance=provenance), "time/train_s") == []
+    assert list_cost_points(planted(s, provenance=provenance), "time/train_s") == []
 
 
 def test_measured_costs_of_unlike_hardware_are_not_one_number(study, planted):
@@ -84,19 +84,19 @@ def test_measured_costs_of_unlike_hardware_are_not_one_number(study, planted):
     results = planted(s, provenance={(v.name, 12): {"device": "another"} for v in s.variants})
     results.epochs["bench/latency_s"] = results.epochs["depth"] / 1000
     results.epochs[["bench/latency_sd_s", "bench/latency_n"]] = [1e-5, 5]
-    assert cost_points(results, "bench/latency_s") == []
-    assert {row[4] for row in cost_rows(results, results.final)} == {"mixed conditions"}
+    assert list_cost_points(results, "bench/latency_s") == []
+    assert {row[4] for row in build_cost_rows(results, results.final)} == {"mixed conditions"}
     alike = planted(s)
     alike.epochs[["bench/latency_sd_s", "bench/latency_n"]] = [1e-5, 5]
     alike.epochs["bench/latency_s"] = alike.epochs["depth"] / 1000
-    assert len(cost_points(alike, "bench/latency_s")) == len(s.variants)
+    assert len(list_cost_points(alike, "bench/latency_s")) == len(s.variants)
 
 
 def test_diverged_trials_have_no_training_time(study, planted):
     """They ended after 3 epochs of 10, at 6 seconds of 20 (32 layers, 0.5 s per 8 layers and epoch)."""
     s = study()
     diverged = [("cifar-plain32-w8", seed) for seed in (10, 11, 12)]
-    points = cost_points(planted(s, provenance=alone(s), diverged=diverged), "time/train_s")
+    points = list_cost_points(planted(s, provenance=alone(s), diverged=diverged), "time/train_s")
     assert {p.name: p.cost for p in points}["cifar-plain32-w8"] == 20.0
 
 
@@ -105,13 +105,13 @@ def test_effects_are_drawn_of_two_components_and_more(study, planted):
     one = planted(study(contrasts=[difference]))
     assert "effects" not in draw_figures(one, decide_contrasts(one))
     two = planted(study(contrasts=[difference, {**difference, "metric": "test/error", "side": "two-sided"}]))
-    groups = drawable_effects(decide_contrasts(two))
+    groups = list_drawable_effects(decide_contrasts(two))
     assert [(group.top, group.heading, group.end) for group in groups] == [(0, False, 1), (1, False, 2)]
     assert "effects" in draw_figures(two, decide_contrasts(two))
 
 
 def test_effects_of_a_degradation_stand_under_its_name(quickstart):
-    (group,) = drawable_effects(decide_contrasts(quickstart))
+    (group,) = list_drawable_effects(decide_contrasts(quickstart))
     assert [(place, component.name) for place, component in group.rows] == [
         (1, "plain"), (2, "residual"), (3, "interaction"),
     ]  # fmt: skip
@@ -119,8 +119,8 @@ def test_effects_of_a_degradation_stand_under_its_name(quickstart):
 
 def test_more_effects_than_a_page_holds_stay_in_the_tables(quickstart):
     (verdict,) = decide_contrasts(quickstart)
-    groups = drawable_effects([verdict] * 50)
-    assert groups[-1].end == MOST_ROWS == 4 * len(groups)
+    groups = list_drawable_effects([verdict] * 50)
+    assert groups[-1].end == MAX_ROWS == 4 * len(groups)
 
 
 def test_a_contrast_without_values_is_no_reason_for_a_figure(study, planted):
@@ -138,8 +138,8 @@ def test_layers_are_of_the_deepest_and_the_shallowest_net_of_each_kind(quickstar
     numbers, logs = items[0].table(0, "gradient")
     assert numbers.tolist() == list(range(1, 32))
     assert logs.shape == (8, 31)
-    assert len(layer_panels(items)) == 3
-    assert normalised(quickstart) == {True}
+    assert len(list_layer_panels(items)) == 3
+    assert find_normalisation(quickstart) == {True}
 
 
 def test_layers_of_diverged_trials_are_those_before_training(study, planted):
@@ -188,7 +188,7 @@ def test_values_by_layer_in_the_table_are_compact_json(quickstart):
 
 @pytest.mark.parametrize(("low", "high"), [(150, 1.2e6), (0.3, 1.5), (2.1, 2.9), (2.1, 2.3), (1e4, 1e9), (9.5, 11)])
 def test_ticks_have_room(low, high):
-    found = ticks(low, high)
+    found = choose_log_ticks(low, high)
     assert found == sorted(found)
     assert 1 <= len(found) <= 5
     assert all(low <= value <= high for value in found)

@@ -3,15 +3,15 @@
 import pytest
 from scipy import stats
 
-from harness.reporting.page.mlflow_descriptions import variant_notes
-from harness.reporting.page.render import markdown
+from harness.reporting.page.mlflow_descriptions import describe_variants
+from harness.reporting.page.report import render_report
 from harness.reporting.verdicts.verdict import decide_contrasts
 
 NAME = "cifar-plain20-w8"
 
 
 def test_numbers_are_those_of_scipy(quickstart):
-    said = variant_notes(quickstart)
+    said = describe_variants(quickstart)
     assert list(said) == [variant.name for variant in quickstart.study.variants]
     final = quickstart.final
     errors = final.loc[final["variant"] == NAME, "test/error"]
@@ -23,8 +23,8 @@ def test_numbers_are_those_of_scipy(quickstart):
 
 
 def test_the_text_holds_the_cells_of_the_report(quickstart):
-    text = variant_notes(quickstart)[NAME].text
-    report = markdown(quickstart, decide_contrasts(quickstart), [])
+    text = describe_variants(quickstart)[NAME].text
+    report = render_report(quickstart, decide_contrasts(quickstart), [])
     (row,) = [line for line in report.splitlines() if line.startswith(f"| {NAME} | 20 ")]
     cells = row.split(" | ")[4:]
     assert len(cells) == 3
@@ -47,7 +47,7 @@ def test_measured_costs_stand_there_where_they_were_measured(quickstart):
     measured = {"bench/latency_s": 0.002, "bench/latency_sd_s": 0.0001, "bench/step_s": 0.05, "bench/step_sd_s": 0.001}
     for key, value in (measured | {"bench/peak_bytes": 2.0**28, "bench/latency_n": 5, "bench/step_n": 5}).items():
         epochs.loc[mine, key] = value
-    said = variant_notes(replace(quickstart, epochs=epochs))
+    said = describe_variants(replace(quickstart, epochs=epochs))
     assert said[NAME].metrics["bench/latency_s"] == 0.002
     assert said[NAME].metrics["bench/peak_bytes"] == 2**28
     assert "| Peak memory (MiB) | 256 |" in said[NAME].text
@@ -56,20 +56,20 @@ def test_measured_costs_stand_there_where_they_were_measured(quickstart):
 
 def test_few_seeds_diverged_and_missing_ones(study, planted):
     few = study(seeds=[10, 11, 12])
-    said = variant_notes(planted(few, diverged=[(NAME, 11)], missing=[("cifar-plain8-w8", 12)]))
+    said = describe_variants(planted(few, diverged=[(NAME, 11)], missing=[("cifar-plain8-w8", 12)]))
     assert "3 of 3 seeds recorded, 1 of them diverged (at chance error)" in said[NAME].text
     assert "2 of 3 seeds recorded" in said["cifar-plain8-w8"].text
     # No interval below five seeds, as in the report.
     assert "seeds/sd_test_error" in said[NAME].metrics
     assert not any(key.startswith(("seeds/low", "seeds/high")) for one in said.values() for key in one.metrics)
     absent = [("cifar-plain8-w8", seed) for seed in (10, 11, 12)]
-    assert "cifar-plain8-w8" not in variant_notes(planted(few, missing=absent))
+    assert "cifar-plain8-w8" not in describe_variants(planted(few, missing=absent))
 
 
 def test_seeds_that_agree_get_the_interval_over_images(study, planted):
     agreeing = study()
     tests = {variant.name: [0.0] * 8 for variant in agreeing.variants}
-    said = variant_notes(planted(agreeing, tests=tests))[NAME]
+    said = describe_variants(planted(agreeing, tests=tests))[NAME]
     numbers = said.metrics
     assert "\n‡ All seeds agree" in said.text
     assert (numbers["seeds/sd_test_error"], numbers["seeds/low_test_error"]) == (0, 0)
@@ -78,5 +78,5 @@ def test_seeds_that_agree_get_the_interval_over_images(study, planted):
 
 def test_names_of_users_are_shown_literally(study, planted):
     changed = study(variants=["cifar-resnet8", {"name": "cifar-plain8", "label": "a|b <i>"}], contrasts=[])
-    said = variant_notes(planted(changed))
+    said = describe_variants(planted(changed))
     assert said["a|b <i>"].text.startswith("**a\\|b &lt;i&gt;**: plain network")

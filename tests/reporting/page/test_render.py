@@ -8,8 +8,8 @@ import pytest
 from harness.errors import HarnessError
 from harness.reporting.figures.report_figures import draw_figures
 from harness.reporting.formatting import format_count, format_number, format_p
-from harness.reporting.page.render import markdown, write_report
-from harness.reporting.page.tables import seconds_cell
+from harness.reporting.page.report import render_report, write_report
+from harness.reporting.page.tables import format_training_seconds
 from harness.reporting.verdicts.verdict import decide_contrasts
 from harness.text import escape_markdown
 from harness.tracking.results_table import Results, read_csv
@@ -28,7 +28,7 @@ def content(directory):
 
 
 def text_of(results):
-    return markdown(results, decide_contrasts(results), DRAWN).replace("\N{NO-BREAK SPACE}", " ")
+    return render_report(results, decide_contrasts(results), DRAWN).replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +183,10 @@ def test_an_empty_record_is_refused(quickstart, tmp_path):
 def test_times_of_other_devices_are_never_one_number(quickstart):
     """One of a variant's trials was on two devices of the same kind, which halves its time and nobody's else."""
     mine = quickstart.final[quickstart.final["variant"] == quickstart.study.variants[0].name].copy()
-    assert "±" in seconds_cell(mine)
+    assert "±" in format_training_seconds(mine)
     first = mine.index[0]
     mine.loc[first, "device"] = f"2 x {mine.loc[first, 'device']}"
-    assert seconds_cell(mine) == "mixed conditions"
+    assert format_training_seconds(mine) == "mixed conditions"
 
 
 def test_a_file_in_the_way_is_refused_before_any_work(quickstart, tmp_path):
@@ -197,7 +197,7 @@ def test_a_file_in_the_way_is_refused_before_any_work(quickstart, tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a directory that not even root can write to")
 def test_an_unwritable_directory_is_refused_before_any_work(quickstart, monkeypatch):
-    monkeypatch.setattr("harness.reporting.page.render.verdicts", lambda _: pytest.fail("it went to work"))
+    monkeypatch.setattr("harness.reporting.page.report.decide_contrasts", lambda _: pytest.fail("it went to work"))
     with pytest.raises(HarnessError) as caught:
         write_report(quickstart, Path("/proc/depthbench"))
     assert "directory" in caught.value.remedy

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.reporting.compare.diff import compare
-from harness.reporting.page.render import write_report
+from harness.reporting.compare.diff import compare_results
+from harness.reporting.page.report import write_report
 from harness.tracking.results_table import read_csv, write_csv
 
 SCRIPT = Path(__file__).resolve().parents[3] / "benchmarks" / "scale.py"
@@ -42,5 +42,5 @@ def test_ten_thousand_trials(invented, variants, seeds, tmp_path):
     else:
         assert not {"depth", "curves", "variants"} & figures
         assert "1250 variants are more than a figure of each could show" in text
-    found = compare(back, back)
+    found = compare_results(back, back)
     assert len(found.errors) == variants and not found.regression

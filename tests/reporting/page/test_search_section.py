@@ -5,10 +5,11 @@ import re
 import pytest
 from reporting.conftest import INFO, QUICKSTART, make_results, make_study
 
-from harness.reporting.page.render import write_report
-from harness.reporting.page.search_section import search_points
-from harness.reporting.verdicts.verdict import decide_contrasts, headline, summary_lines
+from harness.reporting.page.report import write_report
+from harness.reporting.page.search_section import list_search_points
+from harness.reporting.verdicts.verdict import decide_contrasts, format_headline, format_summary_lines
 from harness.specs import ResolvedExperiment
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import Epoch, History
 from harness.tracking.results_table import Results, read_csv, results_table
 
@@ -45,7 +46,7 @@ def histories_of(results):
             History(
                 id=identity,
                 trial=trial,
-                outcome="finished",
+                outcome=TrialStatus.FINISHED,
                 costs={**costs, "counter": "fvcore"},
                 provenance={**provenance, "threads": 1, "shared": True, "revision": "cbb7d96"},
                 epochs=epochs,
@@ -57,7 +58,7 @@ def histories_of(results):
 KINDS = ("train", "test", "time", "grad")
 
 
-def searched(error, outcome="finished", epochs=10):
+def searched(error, outcome=TrialStatus.FINISHED, epochs=10):
     """Makes the history of a search trial with a validation error."""
 
     def make(trial, like):
@@ -122,15 +123,15 @@ def test_both_readings_have_a_verdict_of_their_own(rescued):
     assert "(10 epochs, one recipe for all)" in common.conclusion
     assert "(10 epochs, each variant at its tuned recipe)" in tuned.conclusion
     assert tuned.title.endswith("at tuned recipes")
-    assert headline([common, tuned]).count("**Supported") == 1
-    assert len(summary_lines([common, tuned])) == 2
+    assert format_headline([common, tuned]).count("**Supported") == 1
+    assert len(format_summary_lines([common, tuned])) == 2
     # Of two verdicts: Holm's first factor is 2.
     assert common.p_adjusted == pytest.approx(2 * common.p)
 
 
 def test_search_trials_enter_no_statistics(rescued):
     bare = Results(rescued.study, rescued.epochs)
-    changed = planted_search(0.1, searches={n: searched(90.0, "diverged") for n in range(16)})
+    changed = planted_search(0.1, searches={n: searched(90.0, TrialStatus.DIVERGED) for n in range(16)})
     before = [(v.state, v.p, v.conclusion) for v in decide_contrasts(rescued)]
     assert [(v.state, v.p, v.conclusion) for v in decide_contrasts(changed)] == before
     assert decide_contrasts(bare)[0].conclusion == before[0][2]
@@ -180,12 +181,12 @@ def test_from_the_table_alone_the_same_bytes(rescued, tmp_path):
 
 
 def test_stopped_diverged_and_missing_search_trials_are_named(tmp_path):
-    searches = {1: searched(70.0, "stopped", 3), 2: searched(None, "diverged", 2)}
+    searches = {1: searched(70.0, TrialStatus.PRUNED, 3), 2: searched(None, TrialStatus.DIVERGED, 2)}
     results = planted_search(0.1, searches=searches, scheduler="asha")
     readme = text_of(results, tmp_path / "quickstart")
     assert "stopped after 3 epochs" in readme
     assert "hollow marks were stopped early" in readme
-    assert [p.error for p in search_points(results)[:3]] == [20.0, 70.0, 90.0]
+    assert [p.error for p in list_search_points(results)[:3]] == [20.0, 70.0, 90.0]
     fewer = Results(
         results.study, results.epochs, results.aside[results.aside["trial"] != results.study.searches[0].id]
     )

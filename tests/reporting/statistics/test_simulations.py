@@ -8,19 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.reporting.statistics.estimates import (
-    holm,
-    mean_interval,
-    paired,
-    probability_interval,
-    sign_flip_p,
-    sign_flips,
-    t_interval,
-    welch,
-    welch_interval,
-    welch_p,
-    welch_ps,
-)
+from harness.reporting.statistics.estimates import adjust_p_values, estimate_mean, compare_pairs, probability_interval, sign_flip_p_value, sign_flip_p_values, t_interval, compare_groups, welch_interval, welch_p_value, welch_p_values
 
 DRAWN = 20_000
 LEVEL = 0.05
@@ -56,7 +44,7 @@ def test_the_t_interval_covers(n):
     x = 20 + 15 * np.random.default_rng(n).normal(size=(DRAWN, n))
     _, _, low, high = t_interval(x)
     assert near(np.mean((low <= 20) & (high >= 20)), 0.95)
-    one = mean_interval(x[7])
+    one = estimate_mean(x[7])
     assert (one.low, one.high) == (low[7], high[7])
 
 
@@ -66,7 +54,7 @@ def test_the_interval_of_a_paired_difference_covers(n, correlation):
     a, b = pairs(n, correlation, seed=1, effect=0.7)
     _, _, low, high = t_interval(a - b)
     assert near(np.mean((low <= 0.7) & (high >= 0.7)), 0.95)
-    one = paired(a[7], b[7])
+    one = compare_pairs(a[7], b[7])
     assert (one.low, one.high) == (low[7], high[7])
 
 
@@ -88,7 +76,7 @@ def test_welchs_interval_covers(n, spread):
     a, b = generator.normal(0.7, 1, (DRAWN, n)), generator.normal(0, spread, (DRAWN, n - 1))
     _, _, low, high = welch_interval([a, b], [1, -1])
     assert near_enough(np.mean((low <= 0.7) & (high >= 0.7)), 0.95, n)
-    one = welch([a[7], b[7]], [1, -1])
+    one = compare_groups([a[7], b[7]], [1, -1])
     assert (one.low, one.high) == pytest.approx((low[7], high[7]), rel=1e-12)
 
 
@@ -106,11 +94,11 @@ def test_the_interval_of_an_interaction_covers_where_pairs_are_missing(n, spread
 def test_the_sign_flip_p_is_uniform_on_its_grid(n, side):
     """Exact: at every level that p can take the type-I error is that level, so at 5 % never more."""
     a, b = pairs(n, 0.5, seed=3)
-    p = sign_flips(a - b, side)
+    p = sign_flip_p_values(a - b, side)
     for level in (0.05, 0.0625, 0.1, 0.25, 0.5):
         nominal = attainable(level, n, side)
         assert near(np.mean(p <= level), nominal), level
-    assert [sign_flip_p(row, side) for row in (a - b)[:50]] == p[:50].tolist()
+    assert [sign_flip_p_value(row, side) for row in (a - b)[:50]] == p[:50].tolist()
 
 
 @SIZES
@@ -119,7 +107,7 @@ def test_the_sign_flip_test_needs_no_normal_data(n):
     generator = np.random.default_rng([4, n])
     a, b = np.round(generator.gamma(0.5, 2.0, (2, DRAWN, n)) * 3) / 3
     for side in ("less", "greater", "two-sided"):
-        assert at_most(np.mean(sign_flips(a - b, side) <= LEVEL), attainable(LEVEL, n, side))
+        assert at_most(np.mean(sign_flip_p_values(a - b, side) <= LEVEL), attainable(LEVEL, n, side))
 
 
 @SIZES
@@ -127,9 +115,9 @@ def test_non_inferiority_at_the_margin(n):
     """A true effect that is the margin itself is called smaller than it at the level, and no more often."""
     a, b = pairs(n, 0.3, seed=5, effect=0.5)
     nominal = attainable(LEVEL, n, "less")
-    assert near(np.mean(sign_flips(a - b, "less", shift=0.5) <= LEVEL), nominal)
+    assert near(np.mean(sign_flip_p_values(a - b, "less", shift=0.5) <= LEVEL), nominal)
     worse, b = pairs(n, 0.3, seed=5, effect=0.8)
-    assert np.mean(sign_flips(worse - b, "less", shift=0.5) <= LEVEL) < nominal
+    assert np.mean(sign_flip_p_values(worse - b, "less", shift=0.5) <= LEVEL) < nominal
 
 
 @SIZES
@@ -137,26 +125,26 @@ def test_non_inferiority_at_the_margin(n):
 def test_welchs_test_at_no_difference(n, side):
     generator = np.random.default_rng([6, n])
     a, b = generator.normal(0, 1, (DRAWN, n)), generator.normal(0, 2, (DRAWN, n))
-    p = welch_ps([a, b], [1, -1], side)
+    p = welch_p_values([a, b], [1, -1], side)
     assert near_enough(np.mean(p <= LEVEL), LEVEL, n)
-    assert [welch_p([x, y], [1, -1], side) for x, y in zip(a[:20], b[:20], strict=True)] == pytest.approx(p[:20])
+    assert [welch_p_value([x, y], [1, -1], side) for x, y in zip(a[:20], b[:20], strict=True)] == pytest.approx(p[:20])
 
 
 def family_error(ps, level=LEVEL):
     """Share of experiments in which Holm passes any of their (DRAWN, contrasts) p."""
-    return np.mean([min(holm(row)) <= level for row in ps.tolist()])
+    return np.mean([min(adjust_p_values(row)) <= level for row in ps.tolist()])
 
 
 @SIZES
 def test_holm_over_three_contrasts(n):
     """Independent ones: the share is 1 - (1 - a)^3 at what the first threshold, a third, can attain; 0 at n = 5."""
     differences = np.random.default_rng([7, n]).normal(size=(3, DRAWN, n))
-    ps = np.stack([sign_flips(d, "greater") for d in differences], axis=-1)
+    ps = np.stack([sign_flip_p_values(d, "greater") for d in differences], axis=-1)
     first = attainable(LEVEL / 3, n, "greater")
     assert first == {5: 0, 8: 4 / 256}[n]
     assert near(family_error(ps), 1 - (1 - first) ** 3)
     groups = np.random.default_rng([8, n]).normal(size=(3, 2, DRAWN, n))
-    ps = np.stack([welch_ps([a, b], [1, -1], "two-sided") for a, b in groups], axis=-1)
+    ps = np.stack([welch_p_values([a, b], [1, -1], "two-sided") for a, b in groups], axis=-1)
     assert at_most(family_error(ps), LEVEL)
     assert family_error(ps) > 0.035
 
@@ -166,7 +154,7 @@ def test_holm_over_contrasts_that_share_a_side(n):
     """All against one baseline, as an experiment's contrasts often are: correlated, and never beyond the level."""
     generator = np.random.default_rng([9, n])
     base, others = generator.normal(size=(DRAWN, n)), generator.normal(size=(3, DRAWN, n))
-    ps = np.stack([sign_flips(other - base, "less") for other in others], axis=-1)
+    ps = np.stack([sign_flip_p_values(other - base, "less") for other in others], axis=-1)
     assert at_most(family_error(ps), LEVEL)
 
 

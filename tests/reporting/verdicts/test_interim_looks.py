@@ -10,7 +10,7 @@ from harness.experiments.driver import RunResult
 from harness.experiments.planning.plan import make_plan, require_trainable
 from harness.io.atomic_files import pack_archive
 from harness.io.storage import Checkpoint, Folder
-from harness.reporting.verdicts.interim_looks import with_looks
+from harness.reporting.verdicts.interim_looks import add_looks
 from harness.reporting.verdicts.verdict import decide_contrasts
 from harness.tracking.history import MEMBER
 from harness.tracking.journal_record import JournalRecord
@@ -37,7 +37,7 @@ def seen(study, planted):
         s = study(**{**TWO, "seeds": list(range(first, first + n)), **changes}).after(before)
         tests = {A: [3.0 + 0.1 * i for i in range(n)], B: [3.0 + lower + 0.1 * i for i in range(n)]}
         results = planted(s, tests=tests, gradients=False)
-        recorded, then = with_looks(results, decide_contrasts(results))
+        recorded, then = add_looks(results, decide_contrasts(results))
         (verdict,) = decide_contrasts(replace(results, study=then))
         return verdict, recorded
 

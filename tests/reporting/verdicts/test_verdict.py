@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from harness.reporting.statistics.estimates import binomial_interval
-from harness.reporting.verdicts.components import measure
-from harness.reporting.verdicts.verdict import decide_contrasts, headline, summary_lines
+from harness.reporting.verdicts.components import compare_and_test
+from harness.reporting.verdicts.verdict import decide_contrasts, format_headline, format_summary_lines
 
 IMAGE = 100 / 1438
 DEEP_PLAIN, DEEP_RESIDUAL = "cifar-plain32-w8", "cifar-resnet32-w8"
@@ -232,14 +232,14 @@ def test_one_side_without_spread(study, planted, n):
 def test_headline_and_terminal_lines(study, planted):
     s = study()
     found = decide_contrasts(planted(s, errors(s, plain32=20.0)))
-    assert headline(found).startswith("> **Supported within this budget (10 epochs):** from depth 8")
-    assert summary_lines(found) == [found[0].conclusion]
-    assert "exploratory" in headline([]) and "exploratory" in summary_lines([])[0]
+    assert format_headline(found).startswith("> **Supported within this budget (10 epochs):** from depth 8")
+    assert format_summary_lines(found) == [found[0].conclusion]
+    assert "exploratory" in format_headline([]) and "exploratory" in format_summary_lines([])[0]
 
 
 def test_the_room_keeps_out_torch_ray_and_mlflow():
     code = (
-        "import sys, harness.reporting.page.render, harness.reporting.figures.report_figures; "
+        "import sys, harness.reporting.page.report, harness.reporting.figures.report_figures; "
         "print(sorted({'torch', 'ray', 'mlflow', 'matplotlib.pyplot'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -250,7 +250,7 @@ def test_seeds_that_all_agree_still_have_to_convince_over_the_images(study):
     """Without spread every sign-flip p is the smallest there is; the exact interval over images decides."""
     data = study().data.model_copy(update={"test": 100})
     a, b = dict.fromkeys(range(8), 2.0), dict.fromkeys(range(8), 1.0)
-    unclear = measure("test/error", [a], [b], "less", 1.5, 1.5, data)
+    unclear = compare_and_test("test/error", [a], [b], "less", 1.5, 1.5, data)
     assert unclear.binomial and unclear.p == 1.0
-    far = measure("test/error", [a], [b], "less", 50.0, 50.0, data)
+    far = compare_and_test("test/error", [a], [b], "less", 50.0, 50.0, data)
     assert far.p == 1 / 2**8

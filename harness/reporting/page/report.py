@@ -11,21 +11,22 @@ import yaml
 
 from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable
-from harness.reporting.comparability import distinct
-from harness.reporting.figures.effects import drawable_effects
-from harness.reporting.figures.error_against_cost import fronts
-from harness.reporting.figures.layer_curves import normalised
-from harness.reporting.figures.report_figures import FIGURES, draw_figures
-from harness.reporting.figures.training_curves import MOST_LINES
-from harness.reporting.formatting import count_noun, format_number, format_p, format_trials, join_words
+from harness.reporting.comparability import list_distinct
+from harness.reporting.figures.effects import list_drawable_effects
+from harness.reporting.figures.error_against_cost import find_cost_fronts
+from harness.reporting.figures.layer_curves import find_normalisation
+from harness.reporting.figures.report_figures import FIGURE_NAMES, draw_figures
+from harness.reporting.figures.training_curves import MAX_SEED_LINES
+from harness.reporting.formatting import format_quantity, format_number, format_p, format_trials, join_words
 from harness.reporting.page import tables
-from harness.reporting.page.limitations import limitations
+from harness.reporting.page.limitations import list_limitations
 from harness.reporting.page.output_directory import install_files, require_report_directory
-from harness.reporting.page.published import published_rows
-from harness.reporting.page.search_section import tuning_context
-from harness.reporting.statistics.estimates import EXACT_UP_TO, FLIPS
-from harness.reporting.verdicts.verdict import Verdict, decide_contrasts, headline
+from harness.reporting.page.published import build_published_rows
+from harness.reporting.page.search_section import build_search_section
+from harness.reporting.statistics.estimates import MAX_EXACT_PAIRS, RANDOM_FLIPS
+from harness.reporting.verdicts.verdict import Verdict, decide_contrasts, format_headline
 from harness.specs import ResolvedExperiment
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
 from harness.text import code_span, escape_markdown
 from harness.tracking.metrics import METRICS
@@ -51,28 +52,28 @@ def write_report(results: Results, directory: Path) -> list[Verdict]:
         raise HarnessError(f"no trial of '{name}' is recorded", remedy=f"Run `harness run {name}` first.")
     found = decide_contrasts(results)
     figures = draw_figures(results, found)
-    readme = markdown(results, found, list(figures))
+    readme = render_report(results, found, list(figures))
     content = {"results.csv": csv_bytes(results)}
     content |= {f"figures/{key}.{suffix}": made[suffix] for key, made in figures.items() for suffix in SUFFIXES}
-    content |= {"experiment.yaml": experiment_yaml(results.study), "README.md": readme.encode()}
-    stale = [f"figures/{key}.{suffix}" for key in FIGURES if key not in figures for suffix in SUFFIXES]
+    content |= {"experiment.yaml": format_experiment_yaml(results.study), "README.md": readme.encode()}
+    stale = [f"figures/{key}.{suffix}" for key in FIGURE_NAMES if key not in figures for suffix in SUFFIXES]
     install_files(directory, content, stale)
     return found
 
 
-def experiment_yaml(study: ResolvedExperiment) -> bytes:
+def format_experiment_yaml(study: ResolvedExperiment) -> bytes:
     """The experiment as it ran, overrides applied, as a file that ``harness run`` takes."""
     fields = study.experiment.model_dump(mode="json", exclude_defaults=True, exclude={"data": {"root"}})
     text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=110)
     return f"# {study.experiment.name} as it ran, with every override applied.\n{text}".encode()
 
 
-def markdown(results: Results, found: Sequence[Verdict], figures: Sequence[str]) -> str:
+def render_report(results: Results, found: Sequence[Verdict], figures: Sequence[str]) -> str:
     """The README as text."""
-    return from_template("report.md.j2", context(results, found, figures))
+    return render_template("report.md.j2", build_report_content(results, found, figures))
 
 
-def from_template(name: str, shown: Mapping[str, Any]) -> str:
+def render_template(name: str, shown: Mapping[str, Any]) -> str:
     """A page as text. Everything that a user named goes through the filter ``md`` there."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -103,13 +104,13 @@ def _squeezed(text: str) -> str:
     return "\n".join(lines).strip() + "\n"
 
 
-def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) -> dict[str, Any]:
+def build_report_content(results: Results, found: Sequence[Verdict], figures: Sequence[str]) -> dict[str, Any]:
     """What the template shows."""
     study, final = results.study, results.final
-    keys = tables.error_keys(final)
-    diverged = final[final["outcome"] == "diverged"]
-    errors = tables.error_rows(results, final, keys)
-    contrasts = [(v, tables.contrast_rows(v), tables.contrast_rows(v.without) if v.without else None) for v in found]
+    keys = tables.list_measured_errors(final)
+    diverged = final[final["outcome"] == TrialStatus.DIVERGED]
+    errors = tables.build_error_rows(results, final, keys)
+    contrasts = [(v, tables.build_contrast_rows(v), tables.build_contrast_rows(v.without) if v.without else None) for v in found]
     used = " ".join(
         " ".join(row) for rows in [errors, *(r for _, *some in contrasts for r in some if r)] for row in rows
     )
@@ -117,20 +118,20 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "experiment": study.experiment,
         "data": study.data,
         "figures": figures,
-        "headline": headline(found),
-        "recorded": f"{len(final)} of {count_noun(len(study.trials), 'declared trial')} recorded, {len(diverged)} diverged",
+        "headline": format_headline(found),
+        "recorded": f"{len(final)} of {format_quantity(len(study.trials), 'declared trial')} recorded, {len(diverged)} diverged",
         "labels": [METRICS[key].title for key in keys],
         "errors": errors,
-        "costs": tables.cost_rows(results, final),
-        "measured": tables.has_measured(final),
+        "costs": tables.build_cost_rows(results, final),
+        "measured": tables.has_measured_costs(final),
         "processes": _range([*final["bench/latency_n"], *final["bench/step_n"]]),
-        "on_gpu": any("cuda" in text.lower() for text in distinct(final["software"])),
-        "costs_drawn": [cost for cost, _ in fronts(results)],
-        "fronts": _same_together(fronts(results)),
-        "effects_left_out": len(found) - len(drawable_effects(found)),
-        "responses": sorted(normalised(results)),
-        "published": published_rows(results, final),
-        "counters": distinct(final["counter"]),
+        "on_gpu": any("cuda" in text.lower() for text in list_distinct(final["software"])),
+        "costs_drawn": [cost for cost, _ in find_cost_fronts(results)],
+        "fronts": _same_together(find_cost_fronts(results)),
+        "effects_left_out": len(found) - len(list_drawable_effects(found)),
+        "responses": sorted(find_normalisation(results)),
+        "published": build_published_rows(results, final),
+        "counters": list_distinct(final["counter"]),
         "shared": bool(final["shared"].any()),
         "agreeing": "‡" in used,
         "contrasts": contrasts,
@@ -138,30 +139,30 @@ def context(results: Results, found: Sequence[Verdict], figures: Sequence[str]) 
         "directional": any(contrast.share < 1 for contrast in study.experiment.contrasts),
         "tested": [v for v in found if v.p is not None],
         **_permutations([v.n for v in found if v.p is not None and v.paired]),
-        "depths": tables.depth_rows(results, final),
-        "many_seeds": len(study.experiment.seeds) > MOST_LINES,
+        "depths": tables.build_depth_rows(results, final),
+        "many_seeds": len(study.experiment.seeds) > MAX_SEED_LINES,
         "training": "clean" if "train/error_clean" in keys else "online",
         "diverged": format_trials(zip(diverged["variant"], diverged["seed"], strict=True)),
         "diverged_count": len(diverged),
         "chance": format_number(study.data.chance_error),
         "missing": format_trials(results.missing),
         "missing_count": len(results.missing),
-        "tuning": tuning_context(results),
-        "limitations": limitations(study, final, found),
-        "recipe": tables.recipe_rows(study.experiment.recipe),
+        "tuning": build_search_section(results),
+        "limitations": list_limitations(study, final, found),
+        "recipe": tables.build_recipe_rows(study.experiment.recipe),
         "conditions": _conditions(final),
         "mixed": [name for name, values in _conditions(final) if len(values) > 1],
-        "revisions": distinct(final["revision"]),
-        "dates": dates(results.epochs["at"]),
-        "trials": tables.trial_rows(results, final),
+        "revisions": list_distinct(final["revision"]),
+        "dates": format_dates(results.epochs["at"]),
+        "trials": tables.build_trial_rows(results, final),
     }
 
 
 def _permutations(pairs: Sequence[int]) -> dict[str, Any]:
     """Of verdicts of so many pairs: the most, the smallest p that they can have, and whether it is of a sample."""
     most = max(pairs, default=0)
-    exact = 0.5**most if most <= EXACT_UP_TO else 1 / (FLIPS + 1)
-    return {"most_pairs": most, "least": format_p(exact), "flips": f"{FLIPS:,}" if most > EXACT_UP_TO else ""}
+    exact = 0.5**most if most <= MAX_EXACT_PAIRS else 1 / (RANDOM_FLIPS + 1)
+    return {"most_pairs": most, "least": format_p(exact), "flips": f"{RANDOM_FLIPS:,}" if most > MAX_EXACT_PAIRS else ""}
 
 
 def _same_together(found: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
@@ -175,7 +176,7 @@ def _same_together(found: Sequence[tuple[str, list[str]]]) -> list[tuple[str, li
 def _conditions(final: pd.DataFrame) -> list[tuple[str, list[str]]]:
     names = {"device": "Device", "software": "Software", "precision": "Precision"}
     names |= {"memory_format": "Memory format", "kernels": "Kernels", "threads": "Threads per trial"}
-    return [(names[column], distinct(final[column])) for column in CONDITIONS]
+    return [(names[column], list_distinct(final[column])) for column in CONDITIONS]
 
 
 def _range(numbers: Iterable[float]) -> str:
@@ -184,7 +185,7 @@ def _range(numbers: Iterable[float]) -> str:
     return " to ".join(map(str, seen[:: max(len(seen) - 1, 1)]))
 
 
-def dates(column: pd.Series) -> str:
+def format_dates(column: pd.Series) -> str:
     """First and last measurement, to the minute. The times are ISO 8601 in UTC, which sorts as text."""
     seen = sorted(text[:16].replace("T", " ") for text in column if text)
     return f"{seen[0]} to {seen[-1]} UTC" if seen else "not recorded"
