@@ -56,12 +56,12 @@ def measure(work: Path) -> tuple[list[float], list[float]]:
     sweep.finish()
     sys.path.insert(0, str(REPOSITORY))
     from harness.io.storage import Folder
-    from harness.tracking.history import newest_journal
+    from harness.tracking.history import read_newest_history
 
-    storage = Folder.at(sweep.storage)
+    storage = Folder.from_location(sweep.storage)
     away, there = [], []
-    for trial in storage.names():
-        history = newest_journal(storage / trial, trial)
+    for trial in storage.list_names():
+        history = read_newest_history(storage / trial, trial)
         assert history is not None and history.done
         ends = [epoch.at / 1000 for epoch in history.epochs if epoch.epoch > 0]
         for start, end in pairwise(ends):

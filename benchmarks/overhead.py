@@ -98,11 +98,11 @@ class Taken:
 def spans(home: Path) -> Iterator[Span]:
     """The trials of a run by the harness, from their own histories."""
     from harness.io.storage import Folder
-    from harness.tracking.history import newest_journal
+    from harness.tracking.history import read_newest_history
 
-    storage = Folder.at(home / "trials")
-    for identity in storage.names():
-        if (journal := newest_journal(storage / identity, identity)) is None:
+    storage = Folder.from_location(home / "trials")
+    for identity in storage.list_names():
+        if (journal := read_newest_history(storage / identity, identity)) is None:
             continue
         first, *_, last = [epoch for epoch in journal.epochs if epoch.epoch > 0]
         took = sum(first.metrics[f"time/{clock}_s"] or 0.0 for clock in ("train", "eval"))

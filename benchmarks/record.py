@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from benchmarks.turns import shown, track
-from harness.reporting.statistics.estimates import mean_interval, ratio_interval
+from harness.reporting.statistics.estimates import estimate_mean, estimate_ratio
 
 REPEATS, EPOCHS = 3, 30
 NEVER = 10**6
@@ -42,7 +42,7 @@ EXPERIMENT = {
 def trial(side: str) -> tuple[float, float]:
     """Seconds of an epoch, and percent of them that its recording clock shows."""
     from harness.io.storage import Folder
-    from harness.tracking.history import newest_journal
+    from harness.tracking.history import read_newest_history
 
     store, every = SIDES[side]
     with TemporaryDirectory() as name:
@@ -53,9 +53,9 @@ def trial(side: str) -> tuple[float, float]:
         places = ["--home", name, "--reports", f"{name}/reports"]
         places += ["--tracking-uri", store or f"sqlite:///{name}/mlflow.db"]
         subprocess.run([*command, *places], check=True, capture_output=True)
-        storage = Folder.at(home / "trials")
+        storage = Folder.from_location(home / "trials")
         (history,) = (
-            journal for each in storage.names() if (journal := newest_journal(storage / each, each)) is not None
+            journal for each in storage.list_names() if (journal := read_newest_history(storage / each, each)) is not None
         )
     first, *others = [epoch for epoch in history.epochs if epoch.epoch > 0]
     seconds = (others[-1].at - first.at) / 1000
@@ -76,7 +76,7 @@ def measure() -> Iterator[list[str]]:
         epochs, clocks = zip(*measured, strict=True)
         yield [
             side,
-            f"{mean_interval(epochs).mean:.3f}",
-            f"{mean_interval(clocks).mean:.2f}",
-            "1" if side == "nothing" else shown(ratio_interval(epochs, base)),
+            f"{estimate_mean(epochs).mean:.3f}",
+            f"{estimate_mean(clocks).mean:.2f}",
+            "1" if side == "nothing" else shown(estimate_ratio(epochs, base)),
         ]

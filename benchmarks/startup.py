@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.reporting.statistics.estimates import mean_interval
+from harness.reporting.statistics.estimates import estimate_mean
 
 REPEATS = 5
 HARNESS = [sys.executable, "-m", "harness"]
@@ -31,17 +31,17 @@ def seconds(*arguments: str) -> float:
 def first_step(home: str, number: int) -> float:
     """From `harness run` on Ray to the first epoch in the trial's own history, less that epoch's clock."""
     from harness.io.storage import Folder
-    from harness.tracking.history import newest_journal
+    from harness.tracking.history import read_newest_history
 
     places = ["--home", home, "--reports", f"{home}/reports"]
     began = time.time()
     # One seed each time: a trial that is recorded is not run again.
     command = [*RUN[:2], *places, "--seeds", f"{900 + number}-{900 + number}", *RUN[4:]]
     subprocess.run([*HARNESS, *command], check=True, capture_output=True)
-    storage = Folder.at(Path(home) / "trials")
+    storage = Folder.from_location(Path(home) / "trials")
     firsts = []
-    for identity in storage.names():
-        journal = newest_journal(storage / identity, identity)
+    for identity in storage.list_names():
+        journal = read_newest_history(storage / identity, identity)
         if journal is not None and journal.trial.seed == 900 + number:
             epoch = next(epoch for epoch in journal.epochs if epoch.epoch == 1)
             firsts.append(epoch.at / 1000 - (epoch.metrics["time/train_s"] or 0) - (epoch.metrics["time/eval_s"] or 0))
@@ -60,5 +60,5 @@ def measure() -> Iterator[list[str]]:
             "`harness run` on Ray to its first training step": [first_step(home, n) for n in range(1, REPEATS + 1)],
         }
     for what, values in taken.items():
-        estimate = mean_interval(values)
+        estimate = estimate_mean(values)
         yield [what, f"{estimate.mean:.2f}", f"{estimate.low:.2f} to {estimate.high:.2f}"]

@@ -14,13 +14,13 @@ EXIT_LIMIT = 3
 """A time limit or budget ended it."""
 
 
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What moves a terminal's cursor or colours it, turns the direction of writing, or is no character at all."""
 
 
-def printable(text: str) -> str:
+def escape_control_characters(text: str) -> str:
     """``text`` with control characters spelt out: a name may come from a stranger's file, and steers no terminal."""
-    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+    return CONTROL_CHARACTERS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class HarnessError(Exception):
@@ -35,7 +35,7 @@ class HarnessError(Exception):
     """
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
-        what, where, remedy = printable(what), printable(where), printable(remedy)
+        what, where, remedy = escape_control_characters(what), escape_control_characters(where), escape_control_characters(remedy)
         super().__init__(what, where, remedy)
         self.what, self.where, self.remedy = what, where, remedy
 
@@ -63,7 +63,7 @@ class Interrupted(BaseException):
         self.exit_code = 128 + number
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def suggest_nearest(word: str, known: Iterable[str]) -> str:
     """``Did you mean 'x'?`` for the known word closest to ``word``, else the known words."""
     known = sorted(known)
     match = difflib.get_close_matches(word, known, n=1, cutoff=0.5)

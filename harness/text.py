@@ -51,15 +51,15 @@ def _word(text: str) -> str:
 
 Prose = Annotated[str, AfterValidator(_prose)]
 """Any number of lines, without control characters."""
-Place = Annotated[str, AfterValidator(_path)]
+PathText = Annotated[str, AfterValidator(_path)]
 """A path: whatever a directory may be called, but for control characters."""
 Line = Annotated[str, Field(max_length=300), AfterValidator(_line)]
 """One line of printable text."""
 Label = Annotated[str, Field(max_length=100), AfterValidator(_label)]
 """One line that also stands in cells of a table."""
-Word = Annotated[str, Field(min_length=1), AfterValidator(_word)]
+Identifier = Annotated[str, Field(min_length=1), AfterValidator(_word)]
 """A name that is typed on a command line and may become part of another name."""
-PerhapsWord = Annotated[str, AfterValidator(_word)]
+OptionalIdentifier = Annotated[str, AfterValidator(_word)]
 """The same, or a name that is typed on a command line and may become part of another name."""
 
 

@@ -69,26 +69,26 @@ def evaluate(
     from harness.data.registry import evaluation_files
     from harness.launchers.resources import available_cores
     from harness.models import build
-    from harness.models.weights import head_of, load_weights, published_weights, read_state_dict, torchvision_weights
+    from harness.models.weights import find_classifier, load_weights, published_weights, read_state_dict, find_torchvision_weights
     from harness.reporting.statistics.estimates import binomial_interval
-    from harness.training.device import named_device
+    from harness.training.device import parse_device
     from harness.training.evaluation import evaluate as run
 
-    place = named_device(device)
+    place = parse_device(device)
     spec = Catalogue.load().get(name)
     entry: Any = None
     if Path(weights).is_file() or "/" in weights or "." in weights:
         path = Path(weights)
     else:
         entry = published_weights(name, weights)
-        path = torchvision_weights(name, weights, download)
+        path = find_torchvision_weights(name, weights, download)
     state = read_state_dict(path)
     if batch < 1:
         raise HarnessError(f"a batch of {batch} images is none", where="--batch", remedy="Use 1 or more.")
     classes, files = evaluation_files(data_root)
     known = spec.classes
     with suppress(HarnessError):
-        head = state.get(f"{head_of(build(spec, seed=0), spec.classes)}.weight")
+        head = state.get(f"{find_classifier(build(spec, seed=0), spec.classes)}.weight")
         known = head.shape[0] if head is not None else known
     if known != len(classes):
         raise HarnessError(

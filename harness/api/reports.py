@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.experiments import collect
 from harness.api.settings import require_name
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, suggest_nearest
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     Raises:
         HarnessError: There is no such record, or the directory cannot be written to.
     """
-    from harness.reporting.page.mlflow_descriptions import variant_notes
-    from harness.reporting.page.output_directory import require_report_directory
-    from harness.reporting.page.render import write_report
-    from harness.reporting.verdicts.verdict import headline
+    from harness.reporting.page.mlflow_descriptions import describe_variants
+    from harness.io.output_directory import require_report_directory
+    from harness.reporting.page.report import write_report
+    from harness.reporting.verdicts.verdict import format_headline
     from harness.text import escape_markdown
 
     results, record = results_of(name, settings)
@@ -55,17 +55,17 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     if record is not None:
         question = escape_markdown(results.study.experiment.question)
         # The UI folds the note to its first paragraph, which therefore holds the answer too.
-        record.attach_report(directory, f"**{question}** {headline(verdicts).removeprefix('> ')}")
-        record.describe(results.study, variant_notes(results))
+        record.attach_report(directory, f"**{question}** {format_headline(verdicts).removeprefix('> ')}")
+        record.describe(results.study, describe_variants(results))
     return verdicts, directory / "README.md"
 
 
 def _looked_at(results: Results, record: Record | None) -> Results:
     """The same with the looks that its verdicts are, which the record keeps before anybody sees them."""
-    from harness.reporting.verdicts.interim_looks import with_looks
+    from harness.reporting.verdicts.interim_looks import add_looks
     from harness.reporting.verdicts.verdict import decide_contrasts
 
-    recorded, shown_then = with_looks(results, decide_contrasts(results))
+    recorded, shown_then = add_looks(results, decide_contrasts(results))
     if record is not None and recorded.looks != results.study.looks:
         record.keep(recorded)
     return replace(results, study=shown_then)
@@ -107,16 +107,16 @@ def diff(
     Raises:
         HarnessError: One cannot be read, they cannot be compared, or a limit is none.
     """
-    from harness.reporting.compare.diff import compare
+    from harness.reporting.compare.diff import compare_results
     from harness.tracking.metrics import EVALUATED_ERRORS
 
     for key in metrics:
         if key not in EVALUATED_ERRORS:
-            raise HarnessError(f"'{key[:60]}' is no error", where="--metric", remedy=nearest(key, EVALUATED_ERRORS))
+            raise HarnessError(f"'{key[:60]}' is no error", where="--metric", remedy=suggest_nearest(key, EVALUATED_ERRORS))
     for option, value, highest in (
         ("--level", level, 0.5), ("--smallest", smallest, 100.0), ("--smallest-time", smallest_time, 1e6)
     ):  # fmt: skip
         if not 0 <= value < highest or (option == "--level" and value == 0):
             raise HarnessError(f"{value:g} is out of range", where=option, remedy=f"Use a number below {highest:g}.")
     before, after = results_of(old, settings)[0], results_of(new, settings)[0]
-    return compare(before, after, level, smallest, smallest_time, metrics)
+    return compare_results(before, after, level, smallest, smallest_time, metrics)

@@ -11,7 +11,7 @@ from harness.api.trials import find_trial, lock_experiments, require_idle, with_
 from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable
 from harness.settings import Settings
-from harness.tracking.record import checkpoint_folder
+from harness.tracking.record import open_checkpoint_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.launchers.stop_request import StopRequest
     from harness.specs import ResolvedExperiment, Trial
     from harness.tracking.history import History
-    from harness.tracking.lock import Lock
+    from harness.tracking.lock import ExperimentLock
     from harness.trials.index import TrialIndex
     from harness.trials.rerun import DebugLauncher
     from harness.trials.status import TrialSummary
@@ -65,14 +65,14 @@ def rerun(
     from harness.execution.attempts import read_attempts
     from harness.launchers.resources import require_local
     from harness.launchers.stop_request import StopRequest
-    from harness.tracking.history import ensemble_seeds
+    from harness.tracking.history import find_ensemble_seeds
     from harness.trials.rerun import single_trial_plan
     from harness.trials.status import newest_readable
 
     known, trials = find_trial(prefix, settings)
     study, trial = _at_hand(known, trials, data_root)
     require_writable(settings.home)
-    checkpoint_folder(settings).require_writable()
+    open_checkpoint_folder(settings).require_writable()
     if settings.address is None:
         require_local(study.experiment.resources, trial.recipe.precision)
     stop = StopRequest()
@@ -87,7 +87,7 @@ def rerun(
         else:
             record = trials.records[known.experiments[0]]
             done_before = known.journal.last_epoch if known.journal is not None else 0
-            plan = single_trial_plan(study, trial, done_before, company=ensemble_seeds(known.journal))
+            plan = single_trial_plan(study, trial, done_before, company=find_ensemble_seeds(known.journal))
             outcome = launch_plan(plan, record, settings, console, False, stop, lock, inline, whole=False)
             tried = read_attempts(known.folder)
             now, _ = newest_readable(known.folder, known.id)
@@ -107,16 +107,16 @@ def _brought_home(
     from harness.trials.rerun import promote_rerun, single_trial_plan
     from harness.trials.status import newest_readable
 
-    storage = checkpoint_folder(settings)
+    storage = open_checkpoint_folder(settings)
     now, _ = newest_readable(storage / f"{trial.id}{AGAIN}" / trial.id, trial.id)
-    if now is None or not now.done or known.run is not None or trial.id in storage.names():
+    if now is None or not now.done or known.run is not None or trial.id in storage.list_names():
         return None
     promote_rerun(storage, trial.id)
     record = trials.records[known.experiments[0]]
     published = run_plan(
         single_trial_plan(study, trial, trained=True), record, storage, launch, lambda progress: None, whole=False
     )
-    aside = archived_names(storage.names(), trial.id)
+    aside = archived_names(storage.list_names(), trial.id)
     before = newest_readable(storage / aside[-1], trial.id)[0] if aside else None
     return Rerun(known, RunResult(trained=1, trouble=published.trouble), before, now)
 
@@ -129,7 +129,7 @@ def _train_beside(
     settings: Settings,
     console: Console,
     stop: StopRequest,
-    lock: Lock,
+    lock: ExperimentLock,
     inline: DebugLauncher | None,
 ) -> Rerun:
     """Train it in a folder beside its own; only once it is done does it take the other's place."""
@@ -138,13 +138,13 @@ def _train_beside(
     from harness.experiments.driver import run_plan
     from harness.experiments.reconcile import archive_trials
     from harness.launchers.inline import launch
-    from harness.tracking.history import ensemble_seeds
+    from harness.tracking.history import find_ensemble_seeds
     from harness.trials.rerun import promote_rerun, scratch_record, single_trial_plan
     from harness.trials.status import newest_readable
 
-    record, storage = trials.records[known.experiments[0]], checkpoint_folder(settings)
+    record, storage = trials.records[known.experiments[0]], open_checkpoint_folder(settings)
     before = with_history(known, trials).journal
-    if (company := ensemble_seeds(before)) and study.experiment.execution.seeds_together == "off":
+    if (company := find_ensemble_seeds(before)) and study.experiment.execution.seeds_together == "off":
         # It is held against itself, however the experiment trains new trials by now.
         execution = study.experiment.execution.model_copy(update={"seeds_together": "auto"})
         study = _with(study, execution=execution)
@@ -153,7 +153,7 @@ def _train_beside(
     if half is not None and half.done and before is not None and half.epochs[-1].at < before.epochs[0].at:
         # Left by one that was cut off; the trial was trained once more since.
         why = "left by a rerun that was cut off"
-        archive_folder(storage, trial.id, storage.names(), why, place / trial.id)
+        archive_folder(storage, trial.id, storage.list_names(), why, place / trial.id)
         half = None
     if half is None or not half.done:
         if half is not None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError, StoreUnavailable
 from harness.settings import Settings
 from harness.text import one_line
-from harness.tracking.record import checkpoint_folder, open_record
+from harness.tracking.record import open_checkpoint_folder, open_record
 
 if TYPE_CHECKING:
-    from harness.tracking.lock import Lock
+    from harness.tracking.lock import ExperimentLock
     from harness.trials.cleanup import FolderCleanup
     from harness.trials.index import TrialIndex
     from harness.trials.status import TrialSummary
@@ -31,11 +31,11 @@ def trials_of(names: Sequence[str], settings: Settings) -> tuple[TrialIndex, dic
     Raises:
         HarnessError: The store does not answer, or an experiment that was named never ran.
     """
-    from harness.tracking.record import recorded_experiments
+    from harness.tracking.record import list_recorded_experiments
     from harness.trials.index import TrialIndex
 
     records, studies, troubles = {}, {}, {}
-    for name in dict.fromkeys(names) or recorded_experiments(settings):
+    for name in dict.fromkeys(names) or list_recorded_experiments(settings):
         if Path(name).name != name or "\0" in name:
             raise HarnessError(f"'{name}' is not the name of an experiment", remedy="Give its name, not a path.")
         try:
@@ -49,7 +49,7 @@ def trials_of(names: Sequence[str], settings: Settings) -> tuple[TrialIndex, dic
             if names:
                 raise
             troubles[name] = str(error)
-    return TrialIndex(records, studies, checkpoint_folder(settings)), troubles
+    return TrialIndex(records, studies, open_checkpoint_folder(settings)), troubles
 
 
 def find_trial(prefix: str, settings: Settings) -> tuple[TrialSummary, TrialIndex]:
@@ -91,12 +91,12 @@ def traceback(known: TrialSummary, trials: TrialIndex) -> str:
 
 
 @contextmanager
-def lock_experiments(names: Sequence[str], settings: Settings, command: str) -> Iterator[list[Lock]]:
+def lock_experiments(names: Sequence[str], settings: Settings, command: str) -> Iterator[list[ExperimentLock]]:
     """The locks of all experiments that hold a trial: none of them is to train it meanwhile."""
-    from harness.tracking.lock import Lock
+    from harness.tracking.lock import ExperimentLock
 
     with ExitStack() as stack:
-        yield [stack.enter_context(Lock(open_record(settings, n, create=False), command)()) for n in sorted(set(names))]
+        yield [stack.enter_context(ExperimentLock(open_record(settings, n, create=False), command)()) for n in sorted(set(names))]
 
 
 def discard(prefixes: Sequence[str], reason: str, settings: Settings) -> dict[str, str]:
@@ -129,11 +129,11 @@ def discard(prefixes: Sequence[str], reason: str, settings: Settings) -> dict[st
         for known in wanted:
             if not known.experiments:
                 archive_folder(
-                    checkpoint_folder(settings), known.id, checkpoint_folder(settings).names(), DISCARDED + reason
+                    open_checkpoint_folder(settings), known.id, open_checkpoint_folder(settings).list_names(), DISCARDED + reason
                 )
             else:
                 archive_trials(
-                    [known.id], trials.records[known.experiments[0]], checkpoint_folder(settings), DISCARDED + reason
+                    [known.id], trials.records[known.experiments[0]], open_checkpoint_folder(settings), DISCARDED + reason
                 )
     for known in found:
         if known not in wanted:
@@ -215,14 +215,14 @@ def clean_up(names: Sequence[str], settings: Settings, dry_run: bool = False) ->
                     continue
             seen.update(ids)
             freed.folders[name] = strip_tensors(
-                checkpoint_folder(settings), ids, checkpoint_folder(settings).names(), dry_run
+                open_checkpoint_folder(settings), ids, open_checkpoint_folder(settings).list_names(), dry_run
             )
     if not names:
         # Of older settings, or of another store: a trial that is done is so for everybody.
         theirs = {identity for name in freed.skipped if name in trials.records for identity in trials.all_of(name)}
         rest = [identity for identity in trials.ids_of_folders() if identity not in seen | theirs]
         freed.folders[""] = strip_tensors(
-            checkpoint_folder(settings), rest, checkpoint_folder(settings).names(), dry_run
+            open_checkpoint_folder(settings), rest, open_checkpoint_folder(settings).list_names(), dry_run
         )
     return freed
 

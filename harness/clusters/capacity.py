@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, suggest_nearest
 from harness.launchers.resources import ACCELERATOR, describe_request, workers_per_node
 from harness.specs import Resources
 
@@ -114,13 +114,13 @@ def read_cluster(file: Path) -> dict[str, Any]:
     Raises:
         HarnessError: It cannot be read, or is no mapping.
     """
-    from harness.io.yaml_documents import read
+    from harness.io.yaml_documents import read_document
 
-    content = read(file).data
+    content = read_document(file).data
     for field in ("cluster_name", "provider", "auth"):
         if field not in content:
             raise HarnessError(
-                f"{field} is missing", where=str(file), remedy=nearest(field, content) or "Start from cluster.yaml."
+                f"{field} is missing", where=str(file), remedy=suggest_nearest(field, content) or "Start from cluster.yaml."
             )
     return content
 

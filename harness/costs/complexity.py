@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.io.atomic_files import cache_dir, write_atomic
+from harness.io.atomic_files import write_atomic
+from harness.io.user_cache import cache_dir
 from harness.specs import ExternalNetwork, Variant
 from harness.specs.identity import digest
 from harness.specs.network.any_variant import AnyVariant

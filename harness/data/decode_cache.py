@@ -15,7 +15,7 @@ from harness.data.image_files import ImageFiles, stream
 from harness.data.packed_file import SUFFIX, is_packed, one_process_at_a_time, packed_members, write_packed
 from harness.data.registry import DEFAULT_IMAGE_SIZE, Arrays, locate, scan_tree, source
 from harness.errors import HarnessError
-from harness.io.atomic_files import cache_dir
+from harness.io.user_cache import cache_dir
 from harness.specs import DataSpec
 from harness.specs.identity import SEMANTICS, digest
 

@@ -19,7 +19,8 @@ import numpy as np
 from harness.data.packed_file import is_packed, read_arrays, read_facts
 from harness.data.registry import DEFAULT_IMAGE_SIZE, Arrays, locate, scan_tree, source
 from harness.errors import HarnessError
-from harness.io.atomic_files import cache_dir, write_atomic
+from harness.io.atomic_files import write_atomic
+from harness.io.user_cache import cache_dir
 from harness.specs import DataInfo, DataSpec
 from harness.specs.identity import digest
 

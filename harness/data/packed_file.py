@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.io.atomic_files import atomic_file, cache_dir, pack_archive, read_member, write_archive
+from harness.io.archives import pack_archive, read_member, write_archive
+from harness.io.atomic_files import atomic_file
+from harness.io.user_cache import cache_dir
 from harness.specs.identity import digest
 
 SUFFIX = ".pack"
@@ -212,4 +214,4 @@ def write_packed(members: dict[str, bytes], place: str) -> None:
     from harness.io.storage import Folder
 
     folder, _, name = place.rpartition("/")
-    Folder.at(folder).write(name, pack_archive(members))
+    Folder.from_location(folder).write(name, pack_archive(members))

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from harness.data.packed_file import is_packed, local_copy, read_facts
-from harness.errors import HarnessError, nearest
-from harness.io.atomic_files import cache_dir
+from harness.errors import HarnessError, suggest_nearest
+from harness.io.user_cache import cache_dir
 from harness.specs import DataSpec
 from harness.text import one_line
 
@@ -253,7 +253,7 @@ def source(name: str) -> Source:
         HarnessError: There is none of that name.
     """
     if name not in SOURCES:
-        raise HarnessError(f"there is no data set '{name[:60]}'", where="data.name", remedy=nearest(name, SOURCES))
+        raise HarnessError(f"there is no data set '{name[:60]}'", where="data.name", remedy=suggest_nearest(name, SOURCES))
     return SOURCES[name]
 
 

@@ -45,7 +45,7 @@ def archive_folder(
     before = archived_names(names, trial)
     number = int(before[-1].rpartition("-")[2]) + 1 if before else 1
     aside = storage / f"{trial}.superseded-{number}"
-    (storage / trial if folder is None else folder).move(aside)
+    (storage / trial if folder is None else folder).rename(aside)
     with suppress(HarnessError):
         # The move alone is what counts.
         aside.write(WHY, ArchiveNote(reason=reason, at=int(time.time() * 1000)).model_dump_json().encode())
@@ -55,6 +55,6 @@ def archive_folder(
 def archive_note(folder: Folder) -> ArchiveNote:
     """Why a folder was put aside; an older one, or one that cannot be read, does not say."""
     with suppress(HarnessError, ValidationError):
-        if WHY in folder.names():
+        if WHY in folder.list_names():
             return ArchiveNote.model_validate_json(folder.read(WHY))
     return ArchiveNote()

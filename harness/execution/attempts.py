@@ -1,47 +1,64 @@
-"""Who trains a trial: each attempt has a number, and a file that says where it began and how it ended.
+"""The attempts at a trial: each has a number, and a file that records where it started and how it ended.
 
-The number fences: a host that was cut off and comes back finds a higher one and lets go. What a dead process
-could not say any more is what its file lacks.
+The number is a fencing token: a host that was cut off and comes back finds a higher number, and stops. The file of an
+attempt whose process died has no end.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from uuid import uuid4
 
-from pydantic import ValidationError
-
 from harness.errors import HarnessError
-from harness.io.storage import Folder, WrongStorage, checkpoints
+from harness.io.checkpoint_names import list_checkpoints
+from harness.io.storage import Folder
+from harness.io.storage_mark import WrongStorage, require_mark
 from harness.processes import Process
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.identity import Spec
 
-MOST_DEATHS = 3
-"""Workers that a trial may lose at one and the same place before it is given up."""
+MAX_DEATHS = 3
+"""Workers that a trial may lose at one position before it is given up."""
+FILE_NAME = re.compile(r"attempt-(\d+)\.json")
+END_NAMES = {
+    None: "",
+    TrialStatus.FINISHED: "finished",
+    TrialStatus.DIVERGED: "diverged",
+    TrialStatus.INTERRUPTED: "stopped",
+    TrialStatus.PRUNED: "stopped",
+    TrialStatus.FAILED: "failed",
+    TrialStatus.SUPERSEDED: "superseded",
+}
+"""How the files name the end of an attempt. They do not distinguish a pruned trial from an interrupted one."""
+END_STATUSES = {name: status for status, name in END_NAMES.items() if status is not TrialStatus.PRUNED}
 
 
 class Superseded(Exception):
-    """The trial is another attempt's: it was taken over, or it is being trained."""
+    """Another attempt trains the trial, or has taken it over."""
 
 
 class GivenUp(HarnessError):
-    """Workers died at the same place of a trial again and again."""
+    """Workers died again and again at one position of a trial."""
 
 
 class Attempt(Spec):
-    """One process's try at a trial.
+    """One process's attempt at a trial.
 
     Attributes:
-        launch: The driver's run that it belongs to.
-        token: Tells it from another of the same number, where its folder was put aside meanwhile.
+        launch: Identifies the run of the driver that started the attempt.
+        token: Identifies the attempt. Another attempt can have the same number if the folder was archived in between.
         started: Milliseconds since 1970.
-        epoch: Epochs that were done when it began, and ``step`` in the next.
-        ended: ``finished``, ``diverged``, ``stopped``, ``failed``, ``superseded``; empty while it runs, or died.
-        notes: What a user should know of it.
-        error: Why it failed, and ``trace`` with the traceback.
+        epoch: The number of epochs that were done at its start.
+        step: The number of steps that were done in the next epoch at its start.
+        end_status: How it ended; None while it runs, and if its process died. A pruned trial's attempt reads as
+            INTERRUPTED: only the trial's history tells the two apart.
+        notes: What a user should know about it.
+        error: Why it failed.
+        trace: The traceback of its failure.
     """
 
     number: int
@@ -51,77 +68,106 @@ class Attempt(Spec):
     started: int
     epoch: int = 0
     step: int = 0
-    ended: str = ""
+    end_status: TrialStatus | None = None
     notes: tuple[str, ...] = ()
     error: str = ""
     trace: str = ""
 
-    @property
-    def died(self) -> bool:
-        """Whether its process ended without a word."""
-        return not self.ended and self.process.gone
+    @classmethod
+    def from_json(cls, content: bytes) -> Attempt:
+        """Return the attempt in the content of its file.
+
+        Raises:
+            ValueError: The file is damaged.
+        """
+        fields = json.loads(content)
+        if not isinstance(fields, dict) or fields.get("ended", "") not in END_STATUSES:
+            raise ValueError("this is not an attempt")
+        end_status = END_STATUSES[fields.pop("ended", "")]
+        return cls.model_validate({**fields, "end_status": end_status})
+
+    def to_json(self) -> bytes:
+        """Return the content of the attempt's file."""
+        fields = self.model_dump(mode="json", exclude={"end_status"})
+        fields["ended"] = END_NAMES[self.end_status]
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
     @property
-    def alive(self) -> bool:
-        """Whether another process of this host certainly is at it."""
-        return not self.ended and self.process.here and not self.process.gone and self.process != Process.this()
+    def has_died(self) -> bool:
+        """Whether its process is gone and has recorded no end."""
+        return self.end_status is None and self.process.gone
+
+    @property
+    def is_running_here(self) -> bool:
+        """Whether another process on this host is certainly working on it."""
+        is_open = self.end_status is None and self.process.here and not self.process.gone
+        return is_open and self.process != Process.this()
 
     @property
     def name(self) -> str:
-        """Its file in the trial's folder."""
+        """The name of its file in the trial's folder."""
         return f"attempt-{self.number:04d}.json"
 
 
 def read_attempts(folder: Folder) -> list[Attempt]:
-    """A trial's attempts, oldest first; one whose file cannot be read is left out."""
-    found = []
-    for name in folder.names():
-        if re.fullmatch(r"attempt-\d+\.json", name):
-            with suppress(HarnessError, ValidationError):
-                found.append(Attempt.model_validate_json(folder.read(name)))
-    return found
+    """Return a trial's attempts, oldest first. A file that cannot be read is left out."""
+    attempts = []
+    for name in folder.list_names():
+        if FILE_NAME.fullmatch(name):
+            with suppress(HarnessError, ValueError):
+                attempts.append(Attempt.from_json(folder.read(name)))
+    return attempts
 
 
 class Claim:
-    """This process's hold on a trial.
+    """This process's claim to a trial. Creating it starts a new attempt.
+
+    Args:
+        launch: Identifies the run of the driver.
+        position: Where the attempt starts, (epochs done, steps done in the next one).
+
+    Attributes:
+        attempt: The attempt of this process.
+        is_after_death: Whether the attempt before it, in the same run of the driver, lost its worker.
 
     Raises:
-        Superseded: Another run's process trains it at present.
-        GivenUp: Workers died at this place again and again.
+        Superseded: A process of another run trains the trial now.
+        GivenUp: Too many workers died at this position.
         HarnessError: The storage does not answer.
     """
 
     def __init__(self, folder: Folder, launch: str, position: tuple[int, int]) -> None:
         self.folder = folder
-        before = read_attempts(folder)
-        if before and before[-1].launch != launch and before[-1].alive:
-            raise Superseded(f"another run trains it: {before[-1].process}")
-        self.attempt = self._take(launch, position)
+        earlier = read_attempts(folder)
+        if earlier and earlier[-1].launch != launch and earlier[-1].is_running_here:
+            raise Superseded(f"another run trains it: {earlier[-1].process}")
+        self.attempt = self._create_attempt(launch, position)
         deaths = 0
-        for earlier in reversed(before):
-            if (earlier.launch, earlier.epoch, earlier.step, earlier.ended) != (launch, *position, ""):
+        for attempt in reversed(earlier):
+            if (attempt.launch, attempt.epoch, attempt.step, attempt.end_status) != (launch, *position, None):
                 break
             deaths += 1
-        for name in folder.names():
-            # What a killed process had half written.
+        for name in folder.list_names():
+            # Files that a killed process has written in part.
             if name.startswith((".checkpoint-", ".attempt-")):
                 with suppress(HarnessError):
                     folder.remove(name)
-        self.after_death = bool(before) and before[-1].launch == launch and not before[-1].ended
-        if deaths >= MOST_DEATHS:
+        self.is_after_death = bool(earlier) and earlier[-1].launch == launch and earlier[-1].end_status is None
+        if deaths >= MAX_DEATHS:
             error = GivenUp(
-                f"its worker was killed {deaths} times in epoch {position[0] + 1}, without reaching a checkpoint",
+                f"its worker was killed {deaths} times in epoch {position[0] + 1}, before it could save a checkpoint",
                 where=str(folder),
                 remedy="The machine may be short of memory: use fewer trials at once (resources.max_concurrent), fewer "
                 "seeds together (execution.seeds_together), or a smaller batch.",
             )
-            self.end("failed", error=str(error))
+            self.end(TrialStatus.FAILED, error=str(error))
             raise error
 
-    def _take(self, launch: str, position: tuple[int, int]) -> Attempt:
+    def _create_attempt(self, launch: str, position: tuple[int, int]) -> Attempt:
+        """Create the file of a new attempt with the next free number."""
         while True:
             attempt = Attempt(
-                number=self._newest() + 1,
+                number=self._newest_number() + 1,
                 launch=launch,
                 token=uuid4().hex,
                 process=Process.this(),
@@ -129,83 +175,89 @@ class Claim:
                 epoch=position[0],
                 step=position[1],
             )
-            if self.folder.create(attempt.name, attempt.model_dump_json().encode()):
+            if self.folder.write_new(attempt.name, attempt.to_json()):
                 return attempt
 
-    def _newest(self) -> int:
-        numbers = (re.fullmatch(r"attempt-(\d+)\.json", name) for name in self.folder.names())
+    def _newest_number(self) -> int:
+        numbers = (FILE_NAME.fullmatch(name) for name in self.folder.list_names())
         return max((int(match[1]) for match in numbers if match), default=0)
 
-    def hold(self) -> None:
-        """Make sure that the trial is still this attempt's; asked before anything is written.
+    def require_current(self) -> None:
+        """Check that no other attempt has taken the trial over. Called before anything is written.
 
         Raises:
-            Superseded: It is not.
+            Superseded: Another attempt has the trial, or its folder was archived.
         """
-        newest = self._newest()
+        newest = self._newest_number()
         if newest > self.attempt.number:
             raise Superseded(f"attempt {newest} has taken this trial over from attempt {self.attempt.number}")
-        written = self._written()
-        if written is None:
-            # The folder has vanished, and with it what there was: go on in a new one.
-            self.folder.create(self.attempt.name, self.attempt.model_dump_json().encode())
-        elif written != self.attempt.token:
-            raise Superseded(f"the folder of attempt {self.attempt.number} was put aside, and another one begun")
+        token = self._stored_token()
+        if token is None:
+            # The folder was deleted, with everything in it. The trial goes on in a new one.
+            self.folder.write_new(self.attempt.name, self.attempt.to_json())
+        elif token != self.attempt.token:
+            raise Superseded(f"the folder of attempt {self.attempt.number} was archived, and another one was started")
 
-    def _written(self) -> str | None:
-        """The token in the file of this attempt's number; None where there is no such file."""
-        if self.attempt.name not in self.folder.names():
+    def _stored_token(self) -> str | None:
+        """Return the token in the file with this attempt's number; None if there is no such file."""
+        if self.attempt.name not in self.folder.list_names():
             return None
-        with suppress(ValidationError):
-            return Attempt.model_validate_json(self.folder.read(self.attempt.name)).token
+        with suppress(ValueError):
+            return Attempt.from_json(self.folder.read(self.attempt.name)).token
         return ""
 
-    def note(self, text: str) -> None:
-        """Keep what a user should know of this attempt, once."""
-        if text in self.attempt.notes:
-            return
-        self.attempt = self.attempt.model_copy(update={"notes": (*self.attempt.notes, text)})
+    def add_note(self, text: str) -> None:
+        """Add a note for the user to the attempt, unless it has it already. :meth:`end` writes it."""
+        if text not in self.attempt.notes:
+            self.attempt = self.attempt.model_copy(update={"notes": (*self.attempt.notes, text)})
 
-    def where_stopped(self) -> str:
-        """From where a stopped trial will go on, which is not where it was if its last checkpoint failed."""
+    def describe_resume_point(self) -> str:
+        """Return where an interrupted trial will resume, with the attempt's notes.
+
+        If the last checkpoint could not be written, that is not where the trial stopped.
+        """
         try:
-            newest = checkpoints(self.folder)[:1]
+            newest = list_checkpoints(self.folder)[:1]
         except HarnessError as error:
             return f"; {error.what}"
-        where = (
-            f"at epoch {newest[0].epoch}, step {newest[0].step}" if newest else "without a checkpoint: it begins anew"
+        position = (
+            f"at epoch {newest[0].epoch}, step {newest[0].step}" if newest else "without a checkpoint: it starts again"
         )
-        return "; ".join([where, *self.attempt.notes])
+        return "; ".join([position, *self.attempt.notes])
 
-    def end(self, how: str, error: str = "", trace: str = "") -> None:
-        """Say how it ended; where that cannot be written, the trial's checkpoint says enough."""
-        self.attempt = self.attempt.model_copy(update={"ended": how, "error": error, "trace": trace})
+    def end(self, status: TrialStatus, error: str = "", trace: str = "") -> None:
+        """Record how the attempt ended. If that cannot be written, the trial's checkpoint is enough to go on."""
+        self.attempt = self.attempt.model_copy(update={"end_status": status, "error": error, "trace": trace})
         with suppress(HarnessError):
-            if self._written() in (None, self.attempt.token):
-                self.folder.write(self.attempt.name, self.attempt.model_dump_json().encode())
+            if self._stored_token() in (None, self.attempt.token):
+                self.folder.write(self.attempt.name, self.attempt.to_json())
 
 
-def claim_trial(folder: Folder, launch: str, stopping: Callable[[], bool], patience: float, mark: str = "") -> Claim:
-    """Take a trial; where the storage does not let it, such as a full disk, try for ``patience`` seconds.
+def claim_trial(
+    folder: Folder, launch: str, is_stopping: Callable[[], bool], patience: float, storage_mark: str = ""
+) -> Claim:
+    """Claim a trial for this process.
 
     Args:
-        mark: Of the storage that the folder is to lie in; empty: whichever is there.
+        patience: Seconds to try again if the storage does not accept the claim, for example because its disk is full.
+        storage_mark: The mark that the storage must have; empty to accept any storage.
 
     Raises:
-        Superseded: Another run trains it.
-        Elsewhere: The storage is another one.
-        HarnessError: The storage still does not answer, or the trial is given up.
+        Superseded: A process of another run trains the trial.
+        WrongStorage: The storage has another mark.
+        GivenUp: Too many workers died at this position.
+        HarnessError: The storage does not answer in time.
     """
-    until = time.monotonic() + patience
+    deadline = time.monotonic() + patience
     while True:
         try:
-            if mark:
-                folder.parent.require_mark(mark)
-            newest = checkpoints(folder)[:1]
+            if storage_mark:
+                require_mark(folder.parent, storage_mark)
+            newest = list_checkpoints(folder)[:1]
             return Claim(folder, launch, newest[0].position if newest else (0, 0))
         except (GivenUp, WrongStorage):
             raise
         except HarnessError:
-            if stopping() or time.monotonic() > until:
+            if is_stopping() or time.monotonic() > deadline:
                 raise
             time.sleep(1)

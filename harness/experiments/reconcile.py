@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from harness.execution.archive import archive_folder
 from harness.io.storage import Folder
 from harness.specs import ResolvedExperiment
-from harness.tracking.history import newest_journal
+from harness.tracking.history import read_newest_history
 from harness.tracking.record import Record
 
 
 def publish_journal(identity: str, record: Record, storage: Folder, runs: Mapping[str, str]) -> bool:
     """Publish what a trial's journal holds; whether that was all of a trial that is done."""
-    journal = newest_journal(storage / identity, identity)
+    journal = read_newest_history(storage / identity, identity)
     if journal is None:
         return False
     record.publish(runs[identity], journal)
@@ -41,7 +41,7 @@ def close_abandoned_runs(record: Record, storage: Folder, keep: set[str]) -> dic
     for identity, run in record.left_running().items():
         if identity in keep:
             continue
-        journal = newest_journal(storage / identity, identity)
+        journal = read_newest_history(storage / identity, identity)
         if journal is not None:
             record.publish(run.run_id, journal)
         if journal is not None and journal.done:
@@ -74,7 +74,7 @@ def sync_record(study: ResolvedExperiment, record: Record, storage: Folder) -> d
 def archive_trials(trials: Sequence[str], record: Record, storage: Folder, reason: str) -> None:
     """Take trials out of the record: runs by a tag, journals by a new name. Nothing is deleted."""
     record.supersede(trials, reason)
-    names = storage.names()
+    names = storage.list_names()
     for trial in trials:
         if trial in names:
             archive_folder(storage, trial, names, reason)

@@ -16,9 +16,9 @@ from harness.specs import ResolvedExperiment, Sample, SearchSpec
 from harness.specs.experiment.search_space import Fields, SearchRange
 from harness.specs.identity import canonical
 from harness.specs.random_streams import stream_seed
-from harness.tracking.history import History, newest_journal
+from harness.tracking.history import History, read_newest_history
 from harness.tracking.record import Record
-from harness.tracking.search_scores import Score, best_sample, score_sample
+from harness.tracking.search_scores import Score, choose_sample, score_sample
 
 STARTUP_SHARE = 4
 """Of the samples, the share that TPE draws at random before it learns: one in so many, and two at least."""
@@ -70,7 +70,7 @@ def extend_search(study: ResolvedExperiment, record: Record, storage: Folder) ->
             break
         known = {variant.name: study.samples_of(variant.name) for variant in study.variants}
         if all(len(samples) >= tune.samples for samples in known.values()):
-            choices = {name: best_sample(samples, scores).number for name, samples in known.items()}
+            choices = {name: choose_sample(samples, scores).number for name, samples in known.items()}
             return _with(study, study.samples, choices)
         more = [_next(tune, name, samples, scores) for name, samples in known.items()]
         study = _with(study, (*study.samples, *more), {})
@@ -86,9 +86,9 @@ def _with(study: ResolvedExperiment, samples: tuple[Sample, ...], choices: dict[
 def _histories(trials: Sequence[str], record: Record, storage: Folder) -> dict[str, History]:
     """Of those trials that came to their end, from the record or from their checkpoints."""
     found = {history.id: history for history in record.histories(trials) if history.done}
-    there = set(storage.names())
+    there = set(storage.list_names())
     for trial in trials:
-        journal = newest_journal(storage / trial, trial) if trial in there and trial not in found else None
+        journal = read_newest_history(storage / trial, trial) if trial in there and trial not in found else None
         if journal is not None and journal.done:
             found[trial] = journal
     return found

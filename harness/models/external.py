@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, suggest_nearest
 from harness.specs.network.external import INSTALL, ExternalNetwork, find_source, library_version, source_hash
 from harness.specs.random_streams import stream_seed
 
@@ -60,7 +60,7 @@ def _torchvision(spec: ExternalNetwork) -> nn.Module:
     names = models.list_models(module=models)
     if spec.factory not in names:
         raise HarnessError(
-            f"torchvision has no classifier '{spec.factory}'", where="name", remedy=nearest(spec.factory, names)
+            f"torchvision has no classifier '{spec.factory}'", where="name", remedy=suggest_nearest(spec.factory, names)
         )
     args = {"aux_logits": False, "init_weights": True} if spec.factory in AUXILIARY else {}
     network = _made(spec, lambda: models.get_model(spec.factory, num_classes=spec.classes, **{**args, **spec.args}))
@@ -79,7 +79,7 @@ def _timm(spec: ExternalNetwork) -> nn.Module:
 
     if not timm.is_model(spec.factory):
         raise HarnessError(
-            f"timm has no model '{spec.factory}'", where="name", remedy=nearest(spec.factory, timm.list_models())
+            f"timm has no model '{spec.factory}'", where="name", remedy=suggest_nearest(spec.factory, timm.list_models())
         )
     return _made(
         spec,

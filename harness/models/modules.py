@@ -61,12 +61,12 @@ def group_count(channels: int) -> int:
 
 
 @singledispatch
-def module(layer: Layer, variant: Variant) -> nn.Module:
+def build_module(layer: Layer, variant: Variant) -> nn.Module:
     """The torch module that computes ``layer`` in a network of that variant."""
     raise TypeError(f"no module for {type(layer).__name__}: register one in harness/models/modules.py")
 
 
-@module.register
+@build_module.register
 def _conv(layer: Conv, variant: Variant) -> nn.Module:
     return nn.Conv2d(
         layer.input[0],
@@ -79,37 +79,37 @@ def _conv(layer: Conv, variant: Variant) -> nn.Module:
     )
 
 
-@module.register
+@build_module.register
 def _norm(layer: Norm, variant: Variant) -> nn.Module:
     channels = layer.input[0]
     return nn.BatchNorm2d(channels) if variant.norm == "batch" else nn.GroupNorm(group_count(channels), channels)
 
 
-@module.register
+@build_module.register
 def _act(layer: Act, variant: Variant) -> nn.Module:
     return activation(variant.activation)
 
 
-@module.register
+@build_module.register
 def _max_pool(layer: MaxPool, variant: Variant) -> nn.Module:
     return nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
 
 
-@module.register
+@build_module.register
 def _pad(layer: Pad, variant: Variant) -> nn.Module:
     return PadShortcut(layer.channels - layer.input[0], layer.stride)
 
 
-@module.register
+@build_module.register
 def _squeeze_excite(layer: SqueezeExcite, variant: Variant) -> nn.Module:
     return SqueezeExciteBlock(layer.input[0], layer.hidden)
 
 
-@module.register
+@build_module.register
 def _scale(layer: Scale, variant: Variant) -> nn.Module:
     return BranchScale(layer.initial)
 
 
-@module.register
+@build_module.register
 def _linear(layer: Linear, variant: Variant) -> nn.Module:
     return nn.Linear(layer.input[0], layer.classes)

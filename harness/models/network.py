@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.models.external import build_external
-from harness.models.modules import BranchScale, module
+from harness.models.modules import BranchScale, build_module
 from harness.models.weights import apply_weights
 from harness.specs import ExternalNetwork, LayerPlan, Variant
 from harness.specs.network.any_variant import AnyVariant
@@ -27,7 +27,7 @@ def _add(parent: nn.Module, layers: Iterable[Layer], variant: Variant) -> list[s
     names = []
     for layer in layers:
         name = layer.name.rpartition(".")[2]
-        parent.add_module(name, module(layer, variant))
+        parent.add_module(name, build_module(layer, variant))
         names.append(name)
     return names
 
@@ -48,7 +48,7 @@ class ResidualBlock(nn.Module):
         self.residual = plan.shortcut is not None
         self.downsample = None
         if plan.shortcut:
-            self.downsample = nn.Sequential(*(module(layer, variant) for layer in plan.shortcut))
+            self.downsample = nn.Sequential(*(build_module(layer, variant) for layer in plan.shortcut))
 
     def forward(self, x: Tensor, kept: Tensor | None = None) -> Tensor:
         """(N, C, H, W) -> the shape that the plan gives the block's output.
@@ -85,7 +85,7 @@ class Network(nn.Module):
         for name, stage in zip(self.stages, plan.stages, strict=True):
             self.add_module(name, nn.Sequential(*(ResidualBlock(block, variant) for block in stage)))
         self.tail = _add(self, plan.tail, variant)
-        self.fc = module(plan.head, variant)
+        self.fc = build_module(plan.head, variant)
         survival = [block.survival for stage in plan.stages for block in stage]
         self.survival = survival if variant.stochastic_depth else None
         self.initial = {layer.name: layer.initial for layer in plan.layers() if isinstance(layer, Norm)}

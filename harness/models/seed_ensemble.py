@@ -22,7 +22,7 @@ SAME = (nn.ReLU, nn.GELU, nn.SiLU, nn.MaxPool2d, nn.Sequential, nn.Identity)
 """Modules without values of their own, that treat every channel alike."""
 
 
-class JointLinear(nn.Module):
+class EnsembleLinear(nn.Module):
     """A linear layer of each seed on its own features."""
 
     def __init__(self, seeds: int, inputs: int, outputs: int) -> None:
@@ -37,7 +37,7 @@ class JointLinear(nn.Module):
         return torch.baddbmm(self.bias[:, None], x, self.weight.transpose(1, 2)).transpose(0, 1)
 
 
-class JointPad(PadShortcut):
+class EnsemblePad(PadShortcut):
     """Option A shortcut, with the zero channels behind those of each seed."""
 
     def __init__(self, seeds: int, channels_added: int, stride: int) -> None:
@@ -50,12 +50,12 @@ class JointPad(PadShortcut):
         return F.pad(x, (0, 0, 0, 0, 0, self.channels_added)).flatten(1, 2)
 
 
-class JointSqueezeExcite(nn.Module):
+class EnsembleSqueezeExcite(nn.Module):
     """Squeeze-and-excitation of each seed over its own channels."""
 
     def __init__(self, seeds: int, channels: int, hidden: int) -> None:
         super().__init__()
-        self.fc1, self.fc2 = JointLinear(seeds, channels, hidden), JointLinear(seeds, hidden, channels)
+        self.fc1, self.fc2 = EnsembleLinear(seeds, channels, hidden), EnsembleLinear(seeds, hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, seeds * C, H, W) -> the same shape."""
@@ -64,7 +64,7 @@ class JointSqueezeExcite(nn.Module):
         return x * weights[:, :, None, None]
 
 
-class JointScale(nn.Module):
+class EnsembleScale(nn.Module):
     """One learnable factor for each seed."""
 
     def __init__(self, seeds: int) -> None:
@@ -109,22 +109,22 @@ def _group_norm(module: nn.GroupNorm, seeds: int) -> nn.Module:
 
 @merge_module.register
 def _pad(module: PadShortcut, seeds: int) -> nn.Module:
-    return JointPad(seeds, module.channels_added, module.stride)
+    return EnsemblePad(seeds, module.channels_added, module.stride)
 
 
 @merge_module.register
 def _squeeze_excite(module: SqueezeExciteBlock, seeds: int) -> nn.Module:
-    return JointSqueezeExcite(seeds, module.fc1.in_features, module.fc1.out_features)
+    return EnsembleSqueezeExcite(seeds, module.fc1.in_features, module.fc1.out_features)
 
 
 @merge_module.register
 def _scale(module: BranchScale, seeds: int) -> nn.Module:
-    return JointScale(seeds)
+    return EnsembleScale(seeds)
 
 
 @merge_module.register
 def _linear(module: nn.Linear, seeds: int) -> nn.Module:
-    return JointLinear(seeds, module.in_features, module.out_features)
+    return EnsembleLinear(seeds, module.in_features, module.out_features)
 
 
 def merge_networks(variant: Variant, networks: Sequence[Network], memory_format: torch.memory_format) -> Network:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.errors import HarnessError, nearest
-from harness.io.atomic_files import read_member
+from harness.errors import HarnessError, suggest_nearest
+from harness.io.archives import read_member
 from harness.models.external import GreyAsColour
 from harness.specs.network.weights import Weights, file_hash
 
@@ -55,7 +55,7 @@ def _members(data: bytes) -> list[str]:
     return zipfile.ZipFile(BytesIO(data)).namelist() if zipfile.is_zipfile(BytesIO(data)) else []
 
 
-def head_of(network: nn.Module, classes: int) -> str:
+def find_classifier(network: nn.Module, classes: int) -> str:
     """Name of the classifier: the last layer, linear or a 1x1 convolution, with as many outputs as classes.
 
     Raises:
@@ -134,14 +134,14 @@ def apply_weights(network: nn.Module, weights: Weights, classes: int) -> None:
         )
     # Weights are of the network itself, also where it stands in one that makes grey images coloured.
     network = network.network if isinstance(network, GreyAsColour) else network
-    head = head_of(network, classes) if weights.head == "new" or weights.freeze == "body" else ""
+    head = find_classifier(network, classes) if weights.head == "new" or weights.freeze == "body" else ""
     load_weights(network, read_state_dict(path), str(path), head if weights.head == "new" else "")
     if weights.freeze == "body":
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(name.startswith(f"{head}."))
 
 
-def torchvision_weights(name: str, enum: str, download: bool = False) -> Path:
+def find_torchvision_weights(name: str, enum: str, download: bool = False) -> Path:
     """The file of torchvision's own pretrained weights, in its cache.
 
     Args:
@@ -186,6 +186,6 @@ def published_weights(name: str, enum: str) -> Any:
     entries = {entry.name: entry for entry in models.get_model_weights(name)}
     if enum not in entries:
         raise HarnessError(
-            f"torchvision has no weights '{enum}' of {name}", where="--weights", remedy=nearest(enum, entries)
+            f"torchvision has no weights '{enum}' of {name}", where="--weights", remedy=suggest_nearest(enum, entries)
         )
     return entries[enum]

@@ -15,20 +15,21 @@ from typing import Annotated, Any, BinaryIO
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from harness.errors import HarnessError
-from harness.io.atomic_files import read_member
-from harness.io.storage import Folder, checkpoints
+from harness.io.archives import read_member
+from harness.io.checkpoint_names import list_checkpoints
+from harness.io.storage import Folder
 from harness.specs.experiment.trial import Trial
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.identity import Spec
-from harness.specs.layer_profile import LayerProfile
+from harness.specs.network.layer_profile import LayerProfile
 from harness.tracking.outcome_names import outcome_name, parse_outcome
 
 FORMAT = 2
 """2 has the values by layer, which a version for 1 would call damaged, and train anew."""
-MEMBER = "history.json"
+HISTORY_FILE = "history.json"
 MEMORY = "memory_bytes"
 """Tag of a trial's run: what it took at most, of how much."""
-TOGETHER = "together"
+SEED_GROUPS = "together"
 """In the provenance: the companies of seeds that a trial was trained in, one after the other; an empty one for alone.
 
 Rounding depends on them, and the time of a trial is its share of theirs.
@@ -100,20 +101,20 @@ class History(Spec):
         return self.model_copy(update=update)
 
 
-def ensemble_seeds(history: History | None) -> tuple[int, ...]:
+def find_ensemble_seeds(history: History | None) -> tuple[int, ...]:
     """The seeds that a trial was last trained together with, its own among them; none where it was alone."""
-    return tuple(history.provenance.get(TOGETHER, [[]])[-1]) if history is not None else ()
+    return tuple(history.provenance.get(SEED_GROUPS, [[]])[-1]) if history is not None else ()
 
 
 class NewerFormat(HarnessError):
     """Written by a newer version of this project: refused, never skipped or overwritten."""
 
 
-class OtherTrial(HarnessError):
+class WrongTrial(HarnessError):
     """A journal that lies in another trial's folder."""
 
 
-def parse(content: bytes | str, where: str) -> History:
+def parse_history(content: bytes | str, where: str) -> History:
     """A history from its JSON.
 
     Raises:
@@ -143,7 +144,7 @@ def parse(content: bytes | str, where: str) -> History:
         ) from error
 
 
-def read_journal(file: BinaryIO, where: str, trial: str) -> History:
+def read_history(file: BinaryIO, where: str, trial: str) -> History:
     """The history inside a checkpoint of ``trial``.
 
     Raises:
@@ -151,9 +152,9 @@ def read_journal(file: BinaryIO, where: str, trial: str) -> History:
         OtherTrial: It belongs to another trial.
         HarnessError: The file is damaged.
     """
-    history = parse(read_member(file, MEMBER, where), where)
+    history = parse_history(read_member(file, HISTORY_FILE, where), where)
     if history.id != trial:
-        raise OtherTrial(
+        raise WrongTrial(
             f"this is a checkpoint of trial {history.id}, in the folder of trial {trial}",
             where=where,
             remedy="Move it back to where it belongs; nothing was changed.",
@@ -165,7 +166,7 @@ def _warn_of_damage(checkpoint: str, error: HarnessError) -> None:
     warnings.warn(f"a damaged checkpoint is left out: {error}", stacklevel=3)
 
 
-def newest_journal(
+def read_newest_history(
     folder: Folder, trial: str, damaged: Callable[[str, HarnessError], None] = _warn_of_damage
 ) -> History | None:
     """The history in a trial's newest readable checkpoint; None where there is none.
@@ -177,11 +178,11 @@ def newest_journal(
         NewerFormat: The newest was written by a newer version.
         OtherTrial: A checkpoint belongs to another trial.
     """
-    for checkpoint in checkpoints(folder):
+    for checkpoint in list_checkpoints(folder):
         try:
             with folder.open(checkpoint.name) as file:
-                return read_journal(file, f"{folder}/{checkpoint.name}", trial)
-        except (NewerFormat, OtherTrial):
+                return read_history(file, f"{folder}/{checkpoint.name}", trial)
+        except (NewerFormat, WrongTrial):
             raise
         except HarnessError as error:
             damaged(checkpoint.name, error)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from harness.io.storage import Folder
 from harness.settings import Settings
-from harness.tracking.journal_record import JournalRecord
-from harness.tracking.mlflow_record.client import NO_STORE, open_store, probe, tracking_uri
-from harness.tracking.mlflow_record.reader import experiment_names
+from harness.tracking.checkpoint_record import CheckpointRecord
+from harness.tracking.mlflow_record.client import NO_STORE, open_store, probe_store, choose_tracking_uri
+from harness.tracking.mlflow_record.reader import list_experiment_names
 from harness.tracking.mlflow_record.writer import MlflowRecord
 
-Record = MlflowRecord | JournalRecord
+Record = MlflowRecord | CheckpointRecord
 """An experiment in MLflow, or in the checkpoints of its trials alone. Both answer the same calls."""
 
 
@@ -22,29 +22,29 @@ def open_record(settings: Settings, experiment: str, create: bool = True) -> Rec
     Raises:
         HarnessError: The store does not answer.
     """
-    uri = tracking_uri(settings.tracking_uri, settings.home)
+    uri = choose_tracking_uri(settings.tracking_uri, settings.home)
     if uri == NO_STORE:
-        return JournalRecord(settings.home, experiment, checkpoint_folder(settings))
+        return CheckpointRecord(settings.home, experiment, open_checkpoint_folder(settings))
     return MlflowRecord(uri, experiment, create, settings.home)
 
 
-def checkpoint_folder(settings: Settings) -> Folder:
+def open_checkpoint_folder(settings: Settings) -> Folder:
     """Return the folder that holds the checkpoints of all trials: ``--storage``, else ``trials`` in the home."""
-    return Folder.at(settings.home / "trials" if settings.storage is None else settings.storage)
+    return Folder.from_location(settings.home / "trials" if settings.storage is None else settings.storage)
 
 
 def has_mlflow(settings: Settings) -> bool:
     """Return whether the record is kept in MLflow."""
-    return tracking_uri(settings.tracking_uri, settings.home) != NO_STORE
+    return choose_tracking_uri(settings.tracking_uri, settings.home) != NO_STORE
 
 
-def recorded_experiments(settings: Settings) -> list[str]:
+def list_recorded_experiments(settings: Settings) -> list[str]:
     """Return the names of the recorded experiments, oldest first.
 
     Raises:
         HarnessError: The store does not answer.
     """
-    uri = tracking_uri(settings.tracking_uri, settings.home)
+    uri = choose_tracking_uri(settings.tracking_uri, settings.home)
     if uri == NO_STORE:
         return sorted(path.stem for path in (settings.home / "studies").glob("*.json"))
-    return experiment_names(open_store(uri)) if probe(uri) else []
+    return list_experiment_names(open_store(uri)) if probe_store(uri) else []

@@ -8,8 +8,9 @@ from typing import Any, BinaryIO
 import torch
 
 from harness.errors import HarnessError
-from harness.io.atomic_files import pack_archive, read_member
-from harness.io.storage import Checkpoint, Folder, checkpoints
+from harness.io.archives import pack_archive, read_member
+from harness.io.checkpoint_names import Checkpoint, list_checkpoints
+from harness.io.storage import Folder
 
 KEPT = 2
 
@@ -23,7 +24,7 @@ def save(folder: Folder, checkpoint: Checkpoint, history: bytes, state: dict[str
     tensors = BytesIO()
     torch.save(_own(state), tensors)
     folder.write(checkpoint.name, pack_archive({"history.json": history, "state.pt": tensors.getvalue()}))
-    for old in checkpoints(folder)[KEPT:]:
+    for old in list_checkpoints(folder)[KEPT:]:
         folder.remove(old.name)
 
 

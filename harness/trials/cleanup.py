@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from harness.errors import HarnessError
 from harness.execution.archive import AGAIN, archived_names
-from harness.io.atomic_files import pack_archive, read_member
-from harness.io.storage import Checkpoint, Folder, checkpoints
-from harness.tracking.history import MEMBER, parse, read_journal
+from harness.io.archives import pack_archive, read_member
+from harness.io.checkpoint_names import Checkpoint, list_checkpoints
+from harness.io.storage import Folder
+from harness.tracking.history import HISTORY_FILE, parse_history, read_history
 
 
 @dataclass(frozen=True)
@@ -65,21 +66,21 @@ def _strip(folder: Folder, trial: str, aside: bool, dry_run: bool) -> int:
         HarnessError: The newest cannot be read whole, is another trial's, or the storage does not answer. Nothing
             was removed that is not in another file.
     """
-    found = checkpoints(folder)
+    found = list_checkpoints(folder)
     if not found:
         return 0
     newest, older = found[0], found[1:]
     where = f"{folder}/{newest.name}"
     with folder.open(newest.name) as file:
-        content = read_member(file, MEMBER, where)
-    history = parse(content, where)
+        content = read_member(file, HISTORY_FILE, where)
+    history = parse_history(content, where)
     if history.id != trial:
         raise HarnessError(f"this is a checkpoint of trial {history.id}", where=where, remedy="It was left as it is.")
     if not history.done and not aside:
         return 0
-    small = pack_archive({MEMBER: content})
-    before = folder.size(newest.name)
-    freed = max(before - len(small), 0) + sum(folder.size(checkpoint.name) for checkpoint in older)
+    small = pack_archive({HISTORY_FILE: content})
+    before = folder.file_size(newest.name)
+    freed = max(before - len(small), 0) + sum(folder.file_size(checkpoint.name) for checkpoint in older)
     if dry_run or not freed:
         return freed
     if before > len(small):
@@ -93,4 +94,4 @@ def _replace(folder: Folder, checkpoint: Checkpoint, content: bytes, trial: str)
     """Put a file in place of another of its name, whole or not at all, and make sure that it reads."""
     folder.write(checkpoint.name, content)
     with folder.open(checkpoint.name) as file:
-        read_journal(file, f"{folder}/{checkpoint.name}", trial)
+        read_history(file, f"{folder}/{checkpoint.name}", trial)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, suggest_nearest
 from harness.execution.archive import AGAIN, ASIDE, ArchiveNote, archive_note, archived_names
 from harness.execution.attempts import read_attempts
 from harness.io.storage import Folder
 from harness.specs import ResolvedExperiment
-from harness.tracking.journal_record import JournalRecord
+from harness.tracking.checkpoint_record import CheckpointRecord
 from harness.tracking.mlflow_record.reader import RecordedTrial
 from harness.tracking.record import Record
 from harness.trials.status import TrialSummary, newest_readable
@@ -38,10 +38,10 @@ class TrialIndex:
         self, records: Mapping[str, Record], studies: Mapping[str, ResolvedExperiment], storage: Folder
     ) -> None:
         self.records, self.studies, self.storage = records, studies, storage
-        self.names = set(storage.names())
-        self._no_store = all(isinstance(record, JournalRecord) for record in records.values())
+        self.names = set(storage.list_names())
+        self._no_store = all(isinstance(record, CheckpointRecord) for record in records.values())
         self._trials = {name: {t.id: t for t in study.everything} for name, study in studies.items()}
-        self._runs = {n: {} if isinstance(r, JournalRecord) else r.trials() for n, r in records.items()}
+        self._runs = {n: {} if isinstance(r, CheckpointRecord) else r.trials() for n, r in records.items()}
         self._old = {name: record.superseded() for name, record in records.items()}
 
     def ids(self, name: str) -> list[str]:
@@ -98,7 +98,7 @@ class TrialIndex:
                 f"{len(matches)} trials begin with '{prefix}': {named}{more}",
                 remedy="Give more digits; `harness trials` lists them all.",
             )
-        hint = nearest(prefix, ids)
+        hint = suggest_nearest(prefix, ids)
         # With thousands of trials the words would fill the screen.
         hint = hint if len(ids) <= MOST_NAMED or not hint.startswith("Known") else ""
         return HarnessError(f"no trial begins with '{prefix}'", remedy=f"{hint} `harness trials` lists them.".strip())

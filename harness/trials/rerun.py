@@ -8,15 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.execution.archive import AGAIN
-from harness.execution.runner import TrialGroup
+from harness.execution.trial_group import TrialGroup
 from harness.experiments.planning.plan import Plan, PlannedTrial, estimate
-from harness.io.storage import MARK, Folder
+from harness.io.storage import Folder
+from harness.io.storage_mark import MARK
 from harness.launchers.base import ReportProgress
 from harness.launchers.inline import launch
 from harness.launchers.stop_request import StopRequest
 from harness.specs import ResolvedExperiment, Trial
+from harness.tracking.checkpoint_record import CheckpointRecord
 from harness.tracking.history import History
-from harness.tracking.journal_record import JournalRecord
 
 
 class DebugLauncher:
@@ -54,10 +55,10 @@ def single_trial_plan(
 
 
 @contextmanager
-def scratch_record(name: str, storage: Folder) -> Iterator[JournalRecord]:
+def scratch_record(name: str, storage: Folder) -> Iterator[CheckpointRecord]:
     """A record of its own for what is trained in ``storage``: nothing of it reaches the store."""
     with TemporaryDirectory(prefix="depthbench-again-") as scratch:
-        yield JournalRecord(Path(scratch), name, storage)
+        yield CheckpointRecord(Path(scratch), name, storage)
 
 
 def promote_rerun(storage: Folder, trial: str) -> None:
@@ -67,7 +68,7 @@ def promote_rerun(storage: Folder, trial: str) -> None:
         HarnessError: The storage does not answer.
     """
     place = storage / f"{trial}{AGAIN}"
-    (place / trial).move(storage / trial)
+    (place / trial).rename(storage / trial)
     place.remove(MARK)
     if place.path is not None:
         with suppress(OSError):

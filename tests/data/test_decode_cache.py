@@ -9,7 +9,7 @@ from PIL import Image
 from harness.data.decode_cache import decoded_file
 from harness.data.description import describe_data
 from harness.data.loader import ImageStream, load_splits
-from harness.io.atomic_files import cache_dir
+from harness.io.user_cache import cache_dir
 from harness.specs import DataSpec
 
 

@@ -13,11 +13,13 @@ from harness.errors import HarnessError
 from harness.execution import runner as jobs
 from harness.execution.attempts import MOST_DEATHS, Attempt, read_attempts
 from harness.execution.runner import TrialGroup, run_group
-from harness.io.atomic_files import pack_archive
-from harness.io.storage import Checkpoint, Folder, checkpoints
+from harness.io.archives import pack_archive
+from harness.io.checkpoint_names import Checkpoint, list_checkpoints
+from harness.io.storage import Folder
+from harness.io.storage_mark import ensure_mark
 from harness.processes import Process, _born
 from harness.specs import Execution, Recipe, Resources, Variant
-from harness.tracking.history import MEMBER, newest_journal
+from harness.tracking.history import HISTORY_FILE, read_newest_history
 
 EVERY_STEP = {"checkpoint_seconds": 0}
 FEATURES = {
@@ -48,7 +50,7 @@ def job(quick_study, tmp_path):
         fields = {**trial.recipe.model_dump(), **(recipe or {})}
         variant = Variant(**{**trial.variant.model_dump(), **fields.pop("variant", {})})
         trial = trial.model_copy(update={"recipe": Recipe(**fields), "variant": variant})
-        folder = folder or Folder.at(tmp_path / f"job-{next(count)}" / trial.id)
+        folder = folder or Folder.from_location(tmp_path / f"job-{next(count)}" / trial.id)
         return TrialGroup(trial, Execution(**execution), Resources(), folder, "", "", launch, False, (8, 8), "")
 
     return make
@@ -82,7 +84,7 @@ def _untimed(history):
 def _finished(job):
     (*_, last) = run_group(job)
     assert last.outcome in ("finished", "diverged"), last
-    return _untimed(newest_journal(job.folder, job.trial.id))
+    return _untimed(read_newest_history(job.folder, job.trial.id))
 
 
 @pytest.mark.parametrize("feature", FEATURES)
@@ -107,7 +109,7 @@ def test_stopped_anywhere_it_goes_on(job, calls):
     stopped = job(execution=never)
     (*_, last) = run_group(stopped, _after(calls, lambda: True))
     assert last.outcome == "stopped"
-    assert len(checkpoints(stopped.folder)) <= 1
+    assert len(list_checkpoints(stopped.folder)) <= 1
     assert read_attempts(stopped.folder)[-1].ended == "stopped"
     assert _finished(stopped) == _finished(job(execution=never))
 
@@ -115,7 +117,7 @@ def test_stopped_anywhere_it_goes_on(job, calls):
 def test_a_trial_that_has_not_begun_does_not_begin(job):
     waiting = job()
     assert [p.outcome for p in run_group(waiting, lambda: True)] == ["stopped"]
-    assert waiting.folder.names() == []
+    assert waiting.folder.list_names() == []
 
 
 def test_streamed_images_resume_in_the_middle_of_an_epoch(image_folder, quick_study, tmp_path):
@@ -127,7 +129,7 @@ def test_streamed_images_resume_in_the_middle_of_an_epoch(image_folder, quick_st
     trial = study.trials[0]
 
     def make(name):
-        folder = Folder.at(tmp_path / name / trial.id)
+        folder = Folder.from_location(tmp_path / name / trial.id)
         return TrialGroup(trial, Execution(**EVERY_STEP), Resources(), folder, "", "", "one", False, (8, 8), "")
 
     disturbed = make("disturbed")
@@ -142,20 +144,20 @@ def test_a_damaged_newest_checkpoint_falls_back_and_says_so(job):
     disturbed = job()
     with pytest.raises(Death):
         list(run_group(disturbed, _after(7, _die)))
-    newest = checkpoints(disturbed.folder)[0]
+    newest = list_checkpoints(disturbed.folder)[0]
     path = disturbed.folder.path / newest.name
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     progress = list(run_group(disturbed))
     assert f"{newest.name} is damaged" in progress[-1].message
     assert read_attempts(disturbed.folder)[-1].epoch == newest.epoch
-    assert _untimed(newest_journal(disturbed.folder, disturbed.trial.id)) == _finished(job())
+    assert _untimed(read_newest_history(disturbed.folder, disturbed.trial.id)) == _finished(job())
 
 
 def test_damaged_tensors_are_noticed(job):
     disturbed = job()
     with pytest.raises(Death):
         list(run_group(disturbed, _after(7, _die)))
-    path = disturbed.folder.path / checkpoints(disturbed.folder)[0].name
+    path = disturbed.folder.path / list_checkpoints(disturbed.folder)[0].name
     content = bytearray(path.read_bytes())
     content[content.index(b"state.pt") + 2000] ^= 0xFF
     path.write_bytes(content)
@@ -165,7 +167,7 @@ def test_damaged_tensors_are_noticed(job):
 def test_a_checkpoint_of_another_trial_is_refused_and_left_alone(job):
     first, second = job(), job({"lr": 0.02})
     _finished(first)
-    stray = checkpoints(first.folder)[0].name
+    stray = list_checkpoints(first.folder)[0].name
     second.folder.write(stray, first.folder.read(stray))
     (progress,) = run_group(second)
     assert progress.outcome == "failed"
@@ -175,13 +177,13 @@ def test_a_checkpoint_of_another_trial_is_refused_and_left_alone(job):
 
 def test_a_checkpoint_of_a_newer_version_is_refused_and_left_alone(job):
     newer = job()
-    content = pack_archive({MEMBER: json.dumps({"format": 99, "id": newer.trial.id}).encode()})
+    content = pack_archive({HISTORY_FILE: json.dumps({"format": 99, "id": newer.trial.id}).encode()})
     newer.folder.write(Checkpoint(1, 1).name, content)
     (progress,) = run_group(newer)
     assert "written in format 99" in progress.message and "Upgrade" in progress.message
     assert newer.folder.read(Checkpoint(1, 1).name) == content
     with pytest.raises(HarnessError, match="Upgrade"):
-        newest_journal(newer.folder, newer.trial.id)
+        read_newest_history(newer.folder, newer.trial.id)
 
 
 def test_a_full_disk_costs_nothing_while_there_is_time(job, monkeypatch):
@@ -227,11 +229,11 @@ def test_an_attempt_that_was_replaced_lets_go(job):
     next(running)
     new = job(folder=old.folder)
     next(run_group(new))
-    written = old.folder.names()
+    written = old.folder.list_names()
     (last,) = running
     assert last.outcome == "superseded"
     assert "attempt 2 has taken this trial over" in last.message
-    assert old.folder.names() == written
+    assert old.folder.list_names() == written
     assert _finished(job(folder=old.folder)) == _finished(job())
 
 
@@ -241,7 +243,7 @@ def test_two_runs_do_not_train_one_trial(job):
     sleeping = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     other = Process.this().model_copy(update={"pid": sleeping.pid, "born": _born(sleeping.pid)})
     busy = Attempt(number=1, launch="theirs", token="x", process=other, started=0)
-    first.folder.create(busy.name, busy.model_dump_json().encode())
+    first.folder.write_new(busy.name, busy.model_dump_json().encode())
     (progress,) = run_group(first)
     assert (progress.outcome, progress.message) == ("superseded", f"another run trains it: {other}")
     sleeping.communicate()
@@ -252,13 +254,13 @@ def test_an_attempt_whose_folder_was_put_aside_lets_go(job):
     old = job()
     running = run_group(old)
     next(running)
-    old.folder.move(Folder(f"{old.folder}.superseded-1"))
+    old.folder.rename(Folder(f"{old.folder}.superseded-1"))
     new = job(folder=old.folder)
     next(run_group(new))
-    written = new.folder.names()
+    written = new.folder.list_names()
     (last,) = running
     assert (last.outcome, "was put aside" in last.message) == ("superseded", True)
-    assert new.folder.names() == written
+    assert new.folder.list_names() == written
 
 
 def test_a_folder_that_vanishes_under_a_trial_is_made_again(job):
@@ -267,7 +269,7 @@ def test_a_folder_that_vanishes_under_a_trial_is_made_again(job):
     next(running)
     shutil.rmtree(disturbed.folder.path)
     assert [*running][-1].outcome == "finished"
-    assert _untimed(newest_journal(disturbed.folder, disturbed.trial.id)) == _finished(job())
+    assert _untimed(read_newest_history(disturbed.folder, disturbed.trial.id)) == _finished(job())
 
 
 def test_a_stop_on_a_full_disk_says_from_where_it_goes_on(job, monkeypatch):
@@ -289,7 +291,7 @@ def test_a_stop_on_a_full_disk_says_from_where_it_goes_on(job, monkeypatch):
 
 
 def test_a_disk_that_is_full_at_the_start_is_waited_for(job, monkeypatch):
-    original = jobs.Folder.create
+    original = jobs.Folder.write_new
     fails = iter([True, False])
 
     def full(self, name, content):
@@ -297,7 +299,7 @@ def test_a_disk_that_is_full_at_the_start_is_waited_for(job, monkeypatch):
             raise HarnessError("the disk is full", where=name)
         return original(self, name, content)
 
-    monkeypatch.setattr(jobs.Folder, "create", full)
+    monkeypatch.setattr(jobs.Folder, "write_new", full)
     assert _finished(job())[-1][0] == 2
 
 
@@ -327,7 +329,7 @@ def test_the_machine_clock_may_be_set_back(job, monkeypatch):
     monkeypatch.setattr("harness.execution.runner.time.time", lambda: next(clock))
     last = job()
     _finished(last)
-    times = [epoch.at for epoch in newest_journal(last.folder, last.trial.id).epochs]
+    times = [epoch.at for epoch in read_newest_history(last.folder, last.trial.id).epochs]
     assert times == sorted(times)
 
 
@@ -335,8 +337,8 @@ def test_half_written_files_of_the_dead_are_tidied(job):
     disturbed = job()
     disturbed.folder.write(".checkpoint-0001-000001-00000000.zip.abc", b"half")
     _finished(disturbed)
-    assert not [name for name in disturbed.folder.names() if name.startswith(".")]
-    assert len(checkpoints(disturbed.folder)) == 2
+    assert not [name for name in disturbed.folder.list_names() if name.startswith(".")]
+    assert len(list_checkpoints(disturbed.folder)) == 2
 
 
 def test_an_attempt_file_that_cannot_be_read_is_no_obstacle(job):
@@ -383,9 +385,9 @@ def test_a_killed_data_worker_is_named(job, monkeypatch):
 
 def test_a_host_that_sees_another_storage_trains_nothing(job):
     mine = job()
-    mark = mine.folder.parent.mark()
+    mark = ensure_mark(mine.folder.parent)
     (refused,) = run_group(replace(mine, mark="of the driver's storage"))
     assert refused.outcome == "failed" and refused.astray and "does not see the checkpoints" in refused.message
-    assert not mine.folder.names()
+    assert not mine.folder.list_names()
     *_, last = run_group(replace(mine, mark=mark))
     assert last.outcome == "finished"

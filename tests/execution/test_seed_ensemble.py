@@ -20,10 +20,11 @@ from harness.execution.attempts import read_attempts
 from harness.execution.runner import TrialGroup, group_of, run_group
 from harness.experiments.planning.plan import PlannedTrial
 from harness.experiments.planning.seed_grouping import AUTO_SEEDS, group_seeds, grouping_obstacles, seeds_per_group
-from harness.io.storage import Folder, checkpoints
+from harness.io.checkpoint_names import list_checkpoints
+from harness.io.storage import Folder
 from harness.specs import Execution, Recipe, Resources, Trial
-from harness.tracking.history import ensemble_seeds, newest_journal
-from harness.tracking.record import checkpoint_folder
+from harness.tracking.history import find_ensemble_seeds, read_newest_history
+from harness.tracking.record import open_checkpoint_folder
 from harness.training.checkpoint import KEPT
 from harness.trials.rerun import DebugLauncher, first_difference
 
@@ -39,12 +40,12 @@ def job(quick_study, tmp_path):
     first = quick_study().trials[4]
 
     def make(recipe=None, execution=EVERY_STEP, launch="one", of=None, company=SEEDS):
-        place = Folder.at(tmp_path / f"job-{next(count)}")
+        place = Folder.from_location(tmp_path / f"job-{next(count)}")
         fields = {"variant": first.variant, "data": first.data}
         fields["recipe"] = Recipe(**{**first.recipe.model_dump(), **(recipe or {})})
         trials = [Trial(seed=seed, **fields) for seed in SEEDS]
         folders = (
-            [checkpoint_folder(one) for one in of.each] if of is not None else [place / trial.id for trial in trials]
+            [open_checkpoint_folder(one) for one in of.each] if of is not None else [place / trial.id for trial in trials]
         )
         return group_of(
             [
@@ -59,7 +60,7 @@ def job(quick_study, tmp_path):
 
 
 def histories(job):
-    return [newest_journal(checkpoint_folder(one), one.trial.id) for one in job.each]
+    return [read_newest_history(open_checkpoint_folder(one), one.trial.id) for one in job.each]
 
 
 def finished(job, outcomes=("finished",) * 3):
@@ -77,16 +78,16 @@ def test_each_trial_has_its_own_record(job):
     assert [[epoch for epoch, _ in each] for each in rows] == [[0, 1, 2]] * 3
     assert len({json.dumps(each, default=str) for each in rows}) == 3
     for one, history in zip(done.each, histories(done), strict=True):
-        assert (history.trial.seed, ensemble_seeds(history), history.provenance["shared"]) == (
+        assert (history.trial.seed, find_ensemble_seeds(history), history.provenance["shared"]) == (
             one.trial.seed,
             SEEDS,
             True,
         )
-        assert [a.ended for a in read_attempts(checkpoint_folder(one))] == ["finished"]
+        assert [a.ended for a in read_attempts(open_checkpoint_folder(one))] == ["finished"]
         # Its own tensors, not those of the company.
-        alone = replace(one, beside=(), company=(), folder=Folder(f"{checkpoint_folder(one)}-alone"))
+        alone = replace(one, beside=(), company=(), folder=Folder(f"{open_checkpoint_folder(one)}-alone"))
         list(run_group(alone))
-        ours, theirs = (folder.size(checkpoints(folder)[0].name) for folder in (checkpoint_folder(one), alone.folder))
+        ours, theirs = (folder.file_size(list_checkpoints(folder)[0].name) for folder in (open_checkpoint_folder(one), alone.folder))
         assert ours == pytest.approx(theirs, rel=0.05)
 
 
@@ -94,8 +95,8 @@ def test_a_trial_alone_says_nothing_of_company(job):
     (one, *_) = job().each
     alone = replace(one, beside=(), company=(), shared=False)
     list(run_group(alone))
-    history = newest_journal(alone.folder, alone.trial.id)
-    assert "together" not in history.provenance and ensemble_seeds(history) == ()
+    history = read_newest_history(alone.folder, alone.trial.id)
+    assert "together" not in history.provenance and find_ensemble_seeds(history) == ()
 
 
 @pytest.mark.parametrize("recipe", [{}, {"augment": "crop-flip", "crop_padding": 1, "clip_grad_norm": 0.5}])
@@ -107,7 +108,7 @@ def test_killed_at_any_step_it_ends_the_same(job, recipe):
             list(run_group(disturbed, _after(calls, _die)))
     assert finished(disturbed) == whole
     for one in disturbed.each:
-        starts = [(a.epoch, a.step) for a in read_attempts(checkpoint_folder(one))]
+        starts = [(a.epoch, a.step) for a in read_attempts(open_checkpoint_folder(one))]
         assert starts == sorted(starts) and starts[-1] > (0, 1), starts
 
 
@@ -127,7 +128,7 @@ def test_killed_between_two_checkpoints_of_one_moment_it_ends_the_same(job, writ
         patched.setattr(jobs.Folder, "write", dying)
         list(run_group(disturbed))
     positions = {
-        checkpoints(checkpoint_folder(one))[0].position if checkpoints(checkpoint_folder(one)) else None
+        list_checkpoints(open_checkpoint_folder(one))[0].position if list_checkpoints(open_checkpoint_folder(one)) else None
         for one in disturbed.each
     }
     assert len(positions) == (1 if writes % 3 == 0 else 2)
@@ -140,7 +141,7 @@ def test_stopped_anywhere_it_goes_on(job, calls):
     stopped = job(execution=never)
     last = list(run_group(stopped, _after(calls, lambda: True)))[-3:]
     assert [p.outcome for p in last] == ["stopped"] * 3
-    assert {read_attempts(checkpoint_folder(one))[-1].ended for one in stopped.each} == {"stopped"}
+    assert {read_attempts(open_checkpoint_folder(one))[-1].ended for one in stopped.each} == {"stopped"}
     assert finished(stopped) == finished(job(execution=never))
 
 
@@ -150,7 +151,7 @@ def test_a_damaged_checkpoint_parts_them_and_all_end_the_same(job):
     with pytest.raises(Death):
         list(run_group(disturbed, _after(9, _die)))
     hurt = disturbed.each[1].folder
-    for checkpoint in checkpoints(hurt):
+    for checkpoint in list_checkpoints(hurt):
         (hurt.path / checkpoint.name).write_bytes(b"half")
     assert finished(disturbed) == finished(job())
     assert any("is damaged" in note for a in read_attempts(hurt) for note in a.notes)
@@ -249,11 +250,11 @@ def test_a_worker_that_is_killed_on_ray_is_replaced_and_all_end_the_same(quick_s
         seeds=list(SEEDS), execution=TOGETHER, recipe=recipe, variants=["cifar-resnet20"], contrasts=None
     )
     there = Settings(home=tmp_path / "ray", tracking_uri="none", launcher="ray")
-    folders = [checkpoint_folder(there) / trial.id for trial in study.trials]
+    folders = [open_checkpoint_folder(there) / trial.id for trial in study.trials]
 
     def kill():
         until = time.monotonic() + 120
-        while not all(len(checkpoints(folder)) == KEPT for folder in folders):
+        while not all(len(list_checkpoints(folder)) == KEPT for folder in folders):
             assert time.monotonic() < until
             time.sleep(0.05)
         (worker,) = {read_attempts(folder)[0].process.pid for folder in folders}
@@ -278,12 +279,12 @@ def test_a_rerun_gives_the_same_bit_for_bit_in_its_company(quick_study, tmp_path
     run(study, here, QUIET)
     done = rerun(study.trials[1].id, here, QUIET, DebugLauncher())
     assert first_difference(done.before, done.now) == ""
-    assert ensemble_seeds(done.now) == SEEDS
+    assert find_ensemble_seeds(done.now) == SEEDS
     # Also where new seeds are trained alone by now.
     later = quick_study(seeds=[*SEEDS, 200], variants=["cifar-resnet20"], contrasts=None)
     assert run(later, here, QUIET).trained == 1
     done = rerun(study.trials[1].id, here, QUIET, DebugLauncher())
-    assert (first_difference(done.before, done.now), ensemble_seeds(done.now)) == ("", SEEDS)
+    assert (first_difference(done.before, done.now), find_ensemble_seeds(done.now)) == ("", SEEDS)
 
 
 def _planned(study, state="new", company=()):

@@ -15,11 +15,12 @@ import pytest
 from harness.api.data import pack_data
 from harness.execution import worker_group
 from harness.execution.runner import TrialGroup, run_group
-from harness.io.storage import Folder, checkpoints
+from harness.io.checkpoint_names import list_checkpoints
+from harness.io.storage import Folder
 from harness.launchers.inline import launch
 from harness.launchers.stop_request import StopRequest
 from harness.specs import Execution, Recipe, Resources, Variant
-from harness.tracking.history import newest_journal
+from harness.tracking.history import read_newest_history
 
 TOLERANCE = 2e-6
 """Of float32 losses and gradient norms, relative to one: sums of other orders differ by roundings of 6e-8 each."""
@@ -36,7 +37,7 @@ def job(quick_study, tmp_path):
         fields = {**trial.recipe.model_dump(), "epochs": 4, **recipe}
         variant = Variant(**{**trial.variant.model_dump(), "norm": norm})
         trial = trial.model_copy(update={"recipe": Recipe(**fields), "variant": variant})
-        folder = folder or Folder.at(tmp_path / f"{next(count)}" / trial.id)
+        folder = folder or Folder.from_location(tmp_path / f"{next(count)}" / trial.id)
         resources = Resources(workers=workers)
         return TrialGroup(trial, Execution(**(execution or {})), resources, folder, "", "", "one", False, (8, 8), "")
 
@@ -46,7 +47,7 @@ def job(quick_study, tmp_path):
 def _history(job, stopping=lambda: False):
     last = list(run_group(job, stopping))[-1]
     assert last.outcome != "failed", last.trace
-    return newest_journal(job.folder, job.trial.id)
+    return read_newest_history(job.folder, job.trial.id)
 
 
 def _untimed(history):
@@ -119,7 +120,7 @@ def test_resumed_is_bitwise_equal_to_uninterrupted(job, norm):
     asked = iter(range(8))
     begun = job(2, **fields)
     _history(begun, lambda: next(asked, None) is None)
-    newest = checkpoints(begun.folder)[0]
+    newest = list_checkpoints(begun.folder)[0]
     assert newest.step > 0
     assert _untimed(_history(begun)) == _untimed(whole)
 
@@ -148,7 +149,7 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(job, monkeypatch):
     assert len(started) == 2
     assert seen[-1].outcome == "finished"
     assert "its worker was lost; it goes on from epoch" in seen[-1].message
-    history = newest_journal(victim.folder, victim.trial.id)
+    history = read_newest_history(victim.folder, victim.trial.id)
     assert _untimed(history) == _untimed(whole)
 
 

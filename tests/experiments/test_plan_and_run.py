@@ -14,9 +14,9 @@ from harness.experiments.planning.plan import make_plan, require_trainable
 from harness.experiments.progress_display import Display
 from harness.io.storage import Folder
 from harness.specs import Resources
-from harness.tracking.history import newest_journal
-from harness.tracking.journal_record import JournalRecord
-from harness.tracking.record import checkpoint_folder
+from harness.tracking.history import read_newest_history
+from harness.tracking.checkpoint_record import CheckpointRecord
+from harness.tracking.record import open_checkpoint_folder
 
 QUIET = Console(file=io.StringIO(), width=140)
 
@@ -37,8 +37,8 @@ def _untimed(results):
 
 
 def _new_plan(study, home):
-    storage = Folder.at(home / "trials")
-    return make_plan(study, JournalRecord(home, "quick", storage), storage, 2)
+    storage = Folder.from_location(home / "trials")
+    return make_plan(study, CheckpointRecord(home, "quick", storage), storage, 2)
 
 
 def test_inline_run_records_everything_once(quick_study, settings):
@@ -68,7 +68,7 @@ def test_added_seeds_run_only_what_is_missing(quick_study, settings):
     here = settings(uri="none")
     run(quick_study(), here, QUIET)
     more = quick_study(seeds=[100, 101, 102])
-    plan = make_plan(more, here.record("quick"), checkpoint_folder(here), 1)
+    plan = make_plan(more, here.record("quick"), open_checkpoint_folder(here), 1)
     assert [p.trial.seed for p in plan.to_run] == [102] * 4
     assert run(more, here, QUIET).trained == 4
 
@@ -77,7 +77,7 @@ def test_two_experiments_share_a_trial(quick_study, settings):
     here = settings()
     run(quick_study(), here, QUIET)
     other = quick_study(name="other", question="Another?")
-    plan = make_plan(other, here.record("other"), checkpoint_folder(here), 1)
+    plan = make_plan(other, here.record("other"), open_checkpoint_folder(here), 1)
     assert {p.state for p in plan.trials} == {"unpublished"}
     assert run(other, here, QUIET).trained == 0
     first, second = collect("quick", here)[0], collect("other", here)[0]
@@ -89,7 +89,7 @@ def test_a_trial_recorded_elsewhere_needs_no_journal(quick_study, settings, tmp_
     run(quick_study(), here, QUIET)
     (here.home / "trials").rename(tmp_path / "away")
     other = quick_study(name="other")
-    plan = make_plan(other, here.record("other"), checkpoint_folder(here), 1)
+    plan = make_plan(other, here.record("other"), open_checkpoint_folder(here), 1)
     assert {p.state for p in plan.trials} == {"elsewhere"}
     assert run(other, here, QUIET).trained == 0
     assert collect("other", here)[0].missing == []
@@ -112,8 +112,8 @@ def test_forced_trials_do_not_come_back_from_another_experiment(quick_study, set
     from harness.experiments.reconcile import archive_trials
 
     record = here.record("quick")
-    archive_trials([trial.id for trial in study.trials], record, checkpoint_folder(here), "a test")
-    plan = make_plan(study, here.record("quick"), checkpoint_folder(here), 1)
+    archive_trials([trial.id for trial in study.trials], record, open_checkpoint_folder(here), "a test")
+    plan = make_plan(study, here.record("quick"), open_checkpoint_folder(here), 1)
     assert {p.state for p in plan.trials} == {"new"}
 
 
@@ -131,17 +131,17 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(quick_study, settings):
     from harness.launchers.inline import launch
 
     record = here.record("quick")
-    plan = make_plan(study, record, checkpoint_folder(here), 1)
+    plan = make_plan(study, record, open_checkpoint_folder(here), 1)
     with pytest.raises(Stop):
-        run_plan(plan, record, checkpoint_folder(here), launch, stopping)
+        run_plan(plan, record, open_checkpoint_folder(here), launch, stopping)
     first = plan.to_run[0].trial
-    journal = newest_journal(checkpoint_folder(here) / first.id, first.id)
+    journal = read_newest_history(open_checkpoint_folder(here) / first.id, first.id)
     assert journal.epochs[-1].epoch == 1
-    states = {p.trial.id: p.state for p in make_plan(study, record, checkpoint_folder(here), 1).trials}
+    states = {p.trial.id: p.state for p in make_plan(study, record, open_checkpoint_folder(here), 1).trials}
     assert states[first.id] == "started"
     stopped_at = journal.epochs[-1].at
     run(study, here, QUIET)
-    whole = newest_journal(checkpoint_folder(here) / first.id, first.id)
+    whole = read_newest_history(open_checkpoint_folder(here) / first.id, first.id)
     assert [e.epoch for e in whole.epochs] == [0, 1, 2]
     assert whole.epochs[1].at == stopped_at
 
@@ -154,7 +154,7 @@ def test_checkpoints_that_were_left_in_another_place_are_named(quick_study, sett
     begun = [p.trial.id for p in plan(study, here).trials if p.state == "started"]
     moved = replace(here, storage=str(tmp_path / "other"))
     warning = plan(study, moved).warning
-    assert begun and "had begun with checkpoints in" in warning and f"--storage {checkpoint_folder(here)}" in warning
+    assert begun and "had begun with checkpoints in" in warning and f"--storage {open_checkpoint_folder(here)}" in warning
     assert plan(study, here).warning == ""
     run(study, here, QUIET)
     assert plan(study, moved).warning == "", "nothing is left to go on with"
@@ -171,22 +171,22 @@ def test_what_has_begun_ends_in_its_memory_format(quick_study, settings, monkeyp
     more = quick_study(variants=[wide, {**wide, "set": {"widths": [2, 4, 8]}}], **fields)
     assert (study.execution.memory_format, more.execution.memory_format) == ("channels_last", "auto")
     assert run(more, here, QUIET).trained == 2
-    journals = [newest_journal(checkpoint_folder(here) / trial.id, trial.id) for trial in more.trials]
+    journals = [read_newest_history(open_checkpoint_folder(here) / trial.id, trial.id) for trial in more.trials]
     assert [journal.provenance["attempts"] for journal in journals] == [2, 1]
     assert [journal.provenance["memory_format"] for journal in journals] == ["channels_last", "contiguous_format"]
 
 
 def test_a_failed_trial_fails_alone(quick_study, settings, monkeypatch):
-    from harness.training import trainer as training
+    from harness.training.trainer import Trainer
 
-    original = training.Trainer.run
+    original = Trainer.train_epoch
 
     def breaking(self, *arguments):
         if self.trial.variant.plain and self.trial.seed == 101:
             raise RuntimeError("the weather")
         return original(self, *arguments)
 
-    monkeypatch.setattr(training.Trainer, "run", breaking)
+    monkeypatch.setattr(Trainer, "train_epoch", breaking)
     here, study = settings(), quick_study()
     outcome = run(study, here, QUIET)
     assert outcome.trained == 6
@@ -330,9 +330,9 @@ def test_a_host_that_sees_other_checkpoints_ends_the_run(quick_study, settings):
         assert stop.asked
 
     outcome = run_plan(
-        make_plan(study, record, checkpoint_folder(here), 1),
+        make_plan(study, record, open_checkpoint_folder(here), 1),
         record,
-        checkpoint_folder(here),
+        open_checkpoint_folder(here),
         launcher,
         lambda progress: None,
     )

@@ -13,9 +13,9 @@ from harness.experiments.search import extend_search, require_searcher
 from harness.launchers.ray import asha
 from harness.specs import ResolvedExperiment, SearchSpec
 from harness.specs.experiment.trial_status import TrialStatus
-from harness.tracking.history import newest_journal
-from harness.tracking.record import checkpoint_folder
-from harness.tracking.search_scores import Score, best_sample
+from harness.tracking.history import read_newest_history
+from harness.tracking.record import open_checkpoint_folder
+from harness.tracking.search_scores import Score, choose_sample
 
 QUIET = Console(file=io.StringIO(), width=140)
 TUNE = {"samples": 3, "fields": {"lr": {"low": 0.005, "high": 0.5, "log": True}, "weight_decay": [0.0, 1e-4]}}
@@ -121,19 +121,19 @@ def test_an_interrupted_search_goes_on_where_it_was(searching, settings):
     record = here.record("quick")
     with pytest.raises(Ended):
         run_plan(
-            make_plan(study, record, checkpoint_folder(here), 1), record, checkpoint_folder(here), launch, stopping
+            make_plan(study, record, open_checkpoint_folder(here), 1), record, open_checkpoint_folder(here), launch, stopping
         )
     done = {
         t.id
         for t in study.searches
-        if (j := newest_journal(checkpoint_folder(here) / t.id, t.id)) is not None and j.done
+        if (j := read_newest_history(open_checkpoint_folder(here) / t.id, t.id)) is not None and j.done
     }
     assert len(done) == 2
-    assert extend_search(study, record, checkpoint_folder(here)) == study
-    times = {identity: newest_journal(checkpoint_folder(here) / identity, identity).epochs[-1].at for identity in done}
+    assert extend_search(study, record, open_checkpoint_folder(here)) == study
+    times = {identity: read_newest_history(open_checkpoint_folder(here) / identity, identity).epochs[-1].at for identity in done}
     assert run(study, here, QUIET).failed == {}
     for identity, at in times.items():
-        assert newest_journal(checkpoint_folder(here) / identity, identity).epochs[-1].at == at
+        assert read_newest_history(open_checkpoint_folder(here) / identity, identity).epochs[-1].at == at
     assert here.record("quick").study().choices
 
 
@@ -170,7 +170,7 @@ def test_the_choice_prefers_whole_trials_then_error_then_loss_then_the_first(sea
     samples = study.samples_of(study.variants[0].name)
 
     def chosen(*scores):
-        return best_sample(
+        return choose_sample(
             samples, {(s.variant, s.number): Score(*score) for s, score in zip(samples, scores, strict=True)}
         )
 
@@ -202,7 +202,7 @@ def test_optuna_proposes_the_same_for_the_same_results(searching, settings):
     assert run(study, here, QUIET).failed == {}
     recorded = here.record("quick").study()
     assert [len(recorded.samples_of(v.name)) for v in study.variants] == [4, 4]
-    again = extend_search(study, here.record("quick"), checkpoint_folder(here))
+    again = extend_search(study, here.record("quick"), open_checkpoint_folder(here))
     assert (again.samples, again.choices) == (recorded.samples, recorded.choices)
     assert run(study, here, QUIET).trained == 0
 
@@ -248,7 +248,7 @@ def test_asha_compares_within_a_variant_and_knows_what_ended_before(searching):
 
     study = searching({"scheduler": "asha"}, recipe={"epochs": 8, "batch": 64, "lr": 0.05})
     jobs = [
-        TrialGroup(t, Execution(), Resources(), Folder.at("/nowhere"), "", "", "", False, (8, 8), "", "val/error")
+        TrialGroup(t, Execution(), Resources(), Folder.from_location("/nowhere"), "", "", "", False, (8, 8), "", "val/error")
         for t in study.searches
     ]
     plains, residuals = jobs[:3], jobs[3:]

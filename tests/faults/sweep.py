@@ -286,9 +286,9 @@ def undisturbed(work: Path, epochs: int = 8) -> dict[str, dict]:
     assert done.returncode == 0, done.stdout + done.stderr
     sys.path.insert(0, str(REPOSITORY))
     from harness.io.storage import Folder
-    from harness.tracking.history import newest_journal
+    from harness.tracking.history import read_newest_history
 
-    folder = Folder.at(sweep.storage)
-    histories = {trial: newest_journal(folder / trial, trial).model_dump(mode="json") for trial in folder.names()}
+    folder = Folder.from_location(sweep.storage)
+    histories = {trial: read_newest_history(folder / trial, trial).model_dump(mode="json") for trial in folder.list_names()}
     kept.write_text(json.dumps(histories))
     return histories

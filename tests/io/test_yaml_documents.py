@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import HarnessError
-from harness.io.yaml_documents import read
+from harness.io.yaml_documents import read_document
 from harness.specs import Catalogue, DataInfo, load_experiment, resolve
 from harness.specs.catalogue.families import load_family
 
@@ -87,7 +87,7 @@ def test_files_that_are_no_plain_mapping(tmp_path, text, says):
 
 def test_missing_file(tmp_path):
     with pytest.raises(HarnessError, match="No such file"):
-        read(tmp_path / "nowhere.yaml")
+        read_document(tmp_path / "nowhere.yaml")
 
 
 def test_overrides(experiment_file):
@@ -167,4 +167,4 @@ def test_a_family_s_bad_member_names_the_file(tmp_path):
 
 def test_numbers_with_an_exponent_are_numbers(tmp_path):
     (tmp_path / "a.yaml").write_text("a: 1e-5\nb: -2.5E+3\nc: .5e1\nd: e5\ne: 1.0\nf: '1e5'\n")
-    assert read(tmp_path / "a.yaml").data == {"a": 1e-5, "b": -2500.0, "c": 5.0, "d": "e5", "e": 1.0, "f": "1e5"}
+    assert read_document(tmp_path / "a.yaml").data == {"a": 1e-5, "b": -2500.0, "c": 5.0, "d": "e5", "e": 1.0, "f": "1e5"}

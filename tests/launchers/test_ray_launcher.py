@@ -21,8 +21,8 @@ from harness.launchers.ray.data_staging import stage_data
 from harness.launchers.ray.launcher import RayLauncher
 from harness.specs import DataSpec, Resources
 from harness.specs.measured_cost import CostSetting
-from harness.tracking.history import newest_journal
-from harness.tracking.record import checkpoint_folder
+from harness.tracking.history import read_newest_history
+from harness.tracking.record import open_checkpoint_folder
 
 pytestmark = pytest.mark.slow
 
@@ -78,12 +78,12 @@ def test_a_trial_over_two_nodes_is_the_trial_of_one_process(cluster, tmp_path, e
     assert not outcome.failed, outcome.failed
     assert outcome.trained == 2
     # By which a host knows that it sees these checkpoints.
-    assert ".depthbench-storage" in checkpoint_folder(settings).names()
+    assert ".depthbench-storage" in open_checkpoint_folder(settings).list_names()
     one = api.Settings(home=tmp_path / "inline", tracking_uri="none", launcher="inline")
     alone = api.load_resolved_experiment(str(file), ["resources.workers=1"])
     api.run(alone, one, QUIET)
     for trial in study.trials:
-        both, single = (newest_journal(s.folder / trial.id, trial.id) for s in (settings, one))
+        both, single = (read_newest_history(s.folder / trial.id, trial.id) for s in (settings, one))
         assert both.provenance["device"].startswith("2 x ")
         for mine, its in zip(both.epochs, single.epochs, strict=True):
             for key, value in mine.metrics.items():
@@ -104,7 +104,7 @@ def test_a_worker_that_is_killed_costs_no_trial(cluster, tmp_path, experiment_fi
     settings = api.Settings(home=home, tracking_uri="none", address=cluster[0])
     # From another process: it waits until the trial has checkpoints, then kills the actor that is not rank 0.
     killer = subprocess.Popen(
-        [sys.executable, "-c", KILLER, str(checkpoint_folder(settings) / study.trials[0].id)],
+        [sys.executable, "-c", KILLER, str(open_checkpoint_folder(settings) / study.trials[0].id)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -112,7 +112,7 @@ def test_a_worker_that_is_killed_costs_no_trial(cluster, tmp_path, experiment_fi
     said = killer.communicate(timeout=60)[0]
     assert "killed" in said
     assert not outcome.failed, outcome.failed
-    history = newest_journal(checkpoint_folder(settings) / study.trials[0].id, study.trials[0].id)
+    history = read_newest_history(open_checkpoint_folder(settings) / study.trials[0].id, study.trials[0].id)
     assert history.last_epoch == 60
     assert history.provenance["attempts"] == 2
 

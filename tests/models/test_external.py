@@ -13,7 +13,8 @@ from harness.costs.complexity import cached_costs
 from harness.errors import HarnessError
 from harness.models import build
 from harness.specs import Execution, ExternalNetwork, Resources, Trial
-from harness.training import Trainer
+from harness.training.trainer import Trainer
+from training_helpers import train, without_times
 
 HERE = Path(__file__).parent
 
@@ -139,19 +140,14 @@ def test_a_network_with_dropout_trains_the_same_twice_and_after_a_stop(quick_stu
     spec = _python(args={"dropout": 0.5}).located()
     trial = Trial(variant=spec, data=trial.data, recipe=trial.recipe, seed=1)
 
-    def run(training):
-        rows = training.run()
-        return [(e, {k: v for k, v in m.items() if not k.startswith("time/")}) for e, m in rows]
-
-    whole = run(Trainer(trial, Execution(), Resources()))
+    uninterrupted = without_times(train(Trainer(trial, Execution(), Resources())))
     torch.manual_seed(5)
-    assert run(Trainer(trial, Execution(), Resources())) == whole
+    assert without_times(train(Trainer(trial, Execution(), Resources()))) == uninterrupted
     first = Trainer(trial, Execution(), Resources())
-    begun = [next(rows) for rows in [first.run()] for _ in range(2)]
+    assert train(first, epochs=1)[-1].epoch == 1
     second = Trainer(trial, Execution(), Resources())
     second.resume(first.state())
-    assert begun[-1][0] == 1
-    assert run(second) == whole[2:]
+    assert without_times(train(second)) == uninterrupted[2:]
 
 
 def test_every_network_of_the_catalogue_is_known_to_its_library(catalogue):

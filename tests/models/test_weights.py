@@ -7,15 +7,17 @@ from contextlib import suppress
 import pytest
 import torch
 import torchvision
+from training_helpers import train
 
 from harness.errors import HarnessError
-from harness.io.storage import Checkpoint, Folder
+from harness.io.checkpoint_names import Checkpoint
+from harness.io.storage import Folder
 from harness.models import build
-from harness.models.weights import head_of, load_weights, read_state_dict
+from harness.models.weights import find_classifier, load_weights, read_state_dict
 from harness.specs import Execution, ExternalNetwork, Recipe, Resources, Trial, Variant
 from harness.specs.network.weights import Weights
-from harness.training import Trainer
 from harness.training.checkpoint import save
+from harness.training.trainer import Trainer
 
 TINY = {
     "stem": "conv3x3",
@@ -84,10 +86,10 @@ def test_torchvision_s_own_weights_fit(catalogue):
     ours = build(catalogue.get("resnet18"), seed=0)
     load_weights(ours, theirs, "here")
     assert torch.equal(ours.layer4[1].conv2.weight, theirs["layer4.1.conv2.weight"])
-    assert head_of(torchvision.models.vgg11(weights=None), 1000) == "classifier.6"
-    assert head_of(torchvision.models.squeezenet1_1(weights=None), 1000) == "classifier.1"
+    assert find_classifier(torchvision.models.vgg11(weights=None), 1000) == "classifier.6"
+    assert find_classifier(torchvision.models.squeezenet1_1(weights=None), 1000) == "classifier.1"
     with pytest.raises(HarnessError, match="has 7 outputs"):
-        head_of(ours, 7)
+        find_classifier(ours, 7)
 
 
 def test_torchvision_s_weights_with_auxiliary_classifiers_fit_its_networks():
@@ -114,7 +116,7 @@ def test_a_grey_network_starts_from_colour_weights(tmp_path):
 def test_a_trial_s_own_checkpoint_is_weights(quick_study, tmp_path):
     trial = quick_study().trials[0]
     training = Trainer(trial, Execution(), Resources())
-    save(Folder.at(tmp_path), Checkpoint(1, 0), b"{}", training.state())
+    save(Folder.from_location(tmp_path), Checkpoint(1, 0), b"{}", training.state())
     state = read_state_dict(tmp_path / Checkpoint(1, 0).name)
     assert torch.equal(state["fc.weight"], training.network.fc.weight)
     damaged = bytearray((tmp_path / Checkpoint(1, 0).name).read_bytes())
@@ -154,9 +156,9 @@ def test_a_frozen_body_stays_as_it_was(saved, quick_study, freeze):
     path, _ = saved
     training = Trainer(_trial(quick_study, path, freeze=freeze), Execution(), Resources())
     before = {key: value.clone() for key, value in training.network.state_dict().items()}
-    rows = list(training.run())
+    results = train(training)
     moved = {key for key, value in training.network.state_dict().items() if not torch.equal(value, before[key])}
-    assert rows[-1][0] == 1 and {"fc.weight", "fc.bias"} <= moved
+    assert results[-1].epoch == 1 and {"fc.weight", "fc.bias"} <= moved
     assert (moved == {"fc.weight", "fc.bias"}) is (freeze == "body")
 
 

@@ -124,12 +124,12 @@ class Cluster:
     def damage(self, trials: int, epochs: int) -> Damage:
         """What the store lacks or has twice of the trials' own histories, which have every epoch once."""
         from harness.io.storage import Folder
-        from harness.tracking.history import newest_journal
+        from harness.tracking.history import read_newest_history
 
         copy = "import sqlite3; sqlite3.connect('/root/mlflow/mlflow.db').backup(sqlite3.connect('/mnt/store.db'))"
         self.lab.exec(HEAD, f'rm -f /mnt/store.db; python -c "{copy}"')
         ids = {attempt["trial"] for attempt in self.attempts()}
-        journals = {i: newest_journal(Folder.at(self.storage / i), i).model_dump(mode="json") for i in ids}
+        journals = {i: read_newest_history(Folder.from_location(self.storage / i), i).model_dump(mode="json") for i in ids}
         mine = {i: j for i, j in journals.items() if j["trial"]["recipe"]["epochs"] == epochs}
         assert len(mine) == trials
         for journal in mine.values():

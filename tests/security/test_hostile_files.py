@@ -120,13 +120,13 @@ def test_an_override_is_plain_yaml(quiet_place, experiment_file, text):
 
 
 def test_aliases_of_aliases_do_not_fill_the_memory(tmp_path):
-    from harness.io.yaml_documents import read
+    from harness.io.yaml_documents import read_document
 
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     (tmp_path / "bomb.yaml").write_text("\n".join(lines))
     with pytest.raises(HarnessError, match="its aliases written out"):
-        read(tmp_path / "bomb.yaml")
+        read_document(tmp_path / "bomb.yaml")
 
 
 def test_a_record_is_asked_by_name_not_by_path(quiet_place):

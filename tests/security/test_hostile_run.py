@@ -55,7 +55,7 @@ def test_a_plan_shows_the_question_literally(harness, experiment_file):
 
 
 def _report(csv, directory):
-    from harness.reporting.page.render import write_report
+    from harness.reporting.page.report import write_report
     from harness.tracking.results_table import read_csv
 
     write_report(read_csv(csv), directory)
@@ -82,12 +82,12 @@ def _planted(source, target, text, labels):
 
 
 def _markdown(csv):
-    from harness.reporting.page.render import markdown
+    from harness.reporting.page.report import render_report
     from harness.reporting.verdicts.verdict import decide_contrasts
     from harness.tracking.results_table import read_csv
 
     results = read_csv(csv)
-    return markdown(results, decide_contrasts(results), ["variants", "curves"])
+    return render_report(results, decide_contrasts(results), ["variants", "curves"])
 
 
 @pytest.mark.parametrize("kind", MARKUP | LINES | FORMULAS)
@@ -145,10 +145,10 @@ def test_figures_hold_no_markup_of_the_text(hostile_run):
 
 def test_mlflow_is_sent_text(hostile_run):
     """MLflow's pages render the note of an experiment or a run as Markdown; all else they show as text."""
-    from harness.tracking.mlflow_record.client import connect
+    from harness.tracking.mlflow_record.client import create_client
 
     home = hostile_run[0] / "deep/down/inside/.depthbench"
-    client = connect(f"sqlite:///{home / 'mlflow.db'}")
+    client = create_client(f"sqlite:///{home / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("hostile")
     note = experiment.tags["mlflow.note.content"]
     plain = f"**{BENIGN}** **{BENIGN}** {BENIGN}"
@@ -175,7 +175,7 @@ def test_the_note_before_a_verdict_is_text(quick_study, tmp_path):
 
 
 def test_reports_and_home_may_be_links_and_a_link_below_is_refused(hostile_run, tmp_path):
-    from harness.reporting.page.render import write_report
+    from harness.reporting.page.report import write_report
     from harness.tracking.results_table import read_csv
 
     results = read_csv(hostile_run[0] / "deep/down/inside/reports/hostile/results.csv")

@@ -57,7 +57,7 @@ def test_nothing_in_the_harness_loads_unsafely():
     # A report is Markdown: its filter md escapes for HTML and for Markdown (the tests above).
     # A worker of a trial reads its job from the pipe of the process that started it, which no file or port reaches.
     assert found == {
-        ("harness/reporting/page/render.py", "jinja2 without autoescape"),
+        ("harness/reporting/page/report.py", "jinja2 without autoescape"),
         ("harness/execution/worker_group.py", "import pickle"),
         ("harness/execution/worker.py", "import pickle"),
         ("harness/execution/worker.py", "pickle.load"),
@@ -104,7 +104,7 @@ def _load(path):
 def test_a_checkpoint_executes_nothing(tmp_path, form):
     import torch
 
-    from harness.io.atomic_files import pack_archive
+    from harness.io.archives import pack_archive
 
     evil = Payload(tmp_path / "pwned")
     if form == "legacy":
@@ -125,7 +125,7 @@ def test_a_checkpoint_executes_nothing(tmp_path, form):
 def test_a_checkpoint_writes_nothing_and_is_never_inflated(tmp_path):
     import torch
 
-    from harness.io.atomic_files import pack_archive
+    from harness.io.archives import pack_archive
 
     home = tmp_path / "a" / "b"
     home.mkdir(parents=True)

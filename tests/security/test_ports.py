@@ -30,11 +30,11 @@ def test_the_ui_is_told_to_stay_on_loopback(tmp_path, monkeypatch):
     monkeypatch.setattr(ui, "experiment_names", lambda client: [])
     monkeypatch.setattr(ui.subprocess, "Popen", Server)
     (tmp_path / "mlflow.db").write_text("")
-    assert ui.serve(None, tmp_path, None, 5099, Console(file=io.StringIO())) == 0
+    assert ui.serve_ui(None, tmp_path, None, 5099, Console(file=io.StringIO())) == 0
     command = started["command"]
     assert isinstance(command, list)
     assert command[command.index("--host") + 1] == "127.0.0.1"
-    ui.serve("postgresql://me:secret@host/db", tmp_path, None, 5099, Console(file=io.StringIO()))
+    ui.serve_ui("postgresql://me:secret@host/db", tmp_path, None, 5099, Console(file=io.StringIO()))
     assert "secret" not in " ".join(started["command"]), "arguments can be read by all users of a machine"
     assert started["env"]["MLFLOW_BACKEND_STORE_URI"].endswith("@host/db")
 

@@ -32,7 +32,7 @@ from specs.strategies import (
 from harness.api import Settings, load_resolved_experiment
 from harness.api import plan as plan_study
 from harness.data.description import describe_data
-from harness.errors import HarnessError, printable
+from harness.errors import HarnessError, escape_control_characters
 from harness.models import build
 from harness.specs import DataSpec, ResolvedExperiment
 from harness.specs.network.layer_plan import plan_layers
@@ -75,7 +75,7 @@ class Bench:
             plan_study(study, Settings(home=self.work / ".depthbench", tracking_uri="none", launcher="ray"))
         except HarnessError as error:
             assert str(error).strip()
-            assert printable(str(error)) == str(error)
+            assert escape_control_characters(str(error)) == str(error)
             assert len(str(error)) < 10_000
             accepted = False
         else:

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from harness.api import load_resolved_experiment, parse_seeds
-from harness.errors import HarnessError, printable
-from harness.io.yaml_documents import MOST_BYTES, read
+from harness.errors import HarnessError, escape_control_characters
+from harness.io.yaml_documents import MOST_BYTES, read_document
 from harness.specs import Catalogue, ResolvedExperiment
 from harness.specs.catalogue.families import load_family
 from harness.specs.catalogue.resolve import find_experiment
@@ -19,7 +19,7 @@ RECIPE = {"epochs": 2, "batch": 64, "lr": 0.05}
 def _refused(call, *arguments):
     with pytest.raises(HarnessError) as caught:
         call(*arguments)
-    assert printable(str(caught.value)) == str(caught.value)
+    assert escape_control_characters(str(caught.value)) == str(caught.value)
     return str(caught.value)
 
 
@@ -63,7 +63,7 @@ def _laughs(levels, merge):
 def test_yaml_that_explodes_or_steers(tmp_path, experiment_file, text, says):
     path = tmp_path / "bad.yaml"
     path.write_text(text)
-    assert says in _refused(read, path)
+    assert says in _refused(read_document, path)
     value = text.partition(": ")[2]
     if text.startswith("a: "):
         assert says in _refused(load_resolved_experiment, str(experiment_file()), [f"notes={value}"])
@@ -72,12 +72,12 @@ def test_yaml_that_explodes_or_steers(tmp_path, experiment_file, text, says):
 def test_files_that_are_none(tmp_path, monkeypatch):
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
-    assert "is not a file" in _refused(read, pipe)
-    assert "is not a file" in _refused(read, tmp_path)
+    assert "is not a file" in _refused(read_document, pipe)
+    assert "is not a file" in _refused(read_document, tmp_path)
     large = tmp_path / "large.yaml"
     with large.open("wb") as file:
         file.truncate(100 * MOST_BYTES)
-    assert "larger than" in _refused(read, large)
+    assert "larger than" in _refused(read_document, large)
     (tmp_path / "variants").mkdir()
     os.mkfifo(tmp_path / "variants" / "pipe.yaml")
     monkeypatch.chdir(tmp_path)

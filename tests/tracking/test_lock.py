@@ -8,14 +8,14 @@ import pytest
 from harness.errors import HarnessError
 from harness.io.storage import Folder
 from harness.processes import Process
-from harness.tracking.journal_record import JournalRecord
-from harness.tracking.lock import Lease, Lock
+from harness.tracking.checkpoint_record import CheckpointRecord
+from harness.tracking.lock import Lease, ExperimentLock
 from harness.tracking import lock as locks
 
 
 @pytest.fixture
 def register(tmp_path):
-    return JournalRecord(tmp_path, "quick", Folder.at(tmp_path / "trials"))
+    return CheckpointRecord(tmp_path, "quick", Folder.from_location(tmp_path / "trials"))
 
 
 def _lease(process, beat=0):
@@ -23,11 +23,11 @@ def _lease(process, beat=0):
 
 
 def test_the_second_is_told_who_holds_it(register):
-    with Lock(register, "harness run quick")(), pytest.raises(HarnessError) as refused:
-        Lock(register, "harness sync quick")().__enter__()
+    with ExperimentLock(register, "harness run quick")(), pytest.raises(HarnessError) as refused:
+        ExperimentLock(register, "harness sync quick")().__enter__()
     assert "'harness run quick', process" in str(refused.value)
     assert "0 seconds" in str(refused.value)
-    with Lock(register, "harness sync quick")():
+    with ExperimentLock(register, "harness sync quick")():
         pass
     assert register.lease() == ""
 
@@ -36,7 +36,7 @@ def test_a_dead_process_of_this_host_holds_nothing(register):
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     dead = Process.this().model_copy(update={"pid": int(ended.stdout), "born": "12345"})
     register.write_lease(_lease(dead).model_dump_json())
-    with Lock(register, "x")():
+    with ExperimentLock(register, "x")():
         assert "theirs" not in register.lease()
 
 
@@ -46,7 +46,7 @@ def test_a_process_of_the_boot_before_is_watched_and_holds_nothing(register, mon
     monkeypatch.setattr(locks, "WATCH_SECONDS", 0.5)
     before = Process.this().model_copy(update={"system": "another boot"})
     register.write_lease(_lease(before).model_dump_json())
-    with Lock(register, "x")():
+    with ExperimentLock(register, "x")():
         assert "theirs" not in register.lease()
 
 
@@ -56,17 +56,17 @@ def test_another_host_is_watched_not_timed(register, monkeypatch):
     monkeypatch.setattr(locks, "WATCH_SECONDS", 0.5)
     there = Process(host="elsewhere", pid=1, born="1")
     register.write_lease(_lease(there).model_dump_json())
-    with Lock(register, "x")():
+    with ExperimentLock(register, "x")():
         pass
     beats = iter(range(10_000))
     monkeypatch.setattr(register, "lease", lambda: _lease(there, next(beats)).model_dump_json())
     with pytest.raises(HarnessError, match="process 1 on elsewhere"):
-        Lock(register, "x")().__enter__()
+        ExperimentLock(register, "x")().__enter__()
 
 
 def test_a_holder_whose_lock_was_taken_knows(register, monkeypatch):
     monkeypatch.setattr(locks, "RENEW_SECONDS", 0.05)
-    with Lock(register, "x")() as lock:
+    with ExperimentLock(register, "x")() as lock:
         register.write_lease(_lease(Process(host="elsewhere", pid=1)).model_dump_json())
         for _ in range(100):
             if lock.lost:
@@ -79,5 +79,5 @@ def test_a_holder_whose_lock_was_taken_knows(register, monkeypatch):
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"token": 1}'])
 def test_a_lease_that_says_nothing_is_none(register, content):
     register.write_lease(content)
-    with Lock(register, "x")():
+    with ExperimentLock(register, "x")():
         pass

@@ -7,19 +7,20 @@ import time
 import pytest
 
 from harness.errors import HarnessError
-from harness.io.atomic_files import pack_archive
-from harness.io.storage import Checkpoint, Folder
+from harness.io.archives import pack_archive
+from harness.io.checkpoint_names import Checkpoint
+from harness.io.storage import Folder
 from harness.settings import Settings
-from harness.specs.layer_profile import LayerProfile
-from harness.tracking.history import MEMBER, Epoch, History, newest_journal, parse
-from harness.tracking.journal_record import JournalRecord
+from harness.specs.network.layer_profile import LayerProfile
+from harness.tracking.checkpoint_record import CheckpointRecord
+from harness.tracking.history import HISTORY_FILE, Epoch, History, parse_history, read_newest_history
 from harness.tracking.metrics import METRICS
-from harness.tracking.mlflow_record.client import open_store, tracking_uri, without_password
-from harness.tracking.mlflow_record.publisher import Outbox, flat_params
-from harness.tracking.mlflow_record.seed_means import mean_metrics
+from harness.tracking.mlflow_record.client import choose_tracking_uri, open_store, redact_passwords
+from harness.tracking.mlflow_record.publisher import BackgroundPublisher, flatten_params
+from harness.tracking.mlflow_record.seed_means import compute_seed_means
 from harness.tracking.mlflow_record.writer import MlflowRecord
 from harness.tracking.record import open_record
-from harness.tracking.results_table import COLUMNS, read_csv, results_table, write_csv
+from harness.tracking.results_table import COLUMNS, build_results_table, read_csv, write_csv
 
 COSTS = {"cost/params": 10, "cost/macs": 20, "cost/flops": 40, "cost/activations": 30, "counter": "fvcore"}
 LAYERS = {2: LayerProfile(layers=3, normalised=True, gradient=(0.1234, None, 1e-30), response=(1.0, 2.5, 0.0))}
@@ -84,7 +85,7 @@ def _publish_all(store, study):
 
 
 def test_an_outbox_without_a_store_gives_up_in_time_and_says_why(study):
-    outbox = Outbox("http://127.0.0.1:9", "0" * 32)
+    outbox = BackgroundPublisher("http://127.0.0.1:9", "0" * 32)
     outbox.publish(_history(study.trials[0]))
     assert not outbox.close(8)
     assert outbox.last_error
@@ -112,45 +113,45 @@ def test_reading_creates_no_store(tmp_path):
 
 
 def test_passwords_are_not_shown():
-    assert without_password("https://user:secret@host:5000/x") == "https://***@host:5000/x"
-    assert "secret" not in without_password("postgresql://u:secret@h/db")
+    assert redact_passwords("https://user:secret@host:5000/x") == "https://***@host:5000/x"
+    assert "secret" not in redact_passwords("postgresql://u:secret@h/db")
 
 
 def test_journals_are_a_record_too(study, tmp_path):
-    storage = Folder.at(tmp_path / "trials")
-    record = JournalRecord(tmp_path, study.experiment.name, storage)
+    storage = Folder.from_location(tmp_path / "trials")
+    record = CheckpointRecord(tmp_path, study.experiment.name, storage)
     record.prepare(study)
     histories = [_history(trial) for trial in study.trials]
     for history in histories:
-        content = pack_archive({MEMBER: history.model_dump_json().encode()})
+        content = pack_archive({HISTORY_FILE: history.model_dump_json().encode()})
         (storage / history.id).write(Checkpoint(1, 2).name, content)
-    assert JournalRecord(tmp_path, study.experiment.name, storage).study().record_json() == study.record_json()
+    assert CheckpointRecord(tmp_path, study.experiment.name, storage).study().record_json() == study.record_json()
     assert record.histories([t.id for t in study.trials]) == histories
     assert len(record.trials()) == 8
 
 
 def test_a_damaged_newest_journal_falls_back_and_says_so(study, tmp_path):
-    folder = Folder.at(tmp_path)
+    folder = Folder.from_location(tmp_path)
     for epoch in (1, 2):
         history = _history(study.trials[0], epochs=epoch, outcome="running")
-        folder.write(Checkpoint(1, epoch).name, pack_archive({MEMBER: history.model_dump_json().encode()}))
+        folder.write(Checkpoint(1, epoch).name, pack_archive({HISTORY_FILE: history.model_dump_json().encode()}))
     newest = tmp_path / Checkpoint(1, 2).name
     newest.write_bytes(newest.read_bytes()[:50])
     with pytest.warns(UserWarning, match="damaged checkpoint is left out"):
-        history = newest_journal(folder, study.trials[0].id)
+        history = read_newest_history(folder, study.trials[0].id)
     assert history.last_epoch == 1
 
 
 def test_a_newer_format_is_refused(study):
     content = json.loads(_history(study.trials[0]).model_dump_json()) | {"format": 99}
     with pytest.raises(HarnessError, match="Upgrade"):
-        parse(json.dumps(content), "x")
+        parse_history(json.dumps(content), "x")
 
 
 def test_the_format_before_is_read(study):
     """It had no values by layer."""
     content = json.loads(_history(study.trials[0]).model_dump_json(exclude={"layers"})) | {"format": 1}
-    assert parse(json.dumps(content), "x") == _history(study.trials[0]).model_copy(update={"layers": {}, "format": 1})
+    assert parse_history(json.dumps(content), "x") == _history(study.trials[0]).model_copy(update={"layers": {}, "format": 1})
 
 
 def test_values_by_layer_are_an_artifact_and_no_metrics(store, study):
@@ -163,7 +164,7 @@ def test_values_by_layer_are_an_artifact_and_no_metrics(store, study):
 
 def test_the_table_and_results_csv_are_one(study, tmp_path):
     histories = [_history(trial, offset=trial.seed - 100) for trial in reversed(study.trials)]
-    results = results_table(study, histories)
+    results = build_results_table(study, histories)
     write_csv(results, tmp_path / "results.csv")
     back = read_csv(tmp_path / "results.csv")
     assert back.study.record_json() == study.record_json()
@@ -177,7 +178,7 @@ def test_the_table_and_results_csv_are_one(study, tmp_path):
 def test_unfinished_trials_are_missing_and_diverged_ones_score_chance(study):
     first, second, *rest = study.trials
     histories = [_history(first, epochs=1, outcome="running"), _history(second, epochs=1, outcome="diverged")]
-    results = results_table(study, [*histories, *map(_history, rest)])
+    results = build_results_table(study, [*histories, *map(_history, rest)])
     assert results.missing == [(first.variant.name, first.seed)]
     diverged = results.final.set_index("trial").loc[second.id]
     assert (diverged["train/error"], diverged["test/error"], diverged["test/accuracy"]) == (90, 90, 10)
@@ -188,7 +189,7 @@ def test_unfinished_trials_are_missing_and_diverged_ones_score_chance(study):
     [lambda t: t.replace("train/error_clean", "x", 1), lambda t: t.partition("\n")[0] + "\n", lambda t: "a,b\n1,2\n"],
 )
 def test_damaged_results_are_refused(study, tmp_path, damage):
-    write_csv(results_table(study, map(_history, study.trials)), tmp_path / "results.csv")
+    write_csv(build_results_table(study, map(_history, study.trials)), tmp_path / "results.csv")
     (tmp_path / "results.csv").write_text(damage((tmp_path / "results.csv").read_text()))
     with pytest.raises(HarnessError):
         read_csv(tmp_path / "results.csv")
@@ -196,23 +197,23 @@ def test_damaged_results_are_refused(study, tmp_path, damage):
 
 def test_means_count_an_epoch_only_where_all_seeds_have_it(study):
     long, short = _history(study.trials[0], epochs=3), _history(study.trials[1], epochs=1, outcome="diverged")
-    rows = list(mean_metrics([long, short]))
+    rows = list(compute_seed_means([long, short]))
     assert {step for key, _, _, step in rows if key == "train/error"} == {1}
     assert ("seeds/diverged", 1.0) in {(key, value) for key, value, _, _ in rows}
 
 
 def test_metric_names_are_one_table(study):
     assert set(_history(study.trials[0]).epochs[0].metrics) <= set(METRICS)
-    assert flat_params(study.trials[0])["data.name"] == "digits"
-    assert "data.root" not in flat_params(study.trials[0])
+    assert flatten_params(study.trials[0])["data.name"] == "digits"
+    assert "data.root" not in flatten_params(study.trials[0])
 
 
 def test_sqlite_paths_are_absolute_and_plain(tmp_path, monkeypatch):
     """Workers run in other directories; SQLAlchemy takes ? and % for its own."""
     monkeypatch.chdir(tmp_path)
-    assert tracking_uri("sqlite:///rel.db", tmp_path) == f"sqlite:///{tmp_path}/rel.db"
+    assert choose_tracking_uri("sqlite:///rel.db", tmp_path) == f"sqlite:///{tmp_path}/rel.db"
     with pytest.raises(HarnessError, match=r"\? or %"):
-        tracking_uri(None, tmp_path / "q%20")
+        choose_tracking_uri(None, tmp_path / "q%20")
 
 
 def test_means_follow_forced_trials(store, study):
@@ -249,7 +250,7 @@ def test_epochs_that_are_there_are_not_sent_again(store, study, begun):
     )
     third = _history(study.trials[0], epochs=3).epochs[2]
     assert third.epoch == 3
-    outbox = Outbox(store.uri, run_id)
+    outbox = BackgroundPublisher(store.uri, run_id)
     # The checkpoint that was left is older than what was published from the damaged one.
     outbox.publish(again.model_copy(update={"epochs": again.epochs[:begun]}))
     for _ in range(100):

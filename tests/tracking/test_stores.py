@@ -11,15 +11,16 @@ from tracking.stores import PASSWORD, SMALL
 
 from harness.errors import HarnessError
 from harness.execution.runner import TrialGroup, run_group
-from harness.io.storage import Folder, checkpoints
+from harness.io.checkpoint_names import list_checkpoints
+from harness.io.storage import Folder
 from harness.settings import Settings
 from harness.specs import Execution, Resources
 from harness.tracking.history import Epoch, History
 from harness.tracking.mlflow_record.client import _make_whole
 from harness.tracking.mlflow_record.descriptions import NOTE, VariantDescription
-from harness.tracking.mlflow_record.publisher import Outbox
-from harness.tracking.mlflow_record.reader import MODEL_TAG, all_experiments
-from harness.tracking.mlflow_record.ui import serve
+from harness.tracking.mlflow_record.publisher import BackgroundPublisher
+from harness.tracking.mlflow_record.reader import MODEL_TAG, list_experiments
+from harness.tracking.mlflow_record.ui import serve_ui
 from harness.tracking.mlflow_record.writer import MlflowRecord
 from harness.tracking.record import open_record
 from harness.training.checkpoint import load_state
@@ -125,7 +126,7 @@ def test_all_experiments_of_a_store_are_found_however_many_it_answers_at_once(st
     monkeypatch.setattr("harness.tracking.mlflow_record.reader.PAGE", 2)
     for number in range(3):
         store.client.create_experiment(f"other-{study.experiment.name}-{number}")
-    names = {experiment.name for experiment in all_experiments(store.client)}
+    names = {experiment.name for experiment in list_experiments(store.client)}
     assert {study.experiment.name, *(f"other-{study.experiment.name}-{number}" for number in range(3))} <= names
 
 
@@ -220,7 +221,7 @@ def test_a_trained_network_is_kept_as_a_model(store, study, tmp_path, monkeypatc
 
     trial = study.trials[0]
     run_id = store.create_trial(study, trial)
-    folder, execution = Folder.at(tmp_path / trial.id), Execution(log_model=True)
+    folder, execution = Folder.from_location(tmp_path / trial.id), Execution(log_model=True)
     job = TrialGroup(trial, execution, Resources(), folder, store.uri, run_id, "x", False, study.data.size, "")
     (*_, last) = run_group(job)
     assert (last.outcome, last.message) == ("finished", "")
@@ -228,7 +229,7 @@ def test_a_trained_network_is_kept_as_a_model(store, study, tmp_path, monkeypatc
     from mlflow.pytorch import load_model
 
     address = store.client.get_run(run_id).data.tags[MODEL_TAG]
-    with folder.open(checkpoints(folder)[0].name) as file:
+    with folder.open(list_checkpoints(folder)[0].name) as file:
         trained = load_state(file, "x", torch.device("cpu"))["network"]
     network = load_model(address)
     assert {name: value.tolist() for name, value in network.state_dict().items()} == {
@@ -283,7 +284,7 @@ def test_a_trial_of_another_experiment_is_found(store, study, quick_study, tmp_p
 
 def test_the_outbox_publishes_and_ends_the_run(store, study):
     trial = study.trials[0]
-    outbox = Outbox(store.uri, store.create_trial(study, trial))
+    outbox = BackgroundPublisher(store.uri, store.create_trial(study, trial))
     outbox.publish(_history(trial, epochs=1, outcome="running"))
     outbox.publish(_history(trial))
     assert outbox.close(60), outbox.last_error
@@ -308,10 +309,10 @@ def test_the_ui_is_for_training_runs_of_an_experiment(store, tmp_path):
     found = store.client.get_experiment(store.experiment_id)
     assert found.tags["mlflow.experimentKind"] == "custom_model_development"
     with pytest.raises(HarnessError, match=f"Did you mean '{store.name}'"):
-        serve(store.uri, tmp_path, store.name + "k", 5000, Console())
+        serve_ui(store.uri, tmp_path, store.name + "k", 5000, Console())
     if store.uri.startswith("http"):
         screen = io.StringIO()
-        assert serve(store.uri, tmp_path, store.name, 5000, Console(file=screen, width=300)) == 0
+        assert serve_ui(store.uri, tmp_path, store.name, 5000, Console(file=screen, width=300)) == 0
         page = f"{store.uri}/#/experiments/{store.experiment_id}/runs?compareRunsMode=CHART&workflowType=machine_lear"
         assert page in screen.getvalue()
 

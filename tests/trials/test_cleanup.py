@@ -7,10 +7,10 @@ from harness.api import collect, run
 from harness.api.rerun import rerun
 from harness.api.trials import clean_up, discard, find_trial, trials_of
 from harness.errors import HarnessError
-from harness.io.storage import checkpoints
-from harness.tracking.history import newest_journal
-from harness.tracking.lock import Lock
-from harness.tracking.record import checkpoint_folder
+from harness.io.checkpoint_names import list_checkpoints
+from harness.tracking.history import read_newest_history
+from harness.tracking.lock import ExperimentLock
+from harness.tracking.record import open_checkpoint_folder
 from harness.trials.events import events
 from harness.trials.rerun import DebugLauncher
 
@@ -47,7 +47,7 @@ def test_a_discard_that_is_refused_does_nothing(one, here):
     ):
         with pytest.raises(HarnessError, match=says):
             discard(ids, reason, here)
-    with Lock(here.record("quick"), "harness run quick")(), pytest.raises(HarnessError, match="harness run quick"):
+    with ExperimentLock(here.record("quick"), "harness run quick")(), pytest.raises(HarnessError, match="harness run quick"):
         discard([first], "why", here)
     assert files(here.home) == before
 
@@ -69,11 +69,11 @@ def test_gc_frees_tensors_and_loses_nothing(one, here):
     run(one, here, QUIET)
     results, journals = collect("quick", here)[0].epochs, {}
     unfinished = one.trials[3]
-    folder = checkpoint_folder(here) / unfinished.id
-    folder.remove(checkpoints(folder)[0].name)
-    half = folder.read(checkpoints(folder)[0].name)
+    folder = open_checkpoint_folder(here) / unfinished.id
+    folder.remove(list_checkpoints(folder)[0].name)
+    half = folder.read(list_checkpoints(folder)[0].name)
     for trial in one.trials[:3]:
-        journals[trial.id] = newest_journal(checkpoint_folder(here) / trial.id, trial.id)
+        journals[trial.id] = read_newest_history(open_checkpoint_folder(here) / trial.id, trial.id)
     before = files(here.home)
 
     would = clean_up(["quick"], here, dry_run=True)
@@ -83,9 +83,9 @@ def test_gc_frees_tensors_and_loses_nothing(one, here):
     size = sum(map(len, before.values())) - sum(map(len, files(here.home).values()))
     assert freed.bytes == size
     for trial, journal in journals.items():
-        assert newest_journal(checkpoint_folder(here) / trial, trial) == journal
-        assert len(checkpoints(checkpoint_folder(here) / trial)) == 1
-    assert folder.read(checkpoints(folder)[0].name) == half
+        assert read_newest_history(open_checkpoint_folder(here) / trial, trial) == journal
+        assert len(list_checkpoints(open_checkpoint_folder(here) / trial)) == 1
+    assert folder.read(list_checkpoints(folder)[0].name) == half
     assert clean_up(["quick"], here).bytes == 0
     if here.tracking_uri is None:
         assert collect("quick", here)[0].epochs.equals(results)
@@ -103,7 +103,7 @@ def test_a_job_on_a_history_without_tensors_is_done(one, here):
     clean_up((), here)
     trial = one.trials[0]
     job = TrialGroup(
-        trial, Execution(), Resources(), checkpoint_folder(here) / trial.id, "", "", "x", False, (8, 8), ""
+        trial, Execution(), Resources(), open_checkpoint_folder(here) / trial.id, "", "", "x", False, (8, 8), ""
     )
     (last,) = run_group(job)
     assert (last.outcome, last.epoch) == ("finished", 2)
@@ -122,16 +122,16 @@ def test_gc_of_what_was_put_aside(one, here):
 def test_gc_leaves_what_it_cannot_read(one, here):
     run(one, here, QUIET)
     trial, other = one.trials[0], one.trials[1]
-    folder = checkpoint_folder(here) / trial.id
-    newest = checkpoints(folder)[0]
+    folder = open_checkpoint_folder(here) / trial.id
+    newest = list_checkpoints(folder)[0]
     folder.write(newest.name, folder.read(newest.name)[:1000])
-    stray = checkpoint_folder(here) / other.id
-    stray.write(checkpoints(stray)[0].name, (checkpoint_folder(here) / one.trials[2].id).read(newest.name))
-    before = {name: folder.read(name) for name in folder.names()}
+    stray = open_checkpoint_folder(here) / other.id
+    stray.write(list_checkpoints(stray)[0].name, (open_checkpoint_folder(here) / one.trials[2].id).read(newest.name))
+    before = {name: folder.read(name) for name in folder.list_names()}
     freed = clean_up(["quick"], here)
     left = {tidied.trial: tidied.left for tidied in freed.folders["quick"] if tidied.left}
     assert set(left) == {trial.id, other.id} and "not a readable archive" in left[trial.id]
-    assert {name: folder.read(name) for name in folder.names()} == before
+    assert {name: folder.read(name) for name in folder.list_names()} == before
     known = {k.id: k for k in trials_of(["quick"], here)[0].of("quick")}
     assert "is damaged" in known[trial.id].note and "of trial" in known[other.id].note
 
@@ -140,7 +140,7 @@ def test_gc_while_somebody_is_at_it(one, here):
     run(one, here, QUIET)
     renamed = one.experiment.model_copy(update={"name": "other"})
     before = files(here.home)
-    with Lock(here.record("quick"), "harness run quick")():
+    with ExperimentLock(here.record("quick"), "harness run quick")():
         with pytest.raises(HarnessError, match="holds this experiment"):
             clean_up(["quick"], here)
         assert list(clean_up((), here).skipped) == ["quick"]

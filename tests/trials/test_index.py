@@ -10,9 +10,10 @@ from harness.api import Settings, run
 from harness.api.rerun import rerun
 from harness.api.trials import clean_up, discard, find_trial, traceback, trials_of, with_history
 from harness.errors import HarnessError
-from harness.io.storage import Folder, checkpoints
+from harness.io.checkpoint_names import list_checkpoints
+from harness.io.storage import Folder
 from harness.processes import Process
-from harness.tracking.record import checkpoint_folder
+from harness.tracking.record import open_checkpoint_folder
 from harness.trials.events import events
 from harness.trials.rerun import DebugLauncher, first_difference
 
@@ -45,8 +46,8 @@ def test_states_epochs_and_errors(one, here, monkeypatch, failing):
 def test_running_dead_and_stopped(one, here):
     run(one, here, QUIET)
     trial = one.trials[0]
-    folder = checkpoint_folder(here) / trial.id
-    (newest,) = checkpoints(folder)[:1]
+    folder = open_checkpoint_folder(here) / trial.id
+    (newest,) = list_checkpoints(folder)[:1]
     # As it was in the middle of its last epoch: only the checkpoint before.
     folder.remove(newest.name)
     if here.tracking_uri is None:
@@ -143,4 +144,4 @@ def test_on_a_storage_that_is_no_directory(one, tmp_path):
     assert first_difference(*(lambda d: (d.before, d.now))(rerun(trial, here, QUIET, DebugLauncher()))) == ""
     discard([trial], "why", here)
     assert states(here)[trial] == "new"
-    assert Folder.at(place).names().count(f"{trial}.superseded-2") == 1
+    assert Folder.from_location(place).list_names().count(f"{trial}.superseded-2") == 1

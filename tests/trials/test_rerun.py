@@ -9,8 +9,8 @@ from harness.api import run
 from harness.api.rerun import rerun
 from harness.api.trials import clean_up, find_trial, trials_of
 from harness.errors import HarnessError
-from harness.tracking.history import newest_journal
-from harness.tracking.record import checkpoint_folder
+from harness.tracking.history import read_newest_history
+from harness.tracking.record import open_checkpoint_folder
 from harness.trials.rerun import DebugLauncher, first_difference
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*damaged")
@@ -24,9 +24,9 @@ def test_a_rerun_gives_the_same_and_says_so(one, here):
     assert done.now.epochs[-1].at > done.before.epochs[-1].at
     assert untimed(here).equals(before)
     assert set(states(here).values()) == {"recorded"}
-    assert newest_journal(checkpoint_folder(here) / trial.id, trial.id) == done.now
-    assert newest_journal(checkpoint_folder(here) / f"{trial.id}.superseded-1", trial.id) == done.before
-    assert not (checkpoint_folder(here) / f"{trial.id}.again").names()
+    assert read_newest_history(open_checkpoint_folder(here) / trial.id, trial.id) == done.now
+    assert read_newest_history(open_checkpoint_folder(here) / f"{trial.id}.superseded-1", trial.id) == done.before
+    assert not (open_checkpoint_folder(here) / f"{trial.id}.again").list_names()
     (old,) = trials_of(["quick"], here)[0].aside_of("quick")
     assert (old.state, old.why.reason) == ("superseded", "trained again by harness rerun")
     assert run(one, here, QUIET).trained == 0
@@ -103,20 +103,20 @@ def test_a_rerun_that_was_cut_off_between_training_and_taking_its_place(one, her
     trial = cut_off(one, here, monkeypatch)
     known, _ = find_trial(trial.id, here)
     assert (known.state, len(known.aside)) == ("new", 1)
-    assert newest_journal(checkpoint_folder(here) / f"{trial.id}.superseded-1", trial.id).done
-    left = newest_journal(checkpoint_folder(here) / f"{trial.id}.again" / trial.id, trial.id)
+    assert read_newest_history(open_checkpoint_folder(here) / f"{trial.id}.superseded-1", trial.id).done
+    left = read_newest_history(open_checkpoint_folder(here) / f"{trial.id}.again" / trial.id, trial.id)
     done = rerun(trial.id, here, QUIET, DebugLauncher())
     assert states(here)[trial.id] == "recorded"
     # Not trained a third time.
     assert (done.now, first_difference(done.before, done.now)) == (left, "")
-    assert newest_journal(checkpoint_folder(here) / trial.id, trial.id) == left
-    assert not (checkpoint_folder(here) / f"{trial.id}.again").names()
+    assert read_newest_history(open_checkpoint_folder(here) / trial.id, trial.id) == left
+    assert not (open_checkpoint_folder(here) / f"{trial.id}.again").list_names()
 
 
 def test_what_a_rerun_left_never_takes_the_place_of_what_was_trained_since(one, here, monkeypatch):
     trial = cut_off(one, here, monkeypatch)
     assert run(one, here, QUIET).trained == 1
-    since = newest_journal(checkpoint_folder(here) / trial.id, trial.id)
+    since = read_newest_history(open_checkpoint_folder(here) / trial.id, trial.id)
     done = rerun(trial.id, here, QUIET, DebugLauncher())
     assert done.before == since and done.now.epochs[0].at > since.epochs[-1].at
 
@@ -135,7 +135,7 @@ def test_a_rerun_keeps_what_was_looked_at_meanwhile(one, here, monkeypatch):
 
 def test_what_differs_is_named(one, here):
     run(one, here, QUIET)
-    history = newest_journal(checkpoint_folder(here) / one.trials[0].id, one.trials[0].id)
+    history = read_newest_history(open_checkpoint_folder(here) / one.trials[0].id, one.trials[0].id)
     last = history.epochs[-1]
     metrics = {**last.metrics, "test/error": 1.0, "time/train_s": 99.0}
     other = history.model_copy(update={"epochs": (*history.epochs[:-1], last.model_copy(update={"metrics": metrics}))})

@@ -11,7 +11,7 @@ import typer
 
 from harness.cli.options import HOME, DataRoot, Home, Json, Storage, TrackingUri, err, out
 from harness.cli.views.trial_views import everything, print_all, print_comparison, print_list, row, size, when
-from harness.errors import EXIT_FAILED, EXIT_LIMIT, HarnessError, nearest
+from harness.errors import EXIT_FAILED, EXIT_LIMIT, HarnessError, suggest_nearest
 from harness.text import escape_rich, one_line
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def trials(
 
     for word in state or ():
         if word not in STATES:
-            raise HarnessError(f"'{word}' is no state of a trial", where="--state", remedy=nearest(word, STATES))
+            raise HarnessError(f"'{word}' is no state of a trial", where="--state", remedy=suggest_nearest(word, STATES))
     settings = _settings(tracking_uri, home, storage)
     found, troubles = trials_of(experiments or (), settings)
     aside = everything or bool({"discarded", "superseded"} & set(state or ()))
@@ -222,7 +222,7 @@ def gc(
     Their histories stay in the checkpoints. Trials that are not finished are not touched.
     """
     from harness.api.trials import clean_up as free
-    from harness.tracking.record import checkpoint_folder
+    from harness.tracking.record import open_checkpoint_folder
 
     settings = _settings(tracking_uri, home, storage)
     freed = free(experiments or (), settings, dry_run)
@@ -247,8 +247,8 @@ def gc(
         err.print(f"{escape_rich(name)} was left out: {escape_rich(trouble)}", soft_wrap=True)
     if freed.bytes:
         out.print(
-            f"[bold]{size(freed.bytes)}[/bold] {would} in {escape_rich(checkpoint_folder(settings))}; all histories stay.",
+            f"[bold]{size(freed.bytes)}[/bold] {would} in {escape_rich(open_checkpoint_folder(settings))}; all histories stay.",
             soft_wrap=True,
         )
     else:
-        out.print(f"Nothing to free in {escape_rich(checkpoint_folder(settings))}.", soft_wrap=True)
+        out.print(f"Nothing to free in {escape_rich(open_checkpoint_folder(settings))}.", soft_wrap=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.clusters.check.findings import ClusterFile
-from harness.errors import HarnessError, nearest
-from harness.io.yaml_documents import Location
+from harness.errors import HarnessError, suggest_nearest
+from harness.io.yaml_parser import Location
 from harness.launchers.resources import ACCELERATOR
 
 GPU = re.compile(r"(p[2-9]|g(?!4ad)[3-9]|gr[6-9])[a-z0-9-]*\.")
@@ -78,13 +78,13 @@ def _against(shape: Any, value: Any, at: Location) -> Iterator[tuple[Location, s
             if key in shape.members:
                 yield from _against(shape.members[key], inside, (*at, key))
             else:
-                yield (*at, key), f"AWS knows no '{key}' here", nearest(str(key), shape.members)
+                yield (*at, key), f"AWS knows no '{key}' here", suggest_nearest(str(key), shape.members)
     elif shape.type_name == "list":
         for number, inside in enumerate(value):
             yield from _against(shape.member, inside, (*at, number))
     elif shape.type_name == "string" and getattr(shape, "enum", None) and value not in shape.enum:
         remedy = (
-            nearest(value, shape.enum) if len(shape.enum) < 50 else nearest(value, shape.enum).partition("Known")[0]
+            suggest_nearest(value, shape.enum) if len(shape.enum) < 50 else suggest_nearest(value, shape.enum).partition("Known")[0]
         )
         yield at, f"AWS knows no {shape.name} '{value}'", f"{remedy} Of a newer one only a newer boto3 knows.".strip()
 

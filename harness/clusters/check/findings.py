@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.io.yaml_documents import Document, Location, read
+from harness.io.yaml_documents import Document, read_document
+from harness.io.yaml_parser import Location
 
 Kind = TypeVar("Kind")
 
@@ -42,7 +43,7 @@ class ClusterFile:
         Raises:
             HarnessError: It cannot be read, or is not plain YAML.
         """
-        document = read(file)
+        document = read_document(file)
         document.data = _named(document.data)
         return cls(document, file.read_text().splitlines())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.clusters.check.findings import ClusterFile
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, suggest_nearest
 
 COMMON = {"type", "disable_launch_config_check", "disable_node_updaters", "foreground_node_launch"}
 PROVIDER_KEYS = {
@@ -41,7 +41,7 @@ def check_schema(sheet: ClusterFile) -> None:
     for key in sheet.get(dict, "provider"):
         if key not in known:
             sheet.error(
-                ("provider", str(key)), f"Ray ignores '{key}' of provider {sheet.provider}", nearest(key, known)
+                ("provider", str(key)), f"Ray ignores '{key}' of provider {sheet.provider}", suggest_nearest(key, known)
             )
     if sheet.provider == "local":
         _machines(sheet)
@@ -69,7 +69,7 @@ def _schema(sheet: ClusterFile) -> None:
         if error.validator == "additionalProperties" and isinstance(error.schema, dict):
             known = error.schema.get("properties", {})
             for key in set(error.instance) - set(known):
-                sheet.error((*at, str(key)), f"Ray knows no field '{key}' here", nearest(str(key), known))
+                sheet.error((*at, str(key)), f"Ray knows no field '{key}' here", suggest_nearest(str(key), known))
         elif error.validator == "required":
             missing = next(name for name in error.validator_value if f"'{name}'" in error.message)
             sheet.error(at, f"the field '{missing}' is missing", "Add it; the shipped cluster.yaml has it.")
@@ -87,7 +87,7 @@ def _between(sheet: ClusterFile) -> None:
         sheet.error(
             ("head_node_type",),
             f"'{sheet.head_type}' is no type of node of this file" if sheet.head_type else "head_node_type is missing",
-            nearest(sheet.head_type, types),
+            suggest_nearest(sheet.head_type, types),
         )
     least = sum(sheet.get(int, "available_node_types", name, "min_workers") for name in types)
     most = sheet.get(int, "max_workers")

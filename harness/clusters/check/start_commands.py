@@ -8,7 +8,7 @@ from harness.clusters.check import storage_paths
 from harness.clusters.check.findings import ClusterFile
 from harness.clusters.check.shell_parser import RUN, ProgramCall, parse_programs
 from harness.clusters.check.storage_paths import MAKE_TOKEN, TOKEN
-from harness.io.yaml_documents import Location
+from harness.io.yaml_parser import Location
 
 LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 EVERYWHERE = {"0.0.0.0", "::", "[::]", "*"}  # noqa: S104 (what is looked for)

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from harness.clusters.check.findings import ClusterFile
 from harness.clusters.check.shell_parser import parse_programs
-from harness.io.yaml_documents import Location
+from harness.io.yaml_parser import Location
 
 TOKEN = "~/.ray/auth_token"  # noqa: S105 (a path)
 MAKE_TOKEN = "`ray get-auth-token --generate` makes it."  # noqa: S105 (a sentence)

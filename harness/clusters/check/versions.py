@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.clusters.check.findings import ClusterFile
 from harness.clusters.check.shell_parser import parse_programs
-from harness.io.yaml_documents import Location
+from harness.io.yaml_parser import Location
 
 PIN = re.compile(r"(?<![\w.-])([A-Za-z][\w.-]*)(?:\[[\w,\s-]*\])?\s*==\s*([0-9][\w.!+]*)")
 WHEEL = re.compile(r"\b(ray|depthbench)-(\d+(?:\.\d+)+)[\w.+]*-")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, suggest_nearest
 from harness.io.atomic_files import write_atomic
 from harness.specs.identity import Spec
 
@@ -75,7 +75,7 @@ def newest_sent_job(home: Path, experiment: str | None) -> SentJob:
     found = [sent for sent in all_sent if experiment in (None, sent.experiment, sent.job)]
     if found:
         return found[0]
-    known = nearest(experiment, {sent.experiment for sent in all_sent}) if experiment else ""
+    known = suggest_nearest(experiment, {sent.experiment for sent in all_sent}) if experiment else ""
     raise HarnessError(
         f"no job of {experiment} was sent from here" if experiment else "no job was sent from here",
         where=str(home / FOLDER),

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.io.storage import Folder
+from harness.io.storage_mark import ensure_mark, require_mark
 from harness.launchers.resources import ACCELERATOR, describe_request, ray_bundle, workers_per_node
 from harness.specs import Resources
 
@@ -145,7 +146,7 @@ def require_shared(storage: Folder) -> None:
     alive = _alive()
     if len(alive) < 2:
         return
-    task, mark = ray.remote(num_cpus=0, max_retries=0)(_sees), storage.mark()
+    task, mark = ray.remote(num_cpus=0, max_retries=0)(_sees), ensure_mark(storage)
     asked = [
         task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)).remote(
             storage, mark
@@ -179,7 +180,7 @@ def require_server(uri: str) -> None:
 def _sees(storage: Folder, mark: str) -> tuple[str, str, str] | None:
     """On a host: None where it is this storage there, else what is wrong, where, and the remedy."""
     try:
-        storage.require_mark(mark)
+        require_mark(storage, mark)
     except HarnessError as error:
         return error.what, error.where, error.remedy
     return None

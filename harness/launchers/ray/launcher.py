@@ -19,6 +19,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.execution.runner import Progress, TrialGroup, run_group
 from harness.execution.worker_group import WorkerLost
+from harness.io.storage_mark import ensure_mark
 from harness.launchers.base import ReportProgress
 from harness.launchers.ray.asha import asha_scheduler
 from harness.launchers.ray.cluster_hosts import ClusterRequest, require_answer, wait_for_hosts
@@ -118,7 +119,7 @@ class RayLauncher:
         with TemporaryDirectory(prefix="depthbench-tune-") as scratch, send_stop_signal(stop) as switch:
             bundles = tune.PlacementGroupFactory([ray_bundle(self.resources)] * self.resources.workers)
             # A worker fetches the one that it runs: all of them for each would grow with their square.
-            mark = jobs[0].folder.parent.mark() if self.address else ""
+            mark = ensure_mark(jobs[0].folder.parent) if self.address else ""
             there = [ray.put(job.marked(mark)) for job in jobs]
             trainable = tune.with_resources(tune.with_parameters(_trainable, jobs=there, switch=switch), bundles)
             tuner = tune.Tuner(

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, nearest
-from harness.io.yaml_documents import Document, validate
+from harness.errors import HarnessError, suggest_nearest
+from harness.io.validation import validate_model
+from harness.io.yaml_documents import Document
 from harness.specs.catalogue.families import ExternalFamily, Family, load_family, search_paths
 from harness.specs.experiment.data import DataInfo
 from harness.specs.experiment.experiment import VariantSelection
@@ -73,7 +74,7 @@ class Catalogue:
         raise HarnessError(
             f"there is no variant '{name}'",
             where="variant",
-            remedy=f"{nearest(name, known)} `harness variants` shows all.",
+            remedy=f"{suggest_nearest(name, known)} `harness variants` shows all.",
         )
 
     def changed(self, name: str, assignments: Sequence[str]) -> AnyVariant:
@@ -86,7 +87,7 @@ class Catalogue:
         document = Document(Path(base.name), base.model_dump(mode="json"), {})
         for assignment in assignments:
             document.override(assignment)
-        variant = validate(type(base), document.data, document)
+        variant = validate_model(type(base), document.data, document)
         fields = [key for key in type(base).model_fields if getattr(variant, key) != getattr(base, key)]
         suffix = _suffix(base, {field: getattr(variant, field) for field in fields if field not in base.labels})
         return variant.model_copy(update={"name": base.name + suffix})
@@ -98,7 +99,7 @@ class Catalogue:
             HarnessError: There is none; the nearest name is suggested.
         """
         if name not in self.families:
-            raise HarnessError(f"there is no family '{name}'", where="family", remedy=nearest(name, self.families))
+            raise HarnessError(f"there is no family '{name}'", where="family", remedy=suggest_nearest(name, self.families))
         return self.families[name]
 
     def choose(
@@ -120,7 +121,7 @@ class Catalogue:
         if choice.kind is not None:
             factory = choice.factory or choice.name
             fields = {"kind": choice.kind, "factory": factory, "args": choice.args, "weights": choice.weights, **fit}
-            made = validate(ExternalNetwork, fields, document, at)
+            made = validate_model(ExternalNetwork, fields, document, at)
             return [made.model_copy(update={"name": choice.label or made.function or made.factory}).located()]
         if choice.name is not None:
             return [_changed(self.get(choice.name), None, choice, fit, document, at)]
@@ -160,7 +161,7 @@ def _changed(
     at: tuple[str | int, ...],
 ) -> AnyVariant:
     """``base`` with what an experiment sets in it, and with a name that says so."""
-    variant = validate(type(base), base.model_dump() | choice.set | fit, document, (*at, "set"))
+    variant = validate_model(type(base), base.model_dump() | choice.set | fit, document, (*at, "set"))
     suffix = _suffix(base, {field: getattr(variant, field) for field in choice.set})
     called = choice.label or (name or base.name) + suffix
     if len(called) > MOST_LETTERS:

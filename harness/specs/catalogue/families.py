@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from harness.errors import HarnessError, nearest
-from harness.io.yaml_documents import Document, read, validate
+from harness.errors import HarnessError, suggest_nearest
+from harness.io.validation import validate_model
+from harness.io.yaml_documents import Document, read_document
 from harness.specs.identity import Spec
 from harness.specs.network.external import ExternalNetwork, Kind
 from harness.specs.network.shortcuts import SHORTCUTS
 from harness.specs.network.variant import NEEDS_SHORTCUT, Variant
-from harness.text import Line, PerhapsWord, Prose, Word
+from harness.text import Line, OptionalIdentifier, Prose, Identifier
 
 PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -40,27 +41,27 @@ def search_paths(kind: str, own: bool = True) -> list[Path]:
 class Twin(Spec):
     """How the twin of a member is called, and what it changes."""
 
-    prefix: Word
+    prefix: Identifier
     shortcut: Line = "none"
 
     @field_validator("shortcut")
     @classmethod
     def _known_shortcut(cls, value: str) -> str:
         if value not in SHORTCUTS:
-            raise ValueError(f"there is no shortcut type '{value[:60]}'. {nearest(value, SHORTCUTS)}")
+            raise ValueError(f"there is no shortcut type '{value[:60]}'. {suggest_nearest(value, SHORTCUTS)}")
         return value
 
 
 class Family(Spec):
     """One YAML file of ``variants/``: a base spec and what may vary in it."""
 
-    family: Word
-    prefix: PerhapsWord = Field("", description="Of its members' names, before the depth (default: resnet).")
+    family: Identifier
+    prefix: OptionalIdentifier = Field("", description="Of its members' names, before the depth (default: resnet).")
     source: Prose = ""
     base: dict[str, Any]
     input_size: Annotated[int, Field(gt=0, le=4096)] = Field(description="Side in pixels that costs are quoted at.")
     depth: dict[str, str] = Field({}, description="Depth rule per block type, such as basic: 6n+2.")
-    members: dict[Word, dict[str, Any]] = Field({}, description="Named networks: what each changes in the base.")
+    members: dict[Identifier, dict[str, Any]] = Field({}, description="Named networks: what each changes in the base.")
     twin: Twin
 
     _document: Document = PrivateAttr()
@@ -121,7 +122,7 @@ class Family(Spec):
         if depth is not None:
             merged["blocks"] = self._blocks(depth, merged)
         merged |= {"name": name, "family": self.family}
-        variant = validate(Variant, merged, self._document, location)
+        variant = validate_model(Variant, merged, self._document, location)
         if depth not in (None, variant.depth):
             raise HarnessError(
                 f"the depth rule of family {self.family} calls a network of depth {variant.depth} {depth}",
@@ -177,11 +178,11 @@ class Family(Spec):
 class ExternalFamily(Spec):
     """One YAML file of ``variants/`` that names networks of another library."""
 
-    family: Word
+    family: Identifier
     kind: Kind
     source: Prose = ""
     input_size: Annotated[int, Field(gt=0, le=4096)] = Field(description="Side in pixels that costs are quoted at.")
-    members: dict[Word, dict[str, Any]] = Field(
+    members: dict[Identifier, dict[str, Any]] = Field(
         {}, description="Named networks: factory (default: the member's name) and args of each."
     )
 
@@ -190,7 +191,7 @@ class ExternalFamily(Spec):
     def variant(self, fields: dict[str, Any], name: str, location: tuple[str | int, ...] = ()) -> ExternalNetwork:
         """One network."""
         merged = {"factory": name, **fields, "kind": self.kind, "name": name, "family": self.family}
-        return validate(ExternalNetwork, merged, self._document, location)
+        return validate_model(ExternalNetwork, merged, self._document, location)
 
     def networks(self) -> Iterator[tuple[ExternalNetwork, str]]:
         """Every member; none has a twin."""
@@ -207,12 +208,12 @@ def load_family(path: Path) -> Family | ExternalFamily:
     Raises:
         HarnessError: The file is not a family, or a member of it is no variant.
     """
-    document = read(path)
+    document = read_document(path)
     family: Family | ExternalFamily
     if "kind" in document.data:
-        family = validate(ExternalFamily, document.data, document)
+        family = validate_model(ExternalFamily, document.data, document)
     else:
-        family = validate(Family, document.data, document)
+        family = validate_model(Family, document.data, document)
     family._document = document
     for name, fields in family.members.items():
         try:

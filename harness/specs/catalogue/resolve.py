@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from harness.errors import HarnessError, nearest
-from harness.io.yaml_documents import Document, read, validate
+from harness.errors import HarnessError, suggest_nearest
+from harness.io.validation import validate_model
+from harness.io.yaml_documents import Document, read_document
 from harness.specs.catalogue.catalogue import Catalogue
 from harness.specs.catalogue.families import search_paths
 from harness.specs.experiment.contrasts import Difference
@@ -25,10 +26,10 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> tuple[Experime
     Raises:
         HarnessError: The file, or an override, is not an experiment.
     """
-    document = read(path)
+    document = read_document(path)
     for assignment in overrides:
         document.override(assignment)
-    return validate(Experiment, document.data, document), document
+    return validate_model(Experiment, document.data, document), document
 
 
 def find_experiment(name: str) -> Path:
@@ -47,7 +48,7 @@ def find_experiment(name: str) -> Path:
             raise HarnessError("no such file", where=str(path), remedy="Give the path of an experiment's YAML.")
     found = {file.stem: file for shelf in reversed(search_paths("experiments")) for file in shelf.glob("*.yaml")}
     if name not in found:
-        raise HarnessError(f"there is no experiment '{name}'", where="experiments/", remedy=nearest(name, found))
+        raise HarnessError(f"there is no experiment '{name}'", where="experiments/", remedy=suggest_nearest(name, found))
     return found[name]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, suggest_nearest
 from harness.specs.experiment.interim_looks import DECLARED_SIDE
 from harness.specs.identity import Spec
 from harness.specs.network.any_variant import AnyVariant
@@ -122,7 +122,7 @@ class Difference(Spec):
                 raise HarnessError(
                     f"the difference contrast names '{wanted}', which this experiment does not hold",
                     where="contrasts",
-                    remedy=nearest(wanted, names),
+                    remedy=suggest_nearest(wanted, names),
                 )
             found[role] = matches[0]
         return found

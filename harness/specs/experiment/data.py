@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.specs.identity import Spec
 from harness.specs.number_types import LARGE, Fraction
-from harness.text import Line, Place
+from harness.text import Line, PathText
 
 
 class DataSpec(Spec):
@@ -17,7 +17,7 @@ class DataSpec(Spec):
     labels: ClassVar[frozenset[str]] = frozenset({"root"})
 
     name: Line = Field(description="digits, fashion-mnist, cifar10, cifar100, or imagefolder.")
-    root: Place | None = Field(None, description="Where its files are; not part of the identity.")
+    root: PathText | None = Field(None, description="Where its files are; not part of the identity.")
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.2, description="Held out for testing, where the data set has no test split of its own."

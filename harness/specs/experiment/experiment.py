@@ -16,7 +16,7 @@ from harness.specs.experiment.search_space import SearchSpec
 from harness.specs.identity import Spec, canonical
 from harness.specs.network.external import Kind
 from harness.specs.network.shortcuts import OPTIONS
-from harness.specs.network.weights import PerhapsWeights
+from harness.specs.network.weights import OptionalWeights
 from harness.specs.number_types import Seed
 from harness.text import Label, Line, Prose
 
@@ -49,7 +49,7 @@ class VariantSelection(Spec):
     )
     factory: Line | None = Field(None, description="For kind python: package.module:function.")
     args: dict[str, Any] = Field({}, description="For a kind: more arguments of the model or factory.")
-    weights: PerhapsWeights = Field(None, description="For a kind: what the network starts from.")
+    weights: OptionalWeights = Field(None, description="For a kind: what the network starts from.")
     label: Annotated[Label, Field(min_length=1)] | None = Field(
         None, description="What reports call it, for a variant changed by `set`."
     )

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from harness.errors import nearest
+from harness.errors import suggest_nearest
 from harness.specs.experiment.recipe import Recipe
 from harness.specs.identity import Spec, canonical
 from harness.specs.number_types import Seed
@@ -129,7 +129,7 @@ class SearchSpec(Spec):
             if name not in TUNABLE:
                 budget = name in ("epochs", "batch", "micro_batch")
                 why = "is the budget, which is the same for all" if budget else "is not a field that can be tuned"
-                raise ValueError(f"'{name}' {why}. {nearest(name, TUNABLE)}")
+                raise ValueError(f"'{name}' {why}. {suggest_nearest(name, TUNABLE)}")
             if not span.values and name not in RANGED:
                 raise ValueError(f"'{name}' has no range: give a list of values")
         return value

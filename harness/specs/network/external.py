@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from harness.errors import HarnessError
 from harness.specs.identity import Spec, canonical
-from harness.specs.network.weights import PerhapsWeights, identity_with_weights
+from harness.specs.network.weights import OptionalWeights, identity_with_weights
 from harness.text import Label, Line
 
 Kind = Literal["torchvision", "timm", "python"]
@@ -48,7 +48,7 @@ class ExternalNetwork(Spec):
     layers: int = Field(0, description="Convolutions and linear layers, once they were counted; reports' depth.")
     in_channels: Annotated[int, Field(gt=0, le=65536)] = 3
     classes: Annotated[int, Field(gt=1, le=1_000_000)] = 1000
-    weights: PerhapsWeights = Field(None, description="What it starts from in place of its initialisation.")
+    weights: OptionalWeights = Field(None, description="What it starts from in place of its initialisation.")
 
     @model_validator(mode="after")
     def _factory_fits(self) -> ExternalNetwork:

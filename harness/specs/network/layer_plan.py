@@ -124,7 +124,7 @@ def plan_layers(variant: Variant, size: int | tuple[int, int]) -> LayerPlan:
     return LayerPlan(variant, stem, tuple(stages), tail, Linear("fc", shape, classes=variant.classes))
 
 
-class TooSmall(HarnessError):
+class ImageTooSmall(HarnessError):
     """Images of which nothing would be left."""
 
 
@@ -136,7 +136,7 @@ def require_input(variant: Variant, size: tuple[int, int]) -> None:
     """
     if min(size) < variant.stride:
         stem = "a stem of stride 4 and " if variant.stem == "imagenet" else ""
-        raise TooSmall(
+        raise ImageTooSmall(
             f"images of {size[0]}x{size[1]} are smaller than the total stride {variant.stride} of {variant.name}: "
             f"{stem}{len(variant.blocks)} stages",
             where="variants",

@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.errors import nearest
+from harness.errors import suggest_nearest
 from harness.specs.identity import Spec
 from harness.specs.network.shortcuts import OPTIONS, SHORTCUTS
-from harness.specs.network.weights import PerhapsWeights, identity_with_weights
+from harness.specs.network.weights import OptionalWeights, identity_with_weights
 from harness.text import Label
 
 CONVS_PER_BLOCK = {"basic": 2, "bottleneck": 3}
@@ -97,14 +97,14 @@ class Variant(Spec):
         description="Each block's branch gets a learnable factor that starts here; 0 is ReZero (Bachlechner et al. "
         "2020, arXiv 2003.04887).",
     )
-    weights: PerhapsWeights = Field(None, description="What it starts from in place of its initialisation.")
+    weights: OptionalWeights = Field(None, description="What it starts from in place of its initialisation.")
 
     @field_validator("shortcut", mode="before")
     @classmethod
     def _known_shortcut(cls, value: Any) -> Any:
         value = OPTIONS.get(value, value) if isinstance(value, str) else value
         if isinstance(value, str) and value not in SHORTCUTS:
-            raise ValueError(f"there is no shortcut type '{value[:60]}'. {nearest(value, SHORTCUTS)}")
+            raise ValueError(f"there is no shortcut type '{value[:60]}'. {suggest_nearest(value, SHORTCUTS)}")
         return value
 
     @model_validator(mode="after")

@@ -47,7 +47,7 @@ class Weights(Spec):
         return self.model_copy(update={"file": str(path), "sha256": found})
 
 
-PerhapsWeights = Annotated[
+OptionalWeights = Annotated[
     Weights | None, BeforeValidator(lambda value: {"file": value} if isinstance(value, str) else value)
 ]
 """A bare path stands for its file."""

@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, suggest_nearest
 from harness.specs import ResolvedExperiment
 from harness.specs.measured_cost import MeasuredCost
 from harness.tracking.cost_metrics import parse_cost
-from harness.tracking.history import FORMAT, MEMBER, MEMORY, History, NewerFormat, parse
-from harness.tracking.mlflow_record.client import artifact_root, open_store, probe, redacted_message, without_password, wrap_store_errors
+from harness.tracking.history import FORMAT, HISTORY_FILE, MEMORY, History, NewerFormat, parse_history
+from harness.tracking.mlflow_record.client import choose_artifact_root, open_store, probe_store, redact_message, redact_passwords, wrap_store_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -93,7 +93,7 @@ class MlflowReader:
         self._runs: dict[str, Run] | None = None
         self._kinds: dict[str, list[Run]] = {}
         self._trials: dict[str, RecordedTrial] | None = None
-        if create or probe(uri):
+        if create or probe_store(uri):
             self.client = open_store(uri)
             self._find()
 
@@ -120,7 +120,7 @@ class MlflowReader:
     @property
     def place(self) -> str:
         """The store's address as it may be shown."""
-        return without_password(self.uri)
+        return redact_passwords(self.uri)
 
     @property
     def experiment_is_new(self) -> bool:
@@ -243,12 +243,12 @@ class MlflowReader:
             return None
 
     def _history(self, run_id: str) -> History:
-        return parse(self._artifact(run_id, MEMBER), f"{MEMBER} of MLflow run {run_id}")
+        return parse_history(self._artifact(run_id, HISTORY_FILE), f"{HISTORY_FILE} of MLflow run {run_id}")
 
     def _artifact(self, run_id: str, name: str) -> bytes:
         location = urlsplit(f"{self.client.get_run(run_id).info.artifact_uri}/{name}")
         if location.scheme == "file":
-            path, root = Path(unquote(location.path)), artifact_root(self.uri, self.home)
+            path, root = Path(unquote(location.path)), choose_artifact_root(self.uri, self.home)
             places = [path]
             if root is not None:
                 # MLflow keeps the whole path; the store may have been moved since, its artifacts with it.
@@ -261,7 +261,7 @@ class MlflowReader:
                 return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
             except Exception as error:
                 raise HarnessError(
-                    f"the artifact {name} cannot be read: {redacted_message(error)}",
+                    f"the artifact {name} cannot be read: {redact_message(error)}",
                     where=f"MLflow run {run_id}",
                     remedy="Check that the store's artifacts are where they were, beside it or on its server.",
                 ) from error
@@ -272,7 +272,7 @@ class MlflowReader:
         missing = set(trials)
         if not hasattr(self, "client"):
             return {}
-        others = [e.experiment_id for e in all_experiments(self.client) if e.experiment_id != self.experiment_id]
+        others = [e.experiment_id for e in list_experiments(self.client) if e.experiment_id != self.experiment_id]
         if not missing or not others:
             return {}
         found: dict[str, Callable[[], History]] = {}
@@ -284,7 +284,7 @@ class MlflowReader:
         return found
 
     def _experiments(self) -> list[str]:
-        return experiment_names(self.client) if hasattr(self, "client") else []
+        return list_experiment_names(self.client) if hasattr(self, "client") else []
 
     @wrap_store_errors
     def study(self) -> ResolvedExperiment:
@@ -300,7 +300,7 @@ class MlflowReader:
             raise HarnessError(
                 f"no experiment '{self.name}' is recorded",
                 where=self.place,
-                remedy=nearest(self.name, ours) if ours else f"Run it first: harness run {self.name}",
+                remedy=suggest_nearest(self.name, ours) if ours else f"Run it first: harness run {self.name}",
             )
         return ResolvedExperiment.model_validate_json(self._artifact(reports[-1].info.run_id, STUDY_FILE))
 
@@ -343,13 +343,13 @@ def _memory(text: str) -> tuple[int, int]:
 
 
 @wrap_store_errors
-def experiment_names(client: MlflowClient) -> list[str]:
+def list_experiment_names(client: MlflowClient) -> list[str]:
     """Of the experiments in a store that are ours, oldest first."""
-    found = [experiment for experiment in all_experiments(client) if experiment.tags.get(KIND) == "experiment"]
+    found = [experiment for experiment in list_experiments(client) if experiment.tags.get(KIND) == "experiment"]
     return [experiment.name for experiment in sorted(found, key=lambda experiment: experiment.creation_time or 0)]
 
 
-def all_experiments(client: MlflowClient) -> Iterator[Experiment]:
+def list_experiments(client: MlflowClient) -> Iterator[Experiment]:
     """Of a store, ours or not, newest first."""
     token = None
     while True:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.errors import HarnessError, Interrupted, nearest
-from harness.tracking.mlflow_record.client import NO_STORE, open_store, sqlite_file, tracking_uri, without_password
-from harness.tracking.mlflow_record.reader import experiment_names
+from harness.errors import HarnessError, Interrupted, suggest_nearest
+from harness.tracking.mlflow_record.client import NO_STORE, open_store, find_sqlite_file, choose_tracking_uri, redact_passwords
+from harness.tracking.mlflow_record.reader import list_experiment_names
 
 HOST = "127.0.0.1"
 VIEW = "compareRunsMode=CHART&workflowType=machine_learning"
@@ -21,7 +21,7 @@ QUICK = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """A dozen processes that run jobs of MLflow's own, which nobody here gives it."""
 
 
-def serve(option: str | None, home: Path, experiment: str | None, port: int, console: Console) -> int:
+def serve_ui(option: str | None, home: Path, experiment: str | None, port: int, console: Console) -> int:
     """Serve until interrupted; for a tracking server that runs already, say where it is.
 
     Args:
@@ -33,28 +33,28 @@ def serve(option: str | None, home: Path, experiment: str | None, port: int, con
     Raises:
         HarnessError: There is no store yet, or the port is taken.
     """
-    uri = tracking_uri(option, home)
-    file = sqlite_file(uri)
+    uri = choose_tracking_uri(option, home)
+    file = find_sqlite_file(uri)
     if uri == NO_STORE or (file is not None and not file.exists()):
         raise HarnessError(
             "there is no store yet",
-            where=without_password(uri),
+            where=redact_passwords(uri),
             remedy="Run an experiment first: harness run quickstart",
         )
     client = open_store(uri)
-    names = experiment_names(client)
+    names = list_experiment_names(client)
     if experiment is None and len(names) == 1:
         experiment = names[0]
     found = client.get_experiment_by_name(experiment) if experiment else None
     if experiment and found is None:
         raise HarnessError(
             f"no experiment '{experiment}' is recorded",
-            where=without_password(uri),
-            remedy=nearest(experiment, names) or f"Run it first: harness run {experiment}",
+            where=redact_passwords(uri),
+            remedy=suggest_nearest(experiment, names) or f"Run it first: harness run {experiment}",
         )
     page = f"/#/experiments/{found.experiment_id}/runs?{VIEW}" if found else ""
     if uri.startswith("http"):
-        console.print(f"The store is a server already: {without_password(uri).rstrip('/')}{page}")
+        console.print(f"The store is a server already: {redact_passwords(uri).rstrip('/')}{page}")
         return 0
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:

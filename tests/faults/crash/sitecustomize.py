@@ -53,7 +53,7 @@ def _is_checkpoint(path):
 
 def _storage(module):
     around(module.Folder, "write", "checkpoint write", lambda folder, name, content: _is_checkpoint(name))
-    around(module.Folder, "create", "attempt claim")
+    around(module.Folder, "write_new", "attempt claim")
     around(module.Folder, "remove", "checkpoint removal", lambda folder, name: _is_checkpoint(name))
 
 

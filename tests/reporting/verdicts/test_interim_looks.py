@@ -8,14 +8,15 @@ from harness.api import Settings, report, report_due
 from harness.errors import HarnessError
 from harness.experiments.driver import RunResult
 from harness.experiments.planning.plan import make_plan, require_trainable
-from harness.io.atomic_files import pack_archive
-from harness.io.storage import Checkpoint, Folder
+from harness.io.archives import pack_archive
+from harness.io.checkpoint_names import Checkpoint
+from harness.io.storage import Folder
 from harness.reporting.verdicts.interim_looks import add_looks
 from harness.reporting.verdicts.verdict import decide_contrasts
-from harness.tracking.history import MEMBER
-from harness.tracking.journal_record import JournalRecord
+from harness.tracking.checkpoint_record import CheckpointRecord
+from harness.tracking.history import HISTORY_FILE
 from harness.tracking.mlflow_record.writer import MlflowRecord
-from harness.tracking.record import checkpoint_folder
+from harness.tracking.record import open_checkpoint_folder
 from harness.tracking.results_table import read_csv
 
 A, B = "cifar-resnet8-w8", "cifar-plain8-w8"
@@ -165,7 +166,7 @@ def test_the_plan_warns_before_seeds_are_spent(seen, study, tmp_path):
     _, record = seen(8)
     for n, words in ((12, "looked at with 8 seeds"), (8, "")):
         s = study(**{**TWO, "seeds": list(range(10, 10 + n))}).after(record)
-        warning = make_plan(s, JournalRecord(tmp_path, "x", Folder.at(tmp_path)), Folder.at(tmp_path), 1).warning
+        warning = make_plan(s, CheckpointRecord(tmp_path, "x", Folder.from_location(tmp_path)), Folder.from_location(tmp_path), 1).warning
         assert words in warning and bool(words) == bool(warning)
 
 
@@ -199,8 +200,8 @@ def test_the_record_remembers(study, planted_histories, tmp_path, uri):
             if isinstance(record, MlflowRecord):
                 record.publish(record.create_trial(s, history.trial), history)
             else:
-                content = pack_archive({MEMBER: history.model_dump_json().encode()})
-                (checkpoint_folder(here) / history.id).write(Checkpoint(1, 1).name, content)
+                content = pack_archive({HISTORY_FILE: history.model_dump_json().encode()})
+                (open_checkpoint_folder(here) / history.id).write(Checkpoint(1, 1).name, content)
         (verdict,), path = report("quickstart", here)
         return verdict, _files(path.parent)
 
