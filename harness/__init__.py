@@ -1,4 +1,4 @@
-"""Depthbench: does depth, or this change of architecture, help here, and what does it cost?
+"""Depthbench measures whether depth, or another change of architecture, helps a network, and what it costs.
 
 In a notebook: ``harness.build("resnet34")``, ``harness.cost("resnet34", 224)``, ``harness.run("quickstart")``,
 ``harness.results("quickstart")``; see docs/notebook.md. On the command line: ``harness --help``.
@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from harness.version import __version__
 
 if TYPE_CHECKING:
     from harness.api.notebook import build, cost, results, run, variant
 
-__version__ = "0.1.0"
-__all__ = ["HarnessError", "build", "cost", "results", "run", "variant"]
+__all__ = ["HarnessError", "__version__", "build", "cost", "results", "run", "variant"]
 
 
 def __getattr__(name: str) -> Any:
-    """What notebooks use is imported once it is asked for: the command line does without."""
+    """Return a function for notebooks; its imports start with the first use, so the command line starts faster."""
     if name in __all__:
         from harness.api import notebook
 

@@ -46,10 +46,10 @@ def build(name: str | AnyVariant, seed: int = 0, device: str = "cpu", **fields: 
     Raises:
         HarnessError: There is no such variant or field.
     """
-    from harness import models
+    from harness.models import build as build_network
     from harness.training.device import parse_device
 
-    return models.build(_spec(name, fields), seed, parse_device(device))
+    return build_network(_spec(name, fields), seed, parse_device(device))
 
 
 def cost(name: str | AnyVariant, input: str | int | tuple[int, ...] | None = None, **fields: Any) -> StaticCosts:
@@ -114,7 +114,7 @@ def run(
     """
     from rich.console import Console
 
-    from harness import api
+    import harness.api as api
 
     options = api.Settings(Path(home), launcher=launcher, reports=Path(reports), **settings)
     changes = _assignments(set or {})
@@ -140,7 +140,7 @@ def results(name: str, last: bool = False, home: str | Path = HOME, **settings: 
     Raises:
         HarnessError: It never ran in this store.
     """
-    from harness import api
+    import harness.api as api
 
     table, _ = api.collect(name, api.Settings(Path(home), **settings))
     return table.final if last else table.epochs

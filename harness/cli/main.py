@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from harness import __version__
+from harness.version import __version__
 from harness.cli.commands import benchmark, cluster, data, evaluation, cluster_jobs, plan, reports, run, tools, trials, variants
 from harness.cli.options import err
 from harness.errors import EXIT_USER, HarnessError, Interrupted

@@ -1,6 +1,6 @@
-"""The driver's letters to the store, written by a thread of its own: a store that is away holds up no trial.
+"""A thread that writes to the tracking store, so that a store that does not answer delays no trial.
 
-Workers wait for the driver whenever they report, so the driver itself never waits while trials run.
+Workers wait for the driver whenever they report, so the driver must not wait for the store while trials run.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-Errand = Callable[[], None]
+Task = Callable[[], None]
 
 
 class BackgroundTasks:
-    """Does errands one after the other; one that fails is left to the driver's last look over everything."""
+    """A queue of tasks and the thread that runs them in order.
+
+    A task that raises is dropped. The driver settles the record at the end of the run and meets the same error there.
+    """
 
     def __init__(self) -> None:
-        self._errands: queue.SimpleQueue[Errand | None] = queue.SimpleQueue()
-        self._abandoned = False
-        self._thread = threading.Thread(target=self._work, name="clerk", daemon=True)
+        self._queue: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="background-tasks", daemon=True)
 
     def __enter__(self) -> BackgroundTasks:
         self._thread.start()
@@ -29,22 +32,21 @@ class BackgroundTasks:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.finish(0)
+        self.close(0)
 
-    def do(self, errand: Errand) -> None:
-        """Hand over an errand; returns at once."""
-        self._errands.put(errand)
+    def submit(self, task: Task) -> None:
+        """Queue a task and return at once."""
+        self._queue.put(task)
 
-    def finish(self, seconds: float) -> None:
-        """Wait until all errands are done, or the time is over; none is begun after that."""
-        self._errands.put(None)
+    def close(self, seconds: float) -> None:
+        """Wait up to ``seconds`` until the queued tasks are done. No further task starts after that."""
+        self._queue.put(None)
         self._thread.join(seconds)
-        self._abandoned = True
+        self._is_closed = True
 
-    def _work(self) -> None:
-        while (errand := self._errands.get()) is not None and not self._abandoned:
+    def _run(self) -> None:
+        while (task := self._queue.get()) is not None and not self._is_closed:
             try:
-                errand()
+                task()
             except Exception:
-                # Whatever it was, the driver's last look meets it again, and says so.
-                logging.getLogger(__name__).debug("an errand failed", exc_info=True)
+                logging.getLogger(__name__).debug("a background task failed", exc_info=True)

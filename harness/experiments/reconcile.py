@@ -1,4 +1,4 @@
-"""Bringing the record up to what the journals hold; whoever calls holds the experiment's lock."""
+"""Bring the record up to date with the checkpoints. The experiment's lock has to be held."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ from harness.specs import ResolvedExperiment
 from harness.tracking.history import read_newest_history
 from harness.tracking.record import Record
 
+PUBLISHED = "its whole history was published"
 
-def publish_journal(identity: str, record: Record, storage: Folder, runs: Mapping[str, str]) -> bool:
-    """Publish what a trial's journal holds; whether that was all of a trial that is done."""
-    journal = read_newest_history(storage / identity, identity)
-    if journal is None:
+
+def publish_history(identity: str, record: Record, storage: Folder, run_ids: Mapping[str, str]) -> bool:
+    """Publish the history in a trial's newest checkpoint; return whether the trial is complete in it."""
+    history = read_newest_history(storage / identity, identity)
+    if history is None:
         return False
-    record.publish(runs[identity], journal)
-    return journal.done
+    record.publish(run_ids[identity], history)
+    return history.done
 
 
 def average_variants(record: Record, study: ResolvedExperiment, only: str | None = None) -> None:
-    """Put means on the runs of those variants of which trials are recorded."""
+    """Write the means over seeds to the runs of all variants that have recorded trials.
+
+    Args:
+        only: Name of the only variant to update; None for all.
+    """
     record.refresh(only)
     trials: dict[str, list[str]] = {}
     for trial in study.everything:
@@ -32,49 +38,54 @@ def average_variants(record: Record, study: ResolvedExperiment, only: str | None
 
 
 def close_abandoned_runs(record: Record, storage: Folder, keep: set[str]) -> dict[str, str]:
-    """Trials whose runs say RUNNING though their processes are gone: publish what their journals hold, and end them.
+    """Publish and close the runs that dead processes left open.
+
+    Since the caller holds the lock, no live process trains these trials.
+
+    Args:
+        keep: Ids of trials whose runs stay open.
 
     Returns:
-        What was done with each, in words, by label.
+        What was done with each trial, by label.
     """
-    done = {}
+    actions = {}
     for identity, run in record.left_running().items():
         if identity in keep:
             continue
-        journal = read_newest_history(storage / identity, identity)
-        if journal is not None:
-            record.publish(run.run_id, journal)
-        if journal is not None and journal.done:
-            done[run.name] = "its whole history was published"
+        history = read_newest_history(storage / identity, identity)
+        if history is not None:
+            record.publish(run.run_id, history)
+        if history is not None and history.done:
+            actions[run.name] = PUBLISHED
             continue
-        epochs = journal.last_epoch if journal is not None else 0
+        epochs = history.last_epoch if history is not None else 0
         record.stop(run.run_id, f"its process ended; its checkpoint holds {epochs} epochs")
-        done[run.name] = f"stopped, with {epochs} epochs in its checkpoint; `harness run` goes on from there"
-    return done
+        actions[run.name] = f"marked as interrupted after {epochs} epochs; `harness run` resumes it from its checkpoint"
+    return actions
 
 
 def sync_record(study: ResolvedExperiment, record: Record, storage: Folder) -> dict[str, str]:
-    """Publish every journal that the store lacks, end runs that dead processes left, average; trains nothing.
+    """Publish complete histories that the record lacks, close abandoned runs, and update the variants' means.
 
     Returns:
-        What was done with each trial, in words, by label.
+        What was done with each trial, by label.
     """
     record.refresh()
     runs = record.trials()
-    done = {}
+    actions = {}
     for trial in study.everything:
         run = runs.get(trial.id)
-        if run is not None and not run.finished and publish_journal(trial.id, record, storage, {trial.id: run.run_id}):
-            done[trial.label] = "its whole history was published"
-    done |= close_abandoned_runs(record, storage, keep=set())
+        if run is not None and not run.finished and publish_history(trial.id, record, storage, {trial.id: run.run_id}):
+            actions[trial.label] = PUBLISHED
+    actions |= close_abandoned_runs(record, storage, keep=set())
     average_variants(record, study)
-    return done
+    return actions
 
 
 def archive_trials(trials: Sequence[str], record: Record, storage: Folder, reason: str) -> None:
-    """Take trials out of the record: runs by a tag, journals by a new name. Nothing is deleted."""
+    """Take trials out of the record: tag their runs as superseded and rename their folders. Nothing is deleted."""
     record.supersede(trials, reason)
-    names = storage.list_names()
+    names = storage.names()
     for trial in trials:
         if trial in names:
             archive_folder(storage, trial, names, reason)

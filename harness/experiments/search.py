@@ -1,7 +1,7 @@
-"""The search for each variant's own recipe: from what is trained to the next samples, and to the choices.
+"""The search for each variant's own recipe: its next samples, and at its end the chosen ones.
 
-All of it follows from the study and the histories of its search trials, so a search that was interrupted goes on
-where it was: what is recorded is not trained again, and the same samples come next.
+Both follow from the experiment and the histories of its search trials alone. An interrupted search therefore continues
+with the same samples, and trains no recorded trial again.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from harness.tracking.history import History, read_newest_history
 from harness.tracking.record import Record
 from harness.tracking.search_scores import Score, choose_sample, score_sample
 
-STARTUP_SHARE = 4
-"""Of the samples, the share that TPE draws at random before it learns: one in so many, and two at least."""
-PROPOSALS = 20
-"""Times that a searcher is asked for a sample that it has not proposed before."""
+SAMPLES_PER_RANDOM_SAMPLE = 4
+"""TPE draws one in so many samples at random before it learns from them, but at least two."""
+MOST_PROPOSALS = 20
+"""Most proposals that a searcher makes until it finds a new sample."""
 
 
 def require_searcher(tune: SearchSpec | None, launcher: str) -> None:
-    """Refuse a search that could not go on, before anything is written.
+    """Check that the launcher can run a search, and that its searcher is installed.
 
     Raises:
-        HarnessError: Optuna or Ray is missing, or the launcher runs one trial after the other.
+        HarnessError: Optuna or Ray is missing, or the scheduler needs trials that run at the same time.
     """
     if tune is None:
         return
     if tune.scheduler == "asha" and launcher == "inline":
         raise HarnessError(
-            "asha compares trials while they run, which the inline launcher can not do",
+            "asha compares trials while they run, but the inline launcher runs one trial after the other",
             where="tune.scheduler",
             remedy="Use --launcher ray, or tune.scheduler=none.",
         )
@@ -51,7 +51,7 @@ def require_searcher(tune: SearchSpec | None, launcher: str) -> None:
 
 
 def extend_search(study: ResolvedExperiment, record: Record, storage: Folder) -> ResolvedExperiment:
-    """The study with the samples that follow from what is trained; once a search is complete, with the choices.
+    """Return the experiment with all samples that its results determine; with the choices once they are complete.
 
     Raises:
         HarnessError: The record or the storage does not answer.
@@ -60,84 +60,92 @@ def extend_search(study: ResolvedExperiment, record: Record, storage: Folder) ->
     if tune is None:
         return study
     while not study.choices:
-        histories = _histories([trial.id for trial in study.searches], record, storage)
+        histories = _complete_histories([trial.id for trial in study.searches], record, storage)
         scores = {
-            (sample.variant, sample.number): found
+            (sample.variant, sample.number): score
             for sample in study.samples
-            if (found := score_sample(study, sample, histories)) is not None
+            if (score := score_sample(study, sample, histories)) is not None
         }
         if len(scores) < len(study.samples):
             break
-        known = {variant.name: study.samples_of(variant.name) for variant in study.variants}
-        if all(len(samples) >= tune.samples for samples in known.values()):
-            choices = {name: choose_sample(samples, scores).number for name, samples in known.items()}
-            return _with(study, study.samples, choices)
-        more = [_next(tune, name, samples, scores) for name, samples in known.items()]
-        study = _with(study, (*study.samples, *more), {})
+        samples = {variant.name: study.samples_of(variant.name) for variant in study.variants}
+        if all(len(of_variant) >= tune.samples for of_variant in samples.values()):
+            choices = {name: choose_sample(of_variant, scores).number for name, of_variant in samples.items()}
+            return _replace_samples(study, study.samples, choices)
+        next_samples = [_next_sample(tune, name, of_variant, scores) for name, of_variant in samples.items()]
+        study = _replace_samples(study, (*study.samples, *next_samples), {})
     return study
 
 
-def _with(study: ResolvedExperiment, samples: tuple[Sample, ...], choices: dict[str, int]) -> ResolvedExperiment:
-    order = {variant.name: place for place, variant in enumerate(study.variants)}
+def _replace_samples(
+    study: ResolvedExperiment, samples: tuple[Sample, ...], choices: dict[str, int]
+) -> ResolvedExperiment:
+    """Return the experiment with these samples, sorted by variant and number, and these choices."""
+    order = {variant.name: position for position, variant in enumerate(study.variants)}
     ordered = tuple(sorted(samples, key=lambda sample: (order[sample.variant], sample.number)))
     return ResolvedExperiment(**{**study.parts(), "samples": ordered, "choices": choices})
 
 
-def _histories(trials: Sequence[str], record: Record, storage: Folder) -> dict[str, History]:
-    """Of those trials that came to their end, from the record or from their checkpoints."""
-    found = {history.id: history for history in record.histories(trials) if history.done}
-    there = set(storage.list_names())
+def _complete_histories(trials: Sequence[str], record: Record, storage: Folder) -> dict[str, History]:
+    """Return the complete histories of trials by id, from the record or else from their checkpoints."""
+    histories = {history.id: history for history in record.histories(trials) if history.done}
+    folders = set(storage.names())
     for trial in trials:
-        journal = read_newest_history(storage / trial, trial) if trial in there and trial not in found else None
-        if journal is not None and journal.done:
-            found[trial] = journal
-    return found
+        if trial in histories or trial not in folders:
+            continue
+        history = read_newest_history(storage / trial, trial)
+        if history is not None and history.done:
+            histories[trial] = history
+    return histories
 
 
-def _next(tune: SearchSpec, variant: str, samples: Sequence[Sample], scores: Mapping[tuple[str, int], Score]) -> Sample:
-    """The next sample of a variant; the same for the same results."""
-    known = {canonical(sample.fields) for sample in samples}
+def _next_sample(
+    tune: SearchSpec, variant: str, samples: Sequence[Sample], scores: Mapping[tuple[str, int], Score]
+) -> Sample:
+    """Return the next sample of a variant. Equal results give an equal sample."""
+    tried = {canonical(sample.fields) for sample in samples}
     number = len(samples)
     if tune.searcher == "random":
-        return Sample(variant=variant, number=number, fields=tune.draw(number, known))
+        return Sample(variant=variant, number=number, fields=tune.draw(number, tried))
     values = [scores[sample.variant, sample.number].value for sample in samples]
-    for attempt in range(PROPOSALS):
+    for attempt in range(MOST_PROPOSALS):
         seed = stream_seed(tune.seeds[0], "optuna", variant, number, attempt) % 2**32
-        fields = _proposal(tune, [sample.fields for sample in samples], values, seed)
-        if canonical(fields) not in known:
+        fields = _propose(tune, [sample.fields for sample in samples], values, seed)
+        if canonical(fields) not in tried:
             return Sample(variant=variant, number=number, fields=fields)
-    return Sample(variant=variant, number=number, fields=tune.draw(number, known))
+    return Sample(variant=variant, number=number, fields=tune.draw(number, tried))
 
 
-def _proposal(tune: SearchSpec, points: Sequence[Fields], values: Sequence[float], seed: int) -> Fields:
-    """What Ray Tune's OptunaSearch proposes once it knows ``values`` at ``points``.
+def _propose(tune: SearchSpec, points: Sequence[Fields], values: Sequence[float], seed: int) -> Fields:
+    """Return the sample that Ray Tune's OptunaSearch proposes after it has seen ``values`` at ``points``.
 
-    A new one for each sample, with a seed of its own: it has no state that an interruption could lose.
+    Each sample has a new searcher with a seed of its own, so an interruption can lose no state.
     """
     from optuna.logging import WARNING, set_verbosity
     from optuna.samplers import TPESampler
     from ray.tune.search.optuna import OptunaSearch
 
-    # It announces every study that it makes, into the display of the trials.
+    # Optuna would print a line for every study that it creates, into the display of the trials.
     set_verbosity(WARNING)
-    startup = max(2, tune.samples // STARTUP_SHARE)
+    startup = max(2, tune.samples // SAMPLES_PER_RANDOM_SAMPLE)
     searcher = OptunaSearch(
-        OptunaSearch.convert_search_space({name: _domain(span) for name, span in tune.fields.items()}),
+        OptunaSearch.convert_search_space({name: _tune_domain(span) for name, span in tune.fields.items()}),
         metric=tune.metric,
         mode="min",
         sampler=TPESampler(n_startup_trials=startup, seed=seed),
         points_to_evaluate=[dict(point) for point in points],
         evaluated_rewards=list(values),
     )
-    proposed = searcher.suggest("next")
-    assert proposed is not None
+    proposal = searcher.suggest("next")
+    assert proposal is not None
     return {
-        name: proposed[name] if span.values else span.rounded(float(proposed[name]))
+        name: proposal[name] if span.values else span.rounded(float(proposal[name]))
         for name, span in tune.fields.items()
     }
 
 
-def _domain(span: SearchRange) -> Any:
+def _tune_domain(span: SearchRange) -> Any:
+    """Return a search range as Ray Tune describes it."""
     from ray import tune
 
     if span.values:

@@ -20,7 +20,7 @@ from harness.settings import Settings
 from harness.specs import ResolvedExperiment, Trial
 from harness.specs.experiment.resolved_experiment import SEARCH, TUNED
 from harness.specs.experiment.trial_status import TrialStatus
-from harness.tracking.history import History, ensemble_seeds, newest_journal
+from harness.tracking.history import History, find_ensemble_seeds, read_newest_history
 from harness.tracking.mlflow_record.reader import RecordedTrial
 from harness.tracking.record import Record
 
@@ -169,7 +169,7 @@ class _Progress:
         self.histories: dict[str, History] = {}
         folders = set(storage.list_names()) - set(retrain)
         for identity in self.unfinished:
-            history = newest_journal(storage / identity, identity) if identity in folders else None
+            history = read_newest_history(storage / identity, identity) if identity in folders else None
             if history is not None:
                 self.histories[identity] = history
         missing = [identity for identity in self.unfinished if identity not in self.histories and identity not in retrain]
@@ -197,7 +197,7 @@ class _Progress:
             (1 - history.last_epoch / trial.recipe.epochs) * seconds,
             history.last_epoch,
             part,
-            ensemble_seeds(history),
+            find_ensemble_seeds(history),
             history.provenance.get("execution", {}).get("memory_format", ""),
         )
 

@@ -1,120 +1,101 @@
-"""Which trials make one job: several seeds of a variant together, where that is asked for and pays."""
+"""The grouping of trials: which seeds of a variant are trained together as one ensemble."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from harness.experiments.planning.planned_trial import PlannedGroup, PlannedTrial
 from harness.specs import ResolvedExperiment, Trial, Variant
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.identity import canonical
 from harness.specs.network.layer_plan import plan_layers
 
-if TYPE_CHECKING:
-    from harness.experiments.planning.plan import PlannedTrial
-
 AUTO_SEEDS, AUTO_MACS = 4, 3_000_000
-"""What ``auto`` does: so many seeds together, of variants with at most so many MACs for an image, on one thread.
+"""With ``seeds_together: auto``, so many seeds form an ensemble, if each network has at most so many MACs per image.
 
-Drawn from the table of benchmarks/README.md (c): at 2.5 million four together are 1.14 times as fast and more, at 10
-million it is not clear, at 41 million they are slower: larger networks fill a core by themselves.
+Measured in benchmarks/README.md (c) on one thread. At 2.5 million MACs an ensemble of four is at least 1.14 times as
+fast, at 10 million it makes no clear difference, and at 41 million it is slower: larger networks fill a core alone.
 """
-AUTO_ROUNDS = 2
-"""Jobs that each slot still gets with ``auto``: fewer and longer ones would leave cores idle at the end."""
+AUTO_GROUPS_PER_SLOT = 2
+"""Fewest groups that each concurrent slot gets with ``auto``. Fewer and longer ones would leave cores idle at the end."""
 
 
-@dataclass(frozen=True)
-class PlannedGroup:
-    """Trials that one job trains.
+def group_seeds(trials: Sequence[PlannedTrial], study: ResolvedExperiment, concurrency: int) -> list[PlannedGroup]:
+    """Group the trials that need training, search trials first, then the longest groups.
 
-    Attributes:
-        company: The seeds of the network that they are trained in, in its order; empty for a trial that is alone. Of a
-            company that had begun before, it may hold seeds that are done.
-    """
-
-    trials: tuple[PlannedTrial, ...]
-    company: tuple[int, ...] = ()
-
-    @property
-    def seconds(self) -> float:
-        """About what is left of it, each trial by itself."""
-        return sum(planned.seconds for planned in self.trials)
-
-
-def group_seeds(todo: Sequence[PlannedTrial], study: ResolvedExperiment, concurrency: int) -> list[PlannedGroup]:
-    """The jobs of trials that are to run: a search first, then the longest.
-
-    Companies are formed of the experiment's seeds in order, so many at a time; of them, those that begin now are
-    together. A trial that has begun stays in its company, or alone: another one would round differently.
+    The experiment's seeds are divided into ensembles in their order, and each ensemble trains those of its seeds that
+    are new. An interrupted trial stays in the ensemble in which it was started, or alone: any other ensemble would
+    round differently.
     """
     if study.experiment.execution.seeds_together == "off":
-        return _longest_first([PlannedGroup((planned,)) for planned in todo])
-    size = seeds_per_group(study, concurrency, len(todo))
-    cells: dict[str, list[str]] = {}
+        return _longest_first([PlannedGroup((planned,)) for planned in trials])
+    size = seeds_per_group(study, concurrency, len(trials))
+    seed_order: dict[str, list[str]] = {}
     for trial in study.everything:
-        cells.setdefault(_cell(trial), []).append(trial.id)
-    # Also of a trial that had no checkpoint yet when its company was interrupted.
-    begun = {(_cell(p.trial), seed): p.company for p in todo for seed in p.company}
-    packs: list[PlannedGroup] = []
-    companies: dict[tuple[str, tuple[int, ...] | int], list[PlannedTrial]] = {}
-    for planned in todo:
-        cell, company, new = _cell(planned.trial), planned.company, planned.state == "new"
-        if new and not company:
-            company = begun.get((cell, planned.trial.seed), ())
-        if grouping_obstacle(planned.trial, study) or not (company or (new and size > 1)):
-            packs.append(PlannedGroup((planned,)))
+        seed_order.setdefault(_without_seed(trial), []).append(trial.id)
+    # A trial without a checkpoint is new, but belongs to the interrupted ensemble that its other seeds name.
+    interrupted = {(_without_seed(p.trial), seed): p.ensemble_seeds for p in trials for seed in p.ensemble_seeds}
+    groups: list[PlannedGroup] = []
+    ensembles: dict[tuple[str, tuple[int, ...] | int], list[PlannedTrial]] = {}
+    for planned in trials:
+        cell, seeds, is_new = _without_seed(planned.trial), planned.ensemble_seeds, planned.status == TrialStatus.NEW
+        if is_new and not seeds:
+            seeds = interrupted.get((cell, planned.trial.seed), ())
+        if grouping_obstacle(planned.trial, study) or not (seeds or (is_new and size > 1)):
+            groups.append(PlannedGroup((planned,)))
         else:
-            key = company or cells[cell].index(planned.trial.id) // size
-            companies.setdefault((cell, key), []).append(planned)
-    for (cell, key), members in companies.items():
-        members.sort(key=lambda planned: cells[cell].index(planned.trial.id))
-        company = key if isinstance(key, tuple) else tuple(planned.trial.seed for planned in members)
-        packs.append(PlannedGroup(tuple(members), company if len(company) > 1 else ()))
-    return _longest_first(packs)
+            key = seeds or seed_order[cell].index(planned.trial.id) // size
+            ensembles.setdefault((cell, key), []).append(planned)
+    for (cell, key), members in ensembles.items():
+        members.sort(key=lambda planned: seed_order[cell].index(planned.trial.id))
+        seeds = key if isinstance(key, tuple) else tuple(planned.trial.seed for planned in members)
+        groups.append(PlannedGroup(tuple(members), seeds if len(seeds) > 1 else ()))
+    return _longest_first(groups)
 
 
-def _longest_first(packs: Iterable[PlannedGroup]) -> list[PlannedGroup]:
-    return sorted(packs, key=lambda pack: (pack.trials[0].part != "search", -pack.seconds))
+def _longest_first(groups: Iterable[PlannedGroup]) -> list[PlannedGroup]:
+    """Sort groups: those of a search first, because other trials depend on them, then by falling time."""
+    return sorted(groups, key=lambda group: (not group.trials[0].is_search, -group.seconds))
 
 
-def seeds_per_group(study: ResolvedExperiment, concurrency: int, todo: int) -> int:
-    """How many seeds an experiment trains together that has ``todo`` trials left; 1 for each alone."""
+def seeds_per_group(study: ResolvedExperiment, concurrency: int, trials: int) -> int:
+    """Return how many seeds train together in an experiment with ``trials`` trials left; 1 if each trains alone."""
     setting = study.experiment.execution.seeds_together
     if setting == "off":
         return 1
     if setting != "auto":
         return setting
-    enough = todo // AUTO_SEEDS >= AUTO_ROUNDS * concurrency
+    enough = trials // AUTO_SEEDS >= AUTO_GROUPS_PER_SLOT * concurrency
     small = all(isinstance(v, Variant) and plan_layers(v, study.data.size).macs <= AUTO_MACS for v in study.variants)
     return AUTO_SEEDS if enough and small and study.experiment.resources.cpus == 1 else 1
 
 
 def grouping_obstacle(trial: Trial, study: ResolvedExperiment) -> str:
-    """Why this trial can not be trained together with others and be what it is alone; empty where it can."""
+    """Return why a trial cannot train in an ensemble with the result that it has alone; empty if it can."""
     resources, execution = study.experiment.resources, study.experiment.execution
     if not isinstance(trial.variant, Variant):
-        return "it is of another library"
+        return "its network comes from another library"
     if trial.variant.random:
-        return "it draws random numbers while it trains"
+        return "its network draws random numbers during training"
     if trial.variant.weights is not None and trial.variant.weights.freeze != "nothing":
-        return "a part of it is frozen"
+        return "a part of its network is frozen"
     if trial.scheduler is not None:
-        return "a scheduler may end it before the others"
+        return "a scheduler may end it before the other seeds"
     if trial.recipe.augment == "resized-crop-flip":
         return "its images are decoded anew for each trial"
     if resources.gpus or trial.recipe.precision != "fp32":
-        return "only fp32 on CPUs is trained together"
+        return "ensembles train in fp32 on CPUs only"
     if resources.workers > 1:
         return "it has several workers"
-    return "it is compiled" if execution.compile else ""
+    return "its network is compiled" if execution.compile else ""
 
 
-def grouping_obstacles(todo: Iterable[PlannedTrial], study: ResolvedExperiment) -> dict[str, str]:
-    """Of each variant whose trials are alone although the experiment trains seeds together, why."""
-    found = {planned.trial.variant.name: grouping_obstacle(planned.trial, study) for planned in todo}
-    return {name: why for name, why in found.items() if why}
+def grouping_obstacles(trials: Iterable[PlannedTrial], study: ResolvedExperiment) -> dict[str, str]:
+    """Return, by variant, why its trials train alone although the experiment asks for ensembles."""
+    obstacles = {planned.trial.variant.name: grouping_obstacle(planned.trial, study) for planned in trials}
+    return {name: obstacle for name, obstacle in obstacles.items() if obstacle}
 
 
-def _cell(trial: Trial) -> str:
-    """What trials that differ in their seed alone have in common."""
+def _without_seed(trial: Trial) -> str:
+    """Return a trial's identity without its seed: equal for all seeds of one variant, recipe and data set."""
     return canonical({key: value for key, value in trial.identity().items() if key != "seed"})

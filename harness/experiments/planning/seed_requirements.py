@@ -1,4 +1,4 @@
-"""Whether an experiment's seeds can decide its verdicts, and which looks were taken at them."""
+"""Checks that an experiment's seeds can decide its contrasts, and that its interim looks are declared."""
 
 from __future__ import annotations
 
@@ -9,63 +9,65 @@ from harness.specs import Difference, ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS, seeds_to_reach
 
 
-def require_reachable(study: ResolvedExperiment) -> None:
-    """Refuse seeds and looks enough for claims, yet too few for the strictest of the declared verdicts.
+def require_enough_seeds(study: ResolvedExperiment) -> None:
+    """Check that the declared contrasts can reach significance with the experiment's seeds and interim looks.
 
-    With fewer than eight it is a preview that claims nothing, and passes.
+    An experiment with fewer than eight seeds claims nothing, so it always passes.
 
     Raises:
-        HarnessError: They can never be reached, or looks are declared at other numbers of seeds.
+        HarnessError: The seeds can never decide the strictest contrast, or interim looks are declared at other
+            numbers of seeds.
     """
     experiment = study.experiment
-    seeds, verdicts, looks = len(experiment.seeds), study.claims, experiment.looks
+    seeds, verdicts, looks = len(experiment.seeds), study.verdict_count, experiment.looks
     if not verdicts:
         return
     if looks and seeds >= SEEDS_FOR_CLAIMS and seeds not in looks:
         raise HarnessError(
-            f"looks are declared at {_or(looks, 'and')} seeds, and not at {seeds}",
+            f"interim looks are declared at {_join(looks, 'and')} seeds, but the experiment has {seeds}",
             where="looks",
-            remedy=f"Use --seeds {_or(looks)}, or declare the look before the first one is taken.",
+            remedy=f"Use --seeds {_join(looks)}, or declare this look before the first one is taken.",
         )
-    # Of the smallest level that any of them has in Holm's first step, over the sides that its p has.
+    # The strictest contrast needs the most seeds: the smallest level in Holm's first step, over the sides of its test.
     needed, sides, level = max(
         (seeds_to_reach(level, verdicts, sides == 2), sides, level)
         for contrast in experiment.contrasts
         for level in [experiment.look_level * contrast.share]
         for sides in [2 if isinstance(contrast, Difference) and contrast.side == "two-sided" else 1]
     )
-    for asked in looks or (seeds,):
-        if SEEDS_FOR_CLAIMS <= asked < needed:
-            what = f"{verdicts} verdict{'s' * (verdicts > 1)} at level {level:.3g}"
+    for number in looks or (seeds,):
+        if SEEDS_FOR_CLAIMS <= number < needed:
+            subject = f"{verdicts} verdict{'s' * (verdicts > 1)} at level {level:.3g}"
             share = f", the share of one of {len(looks)} looks," if looks else ""
             raise HarnessError(
-                f"{what}{share} can never be reached with {asked} seeds: the smallest p is {sides}/2^{asked}",
+                f"{subject}{share} can never be reached with {number} seeds: the smallest possible p is "
+                f"{sides}/2^{number}",
                 where="looks" if looks else "seeds",
                 remedy=f"Use at least {needed} seeds, or declare fewer contrasts{' or looks' if looks else ''}.",
             )
 
 
 def undeclared_look_warning(study: ResolvedExperiment) -> str:
-    """What to say before seeds are added to a verdict that was looked at, where that was not declared."""
+    """Return a warning if seeds are added after a look that was not declared; empty if there is none."""
     seeds, declared = set(study.experiment.seeds), study.experiment.looks
-    readings = [study] if study.tuned is None else [study, study.tuned]
-    known = {key for reading in readings for key in reading.contrast_keys}
-    taken = {
+    analyses = [study] if study.tuned is None else [study, study.tuned]
+    contrast_keys = {key for analysis in analyses for key in analysis.contrast_keys}
+    undeclared = {
         len(look.seeds)
         for look in study.looks
-        if look.cells in known
+        if look.cells in contrast_keys
         and set(look.seeds) < seeds
         and (look.declared != declared or len(look.seeds) not in declared)
     }
-    if not taken:
+    if not undeclared:
         return ""
     return (
-        f"A verdict of this experiment was looked at with {_or(sorted(taken), 'and')} seeds, which its looks do not "
-        f"declare: with {len(seeds)} it will be exploratory."
+        f"A verdict of this experiment was already computed with {_join(sorted(undeclared), 'and')} seeds, which its "
+        f"declared looks do not include: the verdict with {len(seeds)} seeds will be exploratory."
     )
 
 
-def _or(items: Sequence[object], last: str = "or") -> str:
-    """``a, b or c``."""
+def _join(items: Sequence[object], last: str = "or") -> str:
+    """Join items as ``a, b or c``."""
     words = [str(item) for item in items]
     return f" {last} ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

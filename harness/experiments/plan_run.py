@@ -1,0 +1,193 @@
+"""One plan on its way into the record: prepare the record, launch the trial groups, settle what is left."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from uuid import uuid4
+
+from harness.errors import HarnessError, StoreUnavailable
+from harness.execution.progress import Progress
+from harness.execution.trial_group import TrialGroup, TrialTask
+from harness.experiments.background_tasks import BackgroundTasks
+from harness.experiments.planning.plan import Plan
+from harness.experiments.planning.planned_trial import PlannedTrial
+from harness.experiments.reconcile import average_variants, close_abandoned_runs, publish_history
+from harness.experiments.run_context import RunContext
+from harness.experiments.run_result import RunResult
+from harness.launchers.base import Launcher, ReportProgress
+from harness.specs.experiment.trial_status import TrialStatus
+from harness.text import escape_rich
+from harness.tracking.mlflow_record.client import retry
+from harness.tracking.mlflow_record.writer import MlflowRecord
+from harness.version import source_revision
+
+STORE_SECONDS = 90.0
+"""Time for which the driver waits for a store that does not answer, before and after the trials."""
+STORE_SECONDS_AFTER_STOP = 3.0
+"""The same wait after a stop request. The next run publishes what is missing."""
+
+
+def waiting_message(error: StoreUnavailable) -> str:
+    """Return the message that the driver waits for a store that does not answer."""
+    return f"{escape_rich(error.what)}; waiting for it up to {STORE_SECONDS:g} s ..."
+
+
+class PlanRun:
+    """The run of one plan. The experiment's lock has to be held.
+
+    Args:
+        report: Receives each progress of a trial.
+    """
+
+    def __init__(self, plan: Plan, context: RunContext, report: ReportProgress = lambda progress: None) -> None:
+        self.plan, self.context, self.report = plan, context, report
+        self.record, self.storage, self.stop = context.record, context.storage, context.stop
+        self.to_run = plan.to_run
+        self.run_ids: dict[str, str] = {}
+        self.last_progress: dict[str, Progress] = {}
+        self.variants = {planned.trial.id: planned.trial.variant.name for planned in self.to_run}
+        self.unfinished_per_variant = Counter(self.variants.values())
+        self.background = BackgroundTasks()
+
+    def run(self, launcher: Launcher) -> RunResult:
+        """Bring every trial of the plan into the record. One trial's failure ends no other trial.
+
+        Raises:
+            HarnessError: The store does not answer. Nothing was launched then.
+        """
+        self._retry(self.prepare, STORE_SECONDS)
+        started = time.monotonic()
+        with self.background:
+            if self.to_run:
+                with self.stop.on_signals(self._announce_stop):
+                    launcher(self.trial_groups(), self.plan.concurrency, self.handle_progress, self.stop)
+            result = self.summarise()
+            result.seconds = time.monotonic() - started
+            self.stop.cancel()
+            store_seconds = STORE_SECONDS_AFTER_STOP if self.stop.asked else STORE_SECONDS
+            self.background.close(store_seconds)
+        if not self.stop.hands_off:
+            try:
+                self._retry(lambda: self.settle(result), store_seconds)
+            except HarnessError as error:
+                result.store_error = str(error)
+        return result
+
+    def prepare(self) -> None:
+        """Create missing runs, publish trials that are already trained, close abandoned runs. Can be repeated."""
+        study = self.plan.study
+        self.record.prepare(study, str(self.storage), self.context.is_whole_experiment)
+        self.run_ids = {identity: run.run_id for identity, run in self.record.trials().items()}
+        unpublished = [planned for planned in self.plan.trials if planned.status == TrialStatus.UNPUBLISHED]
+        for planned in [*self.to_run, *unpublished]:
+            if planned.trial.id not in self.run_ids:
+                self.run_ids[planned.trial.id] = self.record.create_trial(study, planned.trial)
+        others = self.record.elsewhere([planned.trial.id for planned in unpublished if planned.in_other_experiment])
+        for planned in unpublished:
+            identity = planned.trial.id
+            if planned.in_other_experiment:
+                read_history = others[identity]
+                self.record.publish(self.run_ids[identity], read_history())
+            else:
+                publish_history(identity, self.record, self.storage, self.run_ids)
+        close_abandoned_runs(self.record, self.storage, keep={planned.trial.id for planned in self.to_run})
+        self.record.refresh()
+
+    def handle_progress(self, progress: Progress) -> None:
+        """Report a trial's progress. Write its end to the store in the background, so that other trials do not wait."""
+        self.report(progress)
+        if progress.status == TrialStatus.RUNNING:
+            return
+        self.last_progress[progress.trial] = progress
+        if progress.wrong_storage:
+            # That host would start and fail one trial after another.
+            self.stop.ask(progress.message)
+        if progress.status == TrialStatus.FAILED:
+            self.background.submit(lambda: self._record_failure(progress))
+        name = self.variants[progress.trial]
+        if progress.status not in (TrialStatus.INTERRUPTED, TrialStatus.SUPERSEDED):
+            self.unfinished_per_variant[name] -= 1
+        if not self.unfinished_per_variant[name]:
+            self.background.submit(lambda: average_variants(self.record, self.plan.study, name))
+
+    def settle(self, result: RunResult) -> None:
+        """Write whatever the store did not accept during the run, and update the variants' means. Can be repeated."""
+        self.record.refresh()
+        recorded = self.record.trials()
+        for planned in self.to_run:
+            identity, label, status = planned.trial.id, planned.trial.label, self._status(planned)
+            run = recorded.get(identity)
+            if status.is_complete:
+                is_recorded = run is not None and run.finished
+                if is_recorded or publish_history(identity, self.record, self.storage, self.run_ids):
+                    result.unpublished = [other for other in result.unpublished if other != label]
+            elif status == TrialStatus.INTERRUPTED:
+                publish_history(identity, self.record, self.storage, self.run_ids)
+                self.record.stop(self.run_ids[identity], result.stop_reason or "stopped")
+            elif status == TrialStatus.FAILED and run is not None and run.status != "FAILED":
+                # A failed trial has no run in a record without MLflow.
+                self._record_failure(self.last_progress[identity])
+        average_variants(self.record, self.plan.study)
+        if self.context.is_whole_experiment:
+            failures = f"{len(result.failed)} trials failed" if result.failed else ""
+            self.record.note_end(result.stop_reason or failures or "all trials are recorded")
+
+    def summarise(self) -> RunResult:
+        """Return how the trials ended. All that this run trained count as unpublished until :meth:`settle`."""
+        labels: dict[TrialStatus, list[str]] = {}
+        for planned in self.to_run:
+            labels.setdefault(self._status(planned), []).append(planned.trial.label)
+        trained = [label for status in TrialStatus if status.is_complete for label in labels.get(status, ())]
+        failed = {
+            planned.trial.label: self.last_progress[planned.trial.id].message
+            for planned in self.to_run
+            if self._status(planned) == TrialStatus.FAILED
+        }
+        interrupted = labels.get(TrialStatus.INTERRUPTED, [])
+        is_superseded = any(progress.status == TrialStatus.SUPERSEDED for progress in self.last_progress.values())
+        reason = self.stop.reason or ("another run, which trains these trials" if is_superseded else "")
+        return RunResult(len(trained), failed, interrupted, trained, stop_reason=reason if interrupted else "")
+
+    def trial_groups(self) -> list[TrialGroup]:
+        """Return the trial groups to launch, in their order."""
+        experiment = self.plan.study.experiment
+        launch, revision = uuid4().hex[:12], source_revision()
+        tasks = {
+            planned.trial.id: TrialTask(
+                trial=planned.trial,
+                execution=planned.execution(self.plan.study.execution),
+                resources=experiment.resources,
+                folder=self.storage / planned.trial.id,
+                tracking_uri=self.record.uri if isinstance(self.record, MlflowRecord) else "",
+                run_id=self.run_ids[planned.trial.id],
+                launch=launch,
+                # A trial has a whole GPU for itself. The cores of one machine share its memory and its clock.
+                shares_device=self.plan.concurrency > 1 and experiment.resources.gpus < 1,
+                image_size=self.plan.study.data.size,
+                revision=revision,
+                search_metric=experiment.tune.metric if experiment.tune and planned.is_search else "",
+            )
+            for planned in self.to_run
+        }
+        return [
+            TrialGroup(tuple(tasks[planned.trial.id] for planned in group.trials), group.ensemble_seeds)
+            for group in self.plan.groups
+        ]
+
+    def _status(self, planned: PlannedTrial) -> TrialStatus:
+        """Return how a trial ended; one that was never started, or that another run took over, was interrupted."""
+        progress = self.last_progress.get(planned.trial.id)
+        if progress is None or progress.status == TrialStatus.SUPERSEDED:
+            return TrialStatus.INTERRUPTED
+        return progress.status
+
+    def _record_failure(self, progress: Progress) -> None:
+        self.record.fail(self.run_ids[progress.trial], progress.message, progress.traceback)
+
+    def _retry(self, action: Callable[[], None], seconds: float) -> None:
+        retry(action, seconds, lambda error: self.context.notify(waiting_message(error)))
+
+    def _announce_stop(self) -> None:
+        self.context.notify("Stopping: running trials write a checkpoint. A second Ctrl-C ends the run at once.")

@@ -1,0 +1,97 @@
+"""Checks that an experiment can be trained and its contrasts decided, before anything is written."""
+
+from __future__ import annotations
+
+from harness.costs.complexity import static_costs
+from harness.data.description import require_files
+from harness.errors import HarnessError
+from harness.experiments.planning.estimate import estimate_seconds, network_costs
+from harness.experiments.planning.seed_requirements import require_enough_seeds
+from harness.specs import Degradation, ExternalNetwork, ResolvedExperiment, Trial, Variant
+from harness.specs.experiment.data_parallel import require_workers
+from harness.specs.network.layer_plan import require_input
+
+MOST_PARAMETERS = 2_000_000_000
+"""Values, gradients and momenta of so many take 24 GB. The largest published ResNets have half as many."""
+MOST_YEARS = 30
+"""Longest estimated time of one trial. Times of thousands of years could not even be printed."""
+SECONDS_PER_YEAR = 365.25 * 24 * 3600
+FEWEST_IMAGES = 2
+"""Fewest training images that the margin of a contrast has to stand for."""
+
+
+def count_external_layers(study: ResolvedExperiment) -> ResolvedExperiment:
+    """Return the experiment with the layers of external networks counted; builds each of them once.
+
+    Raises:
+        HarnessError: An external network cannot be built, or does not accept the data's images.
+    """
+    variants = tuple(
+        v.model_copy(update={"layers": static_costs(v, study.data.size).layers})
+        if isinstance(v, ExternalNetwork)
+        else v
+        for v in study.variants
+    )
+    return study if variants == study.variants else study.model_copy(update={"variants": variants})
+
+
+def require_trainable(study: ResolvedExperiment) -> None:
+    """Check that every trial of an experiment can be trained, and that its seeds can decide its contrasts.
+
+    Raises:
+        HarnessError: The batch or the augmentation does not fit the data, a network is too large, a trial would take
+            too long, or the declared contrasts can never be decided with so few seeds.
+    """
+    recipe, data = study.experiment.recipe, study.data
+    if recipe.batch > data.train:
+        raise HarnessError(
+            f"a batch of {recipe.batch} is larger than the {data.train} training images of {data.name}",
+            where="recipe.batch",
+            remedy=f"Use at most {data.train}.",
+        )
+    if recipe.crop_padding >= min(data.size) and recipe.augment in ("crop", "crop-flip"):
+        raise HarnessError(
+            f"a padding of {recipe.crop_padding} pixels can crop images of {data.size[0]} pixels away entirely",
+            where="recipe.crop_padding",
+            remedy="Use less than the image's shorter side.",
+        )
+    require_files(study.experiment.data, recipe.augment)
+    require_workers(study.variants, recipe, study.experiment.resources)
+    _require_affordable_networks(study)
+    require_enough_seeds(study)
+    _require_margins(study)
+
+
+def _require_affordable_networks(study: ResolvedExperiment) -> None:
+    """Check the size and the training time of each network by its layer plan, before anything is allocated."""
+    experiment = study.experiment
+    for variant in study.variants:
+        if isinstance(variant, Variant):
+            require_input(variant, study.data.size)
+        parameters, _ = network_costs(variant, study.data.size)
+        if parameters > MOST_PARAMETERS:
+            raise HarnessError(
+                f"{variant.name} has {parameters:,} parameters",
+                where="variants",
+                remedy=f"Use smaller widths. Networks of at most {MOST_PARAMETERS:,} parameters can be trained.",
+            )
+        trial = Trial(variant=variant, data=experiment.data, recipe=experiment.recipe, seed=experiment.seeds[0])
+        years = estimate_seconds(trial, study) / SECONDS_PER_YEAR
+        if years > MOST_YEARS:
+            raise HarnessError(
+                f"one trial of {variant.name} would take about {years:,.0f} years",
+                where="recipe.epochs",
+                remedy="Use fewer epochs, smaller networks or smaller images.",
+            )
+
+
+def _require_margins(study: ResolvedExperiment) -> None:
+    """Check that the margin of each contrast is not finer than the training error can be measured."""
+    images = study.data.train
+    for contrast in study.experiment.contrasts:
+        if isinstance(contrast, Degradation) and contrast.margin * images / 100 < FEWEST_IMAGES:
+            raise HarnessError(
+                f"a margin of {contrast.margin:g} points is less than {FEWEST_IMAGES} of the {images} training images",
+                where="contrasts",
+                remedy=f"Use a margin of at least {100 * FEWEST_IMAGES / images:.2g}.",
+            )

@@ -1,0 +1,62 @@
+"""The result of a run: how its trials ended, and what is left for the next run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.specs import ResolvedExperiment
+from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
+
+
+@dataclass
+class RunResult:
+    """How the trials of a run ended. Trials are named by their labels.
+
+    Attributes:
+        trained: Number of trials that this run trained to their end.
+        failed: Error message of each failed trial.
+        interrupted: Trials that were not trained to their end, because the run stopped.
+        unpublished: Trials that are trained, but not yet in the record.
+        store_error: Last error of the tracking store; empty if it accepted everything.
+        stop_reason: Why the run stopped early; empty if it did not.
+        seconds: Wall time of the training.
+    """
+
+    trained: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    interrupted: list[str] = field(default_factory=list)
+    unpublished: list[str] = field(default_factory=list)
+    store_error: str = ""
+    stop_reason: str = ""
+    seconds: float = 0.0
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether something is left for another run."""
+        return bool(self.failed or self.interrupted or self.store_error)
+
+    def has_results(self, study: ResolvedExperiment) -> bool:
+        """Return whether at least one compared trial of the experiment is in the record."""
+        return any(t.label not in self.failed and t.label not in self.interrupted for t in study.trials)
+
+    def is_report_due(self, study: ResolvedExperiment) -> bool:
+        """Return whether the run should end with a report.
+
+        An interrupted run with declared contrasts should not: verdicts on a part of its seeds would be an interim look
+        that the user did not ask for.
+        """
+        contrasts = study.experiment.contrasts
+        is_early = self.interrupted and contrasts and len(study.experiment.seeds) >= SEEDS_FOR_CLAIMS
+        return not self.store_error and self.has_results(study) and not is_early
+
+    def followed_by(self, later: RunResult) -> RunResult:
+        """Return the joint result of this and a later part of the same run."""
+        return RunResult(
+            self.trained + later.trained,
+            self.failed | later.failed,
+            [*self.interrupted, *later.interrupted],
+            [*self.unpublished, *later.unpublished],
+            later.store_error or self.store_error,
+            later.stop_reason or self.stop_reason,
+            self.seconds + later.seconds,
+        )
