@@ -42,8 +42,9 @@ def epochs(case: dict[str, Any], seeds: int) -> Iterator[tuple[int, float]]:
     from harness.data.description import describe_data
     from harness.specs import DataSpec, Execution, Recipe, Resources, Trial
     from harness.specs.experiment.resolved_experiment import resolve_memory_format
-    from harness.training import Trainer
+    from harness.training.loop import TrainingLoop
     from harness.training.seed_ensemble import SeedEnsemble
+    from harness.training.trainer import Trainer
 
     count = case["steps"] * case["batch"]
     folder = DataSpec(name="imagefolder", root=case["root"], image_size=case["side"], test_fraction=0.1)
@@ -57,12 +58,11 @@ def epochs(case: dict[str, Any], seeds: int) -> Iterator[tuple[int, float]]:
         )
         for seed in range(seeds)
     ]
-    rows = trainings[0].run() if seeds == 1 else SeedEnsemble(trainings, range(seeds)).run()
+    loop = TrainingLoop(trainings) if seeds == 1 else SeedEnsemble(trainings, range(seeds))
+    results = loop.run()
     while True:
         began = time.perf_counter()
-        if next(rows)[0] == 0:
-            # What a trial alone measured before its first update, which comes with the first epoch.
-            next(rows)
+        next(results)
         yield seeds * count, time.perf_counter() - began
 
 

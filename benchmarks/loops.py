@@ -87,6 +87,7 @@ def ours(case: dict[str, Any]) -> Iterator[tuple[int, float]]:
     from harness.data.description import describe_data
     from harness.specs import DataSpec, Execution, Recipe, Resources, Trial
     from harness.specs.experiment.resolved_experiment import resolve_memory_format
+    from harness.training.loop import TrainingLoop
     from harness.training.trainer import Trainer
 
     count = case["steps"] * case["batch"]
@@ -97,12 +98,10 @@ def ours(case: dict[str, Any]) -> Iterator[tuple[int, float]]:
     execution = resolve_memory_format(Execution(evaluate_every=10**6), [trial.variant])
     training = Trainer(trial, execution, Resources(cpus=case["threads"]))
     assert training.steps == case["steps"]
-    rows = training.run()
+    results = TrainingLoop([training]).run()
     while True:
         began = time.perf_counter()
-        if next(rows)[0] == 0:
-            # What was measured before the first update, which comes with the first epoch.
-            next(rows)
+        next(results)
         yield count, time.perf_counter() - began
 
 

@@ -94,7 +94,7 @@ class Shard(NamedTuple):
         return index.tensor_split(self.workers)[self.rank]
 
 
-ALONE = Shard()
+WHOLE_BATCH = Shard()
 
 
 @dataclass(frozen=True)
@@ -191,14 +191,14 @@ class BatchLoader:
         x = pixels.to(torch.float32, memory_format=self.memory_format)
         return x.mul_(self.scale).add_(self.shift)
 
-    def in_order(self, share: Shard = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
+    def in_order(self, share: Shard = WHOLE_BATCH) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image once, un-augmented, for evaluation; a worker's share of each batch may be empty."""
         batches = [share.of(index) for index in torch.arange(len(self)).split(EVALUATION_BATCH)]
         for pixels, labels, _ in self.part.fetch(batches):
             yield self.normalise(pixels), labels
 
     def epoch(
-        self, recipe: Recipe, seed: int, epoch: int, steps: range | None = None, share: Shard = ALONE
+        self, recipe: Recipe, seed: int, epoch: int, steps: range | None = None, share: Shard = WHOLE_BATCH
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch of training batches in the order, and with the augmentation, of (seed, epoch).
 

@@ -1,5 +1,1 @@
-"""One trial: recipe, loop, clocks, checkpoint. No ray, no mlflow."""
-
-from harness.training.trainer import Trainer
-
-__all__ = ["Trainer"]
+"""The training of one trial: its loop, optimiser, timers, diagnostics and checkpoint."""

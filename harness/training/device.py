@@ -1,4 +1,4 @@
-"""The device of a trial, and every global setting that torch keeps: set afresh at the start of each trial."""
+"""The device of a trial, and the global settings of torch that every trial sets anew."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ import torch
 from harness.errors import HarnessError
 from harness.processes import forget_most_resident, machine_memory, most_resident
 from harness.specs import Execution, Recipe, Resources
+from harness.training.precision import require_precision
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Of glibc's mallopt(3)."""
-LARGEST, PROMISED = 2**31 - 1, 2**25
+"""Parameters of glibc's mallopt(3)."""
+LARGEST_THRESHOLD, DOCUMENTED_THRESHOLD = 2**31 - 1, 2**25
+"""The largest value that fits the parameter, and the largest that the manual of mallopt(3) allows."""
 
 
 def choose_device(resources: Resources, precision: str) -> torch.device:
-    """CUDA where the trial asks for a GPU, else the CPU.
+    """Return the first GPU where the trial needs one, else the CPU.
 
     Raises:
-        HarnessError: A GPU is asked for and none is there, or the CPU lacks the declared precision.
+        HarnessError: The trial needs a GPU and torch finds none, or the CPU does not support the precision.
     """
     if resources.gpus > 0:
         if not torch.cuda.is_available():
             raise HarnessError(
-                f"a trial asks for {resources.gpus:g} GPU and this machine has none that torch can use",
+                f"a trial needs {resources.gpus:g} GPU, and torch finds none on this machine",
                 where="resources.gpus",
-                remedy="Run it where there is one, or with --set resources.gpus=0 on the CPU.",
+                remedy="Run it on a machine with a GPU, or on the CPU with --set resources.gpus=0.",
             )
         return torch.device("cuda", 0)
     device = torch.device("cpu")
@@ -41,62 +43,48 @@ def choose_device(resources: Resources, precision: str) -> torch.device:
     return device
 
 
-def require_precision(device: torch.device, precision: str, where: str, otherwise: str) -> None:
-    """Refuse a precision that a device does not have.
-
-    Args:
-        where: The field or option that declares it.
-        otherwise: What else would help, beside another precision.
+def parse_device(name: str) -> torch.device:
+    """Return the device of this name: ``cpu``, ``cuda`` or ``cuda:1``.
 
     Raises:
-        HarnessError: The CPU is to train in tf32 or fp16.
-    """
-    if device.type == "cpu" and precision in ("tf32", "fp16"):
-        raise HarnessError(
-            f"the CPU does not train in {precision}", where=where, remedy=f"Use fp32 or bf16, or {otherwise}."
-        )
-
-
-def named_device(text: str) -> torch.device:
-    """The device of that name: ``cpu``, ``cuda``, ``cuda:1``.
-
-    Raises:
-        HarnessError: torch knows no such device, or it is not here.
+        HarnessError: torch supports no such device, or this machine has none.
     """
     try:
-        device = torch.device(text)
+        device = torch.device(name)
         if device.type not in ("cpu", "cuda"):
             raise RuntimeError("only cpu and cuda are supported")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]
-        there = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+        available = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
         raise HarnessError(
-            f"there is no device '{text[:60]}' here: {reason}", where="--device", remedy=f"Use {' or '.join(there)}."
+            f"this machine has no device '{name[:60]}': {reason}",
+            where="--device",
+            remedy=f"Use {' or '.join(available)}.",
         ) from error
     return device
 
 
-def _keep_memory() -> None:
-    """Have glibc keep what it is given back: a CPU step allocates and frees hundreds of large buffers.
+def _keep_freed_memory() -> None:
+    """Let glibc keep freed memory, because a training step on the CPU allocates and frees hundreds of large buffers.
 
-    Each would be mapped from the system and its pages be faulted in anew, at a price that differs from process to
-    process by several percent (benchmarks/README.md).
+    By default glibc maps each of them anew. The page faults cost time, which differs between processes by several
+    percent (benchmarks/README.md).
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        # A glibc that refuses so much (0) takes what its manual promises.
-        mallopt(M_MMAP_THRESHOLD, LARGEST) or mallopt(M_MMAP_THRESHOLD, PROMISED)
-        mallopt(M_TRIM_THRESHOLD, LARGEST)
+        # mallopt returns 0 where a glibc refuses the value.
+        mallopt(M_MMAP_THRESHOLD, LARGEST_THRESHOLD) or mallopt(M_MMAP_THRESHOLD, DOCUMENTED_THRESHOLD)
+        mallopt(M_TRIM_THRESHOLD, LARGEST_THRESHOLD)
 
 
 def configure_process(device: torch.device, execution: Execution, recipe: Recipe, threads: int) -> torch.memory_format:
-    """Set threads, denormals, determinism and tf32; a worker may carry another trial's settings.
+    """Set threads, denormals, determinism and tf32; a reused process still has those of the trial before.
 
     Returns:
-        The memory format for weights and images.
+        The memory format of weights and images.
     """
-    _keep_memory()
+    _keep_freed_memory()
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     cuda = device.type == "cuda"
@@ -108,23 +96,23 @@ def configure_process(device: torch.device, execution: Execution, recipe: Recipe
     torch.backends.cudnn.benchmark = not execution.deterministic
     torch.backends.cudnn.allow_tf32 = recipe.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = recipe.precision == "tf32"
-    wants_last = execution.memory_format == "channels_last" or (execution.memory_format == "auto" and cuda)
-    return torch.channels_last if wants_last else torch.contiguous_format
+    channels_last = execution.memory_format == "channels_last" or (execution.memory_format == "auto" and cuda)
+    return torch.channels_last if channels_last else torch.contiguous_format
 
 
 def device_name(device: torch.device, threads: int) -> str:
-    """What a device is, in words; of a processor also how many threads of it are used."""
+    """Return the model of a GPU, or the model of the CPU and the number of threads in use."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{cpu_name()}, {threads} thread{'s' * (threads != 1)}"
 
 
 def describe_device(device: torch.device, memory_format: torch.memory_format, threads: int) -> dict[str, Any]:
-    """Device, software and settings as the record keeps them."""
-    packages = {name: _version(name) for name in ("torch", "torchvision", "numpy", "ray", "mlflow", "fvcore")}
+    """Return device, versions of software, and settings as the record keeps them."""
+    packages = {name: _installed_version(name) for name in ("torch", "torchvision", "numpy", "ray", "mlflow", "fvcore")}
     software = [f"{name} {number}" for name, number in packages.items() if name in ("torch", "torchvision")]
     if device.type == "cuda":
-        software.append(f"CUDA {torch.version.cuda}, driver {_driver()}, cuDNN {torch.backends.cudnn.version()}")
+        software.append(f"CUDA {torch.version.cuda}, driver {_nvidia_driver()}, cuDNN {torch.backends.cudnn.version()}")
     return {
         "device": device_name(device, threads),
         "threads": threads,
@@ -137,33 +125,36 @@ def describe_device(device: torch.device, memory_format: torch.memory_format, th
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Count the most memory anew, which another trial of this process may have taken."""
+    """Reset the peak of memory, which may come from an earlier trial of this process."""
     if device.type == "cuda":
-        # What that one freed is still reserved, and withheld from other processes.
+        # Memory that the earlier trial freed is still reserved, so that other processes cannot use it.
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     forget_most_resident()
 
 
 def peak_memory(device: torch.device) -> dict[str, int]:
-    """``peak``: bytes that were taken at most since :func:`forget_peak`. ``device``: that there are."""
+    """Return ``peak``, the most bytes in use since :func:`reset_peak_memory`, and ``device``, the bytes of the device.
+
+    On the CPU these are the resident memory of this process and the memory of the machine.
+    """
     if device.type == "cuda":
-        there = torch.cuda.get_device_properties(device).total_memory
-        return {"peak": torch.cuda.max_memory_reserved(device), "device": there}
+        total = torch.cuda.get_device_properties(device).total_memory
+        return {"peak": torch.cuda.max_memory_reserved(device), "device": total}
     return {"peak": most_resident(), "device": machine_memory()}
 
 
-def _driver() -> str:
-    """Version of NVIDIA's kernel module."""
+def _nvidia_driver() -> str:
+    """Return the version of NVIDIA's kernel module."""
     with suppress(OSError):
-        found = re.search(r"\d+\.\d+(\.\d+)?", Path("/proc/driver/nvidia/version").read_text())
-        if found:
-            return found[0]
+        number = re.search(r"\d+\.\d+(\.\d+)?", Path("/proc/driver/nvidia/version").read_text())
+        if number:
+            return number[0]
     return "unknown"
 
 
 def cpu_name() -> str:
-    """Model name of the processor."""
+    """Return the model name of the processor."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -171,7 +162,7 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _version(package: str) -> str | None:
+def _installed_version(package: str) -> str | None:
     with suppress(PackageNotFoundError):
         return version(package)
     return None

@@ -1,24 +1,27 @@
-"""What is watched beside loss and error."""
+"""Gradient norms and responses of single layers, measured in the training steps themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from harness.specs.layer_profile import LayerProfile
+from harness.specs.network.layer_profile import LayerProfile
 
-Watched: TypeAlias = nn.Conv2d | nn.Linear
+MeasuredLayer: TypeAlias = nn.Conv2d | nn.Linear
 NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, nn.SyncBatchNorm)
-"""Just these, no subclasses: some of other libraries have the activation in them."""
+"""Only these classes, not their subclasses: those of other libraries may contain the activation."""
 
 
-def watched_layers(network: nn.Module) -> list[Watched]:
-    """The convolutions on the main path that learn, in the order of the network's modules; linear layers where none."""
-    layers: list[Watched] = [
+def measured_layers(network: nn.Module) -> list[MeasuredLayer]:
+    """Return the trainable convolutions of the main path, in the order of the network's modules.
+
+    A network without them gives its linear layers.
+    """
+    layers: list[MeasuredLayer] = [
         module
         for name, module in network.named_modules()
         if isinstance(module, nn.Conv2d) and "downsample" not in name and module.weight.requires_grad
@@ -27,32 +30,40 @@ def watched_layers(network: nn.Module) -> list[Watched]:
 
 
 class GradientNorms:
-    """Gradient norms of the first, middle and last convolution on the main path, or linear layer where none is."""
+    """The gradient norms of the first, middle and last of a network's measured layers."""
 
     def __init__(self, network: nn.Module) -> None:
-        layers = watched_layers(network)
-        places = {"grad/first": 0, "grad/middle": len(layers) // 2, "grad/last": -1} if layers else {}
-        self.watched = {key: layers[place] for key, place in places.items()}
+        layers = measured_layers(network)
+        indices = {"grad/first": 0, "grad/middle": len(layers) // 2, "grad/last": -1} if layers else {}
+        self.layers = {key: layers[index] for key, index in indices.items()}
 
     def measure(self) -> dict[str, Tensor]:
-        """Euclidean norms of the gradients as they stand, left on the device."""
+        """Return the Euclidean norms of the present gradients, on the device."""
         return {
             key: layer.weight.grad.detach().norm()
-            for key, layer in self.watched.items()
+            for key, layer in self.layers.items()
             if layer.weight.grad is not None
         }
 
 
-class LayerProbe:
-    """Gradient norm and spread of the response of every watched layer, from a training step as it is taken.
+class Response(NamedTuple):
+    """The standard deviation of what a layer returned, and of what its norm layer made of that (None without one)."""
 
-    It listens to the forward pass of that step: there is no second one, so nothing is drawn at random, no running
-    statistic of a norm moves, and the step's results are those of one that nobody listens to.
+    layer: Tensor
+    norm: Tensor | None
+
+
+class LayerProbe:
+    """Gradient norm and response of every measured layer, taken from a training step.
+
+    The response of a layer is the standard deviation of its output. The probe records it in the forward pass of the
+    step itself. There is no second pass, so the probe changes no result of the step: it draws no random number and
+    moves no running statistic.
 
     Args:
-        network: What is trained.
-        responses: Whether to listen; a compiled network may not be listened to, and then gives gradients alone.
-        spread: Of a response; of a network of several seeds, one value for each.
+        network: The network that is trained.
+        responses: Whether to record responses. A compiled network allows no hooks: only its gradients are measured.
+        spread: Standard deviation of an output; for a network of several seeds, one value for each.
     """
 
     def __init__(
@@ -60,30 +71,31 @@ class LayerProbe:
     ) -> None:
         self.network, self.responses = network, responses
         self.spread = spread or _spread
-        self.layers = watched_layers(network)
-        self._heard: dict[Watched, tuple[Tensor, Tensor | None]] = {}
+        self.layers = measured_layers(network)
+        self._recorded: dict[MeasuredLayer, Response] = {}
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take the responses of the forward passes within; of several (micro-batches) the last counts."""
-        self._heard.clear()
-        newest: list[tuple[Watched, Tensor]] = []
+    def record(self) -> Iterator[None]:
+        """Record the responses of the forward passes in the block; of several (micro-batches) the last counts."""
+        self._recorded.clear()
+        # The layer whose output no other layer or norm has received yet, and that output.
+        newest: list[tuple[MeasuredLayer, Tensor]] = []
 
-        def of_layer(layer: Watched, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            # At once: an activation in place may overwrite it.
-            self._heard[layer] = (self.spread(output), None)
+        def record_layer(layer: MeasuredLayer, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            # Measured now, because an activation in place may overwrite the output.
+            self._recorded[layer] = Response(self.spread(output), None)
             newest[:] = [(layer, output)]
 
-        def of_norm(norm: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        def record_norm(norm: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             if newest and inputs and inputs[0] is newest[0][1]:
                 layer = newest.pop()[0]
-                self._heard[layer] = (self._heard[layer][0], self.spread(output))
+                self._recorded[layer] = self._recorded[layer]._replace(norm=self.spread(output))
 
         hooks = []
         if self.responses:
-            hooks += [layer.register_forward_hook(of_layer) for layer in self.layers]
+            hooks += [layer.register_forward_hook(record_layer) for layer in self.layers]
             norms = [module for module in self.network.modules() if type(module) in NORMS]
-            hooks += [norm.register_forward_hook(of_norm) for norm in norms]
+            hooks += [norm.register_forward_hook(record_norm) for norm in norms]
         try:
             yield
         finally:
@@ -91,33 +103,36 @@ class LayerProbe:
             for hook in hooks:
                 hook.remove()
 
-    def hand_out(self, probes: Sequence[LayerProbe]) -> None:
-        """Give what was heard of a network of several seeds to the probe of each seed's own."""
-        places = {layer: place for place, layer in enumerate(self.layers)}
-        for layer, (own, norm) in self._heard.items():
+    def split_by_seed(self, probes: Sequence[LayerProbe]) -> None:
+        """Move the recorded responses of a network of several seeds to the probes of the single seeds."""
+        index_of = {layer: index for index, layer in enumerate(self.layers)}
+        for layer, (own, norm) in self._recorded.items():
             for seed, probe in enumerate(probes):
-                heard = own[seed], None if norm is None else norm[seed]
-                probe._heard[probe.layers[places[layer]]] = heard
-        self._heard.clear()
+                response = Response(own[seed], None if norm is None else norm[seed])
+                probe._recorded[probe.layers[index_of[layer]]] = response
+        self._recorded.clear()
 
     def measure(self) -> dict[str, Tensor]:
-        """``gradient`` and ``response`` (layers,), and ``normalised``, on the device; empty without layers.
+        """Return the measurements of the step, on the device, and forget them; ``{}`` for a network without layers.
 
-        In order of execution. Responses are those of the layers' norms where each layer has one, else
-        (pre-activated networks, and such without norms) those of the layers themselves, so that one line never
-        mixes the two; NaN where nobody listened.
+        Where every layer has a norm of its own, the responses are those of the norms; else those of the layers (as in
+        pre-activated networks and those without norms). So one profile never mixes the two.
+
+        Returns:
+            ``gradient`` and ``response`` (layers,) in order of execution, responses NaN where none was recorded, and
+            ``normalised`` (): whether the responses are those of the norms.
         """
-        layers = list(self._heard) or self.layers
+        layers = list(self._recorded) or self.layers
         if not layers:
             return {}
         unknown = torch.full((), torch.nan, device=layers[0].weight.device)
-        normalised = bool(self._heard) and all(norm is not None for _, norm in self._heard.values())
+        normalised = bool(self._recorded) and all(norm is not None for _, norm in self._recorded.values())
         gradients, responses = [], []
         for layer in layers:
-            own, norm = self._heard.get(layer, (unknown, None))
+            own, norm = self._recorded.get(layer, Response(unknown, None))
             responses.append(norm if normalised and norm is not None else own)
             gradients.append(unknown if layer.weight.grad is None else layer.weight.grad.detach().float().norm())
-        self._heard.clear()
+        self._recorded.clear()
         return {
             "gradient": torch.stack(gradients),
             "response": torch.stack(responses),
@@ -125,17 +140,19 @@ class LayerProbe:
         }
 
 
-def _spread(response: Tensor) -> Tensor:
-    return response.detach().float().std(correction=0)
+def _spread(output: Tensor) -> Tensor:
+    return output.detach().float().std(correction=0)
 
 
-def spread_of_each(response: Tensor, seeds: int) -> Tensor:
-    """(N, seeds * C, H, W) -> (seeds,): the same of each seed's channels."""
-    return response.detach().float().unflatten(1, (seeds, -1)).transpose(0, 1).flatten(1).std(1, correction=0)
+def spread_by_seed(output: Tensor, seeds: int) -> Tensor:
+    """Return the standard deviation of each seed's channels: (N, seeds * C, H, W) -> (seeds,)."""
+    return output.detach().float().unflatten(1, (seeds, -1)).transpose(0, 1).flatten(1).std(1, correction=0)
 
 
-def profile(values: dict[str, Tensor]) -> LayerProfile | None:
-    """What a :class:`LayerProbe` measured, for the record."""
-    if not values:
+def layer_profile(measurements: dict[str, Tensor]) -> LayerProfile | None:
+    """Return what :meth:`LayerProbe.measure` returned as the record keeps it; None for ``{}``."""
+    if not measurements:
         return None
-    return LayerProfile.of(values["gradient"].tolist(), values["response"].tolist(), bool(values["normalised"]))
+    return LayerProfile.of(
+        measurements["gradient"].tolist(), measurements["response"].tolist(), bool(measurements["normalised"])
+    )

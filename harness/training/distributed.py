@@ -1,138 +1,143 @@
-"""The workers that train one trial together. The ordinary trial has one, for which all of this does nothing.
+"""The processes that train one trial together. An ordinary trial has one, for which every method here does nothing.
 
-Each takes its share of every batch, gradients are averaged to those of the whole batch, and sums are added up.
-Rank 0 is the trial: it alone decides, measures, writes checkpoints and publishes; the others follow it step by step.
+Each process takes its shard of every batch. Gradients are averaged to those of the whole batch, and sums are added up.
+Rank 0 decides about pauses, reports results and writes checkpoints; the other processes take the same steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from harness.data.loader import ALONE as ONE
-from harness.data.loader import Shard
+from harness.data.loader import WHOLE_BATCH, Shard
+from harness.training.epoch import Pause, PauseCheck
 
 if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
 
-Pause = Literal["no", "save", "stop"]
-"""What is wanted between two steps: to go on, a pause to save the state, or an end as soon as that is saved."""
-State = dict[str, Any]
 PAUSES: tuple[Pause, ...] = ("no", "save", "stop")
 BACKEND = "cpu:gloo,cuda:nccl"
-"""What is agreed goes by the CPU on every device, so that no step waits for a GPU because of it."""
-SILENCE = timedelta(minutes=10)
-"""How long a worker waits for the others at one point: the first may be reading data while others have it."""
+"""Decisions are sent between the CPUs on every device, so that no step waits for a GPU because of them."""
+COLLECTIVE_TIMEOUT = timedelta(minutes=10)
+"""How long a process waits for the others: one may still read a data set that another one already has in memory."""
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """One worker's view of it."""
+    """One process's view of the processes that train a trial.
 
-    share: Shard = ONE
+    Attributes:
+        shard: The rank of this process and the number of processes.
+    """
+
+    shard: Shard = WHOLE_BATCH
 
     @property
-    def alone(self) -> bool:
-        """Whether the trial has one worker."""
-        return self.share.workers == 1
+    def is_single(self) -> bool:
+        """Whether one process trains the trial."""
+        return self.shard.workers == 1
 
     @property
-    def leads(self) -> bool:
-        """Whether this is rank 0."""
-        return self.share.rank == 0
+    def is_rank0(self) -> bool:
+        """Whether this process is rank 0."""
+        return self.shard.rank == 0
 
-    def wrapped(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """The network such that a backward pass averages the gradients over the workers."""
-        if self.alone:
+    @property
+    def stream_key(self) -> tuple[int, ...]:
+        """What this process appends to the name of a random stream to have one of its own; nothing for rank 0."""
+        return (self.shard.rank,) if self.shard.rank else ()
+
+    def wrap_model(self, network: nn.Module, device: torch.device) -> nn.Module:
+        """Return the network so wrapped that a backward pass averages the gradients over all processes."""
+        if self.is_single:
             return network
         return DistributedDataParallel(network, device_ids=[device] if device.type == "cuda" else None)
 
-    def quiet(self, network: nn.Module, wanted: bool) -> AbstractContextManager[Any]:
-        """Where ``wanted``, a pass that leaves each worker its own gradients, for others to be added to them."""
-        return network.no_sync() if wanted and isinstance(network, DistributedDataParallel) else nullcontext()
+    def no_sync(self, model: nn.Module, active: bool) -> AbstractContextManager[Any]:
+        """Return a context in which, if ``active``, backward passes do not average gradients between processes."""
+        return model.no_sync() if active and isinstance(model, DistributedDataParallel) else nullcontext()
 
-    @property
-    def stream(self) -> tuple[int, ...]:
-        """What is added to the name of a random stream of which each worker has one; nothing for rank 0."""
-        return (self.share.rank,) if self.share.rank else ()
-
-    def agreed(self, pause: Callable[[], Pause]) -> Callable[[], Pause]:
-        """What rank 0 wants, for all: everybody has to stop after the same step."""
-        if self.alone:
+    def broadcast_decision(self, pause: PauseCheck) -> PauseCheck:
+        """Return a check that gives rank 0's decision to all processes, which must pause after the same step."""
+        if self.is_single:
             return pause
 
-        def ask() -> Pause:
-            wanted = torch.tensor(PAUSES.index(pause()) if self.leads else 0)
-            torch.distributed.broadcast(wanted, src=0)
-            return PAUSES[int(wanted)]
+        def decide() -> Pause:
+            decision = torch.tensor(PAUSES.index(pause()) if self.is_rank0 else 0)
+            torch.distributed.broadcast(decision, src=0)
+            return PAUSES[int(decision)]
 
-        return ask
+        return decide
 
-    def add_up(self, sums: Tensor) -> None:
-        """Replace each worker's sums by those of all."""
-        if not self.alone:
+    def all_reduce(self, sums: Tensor) -> None:
+        """Replace each process's sums by the sums over all processes."""
+        if not self.is_single:
             torch.distributed.all_reduce(sums)
 
-    def hand_over(self, sums: Tensor) -> None:
-        """Leave the sums of all with rank 0, whose checkpoint holds them, and nothing with the others."""
-        self.add_up(sums)
-        if not self.leads:
+    def reduce_to_rank0(self, sums: Tensor) -> None:
+        """Move the sums over all processes to rank 0, which saves them, and set those of the others to zero."""
+        self.all_reduce(sums)
+        if not self.is_rank0:
             sums.zero_()
 
-    def share_buffers(self, network: nn.Module) -> None:
-        """Everybody's buffers become those of rank 0, such as the running statistics of BatchNorm."""
-        if not self.alone:
+    def broadcast_buffers(self, network: nn.Module) -> None:
+        """Copy rank 0's buffers, such as the running statistics of BatchNorm, to every process."""
+        if not self.is_single:
             for buffer in network.buffers():
                 torch.distributed.broadcast(buffer, src=0)
 
-    def share_state(self, state: State, device: torch.device) -> State:
-        """What rank 0 resumes from, on each worker's own device, ``{}`` for the beginning: nobody else has to reach the
-        checkpoints."""
-        if self.alone:
+    def broadcast_state(self, state: dict[str, Any], device: torch.device) -> dict[str, Any]:
+        """Return rank 0's ``state`` on every process's device, so that only rank 0 has to reach the checkpoints.
+
+        Args:
+            state: The state to resume from; ``{}`` for a trial that starts. Ignored on the other ranks.
+            device: Where to put the tensors on the other ranks.
+        """
+        if self.is_single:
             return state
-        packed = BytesIO()
-        torch.save(state, packed)
-        found = [packed.getvalue()]
-        torch.distributed.broadcast_object_list(found, src=0)
-        loaded: State = torch.load(BytesIO(found[0]), map_location=device, weights_only=True)
+        buffer = BytesIO()
+        torch.save(state, buffer)
+        received = [buffer.getvalue()]
+        torch.distributed.broadcast_object_list(received, src=0)
+        loaded: dict[str, Any] = torch.load(BytesIO(received[0]), map_location=device, weights_only=True)
         return loaded
 
-    def named(self, device: str) -> str:
-        """The devices of all in words, such as ``2 x NVIDIA H200``: times on other numbers or kinds are other times."""
-        if self.alone:
+    def device_description(self, device: str) -> str:
+        """Return the devices of all processes, such as ``2 x NVIDIA H200``; times on other devices do not compare."""
+        if self.is_single:
             return device
-        found: list[str] = [""] * self.share.workers
-        torch.distributed.all_gather_object(found, device)
-        kinds = dict.fromkeys(found)
-        return " + ".join(f"{found.count(kind)} x {kind}" for kind in kinds)
+        devices: list[str] = [""] * self.shard.workers
+        torch.distributed.all_gather_object(devices, device)
+        kinds = dict.fromkeys(devices)
+        return " + ".join(f"{devices.count(kind)} x {kind}" for kind in kinds)
 
 
-ALONE = ProcessGroup()
+SINGLE_PROCESS = ProcessGroup()
 
 
 @contextmanager
-def process_group(share: Shard, store: Store) -> Iterator[ProcessGroup]:
-    """A team whose workers meet at ``store``; it is dissolved at the end.
+def process_group(shard: Shard, store: Store) -> Iterator[ProcessGroup]:
+    """Yield the group of the processes that meet at ``store``; destroy it at the end.
 
     Raises:
-        RuntimeError: Somebody did not come, or is gone.
+        RuntimeError: A process did not join, or its connection was lost.
     """
     torch.distributed.init_process_group(
         BACKEND if torch.cuda.is_available() else "gloo",
         store=store,
-        rank=share.rank,
-        world_size=share.workers,
-        timeout=SILENCE,
+        rank=shard.rank,
+        world_size=shard.workers,
+        timeout=COLLECTIVE_TIMEOUT,
     )
     try:
-        yield ProcessGroup(share)
+        yield ProcessGroup(shard)
     finally:
         torch.distributed.destroy_process_group()

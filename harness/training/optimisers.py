@@ -11,7 +11,7 @@ from torch import nn
 from harness.specs import Recipe
 
 
-def optimiser(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+def build_optimiser(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """The recipe's optimiser; weight decay acts on all parameters, as in He et al. 2015."""
     parameters = list(parameters)
     # The fused kernel leaves its momentum uninitialised where loss scaling skips the first step.

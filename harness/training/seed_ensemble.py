@@ -1,14 +1,14 @@
-"""Several seeds of one variant trained together: small networks fill a processor better in one than one by one.
+"""Several seeds of one variant trained as one network, which fills a processor better than small ones in turn.
 
-Each seed is a :class:`Training` of its own, with its streams, its history and its checkpoint; only the steps are taken
-for all of them at once, by a network whose groups do not mix (:mod:`harness.models.seed_ensemble`). A step is the same sums in
-another order: equal to float64's last digits, while float32 rounds differently. In which company a seed is trained is
-therefore an execution setting, and the company of a begun trial is kept.
+Each seed keeps a :class:`Trainer` with its random streams, its history and its checkpoint. Only the steps are taken for
+all seeds at once, by a network whose groups of channels do not mix (:mod:`harness.models.seed_ensemble`). A step adds
+the same numbers in another order: it is equal in float64 up to its last digits, and rounds differently in float32.
+Which seeds are trained together is therefore an execution setting, which stays as it is once a trial has begun.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 
 import torch
@@ -17,144 +17,114 @@ from torch import Tensor
 
 from harness.models.seed_ensemble import merge_networks, split_by_seed
 from harness.specs import Variant
-from harness.training.diagnostics import LayerProbe, spread_of_each
-from harness.training.distributed import Pause
-from harness.training.optimisers import learning_rate, optimiser
+from harness.training.diagnostics import LayerProbe, spread_by_seed
+from harness.training.epoch import EpochState, PauseCheck, sum_batch
+from harness.training.loop import TrainingLoop
+from harness.training.micro_batches import split_into_micro_batches
+from harness.training.optimisers import build_optimiser, learning_rate
 from harness.training.timers import Timers
-from harness.training.trainer import EpochResult, EpochState, Metrics, Trainer, micro_batches, sums_of
+from harness.training.trainer import Trainer
 
-COUNT = "step"
-"""Of an optimiser's state: how many steps were taken, which is the same for all."""
+STEP_COUNT = "step"
+"""The key of an optimiser's state that counts steps. All seeds share its value."""
 
 
-class SeedEnsemble:
-    """The steps of several trainings that stand at one position, taken together.
+class SeedEnsemble(TrainingLoop):
+    """The epochs of several trials that take their steps together.
 
     Args:
-        trainings: By slot, of trials that differ in their seeds alone.
-        recorded: The slots that count. The others are trained along, so that the shapes, and with them the rounding,
-            stay those of the whole company; nobody looks at what they measure.
-
-    Attributes:
-        live: The slots that still count: a trial that diverges, or that is another process's by now, leaves.
+        trainers: By slot; their trials differ in the seed alone.
+        live: The slots whose trials are recorded. The other slots are trained too, so that shapes and rounding stay
+            those of the whole ensemble; their results are not reported.
     """
 
-    def __init__(self, trainings: Sequence[Trainer], recorded: Sequence[int]) -> None:
-        self.trainings, self.live = list(trainings), list(recorded)
-        first = self.trainings[self.live[0]]
+    def __init__(self, trainers: Sequence[Trainer], live: Sequence[int]) -> None:
+        super().__init__(trainers, live)
+        first = self.first
         assert isinstance(first.trial.variant, Variant)
-        assert len({self.trainings[slot].position for slot in self.live}) == 1
-        self.recipe, self.steps, self.seeds = first.recipe, first.steps, len(self.trainings)
-        for training in self.trainings:
-            _place(training, like=first)
-        networks = [training.network for training in self.trainings]
+        assert len({self.trainers[slot].position for slot in self.live}) == 1
+        self.recipe, self.steps, self.seeds = first.recipe, first.steps, len(self.trainers)
+        for trainer in self.trainers:
+            _move_to_position(trainer, like=first)
+        networks = [trainer.network for trainer in self.trainers]
         self.network = merge_networks(first.trial.variant, networks, first.memory_format)  # type: ignore[arg-type]
         self.network.train()
-        self.optimiser = optimiser(self.recipe, self.network.parameters())
-        self._owns = [
+        self.optimiser = build_optimiser(self.recipe, self.network.parameters())
+        self._seed_parameters = [
             [network.get_parameter(name) for network in networks] for name, _ in self.network.named_parameters()
         ]
-        self._take_states()
-        self.probe = LayerProbe(self.network, spread=lambda response: spread_of_each(response, self.seeds))
-        self.clocks = Timers(first.device)
+        self._merge_optimiser_states()
+        self.probe = LayerProbe(self.network, spread=lambda response: spread_by_seed(response, self.seeds))
+        self.timers = Timers(first.device)
         self._sums = torch.empty(0)
         self._batches: Iterator[tuple[Tensor, Tensor]] | None = None
 
-    @property
-    def _first(self) -> Trainer:
-        return self.trainings[self.live[0]]
+    def train_epoch(self, epoch: int, pause: PauseCheck) -> bool:
+        """Train all seeds to the end of the epoch (True) or to the next pause in it (False).
 
-    def leave(self, slot: int) -> None:
-        """The trial of that slot counts no more, where it did."""
-        self.live = [other for other in self.live if other != slot]
-
-    def run(self, pause: Callable[[], Pause] = lambda: "no") -> Iterator[list[tuple[int, EpochResult]] | None]:
-        """(slot, row) of all that count after each epoch that is left, in the order of slots; as :meth:`Training.run`.
-
-        Whenever it yields, each training is as if it had come there by itself: its state may be taken.
+        Each live trial is charged an equal share of the wall time, so that the shares add up to it.
         """
-        for epoch in range(self._first.epochs_done + 1, self.recipe.epochs + 1):
-            while not self._train(epoch, pause):
-                yield None
-            evaluated: dict[int, Metrics] = {}
-            while missing := [slot for slot in self.live if slot not in evaluated]:
-                found = self.trainings[missing[0]].evaluate_if_due(epoch, pause)
-                if found is None:
-                    yield None
-                else:
-                    evaluated[missing[0]] = found
-            rows = [(slot, row) for slot in self.live for row in self.trainings[slot].end_epoch(epoch, evaluated[slot])]
-            for training in self.trainings:
-                training.epochs_done, training.under_way = epoch, None
-            yield rows
-            self.live = [slot for slot in self.live if not self.trainings[slot].diverged]
-            if not self.live:
-                return
-
-    def _train(self, epoch: int, pause: Callable[[], Pause]) -> bool:
-        """Train to the end of an epoch (True) or to the next pause in it."""
-        before = self.clocks.seconds["train"]
-        with self.clocks("train"):
-            whole = self._steps(epoch, pause)
-            self._hand_out_states()
-        # The wall time of all is shared out among those that count: their sum is what it took.
-        share = (self.clocks.seconds["train"] - before) / len(self.live)
+        before = self.timers.seconds["train"]
+        with self.timers.measure("train"):
+            complete = self._take_steps(epoch, pause)
+            self._split_optimiser_states()
+        share = (self.timers.seconds["train"] - before) / len(self.live)
         for slot in self.live:
-            self.trainings[slot].clocks.seconds["train"] += share
-        return whole
+            self.trainers[slot].timers.seconds["train"] += share
+        return complete
 
-    def _steps(self, epoch: int, pause: Callable[[], Pause]) -> bool:
+    def _take_steps(self, epoch: int, pause: PauseCheck) -> bool:
         if self._batches is None:
-            for training in self.trainings:
-                clock = training.clocks.seconds["train"]
-                training.under_way = training.under_way or EpochState(clock, torch.zeros(3, dtype=torch.float64))
-            self._sums = torch.stack([under_way.sums for under_way in self._under_way])
-            for under_way, own in zip(self._under_way, self._sums, strict=True):
-                under_way.sums = own
-            self._batches = self._epoch(epoch, range(self._under_way[0].step, self.steps))
+            for trainer in self.trainers:
+                clock = trainer.timers.seconds["train"]
+                trainer.epoch_state = trainer.epoch_state or EpochState(clock, torch.zeros(3, dtype=torch.float64))
+            # Each seed's sums become a row of one tensor.
+            self._sums = torch.stack([state.sums for state in self._epoch_states])
+            for state, row in zip(self._epoch_states, self._sums, strict=True):
+                state.sums = row
+            self._batches = self._merge_batches(epoch, range(self._epoch_states[0].step, self.steps))
         for images, labels in self._batches:
-            step = self._under_way[0].step
+            step = self._epoch_states[0].step
             self._step(images, labels, (epoch - 1) * self.steps + step)
-            for under_way in self._under_way:
-                under_way.step += 1
+            for state in self._epoch_states:
+                state.step += 1
             if step + 1 < self.steps and pause() != "no":
                 return False
         self._batches = None
         return True
 
     @property
-    def _under_way(self) -> list[EpochState]:
-        """Of every slot; the epoch has begun."""
-        return [training.under_way for training in self.trainings if training.under_way is not None]
+    def _epoch_states(self) -> list[EpochState]:
+        """The state of the present epoch, by slot."""
+        return [trainer.epoch_state for trainer in self.trainers if trainer.epoch_state is not None]
 
-    def _epoch(self, epoch: int, steps: range) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (B, seeds * C, H, W) and labels (B, seeds): each seed's own batches, in its own order."""
-        streams = [t.splits["train"].epoch(self.recipe, t.trial.seed, epoch, steps) for t in self.trainings]
+    def _merge_batches(self, epoch: int, steps: range) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images (B, seeds * C, H, W) and labels (B, seeds): each seed's own batches, in its own order."""
+        streams = [t.splits["train"].epoch(self.recipe, t.trial.seed, epoch, steps) for t in self.trainers]
         for batches in zip(*streams, strict=True):
             images, labels = zip(*batches, strict=True)
-            yield torch.cat(images, 1).contiguous(memory_format=self._first.memory_format), torch.stack(labels, 1)
+            yield torch.cat(images, 1).contiguous(memory_format=self.first.memory_format), torch.stack(labels, 1)
 
     def _step(self, images: Tensor, labels: Tensor, step: int) -> None:
-        """One update of every seed; what is measured and clipped is each one's own affair, on views of the whole."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.recipe, step, self.steps)
+        """Update every seed once; measure and clip each seed's gradients, which are views of the merged ones."""
+        for parameters in self.optimiser.param_groups:
+            parameters["lr"] = learning_rate(self.recipe, step, self.steps)
         self.optimiser.zero_grad(set_to_none=True)
-        first, last = step == 0, step == self.recipe.epochs * self.steps - 1
-        with self.probe.listening() if first or last else nullcontext():
+        with self.probe.record() if self.first.is_probed(step) else nullcontext():
             self._backward(images, labels)
         clip = self.recipe.clip_grad_norm
-        if first or (step + 1) % self.steps == 0 or clip is not None:
-            self._lend_gradients()
-            self.probe.hand_out([training.probe for training in self.trainings])
-            for training in self.trainings:
-                training.measure(step)
+        if step == 0 or (step + 1) % self.steps == 0 or clip is not None:
+            self._split_gradients()
+            self.probe.split_by_seed([trainer.probe for trainer in self.trainers])
+            for trainer in self.trainers:
+                trainer.measure(step)
                 if clip is not None:
-                    torch.nn.utils.clip_grad_norm_(training.network.parameters(), clip)
-                training.network.zero_grad(set_to_none=True)
+                    torch.nn.utils.clip_grad_norm_(trainer.network.parameters(), clip)
+                trainer.network.zero_grad(set_to_none=True)
         self.optimiser.step()
 
     def _backward(self, images: Tensor, labels: Tensor) -> None:
-        for part, targets in micro_batches(images, labels, self.recipe.micro_batch):
+        for part, targets in split_into_micro_batches(images, labels, self.recipe.micro_batch):
             logits: Tensor = self.network(part)
             loss = F.cross_entropy(
                 logits.flatten(0, 1),
@@ -162,44 +132,48 @@ class SeedEnsemble:
                 reduction="none",
                 label_smoothing=self.recipe.label_smoothing,
             )
-            # The loss of each seed is a mean over its images; their sum gives each its own gradient.
-            each = loss.view(targets.shape).mean(0)
-            self._sums += sums_of(logits.detach(), targets, each.detach() * len(targets))
-            (each * (len(targets) / len(labels))).sum().backward()
+            # Each seed's loss is a mean over its images. The gradient of their sum is each seed's own gradient.
+            seed_losses = loss.view(targets.shape).mean(0)
+            self._sums += sum_batch(logits.detach(), targets, seed_losses.detach() * len(targets))
+            (seed_losses * (len(targets) / len(labels))).sum().backward()
 
-    def _lend_gradients(self) -> None:
-        for whole, owns in zip(self.network.parameters(), self._owns, strict=True):
-            assert whole.grad is not None
-            for own, part in zip(owns, split_by_seed(whole.grad, owns[0].shape, self.seeds), strict=True):
-                own.grad = part
+    def _split_gradients(self) -> None:
+        """Let each seed's gradients be views of the merged network's gradients."""
+        for merged, own_parameters in zip(self.network.parameters(), self._seed_parameters, strict=True):
+            assert merged.grad is not None
+            gradients = split_by_seed(merged.grad, own_parameters[0].shape, self.seeds)
+            for own, gradient in zip(own_parameters, gradients, strict=True):
+                own.grad = gradient
 
-    def _take_states(self) -> None:
-        """The optimiser goes on from the states of all; a training that only goes along may have none: zeros."""
-        for whole, owns in zip(self.network.parameters(), self._owns, strict=True):
-            states = [t.optimiser.state.get(own, {}) for t, own in zip(self.trainings, owns, strict=True)]
+    def _merge_optimiser_states(self) -> None:
+        """Set the merged optimiser's state from those of the trainers; one that has no state counts as zeros."""
+        for merged, own_parameters in zip(self.network.parameters(), self._seed_parameters, strict=True):
+            states = [t.optimiser.state.get(own, {}) for t, own in zip(self.trainers, own_parameters, strict=True)]
             for key, value in states[self.live[0]].items():
-                if key == COUNT:
-                    self.optimiser.state[whole][key] = value.clone()
+                if key == STEP_COUNT:
+                    self.optimiser.state[merged][key] = value.clone()
                     continue
-                joint = self.optimiser.state[whole][key] = torch.zeros_like(whole)
-                for part, state in zip(split_by_seed(joint, owns[0].shape, self.seeds), states, strict=True):
+                merged_value = self.optimiser.state[merged][key] = torch.zeros_like(merged)
+                parts = split_by_seed(merged_value, own_parameters[0].shape, self.seeds)
+                for part, state in zip(parts, states, strict=True):
                     if key in state:
                         part.copy_(state[key])
 
-    def _hand_out_states(self) -> None:
-        """Each training's optimiser holds its part, as if it had taken the steps itself."""
-        for whole, owns in zip(self.network.parameters(), self._owns, strict=True):
-            for key, value in self.optimiser.state[whole].items():
-                shares = split_by_seed(value, value.shape if key == COUNT else owns[0].shape, self.seeds)
-                for training, own, share in zip(self.trainings, owns, shares, strict=True):
-                    training.optimiser.state[own][key] = share
-        for training in self.trainings:
-            for own_group, group in zip(training.optimiser.param_groups, self.optimiser.param_groups, strict=True):
+    def _split_optimiser_states(self) -> None:
+        """Set each trainer's optimiser state to its part of the merged one, as if it had taken the steps itself."""
+        for merged, own_parameters in zip(self.network.parameters(), self._seed_parameters, strict=True):
+            for key, value in self.optimiser.state[merged].items():
+                shape = value.shape if key == STEP_COUNT else own_parameters[0].shape
+                parts = split_by_seed(value, shape, self.seeds)
+                for trainer, own, part in zip(self.trainers, own_parameters, parts, strict=True):
+                    trainer.optimiser.state[own][key] = part
+        for trainer in self.trainers:
+            for own_group, group in zip(trainer.optimiser.param_groups, self.optimiser.param_groups, strict=True):
                 own_group["lr"] = group["lr"]
 
 
-def _place(training: Trainer, like: Trainer) -> None:
-    """Put a training that only goes along where the others are; one that counts is there already."""
-    training.epochs_done = like.epochs_done
-    if like.under_way is not None and training.under_way is None:
-        training.under_way = EpochState(0.0, torch.zeros_like(like.under_way.sums), like.under_way.step)
+def _move_to_position(trainer: Trainer, like: Trainer) -> None:
+    """Set a trainer that is not live to the epoch and step of a live one; a live trainer is there already."""
+    trainer.epochs_done = like.epochs_done
+    if like.epoch_state is not None and trainer.epoch_state is None:
+        trainer.epoch_state = EpochState(0.0, torch.zeros_like(like.epoch_state.sums), like.epoch_state.step)

@@ -1,4 +1,4 @@
-"""Three clocks: training, evaluation, recording. Only the training clock is ever called training time."""
+"""The three timers of a trial: training, evaluation and recording. Only the first is reported as training time."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from contextlib import contextmanager
 
 import torch
 
-CLOCKS = ("train", "eval", "record")
+TIMERS = ("train", "eval", "record")
 
 
 class Timers:
-    """Seconds spent in each part of a trial, over all its attempts (they are kept in the checkpoint)."""
+    """The seconds of each part of a trial. A checkpoint keeps them, so they cover all attempts.
+
+    Attributes:
+        seconds: By name of :data:`TIMERS`.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self.seconds = dict.fromkeys(CLOCKS, 0.0)
+        self.seconds = dict.fromkeys(TIMERS, 0.0)
 
     @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        """Run the named clock; the device is synchronised at both ends, so that its work is counted where it is due."""
+    def measure(self, name: str) -> Iterator[None]:
+        """Add the seconds of the block to a timer; wait for the device before and after, to count all its work."""
         self._synchronise()
         start = time.perf_counter()
         yield

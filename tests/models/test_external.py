@@ -46,7 +46,7 @@ def _python(function="small", **fields):
     ],
 )
 def test_a_library_s_network_is_built_counted_and_takes_grey_images(kind, name, size):
-    spec = ExternalNetwork(kind=kind, factory=name, in_channels=1, classes=7).located()
+    spec = ExternalNetwork(kind=kind, factory=name, in_channels=1, classes=7).with_content_hash()
     assert spec.version[0].isdigit()
     network = build(spec, seed=0).eval()
     assert network(torch.zeros(2, 1, size, size)).shape == (2, 7)
@@ -57,7 +57,7 @@ def test_a_library_s_network_is_built_counted_and_takes_grey_images(kind, name, 
 
 
 def test_costs_are_counted_once():
-    spec = _python().located()
+    spec = _python().with_content_hash()
     assert cached_costs(spec, (8, 8)) is None
     costs = count_network(spec, (8, 8))
     assert (costs.params, costs.macs, costs.layers) == (4 * 9 + 4 + 50, 64 * 36 + 40, 2)
@@ -87,7 +87,7 @@ def test_initialisation_follows_the_seed_and_leaves_the_global_stream():
 )
 def test_a_factory_that_does_not_do_is_named(function, message):
     with pytest.raises(HarnessError, match=message):
-        count_network(_python(function).located(), (9, 9))
+        count_network(_python(function).with_content_hash(), (9, 9))
 
 
 def test_arguments_reach_the_factory_and_wrong_ones_are_named():
@@ -98,10 +98,10 @@ def test_arguments_reach_the_factory_and_wrong_ones_are_named():
 
 def test_modules_that_are_not_there(tmp_path):
     with pytest.raises(HarnessError, match=r"there is no module 'absent\.nets'"):
-        ExternalNetwork(kind="python", factory="absent.nets:make").located()
+        ExternalNetwork(kind="python", factory="absent.nets:make").with_content_hash()
     (tmp_path / "broken.py").write_text("import nothing_of_that_name")
     with pytest.raises(HarnessError, match="cannot be imported: ModuleNotFoundError"):
-        build(ExternalNetwork(kind="python", factory="broken:make").located())
+        build(ExternalNetwork(kind="python", factory="broken:make").with_content_hash())
     with pytest.raises(HarnessError, match="torchvision has no classifier 'densnet121'"):
         build(ExternalNetwork(kind="torchvision", factory="densnet121"))
     with pytest.raises(HarnessError, match="timm has no model"):
@@ -123,11 +123,11 @@ def test_arguments_that_the_data_sets_or_that_nobody_can_write_down_are_refused(
 
 def test_a_changed_source_is_another_trial_and_no_worker_trains_it_unseen(quick_study, tmp_path):
     trial = quick_study().trials[0]
-    before = Trial(variant=_python().located(), data=trial.data, recipe=trial.recipe, seed=1)
+    before = Trial(variant=_python().with_content_hash(), data=trial.data, recipe=trial.recipe, seed=1)
     build(before.variant)
     source = (tmp_path / "nets.py").read_text().replace("width=4", "width=5")
     (tmp_path / "nets.py").write_text(source)
-    after = Trial(variant=_python().located(), data=trial.data, recipe=trial.recipe, seed=1)
+    after = Trial(variant=_python().with_content_hash(), data=trial.data, recipe=trial.recipe, seed=1)
     assert before.id != after.id
     with pytest.raises(HarnessError, match="source is not what it was"):
         build(before.variant)
@@ -137,7 +137,7 @@ def test_a_changed_source_is_another_trial_and_no_worker_trains_it_unseen(quick_
 
 def test_a_network_with_dropout_trains_the_same_twice_and_after_a_stop(quick_study):
     trial = quick_study().trials[0]
-    spec = _python(args={"dropout": 0.5}).located()
+    spec = _python(args={"dropout": 0.5}).with_content_hash()
     trial = Trial(variant=spec, data=trial.data, recipe=trial.recipe, seed=1)
 
     uninterrupted = without_times(train(Trainer(trial, Execution(), Resources())))
@@ -165,24 +165,24 @@ def test_every_network_of_the_catalogue_is_known_to_its_library(catalogue):
 def test_the_counters_agree_on_the_catalogue_s_foreign_networks(catalogue):
     for variant, _ in catalogue.networks():
         if isinstance(variant, ExternalNetwork):
-            assert count_network(variant.located(), (96, 96)).counter == "fvcore", variant.name
+            assert count_network(variant.with_content_hash(), (96, 96)).counter == "fvcore", variant.name
 
 
 def test_the_module_is_the_file_that_was_hashed(tmp_path):
     """In a process that imported an older version of it before, and of a package all of its files count."""
-    assert build(_python().located())[0].out_channels == 4
+    assert build(_python().with_content_hash())[0].out_channels == 4
     (tmp_path / "nets.py").write_text((tmp_path / "nets.py").read_text().replace("width=4", "width=7"))
-    assert build(_python().located())[0].out_channels == 7
+    assert build(_python().with_content_hash())[0].out_channels == 7
     package = tmp_path / "pk"
     package.mkdir()
     (package / "__init__.py").write_text("from pk.inner import make")
     (package / "inner.py").write_text((tmp_path / "nets.py").read_text() + "\nmake = small\n")
     spec = ExternalNetwork(kind="python", factory="pk:make", in_channels=1, classes=10)
-    first = spec.located()
+    first = spec.with_content_hash()
     assert build(first)[0].out_channels == 7
     (package / "inner.py").write_text((package / "inner.py").read_text().replace("width=7", "width=8"))
-    assert spec.located().version != first.version
-    assert build(spec.located())[0].out_channels == 8
+    assert spec.with_content_hash().version != first.version
+    assert build(spec.with_content_hash())[0].out_channels == 8
 
 
 def test_holes_of_the_identity_are_closed(tmp_path):
@@ -216,6 +216,6 @@ def test_attention_counts_alike_whoever_makes_it():
     tokens, width, mlp = 197, 768, 3072
     blocks = 12 * tokens * (4 * width**2 + 2 * width * mlp)
     expected = blocks + 196 * width * 3 * 16 * 16 + width * 1000
-    spec = ExternalNetwork(kind="torchvision", factory="vit_b_16").located()
+    spec = ExternalNetwork(kind="torchvision", factory="vit_b_16").with_content_hash()
     costs = count_network(spec, (224, 224))
     assert (costs.macs, costs.counter) == (expected, "fvcore")

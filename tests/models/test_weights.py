@@ -39,7 +39,7 @@ def saved(tmp_path):
 
 def _trial(quick_study, file, **weights):
     trial = quick_study().trials[0]
-    variant = Variant(**TINY, classes=10, weights={"file": str(file), **weights}).located()
+    variant = Variant(**TINY, classes=10, weights={"file": str(file), **weights}).with_content_hash()
     recipe = Recipe(**{**trial.recipe.model_dump(), "epochs": 1})
     return Trial(variant=variant, data=trial.data, recipe=recipe, seed=1)
 
@@ -103,14 +103,14 @@ def test_a_grey_network_starts_from_colour_weights(tmp_path):
     theirs = torchvision.models.squeezenet1_1(weights=None)
     torch.save(theirs.state_dict(), tmp_path / "grey.pth")
     spec = ExternalNetwork(kind="torchvision", factory="squeezenet1_1", in_channels=1, classes=10,
-                   weights={"file": str(tmp_path / "grey.pth"), "freeze": "body"}).located()  # fmt: skip
+                   weights={"file": str(tmp_path / "grey.pth"), "freeze": "body"}).with_content_hash()  # fmt: skip
     ours = build(spec, seed=0)
     assert torch.equal(ours.network.features[0].weight, theirs.features[0].weight)
     assert [name for name, p in ours.named_parameters() if p.requires_grad] == [
         "network.classifier.1.weight", "network.classifier.1.bias",
     ]  # fmt: skip
     with pytest.raises(HarnessError, match="sha256 begins with"):
-        spec.model_copy(update={"weights": spec.weights.model_copy(update={"sha256": "0" * 16})}).located()
+        spec.model_copy(update={"weights": spec.weights.model_copy(update={"sha256": "0" * 16})}).with_content_hash()
 
 
 def test_a_trial_s_own_checkpoint_is_weights(quick_study, tmp_path):
@@ -176,9 +176,9 @@ def test_the_content_of_weights_is_in_the_identity_and_their_place_is_not(saved,
     with pytest.raises(HarnessError, match="not what it was when these trials were planned"):
         build(before.variant, seed=0)
     with pytest.raises(HarnessError, match="sha256 begins with"):
-        Weights(file=str(path), sha256="0" * 16).located()
+        Weights(file=str(path), sha256="0" * 16).with_content_hash()
     with pytest.raises(HarnessError, match="cannot be read"):
-        Weights(file=str(tmp_path / "absent.pth")).located()
+        Weights(file=str(tmp_path / "absent.pth")).with_content_hash()
 
 
 def test_features_of_a_stage(catalogue):

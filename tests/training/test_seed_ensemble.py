@@ -1,4 +1,4 @@
-"""Several seeds of one variant in one network: what each of them comes to is what it comes to alone."""
+"""Several seeds trained as one network: each gives the results that it gives when it is trained by itself."""
 
 import math
 
@@ -7,13 +7,14 @@ import torch
 
 from harness.data.loader import BatchLoader
 from harness.models import build
-from harness.models.modules import module
+from harness.models.modules import build_module
 from harness.models.seed_ensemble import merge_module
 from harness.specs import Execution, Recipe, Resources, Trial, Variant
 from harness.specs.network.layer_plan import plan_layers
-from harness.training import Trainer
-from harness.training import trainer as loop
+from harness.training import trainer as trainer_module
 from harness.training.seed_ensemble import SeedEnsemble
+from harness.training.trainer import Trainer
+from training_helpers import train, without_times
 
 SEEDS = 3
 FORMS = {
@@ -43,7 +44,7 @@ RECIPES = {
 
 @pytest.fixture
 def trials(quick_study):
-    """Trials of one variant of depth 8 at several seeds, with fields of variant and recipe changed."""
+    """A function that returns trials of one variant of depth 8 at several seeds, with some fields changed."""
     first = quick_study().trials[4]
 
     def make(variant=None, seeds=SEEDS, **recipe):
@@ -59,187 +60,178 @@ def trials(quick_study):
 
 @pytest.fixture
 def float64(monkeypatch):
-    """Networks, images and what is measured in double precision, in which orders of sums hardly differ."""
+    """Networks, images and measurements in double precision, where another order of sums makes hardly a difference."""
     original = BatchLoader.normalise
-    monkeypatch.setattr(loop, "build", lambda *arguments: build(*arguments).double())
+    monkeypatch.setattr(trainer_module, "build", lambda *arguments: build(*arguments).double())
     monkeypatch.setattr(BatchLoader, "normalise", lambda self, pixels: original(self, pixels).double())
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
 
 
-def start(trial):
-    return Trainer(trial, Execution(), Resources())
+def start(trials):
+    return [Trainer(trial, Execution(), Resources()) for trial in trials]
 
 
-def untimed(rows):
-    return [
-        {"epoch": row.epoch, "layers": row.layers}
-        | {key: value for key, value in row.metrics.items() if not key.startswith("time/")}
-        for row in rows
-    ]
-
-
-def together(trainings, recorded=None, until=None):
-    """Rows of each slot without times; ended after ``until`` epochs."""
-    joint = SeedEnsemble(trainings, range(len(trainings)) if recorded is None else recorded)
-    rows = {slot: [] for slot in joint.live}
-    for number, found in enumerate(joint.run(), start=1):
-        for slot, row in found:
-            rows[slot].append(row)
-        if number == until:
+def train_together(trainers, live=None, pause=None, epochs=None):
+    """Return the results of each live slot without times, up to the first pause, or up to so many epochs."""
+    ensemble = SeedEnsemble(trainers, range(len(trainers)) if live is None else live)
+    by_slot = {slot: [] for slot in ensemble.live}
+    for number, results in enumerate(ensemble.run() if pause is None else ensemble.run(pause), start=1):
+        if results is None:
             break
-    return {slot: untimed(found) for slot, found in rows.items()}
+        for slot, result in results:
+            by_slot[slot].append(result)
+        if number == epochs:
+            break
+    return {slot: without_times(results) for slot, results in by_slot.items()}
 
 
-def alone(trial):
-    training, rows = start(trial), []
-    for epoch, metrics in training.run():
-        rows.append(loop.EpochResult(epoch, metrics, training.layers))
-    return untimed(rows), training
+def train_alone(trial):
+    (trainer,) = start([trial])
+    return without_times(train(trainer)), trainer
 
 
-def assert_close(ours, theirs):
-    assert [row["epoch"] for row in ours] == [row["epoch"] for row in theirs]
-    for mine, other in zip(ours, theirs, strict=True):
-        assert mine.keys() == other.keys()
-        layers = mine.pop("layers"), other.pop("layers")
-        assert mine == pytest.approx(other, rel=1e-12, abs=1e-12)
-        if layers[0] is not None:
-            assert layers[0].gradient == pytest.approx(layers[1].gradient, rel=1e-12)
-            assert layers[0].response == pytest.approx(layers[1].response, rel=1e-12)
-            assert layers[0].normalised == layers[1].normalised
-        else:
-            assert layers[1] is None
+def assert_close(results, expected):
+    assert [result.epoch for result in results] == [result.epoch for result in expected]
+    for result, other in zip(results, expected, strict=True):
+        assert result.metrics == pytest.approx(other.metrics, rel=1e-12, abs=1e-12)
+        assert (result.layers is None) is (other.layers is None)
+        if result.layers is not None:
+            assert result.layers.gradient == pytest.approx(other.layers.gradient, rel=1e-12)
+            assert result.layers.response == pytest.approx(other.layers.response, rel=1e-12)
+            assert result.layers.normalised == other.layers.normalised
 
 
-def assert_same_state(one, single):
-    """Parameters, running statistics, momentum, position: what a checkpoint holds."""
-    ours, theirs = one.state(), single.state()
-    assert ours.keys() == theirs.keys()
-    assert (ours["epochs_done"], ours["under_way"]) == (theirs["epochs_done"], theirs["under_way"])
-    assert ours["optimiser"]["param_groups"] == theirs["optimiser"]["param_groups"]
-    flat = [
-        {"network": one["network"], **{f"state {k}": v for k, v in one["optimiser"]["state"].items()}}
-        for one in (ours, theirs)
-    ]
-    torch.testing.assert_close(flat[0], flat[1], rtol=1e-12, atol=1e-12)
+def assert_same_state(one, other):
+    """Compare parameters, running statistics, optimiser state and position: what a checkpoint holds."""
+    state, expected = one.state(), other.state()
+    assert state.keys() == expected.keys()
+    assert (state["epochs_done"], state["under_way"]) == (expected["epochs_done"], expected["under_way"])
+    assert state["optimiser"]["param_groups"] == expected["optimiser"]["param_groups"]
+    tensors, expected_tensors = (
+        {"network": saved["network"], **{f"state {k}": v for k, v in saved["optimiser"]["state"].items()}}
+        for saved in (state, expected)
+    )
+    torch.testing.assert_close(tensors, expected_tensors, rtol=1e-12, atol=1e-12)
 
 
-def assert_as_alone(chosen):
-    """Trained together, each trial is what it is alone; returns the rows of all."""
-    ours = [start(trial) for trial in chosen]
-    rows = together(ours)
-    for slot, trial in enumerate(chosen):
-        expected, single = alone(trial)
-        assert_close(rows[slot], expected)
-        assert_same_state(ours[slot], single)
-    return rows
+def assert_equals_training_alone(trials):
+    """Assert that each trial gives the same together as alone; return the results by slot."""
+    trainers = start(trials)
+    together = train_together(trainers)
+    for slot, trial in enumerate(trials):
+        expected, alone = train_alone(trial)
+        assert_close(together[slot], expected)
+        assert_same_state(trainers[slot], alone)
+    return together
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_network_gives_what_its_seeds_give_alone(trials, form, float64):
-    assert_as_alone(trials(FORMS[form], epochs=2))
+def test_seed_ensemble_of_every_form_of_network_equals_training_alone(trials, form, float64):
+    assert_equals_training_alone(trials(FORMS[form], epochs=2))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe_gives_what_its_seeds_give_alone(trials, recipe, float64):
-    """Over several epochs: losses, errors, gradient norms, values by layer, and all that a checkpoint holds."""
-    rows = assert_as_alone(trials(**RECIPES[recipe]))
-    assert len({str(found) for found in rows.values()}) == SEEDS
+def test_seed_ensemble_of_every_recipe_equals_training_alone(trials, recipe, float64):
+    together = assert_equals_training_alone(trials(**RECIPES[recipe]))
+    assert len({str(results) for results in together.values()}) == SEEDS
 
 
-def test_in_float32_it_is_the_same_training_in_other_rounding(trials):
+def test_seed_ensemble_in_float32_differs_from_training_alone_by_rounding_only(trials):
     chosen = trials(epochs=1)
-    rows = together([start(trial) for trial in chosen])
+    together = train_together(start(chosen))
     for slot, trial in enumerate(chosen):
-        (first, last), _ = alone(trial)
-        assert rows[slot][0]["grad/first"] == pytest.approx(first["grad/first"], rel=1e-4)
-        assert rows[slot][1]["train/loss"] == pytest.approx(last["train/loss"], rel=1e-2)
+        (first, last), _ = train_alone(trial)
+        assert together[slot][0].metrics["grad/first"] == pytest.approx(first.metrics["grad/first"], rel=1e-4)
+        assert together[slot][1].metrics["train/loss"] == pytest.approx(last.metrics["train/loss"], rel=1e-2)
 
 
-def test_the_same_company_twice_is_bitwise_equal(trials):
+def test_seed_ensemble_gives_bitwise_equal_results_twice(trials):
     chosen = trials()
-    assert together([start(trial) for trial in chosen]) == together([start(trial) for trial in chosen])
+    assert train_together(start(chosen)) == train_together(start(chosen))
 
 
-@pytest.mark.parametrize("until", [1, 2])
-def test_resumed_in_the_same_company_is_bitwise_equal(trials, until):
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_seed_ensemble_resumed_after_an_epoch_is_bitwise_equal_to_an_uninterrupted_one(trials, epochs):
     chosen = trials(**RECIPES["clipped, smoothed, augmented"])
-    whole = together([start(trial) for trial in chosen])
-    first = [start(trial) for trial in chosen]
-    begun = together(first, until=until)
-    second = [start(trial) for trial in chosen]
-    for one, other in zip(first, second, strict=True):
-        other.resume(one.state())
-    rest = together(second)
-    assert {slot: begun[slot] + rest[slot] for slot in begun} == whole
+    uninterrupted = train_together(start(chosen))
+    first, second = start(chosen), start(chosen)
+    before = train_together(first, epochs=epochs)
+    for trainer, saved in zip(second, first, strict=True):
+        trainer.resume(saved.state())
+    after = train_together(second)
+    assert {slot: before[slot] + after[slot] for slot in before} == uninterrupted
 
 
-@pytest.mark.parametrize("calls", [1, 5, 8])
-def test_paused_between_two_steps_it_goes_on_bitwise_equal(trials, calls):
-    """Four steps an epoch; the state in the middle of one holds its sums, and goes on in another process's objects."""
+@pytest.mark.parametrize("steps", [1, 5, 8])
+def test_seed_ensemble_resumed_between_two_steps_is_bitwise_equal_to_an_uninterrupted_one(trials, steps):
+    """An epoch has four steps; its last one has no pause after it."""
     chosen = trials()
-    whole = together([start(trial) for trial in chosen])
-    first = [start(trial) for trial in chosen]
-    left = iter(range(calls - 1))
-    begun = {slot: [] for slot in range(SEEDS)}
-    for found in SeedEnsemble(first, range(SEEDS)).run(lambda: "no" if next(left, None) is not None else "stop"):
-        if found is None:
-            break
-        for slot, row in found:
-            begun[slot].append(row)
+    uninterrupted = train_together(start(chosen))
+    first, second = start(chosen), start(chosen)
+    calls = iter(range(steps - 1))
+    before = train_together(first, pause=lambda: "no" if next(calls, None) is not None else "stop")
     assert first[0].position[1] > 0
-    second = [start(trial) for trial in chosen]
-    for one, other in zip(first, second, strict=True):
-        other.resume(one.state())
-    rest = together(second)
-    assert {slot: untimed(begun[slot]) + rest[slot] for slot in begun} == whole
+    for trainer, saved in zip(second, first, strict=True):
+        trainer.resume(saved.state())
+    after = train_together(second)
+    assert {slot: before[slot] + after[slot] for slot in before} == uninterrupted
 
 
-def test_who_is_trained_along_changes_nothing_for_the_others(trials):
-    """A slot that does not count keeps its place, whatever is in it."""
+def test_a_slot_that_is_not_live_does_not_change_the_results_of_the_others(trials):
+    """Slot 1 is trained on from its initial weights, the others from the first epoch's."""
     chosen = trials(epochs=2)
-    whole = together([start(trial) for trial in chosen])
-    first = [start(trial) for trial in chosen]
-    begun = together(first, until=1)
-    second = [start(trial) for trial in chosen]
+    uninterrupted = train_together(start(chosen))
+    first, second = start(chosen), start(chosen)
+    before = train_together(first, epochs=1)
     for slot in (0, 2):
         second[slot].resume(first[slot].state())
-    rest = together(second, recorded=[0, 2])
-    assert {slot: begun[slot] + rest[slot] for slot in (0, 2)} == {slot: whole[slot] for slot in (0, 2)}
+    after = train_together(second, live=[0, 2])
+    assert {slot: before[slot] + after[slot] for slot in (0, 2)} == {slot: uninterrupted[slot] for slot in (0, 2)}
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 1e38])
-def test_a_seed_that_diverges_leaves_the_others_as_they_are(trials, value):
+def test_a_seed_that_diverges_does_not_change_the_results_of_the_others(trials, value):
     chosen = trials()
-    whole = together([start(trial) for trial in chosen])
-    hurt = [start(trial) for trial in chosen]
+    expected = train_together(start(chosen))
+    trainers = start(chosen)
     with torch.no_grad():
-        hurt[1].network.conv1.weight.fill_(value)
-    rows = together(hurt)
-    assert hurt[1].diverged and [row["epoch"] for row in rows[1]] == [0, 1]
-    assert not math.isfinite(rows[1][1]["train/loss"])
-    assert {slot: rows[slot] for slot in (0, 2)} == {slot: whole[slot] for slot in (0, 2)}
+        trainers[1].network.conv1.weight.fill_(value)
+    together = train_together(trainers)
+    assert trainers[1].diverged and [result.epoch for result in together[1]] == [0, 1]
+    assert not math.isfinite(together[1][1].metrics["train/loss"])
+    assert {slot: together[slot] for slot in (0, 2)} == {slot: expected[slot] for slot in (0, 2)}
 
 
-def test_all_that_diverge_end_it(trials):
+def test_seed_ensemble_ends_when_all_seeds_have_diverged(trials):
     chosen = trials(lr=1e30, epochs=5)
-    rows = together([start(trial) for trial in chosen])
-    assert [found[-1]["epoch"] for found in rows.values()] == [alone(trial)[0][-1]["epoch"] for trial in chosen]
+    together = train_together(start(chosen))
+    assert [results[-1].epoch for results in together.values()] == [train_alone(trial)[0][-1].epoch for trial in chosen]
 
 
-def test_time_is_shared_out_among_those_that_count(trials):
-    ours = [start(trial) for trial in trials(epochs=1)]
-    joint = SeedEnsemble(ours, [0, 2])
-    list(joint.run())
-    seconds = [training.clocks.seconds["train"] for training in ours]
+def test_a_slot_that_leaves_is_not_reported_and_the_others_go_on(trials):
+    expected = train_together(start(trials()))
+    ensemble, reported = SeedEnsemble(start(trials()), range(SEEDS)), []
+    for results in ensemble.run():
+        reported.append(without_times([result for slot, result in results if slot == 0]))
+        assert {slot for slot, _ in results} == set(ensemble.live)
+        ensemble.leave(1)
+    assert ensemble.live == [0, 2]
+    assert sum(reported, []) == expected[0]
+
+
+def test_training_time_is_divided_between_the_live_slots(trials):
+    trainers = start(trials(epochs=1))
+    ensemble = SeedEnsemble(trainers, [0, 2])
+    list(ensemble.run())
+    seconds = [trainer.timers.seconds["train"] for trainer in trainers]
     assert seconds[1] == 0
-    assert seconds[0] == seconds[2] == pytest.approx(joint.clocks.seconds["train"] / 2)
+    assert seconds[0] == seconds[2] == pytest.approx(ensemble.timers.seconds["train"] / 2)
 
 
 def test_no_kind_of_layer_is_without_its_joint_form(trials):
     """Each that is registered is in one of the forms above; one that is added belongs there too."""
     variants = [trials(form)[0].variant for form in FORMS.values()]
     kinds = {type(layer) for variant in variants for layer in plan_layers(variant, 32).layers()}
-    assert kinds == set(module.registry) - {object}
+    assert kinds == set(build_module.registry) - {object}
     with pytest.raises(TypeError, match="no joint form of Tanh"):
         merge_module(torch.nn.Tanh(), 2)
