@@ -53,7 +53,7 @@ def invented(variants: int, seeds: int) -> Results:
     study = resolve(experiment, Document("scale.yaml", {}), Catalogue.load(), INFO)
     rng, trials, rows = np.random.default_rng(0), study.trials, EPOCHS + 1
     depth = np.repeat([trial.variant.depth for trial in trials], rows)
-    plain = np.repeat([trial.variant.plain for trial in trials], rows)
+    plain = np.repeat([trial.variant.is_plain for trial in trials], rows)
     epoch = np.tile(np.arange(rows), len(trials))
     total = len(epoch)
     ends = np.repeat(rng.gamma(4, 0.25, len(trials)), rows) + np.where(plain, 0.3 * depth, 0.0)
@@ -62,7 +62,7 @@ def invented(variants: int, seeds: int) -> Results:
     for column, values in {
         "trial": [t.id for t in trials], "variant": [t.variant.name for t in trials],
         "family": [t.variant.family for t in trials], "depth": [t.variant.depth for t in trials],
-        "shortcut": [t.variant.shortcut for t in trials], "plain": [t.variant.plain for t in trials],
+        "shortcut": [t.variant.shortcut for t in trials], "plain": [t.variant.is_plain for t in trials],
         "seed": [t.seed for t in trials],
     }.items():  # fmt: skip
         frame[column] = np.repeat(values, rows)

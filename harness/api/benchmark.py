@@ -21,7 +21,7 @@ from harness.tracking.record import open_record
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.launchers.benchmark import Together
+    from harness.launchers.benchmark import RunRequests
 
 
 def settings_of_experiment(study: ResolvedExperiment, device: str) -> list[CostSetting]:
@@ -53,7 +53,7 @@ def grid(
     Raises:
         HarnessError: A batch of no images, or a precision that there is none of.
     """
-    from harness.launchers.resources import available_cores
+    from harness.launchers.resources import count_cores
 
     if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", device):
         raise HarnessError(
@@ -85,7 +85,7 @@ def grid(
                 "precision": precision,
                 "memory_format": memory_format,
                 "compile": compile_,
-                "threads": threads or available_cores(),
+                "threads": threads or count_cores(),
             }
         )
         for precision, memory_format, compile_, batch in product(precisions, memory_formats, compiled, batches)
@@ -139,7 +139,7 @@ def with_content_hash(
     catalogue = Catalogue.load()
     found = []
     for name in names:
-        variant = catalogue.get(name).located()
+        variant = catalogue.get(name).with_content_hash()
         if given is None:
             side = catalogue.family(variant.family).input_size
             found.append((variant, (side, side)))
@@ -172,10 +172,10 @@ def bench(
         HarnessError: Something cannot be measured here; what was done before is recorded.
     """
     from harness.launchers.benchmark import measure_rows
-    from harness.tracking.cost_metrics import ELSEWHERE
+    from harness.tracking.cost_metrics import COSTS_EXPERIMENT
 
     require_writable(settings.home)
-    record = open_record(settings, experiment or ELSEWHERE)
+    record = open_record(settings, experiment or COSTS_EXPERIMENT)
     with _launcher(settings, wanted[0].setting, said) as together:
         for alike in measure_rows(wanted, repeats, seconds, together, said):
             progress(alike)
@@ -191,13 +191,13 @@ def require_page(name: str, settings: Settings) -> None:
     Raises:
         HarnessError: It would lie in another report's directory, or in one that cannot be written to.
     """
-    from harness.reporting.page.output_directory import require_report_directory
+    from harness.io.output_directory import require_report_directory
 
     require_report_directory(settings.reports / name, "costs")
 
 
 @contextmanager
-def _launcher(settings: Settings, setting: CostSetting, said: Callable[[str], None]) -> Iterator[Together]:
+def _launcher(settings: Settings, setting: CostSetting, said: Callable[[str], None]) -> Iterator[RunRequests]:
     from harness.launchers.benchmark import run_interleaved, run_on_ray
 
     if settings.launcher == "inline" and settings.address is None:
@@ -217,7 +217,7 @@ def write(name: str, rows: Sequence[MeasuredCost], settings: Settings, command: 
         HarnessError: The directory holds another report, or cannot be written to.
     """
     from harness.reporting.page.benchmark_table import write_benchmark_report
-    from harness.tracking.mlflow_record.client import without_password
+    from harness.tracking.mlflow_record.client import redact_passwords
 
     require_page(name, settings)
-    return write_benchmark_report(name, rows, settings.reports / name, without_password(shlex.join(command)))
+    return write_benchmark_report(name, rows, settings.reports / name, redact_passwords(shlex.join(command)))

@@ -113,7 +113,7 @@ def _costs(
     from harness.costs.complexity import cached_costs, static_costs
 
     if isinstance(variant, ExternalNetwork):
-        variant = variant.located()
+        variant = variant.with_content_hash()
         if not count:
             return cached_costs(variant, size)
     with show_counting(variant.name):
@@ -192,7 +192,7 @@ def inspect_variant(
     from harness.costs.complexity import static_costs
     from harness.costs.complexity_by_stage import by_layer, by_stage
 
-    variant = Catalogue.load().changed(name, overrides)
+    variant = Catalogue.load().get_with_fields(name, overrides)
     variant, size = fit_input(variant, shape or default_input(variant))
     if isinstance(variant, ExternalNetwork):
         if every_layer:
@@ -201,7 +201,7 @@ def inspect_variant(
                 where="--layers",
                 remedy="Leave the option out.",
             )
-        variant = variant.located()
+        variant = variant.with_content_hash()
         with show_counting(variant.name):
             return VariantInspection(
                 variant, size, static_costs(variant, size), tuple(by_stage(variant, size)), None
@@ -240,5 +240,5 @@ def compare_variants(first: str, second: str, shape: str | None = None) -> Varia
     variants = [catalogue.get(name) for name in (first, second)]
     shape = shape or default_input(variants[0])
     fitted, sizes = zip(*(fit_input(variant, shape) for variant in variants), strict=True)
-    one, other = (variant.located() if isinstance(variant, ExternalNetwork) else variant for variant in fitted)
+    one, other = (variant.with_content_hash() if isinstance(variant, ExternalNetwork) else variant for variant in fitted)
     return VariantComparison(one, other, sizes[0], compare_costs(one, other, sizes[0]))

@@ -15,7 +15,7 @@ from harness.settings import Settings
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 from harness.text import escape_rich
-from harness.tracking.record import checkpoint_folder, has_mlflow, open_record
+from harness.tracking.record import open_checkpoint_folder, has_mlflow, open_record
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from harness.experiments.planning.plan import Plan
     from harness.launchers.base import Launcher
     from harness.launchers.stop_request import StopRequest
-    from harness.tracking.lock import Lock
+    from harness.tracking.lock import ExperimentLock
     from harness.tracking.record import Record
     from harness.tracking.results_table import Results
 
 
 def plan(study: ResolvedExperiment, settings: Settings) -> Plan:
     """Look every trial of a study up in the record; writes nothing."""
-    from harness.execution.optional_outputs import require_extras
+    from harness.execution.optional_outputs import require_optional_outputs
     from harness.experiments.planning.plan import make_plan
     from harness.experiments.search import extend_search, require_searcher
 
     require_searcher(study.experiment.tune, settings.launcher)
-    require_extras(study.experiment.execution, has_mlflow(settings), settings.launcher)
+    require_optional_outputs(study.experiment.execution, has_mlflow(settings), settings.launcher)
     record = open_record(settings, study.experiment.name, create=False)
     before = None if record.experiment_is_new else record.study()
-    study = extend_search(study.after(before), record, checkpoint_folder(settings))
+    study = extend_search(study.with_looks_of(before), record, open_checkpoint_folder(settings))
     at_once = local_concurrency(study, settings)
     return make_plan(
-        study, record, checkpoint_folder(settings), at_once, before=before, one_machine=settings.one_machine
+        study, record, open_checkpoint_folder(settings), at_once, before=before, one_machine=settings.one_machine
     )
 
 
@@ -64,14 +64,14 @@ def run(
         HarnessError: Something is in the way; then nothing was written. Somebody else is at this experiment.
         Interrupted: By a signal; what was trained is recorded or in checkpoints.
     """
-    from harness.execution.optional_outputs import require_extras
+    from harness.execution.optional_outputs import require_optional_outputs
     from harness.experiments.driver import PATIENCE, RunResult
     from harness.experiments.planning.plan import make_plan
     from harness.experiments.search import extend_search, require_searcher
-    from harness.launchers.resources import require_local
+    from harness.launchers.resources import require_local_resources
     from harness.launchers.stop_request import StopRequest
-    from harness.reporting.page.output_directory import require_report_directory
-    from harness.tracking.lock import Lock
+    from harness.io.output_directory import require_report_directory
+    from harness.tracking.lock import ExperimentLock
     from harness.tracking.mlflow_record.client import retry
 
     experiment = study.experiment
@@ -80,11 +80,11 @@ def run(
     require_lasting_storage(settings)
     require_writable(settings.home)
     require_report_directory(settings.reports / experiment.name)
-    require_extras(experiment.execution, has_mlflow(settings), settings.launcher)
+    require_optional_outputs(experiment.execution, has_mlflow(settings), settings.launcher)
     if settings.address is None:
-        require_local(experiment.resources, experiment.recipe.precision)
+        require_local_resources(experiment.resources, experiment.recipe.precision)
     require_searcher(experiment.tune, settings.launcher)
-    storage = checkpoint_folder(settings)
+    storage = open_checkpoint_folder(settings)
     storage.require_writable()
     record = retry(
         lambda: open_record(settings, experiment.name),
@@ -97,7 +97,7 @@ def run(
     def planned(kept: set[str]) -> Plan:
         known = study if force and not kept else extend_search(study, record, storage)
         before = None if record.experiment_is_new else record.study()
-        known = known.after(before)
+        known = known.with_looks_of(before)
         at_once = local_concurrency(study, settings)
         return make_plan(known, record, storage, at_once, force, before, kept, settings.one_machine)
 
@@ -107,7 +107,7 @@ def run(
     outcome, tried = RunResult(), set[str]()
     last: ResolvedExperiment | None = None
     with (
-        Lock(record, f"harness run {experiment.name}", lambda who: stop.ask(who, hands_off=True))() as lock,
+        ExperimentLock(record, f"harness run {experiment.name}", lambda who: stop.ask(who, hands_off=True))() as lock,
         ExitStack() as keep,
     ):
         while True:
@@ -141,7 +141,7 @@ def launch_plan(
     console: Console,
     force: bool,
     stop: StopRequest,
-    lock: Lock,
+    lock: ExperimentLock,
     inline: Launcher | None = None,
     whole: bool = True,
     keep: ExitStack | None = None,
@@ -164,13 +164,13 @@ def launch_plan(
             archive_trials(
                 [p.trial.id for p in planned.trials if p.state == "new"],
                 record,
-                checkpoint_folder(settings),
+                open_checkpoint_folder(settings),
                 "trained again",
             )
         with Display(planned, console) as display:
             lock.require()
             outcome = run_plan(
-                planned, record, checkpoint_folder(settings), launcher, display, stop, console.print, whole
+                planned, record, open_checkpoint_folder(settings), launcher, display, stop, console.print, whole
             )
         if stop.hands_off:
             raise HarnessError(lock.lost, where="the lock", remedy="Checkpoints are written; run it again later.")
@@ -182,7 +182,7 @@ def launch_plan(
     if settings.launcher == "inline" or not planned.to_run:
         return go(planned, inline or launch)
 
-    from harness.launchers.ray.cluster_hosts import ClusterRequest, require_server, require_shared
+    from harness.launchers.ray.cluster_hosts import ClusterRequest, require_tracking_server, require_shared_storage
     from harness.launchers.ray.launcher import RayLauncher
     from harness.tracking.mlflow_record.writer import MlflowRecord
 
@@ -194,9 +194,9 @@ def launch_plan(
             launcher = RayLauncher(experiment.resources, settings.address, rivals, expected, console.print)
             (keep or alone).callback(launcher.close)
             if isinstance(record, MlflowRecord):
-                require_server(record.uri)
+                require_tracking_server(record.uri)
             if launcher.address is not None:
-                require_shared(checkpoint_folder(settings))
+                require_shared_storage(open_checkpoint_folder(settings))
         if launcher.address is not None:
             with console.status("Staging the data on every node ..."):
                 stage_data(planned.trials[0].trial.data, experiment.recipe.augment, experiment.resources, console.print)
@@ -216,16 +216,16 @@ def sync(names: Sequence[str], settings: Settings) -> tuple[dict[str, dict[str, 
         HarnessError: The store does not answer.
     """
     from harness.experiments.reconcile import sync_record
-    from harness.tracking.lock import Lock
-    from harness.tracking.record import recorded_experiments
+    from harness.tracking.lock import ExperimentLock
+    from harness.tracking.record import list_recorded_experiments
 
     done, refused = {}, {}
-    for name in names or recorded_experiments(settings):
+    for name in names or list_recorded_experiments(settings):
         try:
             record = open_record(settings, name, create=False)
             study = record.study()
-            with Lock(record, f"harness sync {name}")():
-                done[name] = sync_record(study, record, checkpoint_folder(settings))
+            with ExperimentLock(record, f"harness sync {name}")():
+                done[name] = sync_record(study, record, open_checkpoint_folder(settings))
         except StoreUnavailable:
             raise
         except HarnessError as error:
@@ -239,7 +239,7 @@ def collect(name: str, settings: Settings) -> tuple[Results, Record]:
     Raises:
         HarnessError: It never ran in this store.
     """
-    from harness.tracking.results_table import results_table
+    from harness.tracking.results_table import build_results_table
 
     if Path(name).name != name or "\0" in name:
         raise HarnessError(
@@ -247,4 +247,4 @@ def collect(name: str, settings: Settings) -> tuple[Results, Record]:
         )
     record = open_record(settings, name, create=False)
     study = record.study()
-    return results_table(study, record.histories([trial.id for trial in study.everything]), record.costs()), record
+    return build_results_table(study, record.histories([trial.id for trial in study.all_trials]), record.costs()), record

@@ -28,7 +28,7 @@ def variant(name: str, **fields: Any) -> AnyVariant:
     """
     from harness.specs import Catalogue
 
-    return Catalogue.load().changed(name, _assignments(fields)).located()
+    return Catalogue.load().get_with_fields(name, _assignments(fields)).with_content_hash()
 
 
 def build(name: str | AnyVariant, seed: int = 0, device: str = "cpu", **fields: Any) -> nn.Module:

@@ -44,7 +44,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     from harness.reporting.page.mlflow_descriptions import describe_variants
     from harness.io.output_directory import require_report_directory
     from harness.reporting.page.report import write_report
-    from harness.reporting.verdicts.verdict import format_headline
+    from harness.reporting.verdicts.summaries import format_headline
     from harness.text import escape_markdown
 
     results, record = results_of(name, settings)
@@ -63,7 +63,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
 def _looked_at(results: Results, record: Record | None) -> Results:
     """The same with the looks that its verdicts are, which the record keeps before anybody sees them."""
     from harness.reporting.verdicts.interim_looks import add_looks
-    from harness.reporting.verdicts.verdict import decide_contrasts
+    from harness.reporting.verdicts.decision import decide_contrasts
 
     recorded, shown_then = add_looks(results, decide_contrasts(results))
     if record is not None and recorded.looks != results.study.looks:

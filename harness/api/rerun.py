@@ -63,7 +63,7 @@ def rerun(
         Interrupted: By a signal; its checkpoint is kept.
     """
     from harness.execution.attempts import read_attempts
-    from harness.launchers.resources import require_local
+    from harness.launchers.resources import require_local_resources
     from harness.launchers.stop_request import StopRequest
     from harness.tracking.history import find_ensemble_seeds
     from harness.trials.rerun import single_trial_plan
@@ -74,7 +74,7 @@ def rerun(
     require_writable(settings.home)
     open_checkpoint_folder(settings).require_writable()
     if settings.address is None:
-        require_local(study.experiment.resources, trial.recipe.precision)
+        require_local_resources(study.experiment.resources, trial.recipe.precision)
     stop = StopRequest()
     with lock_experiments(trials.experiments_of(known.id), settings, f"harness rerun {known.id}") as locks:
         known, trials = find_trial(known.id, settings)
@@ -101,14 +101,14 @@ def _brought_home(
     known: TrialSummary, trials: TrialIndex, study: ResolvedExperiment, trial: Trial, settings: Settings
 ) -> Rerun | None:
     """What a rerun came to that was cut off when the old trial was aside, and the new one not yet in its place."""
-    from harness.execution.archive import AGAIN, archived_names
+    from harness.execution.archive import RERUN_SUFFIX, archived_names
     from harness.experiments.driver import RunResult, run_plan
     from harness.launchers.inline import launch
     from harness.trials.rerun import promote_rerun, single_trial_plan
     from harness.trials.status import newest_readable
 
     storage = open_checkpoint_folder(settings)
-    now, _ = newest_readable(storage / f"{trial.id}{AGAIN}" / trial.id, trial.id)
+    now, _ = newest_readable(storage / f"{trial.id}{RERUN_SUFFIX}" / trial.id, trial.id)
     if now is None or not now.done or known.run is not None or trial.id in storage.list_names():
         return None
     promote_rerun(storage, trial.id)
@@ -133,7 +133,7 @@ def _train_beside(
     inline: DebugLauncher | None,
 ) -> Rerun:
     """Train it in a folder beside its own; only once it is done does it take the other's place."""
-    from harness.execution.archive import AGAIN, archive_folder
+    from harness.execution.archive import RERUN_SUFFIX, archive_folder
     from harness.execution.attempts import read_attempts
     from harness.experiments.driver import run_plan
     from harness.experiments.reconcile import archive_trials
@@ -148,7 +148,7 @@ def _train_beside(
         # It is held against itself, however the experiment trains new trials by now.
         execution = study.experiment.execution.model_copy(update={"seeds_together": "auto"})
         study = _with(study, execution=execution)
-    place = storage / f"{trial.id}{AGAIN}"
+    place = storage / f"{trial.id}{RERUN_SUFFIX}"
     half, _ = newest_readable(place / trial.id, trial.id)
     if half is not None and half.done and before is not None and half.epochs[-1].at < before.epochs[0].at:
         # Left by one that was cut off; the trial was trained once more since.
@@ -198,7 +198,7 @@ def _at_hand(known: TrialSummary, trials: TrialIndex, data_root: str | Path | No
     root = str(data_root) if data_root is not None else written
     _, data = describe_data(known.trial.data.model_copy(update={"root": root}))
     study = _with(study, data=study.experiment.data.model_copy(update={"root": data.root}))
-    return study, next(trial for trial in study.everything if trial.id == known.id)
+    return study, next(trial for trial in study.all_trials if trial.id == known.id)
 
 
 def _with(study: ResolvedExperiment, **changes: Any) -> ResolvedExperiment:
@@ -206,4 +206,4 @@ def _with(study: ResolvedExperiment, **changes: Any) -> ResolvedExperiment:
     from harness.specs import ResolvedExperiment
 
     # A copy by pydantic would keep the trials that are cached, without the changes.
-    return ResolvedExperiment(**{**study.parts(), "experiment": study.experiment.model_copy(update=changes)})
+    return ResolvedExperiment(**{**study.field_values(), "experiment": study.experiment.model_copy(update=changes)})

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, suggest_nearest
-from harness.launchers.resources import ACCELERATOR, describe_request, workers_per_node
+from harness.launchers.resources import ACCELERATOR_PREFIX, describe_resources, count_workers
 from harness.specs import Resources
 
 
@@ -35,10 +35,10 @@ class NodeType:
         """How many workers of trials one node takes at once; None where the file does not say."""
         if self.resources is None:
             return None
-        if not any(key.startswith(ACCELERATOR) for key in self.resources):
+        if not any(key.startswith(ACCELERATOR_PREFIX) for key in self.resources):
             # Ray finds the kind of a GPU by itself; few files say it.
             wanted = wanted.model_copy(update={"accelerator": None})
-        return workers_per_node(wanted, self.resources)
+        return count_workers(wanted, self.resources)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Capacity:
             return
         types = "; ".join(f"{kind.name}: {_listed(kind.resources or {})}" for kind in self.types if kind.most)
         raise HarnessError(
-            f"a trial asks for {describe_request(wanted)}, which no type of node in {self.file} has ({types})",
+            f"a trial asks for {describe_resources(wanted)}, which no type of node in {self.file} has ({types})",
             where="resources",
             remedy="Ask for less with --set resources.cpus=1, or add a type of node to the file.",
         )

@@ -30,9 +30,9 @@ def average_variants(record: Record, study: ResolvedExperiment, only: str | None
     """
     record.refresh(only)
     trials: dict[str, list[str]] = {}
-    for trial in study.everything:
+    for trial in study.all_trials:
         trials.setdefault(trial.variant.name, []).append(trial.id)
-    for variant in study.compared:
+    for variant in study.compared_variants:
         if only in (None, variant.name) and (histories := record.histories(trials.get(variant.name, ()))):
             record.summarise(study, variant, histories)
 
@@ -73,7 +73,7 @@ def sync_record(study: ResolvedExperiment, record: Record, storage: Folder) -> d
     record.refresh()
     runs = record.trials()
     actions = {}
-    for trial in study.everything:
+    for trial in study.all_trials:
         run = runs.get(trial.id)
         if run is not None and not run.finished and publish_history(trial.id, record, storage, {trial.id: run.run_id}):
             actions[trial.label] = PUBLISHED
@@ -85,7 +85,7 @@ def sync_record(study: ResolvedExperiment, record: Record, storage: Folder) -> d
 def archive_trials(trials: Sequence[str], record: Record, storage: Folder, reason: str) -> None:
     """Take trials out of the record: tag their runs as superseded and rename their folders. Nothing is deleted."""
     record.supersede(trials, reason)
-    names = storage.names()
+    names = storage.list_names()
     for trial in trials:
         if trial in names:
             archive_folder(storage, trial, names, reason)

@@ -60,7 +60,7 @@ def extend_search(study: ResolvedExperiment, record: Record, storage: Folder) ->
     if tune is None:
         return study
     while not study.choices:
-        histories = _complete_histories([trial.id for trial in study.searches], record, storage)
+        histories = _complete_histories([trial.id for trial in study.search_trials], record, storage)
         scores = {
             (sample.variant, sample.number): score
             for sample in study.samples
@@ -83,13 +83,13 @@ def _replace_samples(
     """Return the experiment with these samples, sorted by variant and number, and these choices."""
     order = {variant.name: position for position, variant in enumerate(study.variants)}
     ordered = tuple(sorted(samples, key=lambda sample: (order[sample.variant], sample.number)))
-    return ResolvedExperiment(**{**study.parts(), "samples": ordered, "choices": choices})
+    return ResolvedExperiment(**{**study.field_values(), "samples": ordered, "choices": choices})
 
 
 def _complete_histories(trials: Sequence[str], record: Record, storage: Folder) -> dict[str, History]:
     """Return the complete histories of trials by id, from the record or else from their checkpoints."""
     histories = {history.id: history for history in record.histories(trials) if history.done}
-    folders = set(storage.names())
+    folders = set(storage.list_names())
     for trial in trials:
         if trial in histories or trial not in folders:
             continue
@@ -106,14 +106,14 @@ def _next_sample(
     tried = {canonical(sample.fields) for sample in samples}
     number = len(samples)
     if tune.searcher == "random":
-        return Sample(variant=variant, number=number, fields=tune.draw(number, tried))
+        return Sample(variant=variant, number=number, fields=tune.draw_sample(number, tried))
     values = [scores[sample.variant, sample.number].value for sample in samples]
     for attempt in range(MOST_PROPOSALS):
         seed = stream_seed(tune.seeds[0], "optuna", variant, number, attempt) % 2**32
         fields = _propose(tune, [sample.fields for sample in samples], values, seed)
         if canonical(fields) not in tried:
             return Sample(variant=variant, number=number, fields=fields)
-    return Sample(variant=variant, number=number, fields=tune.draw(number, tried))
+    return Sample(variant=variant, number=number, fields=tune.draw_sample(number, tried))
 
 
 def _propose(tune: SearchSpec, points: Sequence[Fields], values: Sequence[float], seed: int) -> Fields:
@@ -139,7 +139,7 @@ def _propose(tune: SearchSpec, points: Sequence[Fields], values: Sequence[float]
     proposal = searcher.suggest("next")
     assert proposal is not None
     return {
-        name: proposal[name] if span.values else span.rounded(float(proposal[name]))
+        name: proposal[name] if span.values else span.round_value(float(proposal[name]))
         for name, span in tune.fields.items()
     }
 

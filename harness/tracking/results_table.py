@@ -15,16 +15,16 @@ from harness.errors import HarnessError
 from harness.io.atomic_files import write_atomic
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
-from harness.specs.layer_profile import LayerProfile
+from harness.specs.network.layer_profile import LayerProfile
 from harness.specs.measured_cost import MeasuredCost
-from harness.tracking.cost_metrics import costs_for_trial
+from harness.tracking.cost_metrics import select_trial_costs
 from harness.tracking.history import History
 from harness.tracking.metrics import COST_METRICS, EPOCH_METRICS, EVALUATED_ERRORS, MEASURED_COSTS, TRAINING_ERRORS
 from harness.tracking.outcome_names import NAMES, STATUSES
-from harness.tracking.table_validation import REMEDY, require_sound
+from harness.tracking.table_validation import REMEDY, validate_table
 
-IDENTITY = ["trial", "variant", "family", "depth", "shortcut", "plain", "seed", "outcome", "epoch"]
-PROVENANCE = [
+IDENTITY_COLUMNS = ["trial", "variant", "family", "depth", "shortcut", "plain", "seed", "outcome", "epoch"]
+PROVENANCE_COLUMNS = [
     "counter",
     "device",
     "precision",
@@ -36,19 +36,19 @@ PROVENANCE = [
     "revision",
     "at",
 ]
-LAYERS = "layers"
+LAYERS_COLUMN = "layers"
 """Column that holds a trial's values by layer as JSON, a :class:`LayerProfile`, in its first and its last row."""
-STUDY = "study"
+STUDY_COLUMN = "study"
 """Column that holds the resolved experiment as JSON in its first row, so that the file stands alone."""
-PART = "part"
+PURPOSE_COLUMN = "part"
 """Column for readers of the file, where variants are tuned: common, search or tuned."""
-REQUIRED = [*IDENTITY, *TRAINING_ERRORS, "test/error", *COST_METRICS, *PROVENANCE, STUDY]
+REQUIRED_COLUMNS = [*IDENTITY_COLUMNS, *TRAINING_ERRORS, "test/error", *COST_METRICS, *PROVENANCE_COLUMNS, STUDY_COLUMN]
 """Without these a table is not a results table; other metrics may be missing from an older one."""
-COLUMNS = [*IDENTITY, *EPOCH_METRICS, *COST_METRICS, *MEASURED_COSTS, *PROVENANCE, LAYERS, STUDY]
+COLUMNS = [*IDENTITY_COLUMNS, *EPOCH_METRICS, *COST_METRICS, *MEASURED_COSTS, *PROVENANCE_COLUMNS, LAYERS_COLUMN, STUDY_COLUMN]
 
 
-TEXT = ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at", LAYERS)
-WORDS = (*TEXT, "counter", "precision", "memory_format", PART, STUDY)
+TEXT_COLUMNS = ("trial", "variant", "family", "shortcut", "outcome", "device", "kernels", "software", "revision", "at", LAYERS_COLUMN)
+STRING_COLUMNS = (*TEXT_COLUMNS, "counter", "precision", "memory_format", PURPOSE_COLUMN, STUDY_COLUMN)
 """Columns that hold no number, whatever they look like: 127032774e15 is a revision, and None may be a variant."""
 
 
@@ -107,7 +107,7 @@ class Results:
         return [(t.variant.name, t.seed) for t in self.study.trials if t.id not in recorded]
 
 
-def results_table(
+def build_results_table(
     study: ResolvedExperiment, histories: Iterable[History], costs: Sequence[MeasuredCost] = ()
 ) -> Results:
     """The table of those histories that belong to ``study`` and have come to their end.
@@ -115,8 +115,8 @@ def results_table(
     Args:
         costs: Measured ones, oldest first; they stand beside the trials whose conditions they share.
     """
-    names = {trial.id: trial for trial in study.everything}
-    order = {trial.id: index for index, trial in enumerate(study.everything)}
+    names = {trial.id: trial for trial in study.all_trials}
+    order = {trial.id: index for index, trial in enumerate(study.all_trials)}
     rows: list[dict[str, Any]] = []
     done = {history.id: history for history in histories if history.done and history.id in names}
     for identity in sorted(done, key=order.__getitem__):
@@ -127,25 +127,25 @@ def results_table(
             "family": variant.family,
             "depth": variant.depth,
             "shortcut": variant.shortcut,
-            "plain": variant.plain,
+            "plain": variant.is_plain,
             "seed": history.trial.seed,
             "outcome": history.outcome.value,
             **history.costs,
-            **costs_for_trial(variant, history.trial.recipe, history.provenance, study, costs),
-            **{key: history.provenance.get(key) for key in PROVENANCE if key not in ("counter", "at")},
+            **select_trial_costs(variant, history.trial.recipe, history.provenance, study, costs),
+            **{key: history.provenance.get(key) for key in PROVENANCE_COLUMNS if key not in ("counter", "at")},
         }
         for epoch in history.epochs:
             at = datetime.fromtimestamp(epoch.at / 1000, UTC).isoformat(timespec="seconds")
             layers = history.layers.get(epoch.epoch)
             told = "" if layers is None else layers.model_dump_json()
-            rows.append(constant | {"epoch": epoch.epoch, "at": at, LAYERS: told} | epoch.metrics)
+            rows.append(constant | {"epoch": epoch.epoch, "at": at, LAYERS_COLUMN: told} | epoch.metrics)
     return _parted(study, _typed(pd.DataFrame(rows, columns=COLUMNS[:-1])))
 
 
 def _parted(study: ResolvedExperiment, frame: pd.DataFrame) -> Results:
     """Search trials and those with the choices go aside; whatever else is there is of the comparison."""
     compared = {trial.id for trial in study.trials}
-    away = frame["trial"].isin([trial.id for trial in study.everything if trial.id not in compared])
+    away = frame["trial"].isin([trial.id for trial in study.all_trials if trial.id not in compared])
     return Results(study, frame[~away].reset_index(drop=True), frame[away].reset_index(drop=True))
 
 
@@ -157,30 +157,30 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         frame[key] = frame[key].astype("int64")
     for key in ("plain", "shared"):
         frame[key] = frame[key].astype("bool")
-    for key in TEXT:
+    for key in TEXT_COLUMNS:
         frame[key] = frame[key].fillna("").astype("str")
     # Column by column it has come to lie in pieces, and every selection of rows would visit each.
     return frame.copy()
 
 
-def csv_bytes(results: Results) -> bytes:
+def format_csv(results: Results) -> bytes:
     """``results.csv``: numbers in their shortest exact spelling, the study in the first row's last field."""
     frame = (
         pd.concat([results.epochs, results.aside], ignore_index=True) if len(results.aside) else results.epochs.copy()
     )
     if results.study.experiment.tune is not None:
-        part_of = {trial.id: results.study.purpose(trial) for trial in results.study.everything}
-        frame.insert(list(frame.columns).index("outcome"), PART, frame["trial"].map(part_of))
+        part_of = {trial.id: results.study.purpose_of(trial) for trial in results.study.all_trials}
+        frame.insert(list(frame.columns).index("outcome"), PURPOSE_COLUMN, frame["trial"].map(part_of))
     frame["outcome"] = frame["outcome"].replace(NAMES)
-    frame[STUDY] = ""
+    frame[STUDY_COLUMN] = ""
     if len(frame):
-        frame.loc[frame.index[0], STUDY] = results.study.record_json()
+        frame.loc[frame.index[0], STUDY_COLUMN] = results.study.to_record_json()
     return frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL).encode()
 
 
 def write_csv(results: Results, path: Path) -> None:
     """Write what :func:`csv_bytes` makes; whole or not at all."""
-    write_atomic(path, csv_bytes(results))
+    write_atomic(path, format_csv(results))
 
 
 def read_csv(path: Path) -> Results:
@@ -193,13 +193,13 @@ def read_csv(path: Path) -> Results:
         frame = pd.read_csv(
             path,
             float_precision="round_trip",
-            dtype=dict.fromkeys(WORDS, "str"),
+            dtype=dict.fromkeys(STRING_COLUMNS, "str"),
             keep_default_na=False,
-            na_values={column: ["", "nan", "NaN"] for column in COLUMNS if column not in WORDS},
+            na_values={column: ["", "nan", "NaN"] for column in COLUMNS if column not in STRING_COLUMNS},
         )
     except (OSError, ValueError) as error:
         raise HarnessError(f"cannot be read as a results table: {error}", where=str(path)) from error
-    missing = [column for column in REQUIRED if column not in frame.columns]
+    missing = [column for column in REQUIRED_COLUMNS if column not in frame.columns]
     if missing:
         raise HarnessError(f"the column {missing[0]} is missing", where=str(path), remedy=REMEDY)
     study = _study(frame, path)
@@ -211,13 +211,13 @@ def read_csv(path: Path) -> Results:
         found = _parted(study, _typed(frame.reindex(columns=COLUMNS[:-1])))
     except (ValueError, TypeError) as error:
         raise HarnessError("a column has values of another kind", where=str(path), remedy=REMEDY) from error
-    require_sound(study, found.epochs, str(path))
+    validate_table(study, found.epochs, str(path))
     return found
 
 
 def _study(frame: pd.DataFrame, path: Path) -> ResolvedExperiment:
     try:
-        return ResolvedExperiment.model_validate_json(frame[STUDY].iloc[0])
+        return ResolvedExperiment.model_validate_json(frame[STUDY_COLUMN].iloc[0])
     except (ValueError, TypeError, IndexError, HarnessError) as error:
         raise HarnessError(
             "its first row does not hold the experiment that it is of, in the column study",
@@ -228,14 +228,14 @@ def _study(frame: pd.DataFrame, path: Path) -> ResolvedExperiment:
 
 def _require_layers(frame: pd.DataFrame, path: Path) -> None:
     """Refuse values by layer that no figure could be drawn from."""
-    for row, text in frame.get(LAYERS, pd.Series(dtype="str")).dropna().items():
+    for row, text in frame.get(LAYERS_COLUMN, pd.Series(dtype="str")).dropna().items():
         if not text:
             continue
         try:
             LayerProfile.model_validate_json(text)
         except (ValueError, TypeError) as error:
             raise HarnessError(
-                f"the column {LAYERS} does not hold values by layer",
+                f"the column {LAYERS_COLUMN} does not hold values by layer",
                 where=f"{path}, row {int(str(row)) + 2}",
                 remedy="Give a results.csv that `harness report` wrote, unchanged; without this column it is read too.",
             ) from error

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from harness.errors import HarnessError, suggest_nearest
-from harness.execution.archive import AGAIN, ASIDE, ArchiveNote, archive_note, archived_names
+from harness.execution.archive import RERUN_SUFFIX, ARCHIVED_NAME, ArchiveNote, read_archive_note, archived_names
 from harness.execution.attempts import read_attempts
 from harness.io.storage import Folder
 from harness.specs import ResolvedExperiment
@@ -40,7 +40,7 @@ class TrialIndex:
         self.records, self.studies, self.storage = records, studies, storage
         self.names = set(storage.list_names())
         self._no_store = all(isinstance(record, CheckpointRecord) for record in records.values())
-        self._trials = {name: {t.id: t for t in study.everything} for name, study in studies.items()}
+        self._trials = {name: {t.id: t for t in study.all_trials} for name, study in studies.items()}
         self._runs = {n: {} if isinstance(r, CheckpointRecord) else r.trials() for n, r in records.items()}
         self._old = {name: record.superseded() for name, record in records.items()}
 
@@ -59,7 +59,7 @@ class TrialIndex:
 
     def ids_of_folders(self) -> list[str]:
         """Those that have a folder, also one that was put aside."""
-        return sorted({name[:12] for name in self.names if re.fullmatch("[0-9a-f]{12}", name) or ASIDE.fullmatch(name)})
+        return sorted({name[:12] for name in self.names if re.fullmatch("[0-9a-f]{12}", name) or ARCHIVED_NAME.fullmatch(name)})
 
     def of(self, name: str) -> list[TrialSummary]:
         """The trials of an experiment, as they are now."""
@@ -128,7 +128,7 @@ class TrialIndex:
             )
         versions = self._versions(identity, name)
         trial = self._trials.get(name, {}).get(identity)
-        again = self.storage / f"{identity}{AGAIN}"
+        again = self.storage / f"{identity}{RERUN_SUFFIX}"
         known = TrialSummary(
             id=identity,
             experiments=tuple(dict.fromkeys([*([name] if name else []), *self.experiments_of(identity)])),
@@ -161,7 +161,7 @@ class TrialIndex:
         found = []
         for number, folder in enumerate(self.storage / each for each in folders):
             journal, troubles = newest_readable(folder, identity)
-            reason = archive_note(folder)
+            reason = read_archive_note(folder)
             # Folder and run were put aside together; the newest ones correspond.
             place = number - len(folders) + len(runs)
             run = runs[place] if place >= 0 else None

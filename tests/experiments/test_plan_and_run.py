@@ -182,7 +182,7 @@ def test_a_failed_trial_fails_alone(quick_study, settings, monkeypatch):
     original = Trainer.train_epoch
 
     def breaking(self, *arguments):
-        if self.trial.variant.plain and self.trial.seed == 101:
+        if self.trial.variant.is_plain and self.trial.seed == 101:
             raise RuntimeError("the weather")
         return original(self, *arguments)
 

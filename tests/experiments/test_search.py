@@ -92,7 +92,7 @@ def test_a_search_does_not_touch_the_comparison(searching, settings):
     run(searching(), settings(home="with"), QUIET)
     study = searching()
     bare = ResolvedExperiment(
-        **{**study.parts(), "samples": (), "experiment": study.experiment.model_copy(update={"tune": None})}
+        **{**study.field_values(), "samples": (), "experiment": study.experiment.model_copy(update={"tune": None})}
     )
     run(bare, settings(home="without"), QUIET)
     searched, alone = collect("quick", settings(home="with"))[0], collect("quick", settings(home="without"))[0]
@@ -125,7 +125,7 @@ def test_an_interrupted_search_goes_on_where_it_was(searching, settings):
         )
     done = {
         t.id
-        for t in study.searches
+        for t in study.search_trials
         if (j := read_newest_history(open_checkpoint_folder(here) / t.id, t.id)) is not None and j.done
     }
     assert len(done) == 2
@@ -249,7 +249,7 @@ def test_asha_compares_within_a_variant_and_knows_what_ended_before(searching):
     study = searching({"scheduler": "asha"}, recipe={"epochs": 8, "batch": 64, "lr": 0.05})
     jobs = [
         TrialGroup(t, Execution(), Resources(), Folder.from_location("/nowhere"), "", "", "", False, (8, 8), "", "val/error")
-        for t in study.searches
+        for t in study.search_trials
     ]
     plains, residuals = jobs[:3], jobs[3:]
 
@@ -259,7 +259,7 @@ def test_asha_compares_within_a_variant_and_knows_what_ended_before(searching):
 
     for rival, stopped in ((plains[1], [plains[0].trial.id]), (residuals[1], [])):
         cut = []
-        made = asha.asha_scheduler(jobs, [history(rival, 1.0)], cut.append)
+        made = asha.build_asha_scheduler(jobs, [history(rival, 1.0)], cut.append)
         trial = SimpleNamespace(trial_id="one", config={"job": 0})
         made.on_trial_add(None, trial)
         for epoch in (1, 2):

@@ -123,7 +123,7 @@ def test_names_in_factorials(catalogue, experiment_file):
         "cifar-resnet8-w2",
         "cifar-resnet14-w2",
     ]
-    assert study.cells[0] == {
+    assert study.contrast_variants[0] == {
         "plain_shallow": "cifar-plain8-w2",
         "plain_deep": "cifar-plain14-w2",
         "residual_shallow": "cifar-resnet8-w2",
@@ -137,7 +137,7 @@ def test_a_contrast_finds_variants_that_set_has_renamed(catalogue, experiment_fi
     contrast = {"kind": "difference", "a": "cifar-resnet14", "b": "cifar-plain14"}
     experiment, document = load_experiment(experiment_file(contrasts=[contrast]), ["variants.set.widths=[3,6,9]"])
     study = resolve(experiment, document, catalogue, DIGITS)
-    assert study.cells == ({"a": "cifar-resnet14-w3", "b": "cifar-plain14-w3"},)
+    assert study.contrast_variants == ({"a": "cifar-resnet14-w3", "b": "cifar-plain14-w3"},)
     assert study.experiment.contrasts[0].a == "cifar-resnet14-w3"
 
 
@@ -150,7 +150,7 @@ def test_the_working_directory_wins_over_the_shipped_catalogue(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     catalogue = Catalogue.load()
     assert catalogue.get("cifar-resnet6").blocks == (2,)
-    assert catalogue.get("mine-plain6").plain
+    assert catalogue.get("mine-plain6").is_plain
     assert catalogue.get("resnet18").depth == 18
 
 

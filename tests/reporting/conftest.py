@@ -6,10 +6,10 @@ import pytest
 from harness.io.yaml_documents import Document
 from harness.specs import Catalogue, DataInfo, resolve
 from harness.specs.experiment.experiment import Experiment
-from harness.specs.layer_profile import LayerProfile
+from harness.specs.network.layer_profile import LayerProfile
 from harness.specs.network.layer_plan import plan_layers
 from harness.tracking.history import Epoch, History
-from harness.tracking.results_table import results_table
+from harness.tracking.results_table import build_results_table
 
 INFO = DataInfo(
     name="digits", fingerprint="0a1b2c3d4e5f", channels=1, classes=10, size=(8, 8), train=1438, val=0, test=359
@@ -65,7 +65,7 @@ def image_errors(mean, sd, n, images, generator):
 
 def make_results(study, *arguments, **changes):
     """The table of :func:`make_histories`."""
-    return results_table(study, make_histories(study, *arguments, **changes))
+    return build_results_table(study, make_histories(study, *arguments, **changes))
 
 
 def make_histories(
@@ -134,8 +134,8 @@ def make_histories(
 
 
 def _gradients(trial, epoch):
-    generator = np.random.default_rng([trial.seed, epoch, trial.variant.depth, trial.variant.plain])
-    scale = 6.5 if trial.variant.plain else 1.2
+    generator = np.random.default_rng([trial.seed, epoch, trial.variant.depth, trial.variant.is_plain])
+    scale = 6.5 if trial.variant.is_plain else 1.2
     noise = np.exp(generator.normal(0, 0.4, 3)) * np.exp(-0.35 * epoch)
     return {
         f"grad/{k}": float(scale * f * n)
@@ -147,9 +147,9 @@ def _layers(trial, epochs, bad):
     """Before the first update and at the end: gradients that fall with depth in plain nets, responses with training."""
     found = {}
     for epoch in {0} if bad else {0, epochs[-1].epoch}:
-        generator = np.random.default_rng([trial.seed, epoch, trial.variant.depth, trial.variant.plain, 1])
+        generator = np.random.default_rng([trial.seed, epoch, trial.variant.depth, trial.variant.is_plain, 1])
         number = np.arange(max(trial.variant.depth - 1, 1))
-        rate = 0.15 if trial.variant.plain else 0.02
+        rate = 0.15 if trial.variant.is_plain else 0.02
         gradient = 0.3 * np.exp(rate * number[::-1] + generator.normal(0, 0.2, len(number)))
         response = np.exp(-0.03 * number * (epoch > 0) + generator.normal(0, 0.02, len(number)))
         found[epoch] = LayerProfile.of(gradient.tolist(), response.tolist(), True)

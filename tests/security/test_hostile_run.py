@@ -83,7 +83,7 @@ def _planted(source, target, text, labels):
 
 def _markdown(csv):
     from harness.reporting.page.report import render_report
-    from harness.reporting.verdicts.verdict import decide_contrasts
+    from harness.reporting.verdicts.decision import decide_contrasts
     from harness.tracking.results_table import read_csv
 
     results = read_csv(csv)

@@ -97,12 +97,10 @@ def builds(study):
         assert min(plan.params, plan.macs, plan.activations) > 0
     ids = [trial.id for trial in study.trials[:50]]
     assert len(set(ids)) == len(ids)
-    text = study.record_json()
+    text = study.to_record_json()
     again = ResolvedExperiment.model_validate_json(text)
-    assert again.record_json() == text
-    assert again.without_seeds() == study.without_seeds()
+    assert again.to_record_json() == text
     assert [trial.id for trial in again.trials[:50]] == ids
-    json.dumps(study.without_seeds(), allow_nan=False)
 
 
 @pytest.fixture(scope="module")

@@ -229,7 +229,7 @@ def test_the_smallest_level_needs_many_seeds_and_no_infinity():
 def test_ten_thousand_seeds_are_read(quick_study):
     study = quick_study(variants="cifar-resnet8", contrasts=None, seeds=list(range(10_000)))
     assert len(study.trials) == 10_000
-    assert ResolvedExperiment.model_validate_json(study.record_json()).experiment.seeds == study.experiment.seeds
+    assert ResolvedExperiment.model_validate_json(study.to_record_json()).experiment.seeds == study.experiment.seeds
 
 
 def test_errors_steer_no_terminal():

@@ -72,17 +72,17 @@ def test_what_is_refused_and_where(tuned_study, case):
 
 
 def test_the_first_sample_is_the_experiments_own_where_it_is_in_the_space():
-    assert tuning().first(RECIPE)[0] == {"lr": 0.05, "weight_decay": 1e-4}
-    outside = tuning(fields={"lr": {"low": 0.1, "high": 0.5}}).first(RECIPE)
+    assert tuning().initial_samples(RECIPE)[0] == {"lr": 0.05, "weight_decay": 1e-4}
+    outside = tuning(fields={"lr": {"low": 0.1, "high": 0.5}}).initial_samples(RECIPE)
     assert len(outside) == 3
     assert all(0.1 <= sample["lr"] <= 0.5 for sample in outside)
 
 
 def test_samples_are_the_same_for_all_and_more_of_them_leave_the_earlier_ones():
-    three, eight = tuning().first(RECIPE), tuning(samples=8).first(RECIPE)
+    three, eight = tuning().initial_samples(RECIPE), tuning(samples=8).initial_samples(RECIPE)
     assert eight[:3] == three
     assert len({canonical(sample) for sample in eight}) == 8
-    assert tuning(seeds=[1]).first(RECIPE)[1:] != three[1:]
+    assert tuning(seeds=[1]).initial_samples(RECIPE)[1:] != three[1:]
     # Pinned: a search that is recorded goes on only while these stay.
     assert three == [
         {"lr": 0.05, "weight_decay": 0.0001},
@@ -94,28 +94,28 @@ def test_samples_are_the_same_for_all_and_more_of_them_leave_the_earlier_ones():
 def test_few_samples_leave_no_gap():
     """Each third of the logarithmic range holds some of eight, whatever the seed."""
     for seed in range(20):
-        samples = tuning(samples=9, seeds=[seed]).first(RECIPE)[1:]
+        samples = tuning(samples=9, seeds=[seed]).initial_samples(RECIPE)[1:]
         thirds = [sum(low <= s["lr"] < 10 ** (2 / 3) * low for s in samples) for low in (0.005, 0.0232, 0.1077)]
         assert min(thirds) >= 2
 
 
 def test_a_list_is_used_up_before_anything_is_drawn_twice():
-    drawn = tuning(fields={"lr": [0.05, 0.1, 0.2]}).first(RECIPE)
+    drawn = tuning(fields={"lr": [0.05, 0.1, 0.2]}).initial_samples(RECIPE)
     assert sorted(sample["lr"] for sample in drawn) == [0.05, 0.1, 0.2]
 
 
 @pytest.mark.parametrize(("uniform", "value"), [(0.0, 0.005), (0.5, 0.05), (0.99999999, 0.5)])
 def test_a_logarithmic_range_at_its_ends_and_middle(uniform, value):
-    assert SearchRange.model_validate(LR).draw(uniform) == value
+    assert SearchRange.model_validate(LR).value_at(uniform) == value
 
 
 def test_trials_of_the_search_have_ids_of_their_own_and_share_no_seed(tuned_study):
     study = tuned_study()
     assert len(study.trials) == 8
-    assert len(study.searches) == 12
-    assert {trial.seed for trial in study.searches}.isdisjoint(study.experiment.seeds)
-    assert len({trial.id for trial in study.everything}) == 20
-    counts = {v.name: sum(t.variant.identity() == v.identity() for t in study.searches) for v in study.variants}
+    assert len(study.search_trials) == 12
+    assert {trial.seed for trial in study.search_trials}.isdisjoint(study.experiment.seeds)
+    assert len({trial.id for trial in study.all_trials}) == 20
+    counts = {v.name: sum(t.variant.identity() == v.identity() for t in study.search_trials) for v in study.variants}
     assert set(counts.values()) == {3}
 
 
@@ -126,21 +126,21 @@ def test_the_compared_trials_are_those_of_the_same_experiment_without_a_search(t
 
 def test_a_trial_that_may_be_stopped_is_another_trial(tuned_study):
     whole, cut = tuned_study(), tuned_study({**TUNE, "scheduler": "asha"})
-    assert {t.id for t in whole.searches}.isdisjoint(t.id for t in cut.searches)
+    assert {t.id for t in whole.search_trials}.isdisjoint(t.id for t in cut.search_trials)
     assert [t.id for t in whole.trials] == [t.id for t in cut.trials]
 
 
 def test_choices_make_trials_and_share_those_of_the_common_recipe(tuned_study):
     study = tuned_study()
     plain, *others = (variant.name for variant in study.variants)
-    chosen = type(study)(**{**study.parts(), "choices": {plain: 1, **dict.fromkeys(others, 0)}})
+    chosen = type(study)(**{**study.field_values(), "choices": {plain: 1, **dict.fromkeys(others, 0)}})
     assert [study.tuned, chosen.tuned.recipe_of(others[0])] == [None, study.experiment.recipe]
     assert chosen.tuned.recipe_of(plain).lr == 0.07249
-    assert len(chosen.everything) == 22
-    assert [chosen.purpose(trial) for trial in chosen.everything[-2:]] == ["tuned", "tuned"]
-    assert chosen.everything[-1].label == f"{plain}, tuned seed 101"
-    again = type(study).model_validate_json(chosen.record_json())
-    assert [trial.id for trial in again.everything] == [trial.id for trial in chosen.everything]
+    assert len(chosen.all_trials) == 22
+    assert [chosen.purpose_of(trial) for trial in chosen.all_trials[-2:]] == ["tuned", "tuned"]
+    assert chosen.all_trials[-1].label == f"{plain}, tuned seed 101"
+    again = type(study).model_validate_json(chosen.to_record_json())
+    assert [trial.id for trial in again.all_trials] == [trial.id for trial in chosen.all_trials]
 
 
 def test_a_number_is_never_more_than_a_recipe_holds():
@@ -162,4 +162,4 @@ def test_a_number_is_never_more_than_a_recipe_holds():
 def test_a_study_from_a_file_holds_a_search_that_fits_it(tuned_study, changes):
     study = tuned_study()
     with pytest.raises(ValidationError):
-        type(study)(**{**study.parts(), **changes})
+        type(study)(**{**study.field_values(), **changes})

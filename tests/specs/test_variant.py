@@ -65,7 +65,7 @@ def test_plan_has_the_published_counts(catalogue, row):
 def test_twins_differ_in_the_shortcut_alone(catalogue):
     residual, plain = catalogue.get("cifar-resnet20"), catalogue.get("cifar-plain20")
     assert plain.model_dump(exclude={"name", "shortcut"}) == residual.model_dump(exclude={"name", "shortcut"})
-    assert plain.plain and not residual.plain
+    assert plain.is_plain and not residual.is_plain
 
 
 def test_option_b_adds_exactly_the_projections(catalogue):
@@ -172,8 +172,8 @@ def test_images_that_are_too_small_are_refused(catalogue):
 def test_a_depth_is_that_of_the_member_of_its_name(catalogue):
     family = catalogue.family("cifar-preresnet")
     for depth in (164, 1001, 110):
-        fields, name = family.of_depth(depth)
+        fields, name = family.find_depth(depth)
         assert family.variant(fields, name) == catalogue.get(f"cifar-preresnet{depth}")
-    assert family.of_depth(1004)[1] == "cifar-preresnet1004"
+    assert family.find_depth(1004)[1] == "cifar-preresnet1004"
     plan = plan_layers(catalogue.get("cifar-preresnet164"), 32)
     assert plan.params == 1703258, "He et al. 2016 round it to 1.7 million"

@@ -47,7 +47,7 @@ def test_who_may_only_read_is_told_so(auth_server, study, environment, tmp_path,
     get_app_client("basic-auth", auth_server.uri).create_user("reader", "only-reading-5")
     environment("reader", "only-reading-5")
     store = MlflowRecord(auth_server.uri, study.experiment.name)
-    assert store.study().record_json() == study.record_json()
+    assert store.study().to_record_json() == study.to_record_json()
     with pytest.raises(HarnessError, match="does not allow") as caught:
         store.create_trial(study, study.trials[0])
     assert "only-reading-5" not in str(caught.value)

@@ -125,7 +125,7 @@ def test_journals_are_a_record_too(study, tmp_path):
     for history in histories:
         content = pack_archive({HISTORY_FILE: history.model_dump_json().encode()})
         (storage / history.id).write(Checkpoint(1, 2).name, content)
-    assert CheckpointRecord(tmp_path, study.experiment.name, storage).study().record_json() == study.record_json()
+    assert CheckpointRecord(tmp_path, study.experiment.name, storage).study().to_record_json() == study.to_record_json()
     assert record.histories([t.id for t in study.trials]) == histories
     assert len(record.trials()) == 8
 
@@ -167,7 +167,7 @@ def test_the_table_and_results_csv_are_one(study, tmp_path):
     results = build_results_table(study, histories)
     write_csv(results, tmp_path / "results.csv")
     back = read_csv(tmp_path / "results.csv")
-    assert back.study.record_json() == study.record_json()
+    assert back.study.to_record_json() == study.to_record_json()
     assert back.epochs.equals(results.epochs)
     write_csv(back, tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()

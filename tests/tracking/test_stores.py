@@ -86,7 +86,7 @@ def test_histories_and_the_study_come_back_exactly(store, study):
     histories = _publish_all(store, study)
     ids = [trial.id for trial in study.trials]
     fresh = MlflowRecord(store.uri, store.name)
-    assert fresh.study().record_json() == study.record_json()
+    assert fresh.study().to_record_json() == study.to_record_json()
     assert fresh.histories(ids) == histories
     assert all(run.finished and run.seconds == 1.5 for run in fresh.trials().values())
     run_id = fresh.trials()[ids[0]].run_id
@@ -107,7 +107,7 @@ def test_an_experiment_whose_first_run_could_not_keep_its_study_is_new(uri, stud
     fresh = MlflowRecord(uri, study.experiment.name, home=tmp_path / "home")
     assert fresh.runs("report") and fresh.experiment_is_new
     fresh.prepare(study)
-    assert not fresh.experiment_is_new and fresh.study().record_json() == study.record_json()
+    assert not fresh.experiment_is_new and fresh.study().to_record_json() == study.to_record_json()
 
 
 def test_a_store_that_was_moved_with_its_artifacts_is_read(study, tmp_path, tables):
@@ -118,7 +118,7 @@ def test_a_store_that_was_moved_with_its_artifacts_is_read(study, tmp_path, tabl
     histories = _publish_all(store, study)
     (tmp_path / "old").rename(tmp_path / "new")
     moved = MlflowRecord(f"sqlite:///{tmp_path}/new/mlflow.db", study.experiment.name)
-    assert moved.study().record_json() == study.record_json()
+    assert moved.study().to_record_json() == study.to_record_json()
     assert moved.histories([trial.id for trial in study.trials]) == histories
 
 

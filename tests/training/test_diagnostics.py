@@ -3,13 +3,13 @@
 import pytest
 import torch
 from torch import nn
+from training_helpers import train, without_times
 
 from harness.models import build
 from harness.specs import Catalogue, Execution, ExternalNetwork, Resources, Variant
 from harness.tracking.history import History
 from harness.training.diagnostics import LayerProbe, layer_profile
 from harness.training.trainer import Trainer
-from training_helpers import train, without_times
 
 CONVOLUTIONS = 7
 """Of a residual network of depth 8: that of the stem, and two in each of three blocks."""

@@ -11,7 +11,7 @@ from typing import Any
 from harness.clusters.check.findings import ClusterFile
 from harness.errors import HarnessError, suggest_nearest
 from harness.io.yaml_parser import Location
-from harness.launchers.resources import ACCELERATOR
+from harness.launchers.resources import ACCELERATOR_PREFIX
 
 GPU = re.compile(r"(p[2-9]|g(?!4ad)[3-9]|gr[6-9])[a-z0-9-]*\.")
 """Types of instances with NVIDIA's devices; g4ad has AMD's."""
@@ -178,11 +178,11 @@ def _promises(sheet: ClusterFile, at: Location, kind: str) -> None:
         )
     theirs = KINDS.get(family)
     for name in resources:
-        if name.startswith(ACCELERATOR) and theirs and name != ACCELERATOR + theirs:
+        if name.startswith(ACCELERATOR_PREFIX) and theirs and name != ACCELERATOR_PREFIX + theirs:
             sheet.error(
                 (*at, "resources"),
-                f"{kind} has GPUs of the kind {theirs}, not {name.removeprefix(ACCELERATOR)}",
-                f'Write "{ACCELERATOR}{theirs}": 1.',
+                f"{kind} has GPUs of the kind {theirs}, not {name.removeprefix(ACCELERATOR_PREFIX)}",
+                f'Write "{ACCELERATOR_PREFIX}{theirs}": 1.',
             )
 
 

@@ -97,7 +97,7 @@ def plan_experiment(
         study = extend_search(study, record, storage)
     last_run = None if record.experiment_is_new else record.study()
     return make_plan(
-        study.after(last_run),
+        study.with_looks_of(last_run),
         record,
         storage,
         count_concurrent_trials(study.experiment.resources, settings),
@@ -130,8 +130,8 @@ def make_plan(
     Raises:
         HarnessError: A checkpoint was written by a newer version, or belongs to another trial.
     """
-    progress = _Progress(study, record, storage, {t.id for t in study.everything if force and t.id not in trained})
-    estimates = {trial.id: estimate_seconds(trial, study) for trial in study.everything}
+    progress = _Progress(study, record, storage, {t.id for t in study.all_trials if force and t.id not in trained})
+    estimates = {trial.id: estimate_seconds(trial, study) for trial in study.all_trials}
     finished = [run for identity, run in progress.finished.items() if identity in estimates]
     ratios = [run.seconds / estimates[identity] for identity, run in progress.finished.items() if identity in estimates]
     # The record's own times correct the estimate, which is rough but in proportion.
@@ -143,7 +143,7 @@ def make_plan(
     ]
     return Plan(
         study,
-        tuple(progress.plan_trial(trial, scale * estimates[trial.id]) for trial in study.everything),
+        tuple(progress.plan_trial(trial, scale * estimates[trial.id]) for trial in study.all_trials),
         concurrency,
         describe_changes(last_run, study) if last_run is not None else (),
         " ".join(warning for warning in warnings if warning),
@@ -165,7 +165,7 @@ class _Progress:
     def __init__(self, study: ResolvedExperiment, record: Record, storage: Folder, retrain: Collection[str]) -> None:
         self.study, self.recorded = study, record.trials()
         self.finished = {i: run for i, run in self.recorded.items() if run.finished and i not in retrain}
-        self.unfinished = [trial.id for trial in study.everything if trial.id not in self.finished]
+        self.unfinished = [trial.id for trial in study.all_trials if trial.id not in self.finished]
         self.histories: dict[str, History] = {}
         folders = set(storage.list_names()) - set(retrain)
         for identity in self.unfinished:
@@ -181,7 +181,7 @@ class _Progress:
         Args:
             seconds: Estimated time of the whole trial.
         """
-        part = self.study.purpose(trial)
+        part = self.study.purpose_of(trial)
         if trial.id in self.finished:
             return PlannedTrial(trial, _recorded_status(self.finished[trial.id]), 0.0, part=part)
         if trial.id in self.in_other_experiments:

@@ -16,7 +16,7 @@ class PlannedTrial:
         status: NEW, INTERRUPTED, UNPUBLISHED, or the status with which the trial is recorded.
         seconds: Estimated time that its training still takes.
         epochs_done: Epochs in its newest checkpoint.
-        part: Its purpose: ``common``, ``search`` or ``tuned`` (see :meth:`ResolvedExperiment.purpose`).
+        part: Its purpose: ``common``, ``search`` or ``tuned`` (see :meth:`ResolvedExperiment.purpose_of`).
         ensemble_seeds: Seeds of the ensemble in which the trial was started, its own included. Empty for a new trial
             and for one that trains alone.
         memory_format: Memory format with which the trial was started. Empty for a new trial.

@@ -31,7 +31,7 @@ def group_seeds(trials: Sequence[PlannedTrial], study: ResolvedExperiment, concu
         return _longest_first([PlannedGroup((planned,)) for planned in trials])
     size = seeds_per_group(study, concurrency, len(trials))
     seed_order: dict[str, list[str]] = {}
-    for trial in study.everything:
+    for trial in study.all_trials:
         seed_order.setdefault(_without_seed(trial), []).append(trial.id)
     # A trial without a checkpoint is new, but belongs to the interrupted ensemble that its other seeds name.
     interrupted = {(_without_seed(p.trial), seed): p.ensemble_seeds for p in trials for seed in p.ensemble_seeds}
@@ -75,7 +75,7 @@ def grouping_obstacle(trial: Trial, study: ResolvedExperiment) -> str:
     resources, execution = study.experiment.resources, study.experiment.execution
     if not isinstance(trial.variant, Variant):
         return "its network comes from another library"
-    if trial.variant.random:
+    if trial.variant.is_stochastic:
         return "its network draws random numbers during training"
     if trial.variant.weights is not None and trial.variant.weights.freeze != "nothing":
         return "a part of its network is frozen"

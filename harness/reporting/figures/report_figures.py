@@ -6,14 +6,30 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.reporting.figures.effects import draw_effects, list_drawable_effects, effects_figure_height
-from harness.reporting.figures.error_against_cost import draw_error_against_cost, find_cost_fronts, grid_of
+from harness.reporting.figures.error_against_cost import draw_error_against_cost, find_cost_fronts
+from harness.reporting.figures.style import grid_of
 from harness.reporting.figures.layer_curves import draw_layer_curves, select_layer_curves
 from harness.reporting.figures.style import INK, MARKERS, scale_error_axis, draw_series_legend, render_figure
-from harness.reporting.figures.training_curves import draw_training_curves, draw_gradients, list_gradient_variants, has_training_curves, panel_grid
-from harness.reporting.page.search_section import draw_search, list_search_points
-from harness.reporting.series import MAX_ROWS, Series, has_few_series, has_several_depths, group_into_series, shorten_label, list_seed_values
-from harness.reporting.statistics.estimates import estimate_mean
-from harness.reporting.verdicts.components import count_images, select_error_interval
+from harness.reporting.figures.training_curves import (
+    draw_training_curves,
+    draw_gradients,
+    list_gradient_variants,
+    has_training_curves,
+)
+from harness.reporting.figures.style import panel_grid
+from harness.reporting.figures.search import draw_search
+from harness.reporting.search_trials import list_search_trials
+from harness.reporting.figures.series import (
+    MAX_ROWS,
+    Series,
+    has_few_series,
+    has_several_depths,
+    group_into_series,
+    shorten_label,
+)
+from harness.reporting.statistics.seed_values import list_seed_values
+from harness.reporting.statistics.intervals import estimate_mean
+from harness.reporting.statistics.error_intervals import count_images, select_error_interval
 from harness.reporting.verdicts.verdict import Verdict
 from harness.tracking.metrics import METRICS
 from harness.tracking.results_table import Results
@@ -46,7 +62,7 @@ def draw_figures(results: Results, found: Sequence[Verdict] = ()) -> dict[str, d
         made["costs"] = render_figure(9.2, 0.8 + 3.4 * grid_of(panels)[0], lambda f: draw_error_against_cost(f, results))
     if groups := list_drawable_effects(found):
         made["effects"] = render_figure(9.2, effects_figure_height(groups), lambda f: draw_effects(f, groups))
-    if list_search_points(results):
+    if list_search_trials(results):
         made["tuning"] = render_figure(9.2, 4.4, lambda f: draw_search(f, results))
     if few and has_training_curves(results):
         rows, _ = panel_grid(len({v.depth for v in study.variants}))

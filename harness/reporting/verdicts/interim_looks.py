@@ -1,86 +1,89 @@
-"""Looking and then adding seeds spends level: which verdicts of the record were looked at before, and how."""
+"""Interim looks: which verdicts the record gave before, and whether a verdict is exploratory because of them.
+
+A look at fewer seeds, and then more seeds, spends level: each look is one more chance of a false positive.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from harness.reporting.formatting import format_quantity, join_words
+from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.interim_looks import InterimLook
 from harness.tracking.results_table import Results
 
-if TYPE_CHECKING:
-    from harness.reporting.verdicts.verdict import Verdict
 
-
-def build_look(study: ResolvedExperiment, place: int, final: pd.DataFrame) -> InterimLook:
-    """What the verdict on a contrast sees in the last epochs ``final``: every seed that one of its cells holds.
+def build_look(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> InterimLook:
+    """Return the look that a verdict on these results is: what it compares, and every seed of the compared variants.
 
     Args:
-        place: Of the contrast among those that are declared.
+        index: Index of the contrast among those that are declared.
+        final: The last epoch of every trial, one row each.
     """
-    rows = final[final["variant"].isin(list(study.cells[place].values()))]
+    rows = final[final["variant"].isin(list(study.contrast_variants[index].values()))]
     seeds = tuple(sorted(set(rows["seed"].tolist())))
-    return InterimLook(cells=study.contrast_keys[place], seeds=seeds, declared=study.experiment.looks)
+    return InterimLook(cells=study.contrast_keys[index], seeds=seeds, declared=study.experiment.looks)
 
 
-def explain_exploratory(study: ResolvedExperiment, now: InterimLook) -> str:
-    """Why the verdict of the look ``now`` is exploratory, in a sentence; empty where it is not.
+def explain_exploratory(study: ResolvedExperiment, look: InterimLook) -> str:
+    """Return a sentence that says why the verdict of ``look`` is exploratory; empty where it is not.
 
-    It is where the record gave the same verdict before, with some of the same seeds, and that look and this one are
-    not both declared; or where looks are declared, but not at so many seeds.
+    There are two reasons. Looks are declared, but not at this number of seeds. Or the record gave the same verdict
+    before with some of these seeds, and the two looks were not declared together.
     """
-    if now.declared and len(now.seeds) not in now.declared:
-        declared = join_words(now.declared)
-        return f"Exploratory: looks are declared at {declared} seeds, and this one is at {len(now.seeds)}."
-    spent = [look for look in _before(study.looks, now) if not _declared(look, now)]
-    if not spent:
+    if look.declared and len(look.seeds) not in look.declared:
+        declared = join_words(look.declared)
+        return f"Exploratory: interim looks are declared at {declared} seeds, but this one has {len(look.seeds)}."
+    undeclared = [earlier for earlier in _list_earlier_looks(study.looks, look) if not _are_declared(earlier, look)]
+    if not undeclared:
         return ""
-    taken = [
-        f"{format_quantity(len(look.seeds), 'seed')} (declared then: {join_words(look.declared) or 'no looks'})"
-        for look in spent
-    ]
+    descriptions = dict.fromkeys(
+        f"{format_quantity(len(earlier.seeds), 'seed')} (declared then: {join_words(earlier.declared) or 'no looks'})"
+        for earlier in undeclared
+    )
     return (
-        f"Exploratory: this verdict was looked at before with {join_words(dict.fromkeys(taken))}. "
-        "Seeds that are added after a look spend level that nobody set aside for it."
+        f"Exploratory: this verdict was already computed with {join_words(descriptions)}. "
+        "Every undeclared look raises the chance of a false positive above the level."
     )
 
 
-def _before(looks: Sequence[InterimLook], now: InterimLook) -> list[InterimLook]:
-    """Looks at the same cells and some of the same seeds, up to the first with exactly these seeds."""
-    found = []
-    for look in looks:
-        if look.cells == now.cells and set(look.seeds) & set(now.seeds):
-            found.append(look)
-            if look.seeds == now.seeds:
+def _list_earlier_looks(looks: Sequence[InterimLook], look: InterimLook) -> list[InterimLook]:
+    """Return the recorded looks at the same comparison with a seed in common, up to the first with exactly its seeds."""
+    earlier = []
+    for recorded in looks:
+        if recorded.cells == look.cells and set(recorded.seeds) & set(look.seeds):
+            earlier.append(recorded)
+            if recorded.seeds == look.seeds:
                 break
-    return found
+    return earlier
 
 
-def _declared(look: InterimLook, now: InterimLook) -> bool:
-    """Whether ``look`` is ``now`` itself, or one that was declared on the way to it."""
-    if look.declared != now.declared:
+def _are_declared(earlier: InterimLook, look: InterimLook) -> bool:
+    """Return whether ``earlier`` is ``look`` itself, or was declared together with it as a step on the way."""
+    if earlier.declared != look.declared:
         return False
-    return look.seeds == now.seeds or (len(look.seeds) in now.declared and set(look.seeds) < set(now.seeds))
+    is_step = len(earlier.seeds) in look.declared and set(earlier.seeds) < set(look.seeds)
+    return earlier.seeds == look.seeds or is_step
 
 
-def add_looks(results: Results, found: Sequence[Verdict]) -> tuple[ResolvedExperiment, ResolvedExperiment]:
-    """The study with the looks that its verdicts ``found`` are, for the record; and the same for this report.
+def add_looks(results: Results, verdicts: Sequence[Verdict]) -> tuple[ResolvedExperiment, ResolvedExperiment]:
+    """Return the experiment with the looks that its verdicts are: once for the record, once for this report.
 
-    A report knows of no later looks, so that an earlier one comes out as it was.
+    The one for the record has all looks. The one for the report has no later looks than its own, so that a report on
+    fewer seeds is the same when it is written again.
     """
-    study, known, places = results.study, list(results.study.looks), []
+    study, looks, indices = results.study, list(results.study.looks), []
     readings = [results] if results.tuned is None else [results, results.tuned]
-    for number, verdict in enumerate(found):
+    for number, verdict in enumerate(verdicts):
         if verdict.p is None:
             continue
-        reading = readings[number // len(study.cells)]
-        look = build_look(reading.study, number % len(study.cells), reading.final)
-        same = [i for i, old in enumerate(known) if (old.cells, old.seeds) == (look.cells, look.seeds)]
+        reading = readings[number // len(study.contrast_variants)]
+        look = build_look(reading.study, number % len(study.contrast_variants), reading.final)
+        same = [i for i, recorded in enumerate(looks) if (recorded.cells, recorded.seeds) == (look.cells, look.seeds)]
         if not same:
-            known.append(look)
-        places.append(same[0] if same else len(known) - 1)
-    return study.with_looks(tuple(known)), study.with_looks(tuple(known[: max(places, default=-1) + 1]))
+            looks.append(look)
+        indices.append(same[0] if same else len(looks) - 1)
+    return study.with_looks(tuple(looks)), study.with_looks(tuple(looks[: max(indices, default=-1) + 1]))

@@ -77,7 +77,7 @@ class Catalogue:
             remedy=f"{suggest_nearest(name, known)} `harness variants` shows all.",
         )
 
-    def changed(self, name: str, assignments: Sequence[str]) -> AnyVariant:
+    def get_with_fields(self, name: str, assignments: Sequence[str]) -> AnyVariant:
         """A variant by name with ``field=value`` assignments applied, as ``--set`` gives them.
 
         Raises:
@@ -102,7 +102,7 @@ class Catalogue:
             raise HarnessError(f"there is no family '{name}'", where="family", remedy=suggest_nearest(name, self.families))
         return self.families[name]
 
-    def choose(
+    def select_variants(
         self, choice: VariantSelection, info: DataInfo, document: Document, at: tuple[str | int, ...]
     ) -> Sequence[AnyVariant]:
         """The variants of one entry of an experiment, fitted to its data's channels and classes.
@@ -122,7 +122,7 @@ class Catalogue:
             factory = choice.factory or choice.name
             fields = {"kind": choice.kind, "factory": factory, "args": choice.args, "weights": choice.weights, **fit}
             made = validate_model(ExternalNetwork, fields, document, at)
-            return [made.model_copy(update={"name": choice.label or made.function or made.factory}).located()]
+            return [made.model_copy(update={"name": choice.label or made.function or made.factory}).with_content_hash()]
         if choice.name is not None:
             return [_changed(self.get(choice.name), None, choice, fit, document, at)]
         family = self.family(str(choice.family))
@@ -142,7 +142,7 @@ class Catalogue:
             )
         for shortcut in choice.shortcut or (usual,):
             for depth in choice.depth:
-                fields, name = family.of_depth(depth, choice.block)
+                fields, name = family.find_depth(depth, choice.block)
                 base = family.variant({**fields, "shortcut": shortcut}, name)
                 if shortcut == family.twin.shortcut:
                     name = family.twin_name(name)
@@ -170,7 +170,7 @@ def _changed(
             where=document.where((*at, "set")),
             remedy="Give it a label.",
         )
-    return variant.model_copy(update={"name": called}).located()
+    return variant.model_copy(update={"name": called}).with_content_hash()
 
 
 def _suffix(base: AnyVariant, changes: dict[str, Any]) -> str:

@@ -101,7 +101,7 @@ class Family(Spec):
                 return self.variant({**self.members[member], **change}, name)
             match = re.fullmatch(re.escape(prefix) + r"([0-9]{1,9})(?:-(\w+))?", name)
             if match and self.depth and match[2] in (None, *self.depth):
-                return self.variant({**self.of_depth(int(match[1]), match[2])[0], **change}, name)
+                return self.variant({**self.find_depth(int(match[1]), match[2])[0], **change}, name)
         return None
 
     def twin_name(self, name: str) -> str:
@@ -151,7 +151,7 @@ class Family(Spec):
         # Widths that are none are refused with the rest of the variant.
         return [count] * (len(widths) if isinstance(widths, list | tuple) else 1)
 
-    def of_depth(self, depth: int, block: str | None = None) -> tuple[dict[str, Any], str]:
+    def find_depth(self, depth: int, block: str | None = None) -> tuple[dict[str, Any], str]:
         """(fields, member name) of the family's network of this depth: a member, else by its rule.
 
         Raises:

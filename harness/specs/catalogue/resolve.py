@@ -74,7 +74,7 @@ def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, in
     for index, choice in enumerate(experiment.variants):
         at: tuple[str | int, ...] = ("variants", index) if listed else ("variants",)
         try:
-            variants += catalogue.choose(choice, info, document, at)
+            variants += catalogue.select_variants(choice, info, document, at)
         except HarnessError as error:
             if document.file in error.where or error.where.startswith("--set"):
                 raise
@@ -90,11 +90,11 @@ def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, in
                 remedy="Remove one, or give it a label.",
             )
         seen[network] = variant.name
-    drawn = tune.first(experiment.recipe) if tune is not None else []
+    drawn = tune.initial_samples(experiment.recipe) if tune is not None else []
     samples = tuple(Sample(variant=v.name, number=n, fields=fields) for v in variants for n, fields in enumerate(drawn))
     study = ResolvedExperiment(experiment=experiment, variants=tuple(variants), data=info, samples=samples)
     try:
-        cells = study.cells
+        cells = study.contrast_variants
     except HarnessError as error:
         raise HarnessError(error.what, where=document.where(("contrasts",)), remedy=error.remedy) from error
     # A report names the variants that were compared, with the suffix that `set` gave them.

@@ -41,7 +41,7 @@ class Degradation(Spec):
             raise ValueError(f"shallow ({self.shallow}) must be less than deep ({self.deep})")
         return self
 
-    def cells(self, variants: Sequence[AnyVariant]) -> dict[str, str]:
+    def find_variants(self, variants: Sequence[AnyVariant]) -> dict[str, str]:
         """Names of the four variants it compares: plain_shallow, plain_deep, residual_shallow, residual_deep.
 
         Raises:
@@ -55,7 +55,7 @@ class Degradation(Spec):
                     for v in variants
                     if isinstance(v, Variant)
                     and v.depth == depth
-                    and v.plain == plain
+                    and v.is_plain == plain
                     and self.family in (None, v.family)
                     and (plain or self.shortcut in (None, v.shortcut))
                 ]
@@ -68,7 +68,7 @@ class Degradation(Spec):
                     )
                 found[f"{kind}_{role}"] = names[0]
         compared = [v for v in variants if v.name in found.values() and isinstance(v, Variant)]
-        residual = [v for v in compared if not v.plain]
+        residual = [v for v in compared if not v.is_plain]
         for field in Variant.model_fields.keys() - {*Variant.labels, "blocks", "shortcut"}:
             among = residual if field in NEEDS_SHORTCUT else compared
             if len({getattr(v, field) for v in among}) > 1:
@@ -107,7 +107,7 @@ class Difference(Spec):
         """Of the level that its claim has; the rest is for the opposite."""
         return 1.0 if self.side == "two-sided" else DECLARED_SIDE
 
-    def cells(self, variants: Sequence[AnyVariant]) -> dict[str, str]:
+    def find_variants(self, variants: Sequence[AnyVariant]) -> dict[str, str]:
         """Names of the two variants it compares; a name without the suffix of ``set`` will do.
 
         Raises:

@@ -21,7 +21,7 @@ def depends_on_shard(variant: AnyVariant, sync_norm: bool = False) -> bool:
     is taken to have BatchNorm, since nobody knows.
     """
     normed = not isinstance(variant, Variant) or variant.norm == "batch"
-    return variant.random or (normed and not sync_norm)
+    return variant.is_stochastic or (normed and not sync_norm)
 
 
 def require_workers(variants: Iterable[AnyVariant], recipe: Recipe, resources: Resources) -> None:

@@ -69,11 +69,11 @@ class ResolvedExperiment(Spec):
             with_fields(self.experiment.recipe, sample.fields)
         return self
 
-    def parts(self) -> dict[str, Any]:
+    def field_values(self) -> dict[str, Any]:
         """What it is made of, to make another; a copy by pydantic would keep the trials that are cached."""
         return {name: getattr(self, name) for name in ResolvedExperiment.model_fields}
 
-    def record_json(self) -> str:
+    def to_record_json(self) -> str:
         """As it is recorded: without the place of the data, which is this machine's affair."""
         return self.model_dump_json(exclude_defaults=True, exclude={"experiment": {"data": {"root"}}})
 
@@ -83,9 +83,9 @@ class ResolvedExperiment(Spec):
 
     def with_looks(self, looks: tuple[InterimLook, ...]) -> ResolvedExperiment:
         """The same with those looks."""
-        return ResolvedExperiment(**{**self.parts(), "looks": looks})
+        return ResolvedExperiment(**{**self.field_values(), "looks": looks})
 
-    def after(self, before: ResolvedExperiment | None) -> ResolvedExperiment:
+    def with_looks_of(self, before: ResolvedExperiment | None) -> ResolvedExperiment:
         """The same with the looks that were taken when it was run ``before``."""
         return self if before is None or before.looks == self.looks else self.with_looks(before.looks)
 
@@ -112,9 +112,9 @@ class ResolvedExperiment(Spec):
         return Trial(variant=variant, data=data, recipe=recipe, seed=seed, scheduler=scheduler)
 
     @cached_property
-    def cells(self) -> tuple[dict[str, str], ...]:
+    def contrast_variants(self) -> tuple[dict[str, str], ...]:
         """For each declared contrast, the names of the variants it compares."""
-        return tuple(contrast.cells(self.variants) for contrast in self.experiment.contrasts)
+        return tuple(contrast.find_variants(self.variants) for contrast in self.experiment.contrasts)
 
     @cached_property
     def contrast_keys(self) -> tuple[str, ...]:
@@ -124,11 +124,11 @@ class ResolvedExperiment(Spec):
                 contrast.metric if isinstance(contrast, Difference) else contrast.kind,
                 (trial for trial in self.trials if trial.variant.name in cells.values()),
             )
-            for contrast, cells in zip(self.experiment.contrasts, self.cells, strict=True)
+            for contrast, cells in zip(self.experiment.contrasts, self.contrast_variants, strict=True)
         )
 
     @property
-    def claims(self) -> int:
+    def verdict_count(self) -> int:
         """Verdicts in the experiment: of each contrast one, and where variants are tuned one more at their choices."""
         return len(self.experiment.contrasts) * (1 if self.experiment.tune is None else 2)
 
@@ -147,17 +147,17 @@ class ResolvedExperiment(Spec):
         return tuple(self._trial(named, recipe, seed, scheduler) for seed in tune.seeds)
 
     @cached_property
-    def searches(self) -> tuple[Trial, ...]:
+    def search_trials(self) -> tuple[Trial, ...]:
         """The trials of all samples. They choose, and are no part of any comparison."""
         return tuple(trial for sample in self.samples for trial in self.trials_of(sample))
 
     @cached_property
     def tuned(self) -> TunedExperiment | None:
         """The same study with each variant's own recipe; None before all have one."""
-        return TunedExperiment(**self.parts()) if self.choices else None
+        return TunedExperiment(**self.field_values()) if self.choices else None
 
     @cached_property
-    def everything(self) -> tuple[Trial, ...]:
+    def all_trials(self) -> tuple[Trial, ...]:
         """All trials that there are to run, each once: compared, of the search, and with the choices.
 
         The last two carry names of their own, by which people and the record tell them apart.
@@ -170,33 +170,33 @@ class ResolvedExperiment(Spec):
             for trial in tuned
         ]
         found: dict[str, Trial] = {}
-        for trial in (*self.trials, *self.searches, *named):
+        for trial in (*self.trials, *self.search_trials, *named):
             found.setdefault(trial.id, trial)
         return tuple(found.values())
 
     @cached_property
-    def first_of(self) -> dict[str, Trial]:
+    def first_trial_by_variant(self) -> dict[str, Trial]:
         """By the name of each variant, the first of its trials."""
         found: dict[str, Trial] = {}
-        for trial in self.everything:
+        for trial in self.all_trials:
             found.setdefault(trial.variant.name, trial)
         return found
 
     @cached_property
-    def compared(self) -> tuple[AnyVariant, ...]:
+    def compared_variants(self) -> tuple[AnyVariant, ...]:
         """The variants, and under their own names those of which a recipe of their own was chosen."""
-        known = {trial.id for trial in self.searches}
-        named = {trial.variant.name: trial.variant for trial in self.everything if trial.id not in known}
+        known = {trial.id for trial in self.search_trials}
+        named = {trial.variant.name: trial.variant for trial in self.all_trials if trial.id not in known}
         return tuple(named.values())
 
-    def purpose(self, trial: Trial) -> str:
+    def purpose_of(self, trial: Trial) -> str:
         """``common``, ``search`` or ``tuned``: what a trial is for."""
         return self._purposes[trial.id]
 
     @cached_property
     def _purposes(self) -> dict[str, str]:
-        purposes = {trial.id: "tuned" for trial in self.everything}
-        purposes |= {trial.id: "search" for trial in self.searches}
+        purposes = {trial.id: "tuned" for trial in self.all_trials}
+        purposes |= {trial.id: "search" for trial in self.search_trials}
         return purposes | {trial.id: "common" for trial in self.trials}
 
 

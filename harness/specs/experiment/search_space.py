@@ -71,23 +71,23 @@ class SearchRange(Spec):
         """The values, or both ends of the range."""
         return self.values or (self.low, self.high)
 
-    def holds(self, value: Value) -> bool:
+    def contains(self, value: Value) -> bool:
         """Whether ``value`` is one of those that are searched."""
         if self.values:
             return any(value == known for known in self.values)
         assert self.low is not None and self.high is not None
         return isinstance(value, int | float) and self.low <= value <= self.high
 
-    def draw(self, uniform: float) -> Value:
+    def value_at(self, uniform: float) -> Value:
         """The value at ``uniform`` (from 0 to 1) of the range or the list."""
         if self.values:
             return self.values[min(int(uniform * len(self.values)), len(self.values) - 1)]
         assert self.low is not None and self.high is not None
         if self.log:
-            return self.rounded(exp(log(self.low) + uniform * (log(self.high) - log(self.low))))
-        return self.rounded(self.low + uniform * (self.high - self.low))
+            return self.round_value(exp(log(self.low) + uniform * (log(self.high) - log(self.low))))
+        return self.round_value(self.low + uniform * (self.high - self.low))
 
-    def rounded(self, value: float) -> float:
+    def round_value(self, value: float) -> float:
         """Four significant digits, within the range: what a person can write into a recipe, on every machine alike."""
         assert self.low is not None and self.high is not None
         return min(max(float(f"{value:.4g}"), self.low), self.high)
@@ -163,12 +163,12 @@ class SearchSpec(Spec):
                 fields = ", ".join(f"{key}: {value}" for key, value in sampled.items())
                 raise ValueError(f"the search may come to {{{fields}}}, which is no recipe: {message}") from error
 
-    def own(self, recipe: Recipe) -> Fields | None:
+    def values_of(self, recipe: Recipe) -> Fields | None:
         """The values of the experiment's own recipe, where they are in the searched space."""
         values: Fields = {name: getattr(recipe, name) for name in self.fields}
-        return values if all(span.holds(values[name]) for name, span in self.fields.items()) else None
+        return values if all(span.contains(values[name]) for name, span in self.fields.items()) else None
 
-    def draw(self, number: int, known: Collection[str] = ()) -> Fields:
+    def draw_sample(self, number: int, known: Collection[str] = ()) -> Fields:
         """Sample ``number`` of the seeded generator, or the next that is not among ``known`` (canonical JSON).
 
         Random, and yet evenly spread: a Kronecker sequence from a random start, of which every stretch covers the
@@ -180,25 +180,25 @@ class SearchSpec(Spec):
         sampled: Fields = {}
         for place in count(number):
             sampled = {
-                name: span.draw((start + place * STEPS[axis]) % 1.0)
+                name: span.value_at((start + place * STEPS[axis]) % 1.0)
                 for axis, ((name, span), start) in enumerate(zip(self.fields.items(), starts, strict=True))
             }
             if canonical(sampled) not in known or place - number >= MOST_PASSED:
                 break
         return sampled
 
-    def first(self, recipe: Recipe) -> list[Fields]:
+    def initial_samples(self, recipe: Recipe) -> list[Fields]:
         """The samples that need no results: all of ``random``; of ``optuna`` the first.
 
         The experiment's own recipe comes first where it is in the searched space: the search can then only improve
         on it, and no variant is tuned at the cost of another.
         """
         found: list[Fields] = []
-        own = self.own(recipe)
+        own = self.values_of(recipe)
         if own is not None:
             found.append(own)
         for number in range(len(found), self.samples if self.searcher == "random" else 1):
-            found.append(self.draw(number, {canonical(fields) for fields in found}))
+            found.append(self.draw_sample(number, {canonical(fields) for fields in found}))
         return found
 
 

@@ -32,7 +32,7 @@ class ExternalNetwork(Spec):
     labels: ClassVar[frozenset[str]] = frozenset({"name", "family", "layers", "path"})
     shortcut: ClassVar[str] = "–"
     block: ClassVar[str] = "–"
-    plain: ClassVar[bool] = False
+    is_plain: ClassVar[bool] = False
 
     name: Label = Field("", description="What reports call it; not part of the identity.")
     family: Label = Field("", description="The YAML family it came from; not part of the identity.")
@@ -93,17 +93,17 @@ class ExternalNetwork(Spec):
         return self.layers
 
     @property
-    def random(self) -> bool:
+    def is_stochastic(self) -> bool:
         """Whether it may draw random numbers in training, such as for dropout."""
         return True
 
-    def located(self) -> ExternalNetwork:
+    def with_content_hash(self) -> ExternalNetwork:
         """The same with its version: what is installed here, or the source as it is now.
 
         Raises:
             HarnessError: The library is not installed, or there is no such module.
         """
-        weights = self.weights.located() if self.weights is not None else None
+        weights = self.weights.with_content_hash() if self.weights is not None else None
         if self.kind == "python":
             directory, source = find_source(self.module)
             return self.model_copy(update={"version": source_hash(source), "path": directory, "weights": weights})

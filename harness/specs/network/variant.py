@@ -126,7 +126,7 @@ class Variant(Spec):
     @model_validator(mode="after")
     def _fields_agree(self) -> Variant:
         """Combinations that are dead, or that no network could have, are refused by name."""
-        for field, why in NEEDS_SHORTCUT.items() if self.plain else ():
+        for field, why in NEEDS_SHORTCUT.items() if self.is_plain else ():
             if getattr(self, field) != type(self).model_fields[field].default:
                 raise ValueError(f"{field} goes with a shortcut: without one {why}")
         if self.block == "basic":
@@ -147,13 +147,13 @@ class Variant(Spec):
         """Without labels; of weights their content, not their place."""
         return identity_with_weights(super().identity(), self.weights)
 
-    def located(self) -> Variant:
+    def with_content_hash(self) -> Variant:
         """The same with the hash of its weights.
 
         Raises:
             HarnessError: They cannot be read.
         """
-        return self if self.weights is None else self.model_copy(update={"weights": self.weights.located()})
+        return self if self.weights is None else self.model_copy(update={"weights": self.weights.with_content_hash()})
 
     def _width_changes(self) -> Iterator[tuple[int, int]]:
         out = [EXPANSION[self.block] * width for width in self.stage_widths]
@@ -175,11 +175,11 @@ class Variant(Spec):
         return (4 if self.stem == "imagenet" else 1) * 2 ** (len(self.blocks) - 1)
 
     @property
-    def random(self) -> bool:
+    def is_stochastic(self) -> bool:
         """Whether it draws random numbers in training."""
         return self.stochastic_depth > 0
 
     @property
-    def plain(self) -> bool:
+    def is_plain(self) -> bool:
         """True for a network without shortcuts."""
         return SHORTCUTS[self.shortcut] is None

@@ -30,7 +30,7 @@ class Weights(Spec):
         "nothing", description="body: only the classifier is trained, and norms keep their statistics."
     )
 
-    def located(self) -> Weights:
+    def with_content_hash(self) -> Weights:
         """The same with an absolute path and the file's hash.
 
         Raises:

@@ -23,25 +23,25 @@ class VariantDescription:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
-def variant_words(variant: AnyVariant) -> str:
+def describe_variant(variant: AnyVariant) -> str:
     """What a variant is, in a line of Markdown that begins with its name."""
     if isinstance(variant, ExternalNetwork):
         return f"**{escape_markdown(variant.name)}**: {escape_markdown(variant.factory)} of {escape_markdown(variant.kind)}"
-    kind = "plain network" if variant.plain else f"residual network ({escape_markdown(variant.shortcut)} shortcuts)"
+    kind = "plain network" if variant.is_plain else f"residual network ({escape_markdown(variant.shortcut)} shortcuts)"
     family = f", family {escape_markdown(variant.family)}" if variant.family else ""
     return f"**{escape_markdown(variant.name)}**: {kind} of depth {variant.depth}{family}"
 
 
-def variant_note(variant: AnyVariant, data: str) -> str:
+def describe_variant_run(variant: AnyVariant, data: str) -> str:
     """Of a variant that no report has looked at yet."""
     return (
-        f"{variant_words(variant)}, on {escape_markdown(data)}. Means over its seeds; its trials are nested under it."
+        f"{describe_variant(variant)}, on {escape_markdown(data)}. Means over its seeds; its trials are nested under it."
     )
 
 
-def trial_note(trial: Trial, history: History | None = None) -> str:
+def describe_trial_run(trial: Trial, history: History | None = None) -> str:
     """Of one trial; with its history how it came to its end."""
-    what = f"{variant_words(trial.variant)}, on {escape_markdown(trial.data.name)}, seed {trial.seed}; trial {code_span(trial.id)}."
+    what = f"{describe_variant(trial.variant)}, on {escape_markdown(trial.data.name)}, seed {trial.seed}; trial {code_span(trial.id)}."
     return what if history is None or not history.done else f"{what}\n\n{_end(history)}"
 
 
@@ -58,7 +58,7 @@ def _end(history: History) -> str:
     return f"Error after {epochs}: {', '.join(errors) or 'not measured'}.{spent}{shared}{'.' * bool(spent)}"
 
 
-def report_note(name: str, headline: str) -> str:
+def describe_report_run(name: str, headline: str) -> str:
     """Of the run ``report``, with its verdict on top."""
     return (
         f"{headline}\n\nThe report is `README.md` under Artifacts, with its figures, `results.csv` and the experiment "

@@ -16,13 +16,13 @@ from harness.specs.identity import digest
 from harness.specs.measured_cost import MeasuredCost
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
-from harness.tracking.cost_metrics import ELSEWHERE, cost_figures
+from harness.tracking.cost_metrics import COSTS_EXPERIMENT, summarise_cost
 from harness.tracking.history import FORMAT, History
-from harness.tracking.mlflow_record.client import artifact_root, wrap_store_errors
-from harness.tracking.mlflow_record.descriptions import NOTE, VariantDescription, report_note, trial_note, variant_note
-from harness.tracking.mlflow_record.publisher import Publisher, dataset_input, flat_params
-from harness.tracking.mlflow_record.reader import COST, COST_FILE, FORMAT_TAG, KIND, LOCK, REPORT, SEARCH, STORAGE, STUDY_FILE, SUPERSEDED, TRACEBACK, TRIAL, UNENDED, MlflowReader, all_experiments
-from harness.tracking.mlflow_record.seed_means import mean_metrics
+from harness.tracking.mlflow_record.client import choose_artifact_root, wrap_store_errors
+from harness.tracking.mlflow_record.descriptions import NOTE, VariantDescription, describe_report_run, describe_trial_run, describe_variant_run
+from harness.tracking.mlflow_record.publisher import HistoryPublisher, build_dataset_input, flatten_params
+from harness.tracking.mlflow_record.reader import COST, COST_FILE, FORMAT_TAG, KIND, LOCK, REPORT, SEARCH, STORAGE, STUDY_FILE, SUPERSEDED, TRACEBACK, TRIAL, UNENDED, MlflowReader, list_experiments
+from harness.tracking.mlflow_record.seed_means import compute_seed_means
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -39,7 +39,7 @@ class MlflowRecord(MlflowReader):
     def _create_experiment(self, kind: str, note: str) -> None:
         if self.experiment_id is not None:
             return
-        artifacts = artifact_root(self.uri, self.home)
+        artifacts = choose_artifact_root(self.uri, self.home)
         location = None if artifacts is None else (artifacts / self.name).as_uri()
         # Else the UI's pages are those for language models' traces.
         tags = {KIND: kind, FORMAT_TAG: str(FORMAT), NOTE: note, "mlflow.experimentKind": "custom_model_development"}
@@ -51,7 +51,7 @@ class MlflowRecord(MlflowReader):
         """A run of kind ``cost``: settings as parameters, figures as metrics, every raw value in its artifact."""
         from mlflow.entities import Metric, Param
 
-        if self.name == ELSEWHERE:
+        if self.name == COSTS_EXPERIMENT:
             self._create_experiment("costs", "What variants cost, measured by `harness bench`.")
         else:
             self._create_experiment("experiment", "Measured by `harness bench`; its trials did not run yet.")
@@ -68,7 +68,7 @@ class MlflowRecord(MlflowReader):
         params = {**cost.setting.model_dump(mode="json"), **cost.conditions, "batch": cost.batch}
         self.client.log_batch(
             run_id,
-            metrics=[Metric(key, value, now, 0) for key, value in cost_figures(cost).items()],
+            metrics=[Metric(key, value, now, 0) for key, value in summarise_cost(cost).items()],
             params=[Param(key, str(value)) for key, value in params.items()],
         )
         self.client.log_text(run_id, cost.model_dump_json(exclude_defaults=True), COST_FILE)
@@ -98,7 +98,7 @@ class MlflowRecord(MlflowReader):
         if whole:
             self.keep(study)
         known = self._variant_runs()
-        for variant in study.compared:
+        for variant in study.compared_variants:
             if _identity(study, variant) not in known:
                 self._create_variant(study, variant)
         self.refresh()
@@ -106,7 +106,7 @@ class MlflowRecord(MlflowReader):
     @wrap_store_errors
     def keep(self, study: ResolvedExperiment) -> None:
         """Put the study in place of the one that was kept: another run, or one more look at it."""
-        self.client.log_text(self.runs(REPORT)[-1].info.run_id, study.record_json(), STUDY_FILE)
+        self.client.log_text(self.runs(REPORT)[-1].info.run_id, study.to_record_json(), STUDY_FILE)
 
     def _variant_runs(self) -> dict[str, Run]:
         """By the variant's identity; the newest where there are several."""
@@ -119,12 +119,12 @@ class MlflowRecord(MlflowReader):
             "dataset": study.data.name,
             "identity": _identity(study, variant),
             "mlflow.runColor": _colour(study, variant),
-            NOTE: variant_note(variant, study.data.name),
+            NOTE: describe_variant_run(variant, study.data.name),
         }
         run_id = self._create("variant", variant.name, tags)
-        params = flat_params(variant, "variant.") | flat_params(_one_of(study, variant).recipe, "recipe.")
+        params = flatten_params(variant, "variant.") | flatten_params(_one_of(study, variant).recipe, "recipe.")
         self.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
-        self.client.log_inputs(run_id, datasets=[dataset_input(study.data.name, study.data.fingerprint)])
+        self.client.log_inputs(run_id, datasets=[build_dataset_input(study.data.name, study.data.fingerprint)])
         return run_id
 
     @wrap_store_errors
@@ -133,7 +133,7 @@ class MlflowRecord(MlflowReader):
 
         A search's trials lie under the variant that they search for, folded away, and are told apart by their kind.
         """
-        kind = SEARCH if study.purpose(trial) == "search" else TRIAL
+        kind = SEARCH if study.purpose_of(trial) == "search" else TRIAL
         variant = trial.variant
         if kind == SEARCH:
             variant = next(v for v in study.variants if v.identity() == trial.variant.identity())
@@ -143,7 +143,7 @@ class MlflowRecord(MlflowReader):
             "seed": str(trial.seed),
             "dataset": trial.data.name,
             "mlflow.parentRunId": parent,
-            NOTE: trial_note(trial),
+            NOTE: describe_trial_run(trial),
         }
         run_id = self._create(kind, trial.label, tags)
         self.client.update_run(run_id, status="SCHEDULED")
@@ -163,14 +163,14 @@ class MlflowRecord(MlflowReader):
     @wrap_store_errors
     def publish(self, run_id: str, history: History) -> None:
         """Record a history that its own trial could not record; one that is done ends the run."""
-        publisher = Publisher(self.client, run_id, training=False)
+        publisher = HistoryPublisher(self.client, run_id, training=False)
         publisher.finish(history) if history.done else publisher.send(history)
 
     @wrap_store_errors
     def supersede(self, trials: Iterable[str], reason: str) -> None:
         """Take those trials' runs out of the record by a tag, in every experiment of the store; nothing is deleted."""
         wanted = set(trials)
-        for run in self._search([experiment.experiment_id for experiment in all_experiments(self.client)]):
+        for run in self._search([experiment.experiment_id for experiment in list_experiments(self.client)]):
             if run.data.tags.get("trial") in wanted and SUPERSEDED not in run.data.tags:
                 self.client.set_tag(run.info.run_id, SUPERSEDED, reason)
                 if run.info.status in UNENDED:
@@ -217,7 +217,7 @@ class MlflowRecord(MlflowReader):
                 if child.data.tags.get("mlflow.parentRunId") == current.info.run_id:
                     self.client.set_tag(child.info.run_id, "mlflow.parentRunId", run_id)
             self.client.delete_run(current.info.run_id)
-        metrics = [Metric(key, value, at, step) for key, value, at, step in mean_metrics(histories)]
+        metrics = [Metric(key, value, at, step) for key, value, at, step in compute_seed_means(histories)]
         for start in range(0, len(metrics), 1000):
             self.client.log_batch(run_id, metrics=metrics[start : start + 1000])
         self.client.set_tag(run_id, "trials", content)
@@ -231,7 +231,7 @@ class MlflowRecord(MlflowReader):
         assert self.experiment_id is not None
         run_id = self.runs(REPORT)[-1].info.run_id
         self.client.log_artifacts(run_id, str(directory))
-        self.client.set_tag(run_id, NOTE, report_note(self.name, headline))
+        self.client.set_tag(run_id, NOTE, describe_report_run(self.name, headline))
         self.client.set_terminated(run_id, "FINISHED")
         self.client.set_experiment_tag(self.experiment_id, NOTE, headline)
 
@@ -261,7 +261,7 @@ def _identity(study: ResolvedExperiment, variant: AnyVariant) -> str:
 
 
 def _one_of(study: ResolvedExperiment, variant: AnyVariant) -> Trial:
-    return study.first_of[variant.name]
+    return study.first_trial_by_variant[variant.name]
 
 
 def _colour(study: ResolvedExperiment, variant: AnyVariant) -> str:
@@ -269,10 +269,10 @@ def _colour(study: ResolvedExperiment, variant: AnyVariant) -> str:
 
     MLflow would draw one from the run's id, and give several variants the same.
     """
-    alike = [v for v in study.compared if (v.plain, v.kind) == (variant.plain, variant.kind)]
+    alike = [v for v in study.compared_variants if (v.is_plain, v.kind) == (variant.is_plain, variant.kind)]
     group = sorted((v.depth, v.name) for v in alike)
     place = (group.index((variant.depth, variant.name)) + 1) / len(group)
-    light, dark = ((251, 196, 152), (166, 60, 0)) if variant.plain else ((158, 202, 233), (0, 66, 128))
+    light, dark = ((251, 196, 152), (166, 60, 0)) if variant.is_plain else ((158, 202, 233), (0, 66, 128))
     if isinstance(variant, ExternalNetwork):
         light, dark = (199, 171, 226), (84, 22, 140)
     return "#" + "".join(f"{round(a + (b - a) * place):02x}" for a, b in zip(light, dark, strict=True))

@@ -7,11 +7,12 @@ from reporting.conftest import INFO, QUICKSTART, make_results, make_study
 
 from harness.reporting.page.report import write_report
 from harness.reporting.page.search_section import list_search_points
-from harness.reporting.verdicts.verdict import decide_contrasts, format_headline, format_summary_lines
+from harness.reporting.verdicts.decision import decide_contrasts
+from harness.reporting.verdicts.summaries import format_headline, format_summary_lines
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import Epoch, History
-from harness.tracking.results_table import Results, read_csv, results_table
+from harness.tracking.results_table import Results, read_csv, build_results_table
 
 TUNE = {
     "samples": 4,
@@ -30,7 +31,7 @@ def histories_of(results):
     """Back from a table: the planted trials of the comparison."""
     found = []
     for identity, rows in results.epochs.groupby("trial", sort=False):
-        trial = next(t for t in results.study.everything if t.id == identity)
+        trial = next(t for t in results.study.all_trials if t.id == identity)
         epochs = [
             Epoch(
                 epoch=int(row["epoch"]),
@@ -77,15 +78,15 @@ def planted_search(tuned_error, choice=2, searches=None, **tune):
         "seeds": QUICKSTART["seeds"],
     }
     study = make_study(**changes)
-    study = ResolvedExperiment(**{**study.parts(), "data": INFO.model_copy(update={"train": 1294, "val": 144})})
-    deep = next(v.name for v in study.variants if v.plain and v.depth == 32)
+    study = ResolvedExperiment(**{**study.field_values(), "data": INFO.model_copy(update={"train": 1294, "val": 144})})
+    deep = next(v.name for v in study.variants if v.is_plain and v.depth == 32)
     study = ResolvedExperiment(
-        **{**study.parts(), "choices": {v.name: choice if v.name == deep else 0 for v in study.variants}}
+        **{**study.field_values(), "choices": {v.name: choice if v.name == deep else 0 for v in study.variants}}
     )
     common = make_results(study)
     histories = histories_of(common)
     like = histories[0]
-    tuned = [trial for trial in study.everything if study.purpose(trial) == "tuned"]
+    tuned = [trial for trial in study.all_trials if study.purpose_of(trial) == "tuned"]
     plain = [h for h in histories if h.trial.variant.name == deep]
     for trial, history in zip(tuned, plain, strict=True):
         rows = [
@@ -100,10 +101,10 @@ def planted_search(tuned_error, choice=2, searches=None, **tune):
             for epoch in history.epochs
         ]
         histories.append(history.model_copy(update={"id": trial.id, "trial": trial, "epochs": tuple(rows)}))
-    for number, trial in enumerate(study.searches):
+    for number, trial in enumerate(study.search_trials):
         make = (searches or {}).get(number, searched(20.0 - number))
         histories.append(make(trial, like))
-    return results_table(study, histories)
+    return build_results_table(study, histories)
 
 
 def text_of(results, directory):
@@ -144,7 +145,7 @@ def test_search_trials_enter_no_statistics(rescued):
 def test_a_family_counts_both_readings_from_the_start():
     """Before the search is done there is one verdict, at the level that it will have beside the other."""
     whole = planted_search(0.1)
-    waiting = results_table(ResolvedExperiment(**{**whole.study.parts(), "choices": {}}), histories_of(whole))
+    waiting = build_results_table(ResolvedExperiment(**{**whole.study.field_values(), "choices": {}}), histories_of(whole))
     (only,) = decide_contrasts(waiting)
     assert only.p_adjusted == decide_contrasts(whole)[0].p_adjusted
 
@@ -161,7 +162,7 @@ def test_the_report_shows_budget_choices_figure_and_both_verdicts(rescued, tmp_p
     assert "The 2 verdicts are corrected by Holm" in readme
     assert not re.search(r"\b(nan|None|inf)\b", readme)
     # Each trial of the search by its id.
-    for trial in rescued.study.searches:
+    for trial in rescued.study.search_trials:
         assert trial.id in readme
 
 
@@ -188,7 +189,7 @@ def test_stopped_diverged_and_missing_search_trials_are_named(tmp_path):
     assert "hollow marks were stopped early" in readme
     assert [p.error for p in list_search_points(results)[:3]] == [20.0, 70.0, 90.0]
     fewer = Results(
-        results.study, results.epochs, results.aside[results.aside["trial"] != results.study.searches[0].id]
+        results.study, results.epochs, results.aside[results.aside["trial"] != results.study.search_trials[0].id]
     )
     assert "**The search is not complete:**" in text_of(fewer, tmp_path / "fewer")
 

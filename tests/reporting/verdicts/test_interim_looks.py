@@ -12,7 +12,7 @@ from harness.io.archives import pack_archive
 from harness.io.checkpoint_names import Checkpoint
 from harness.io.storage import Folder
 from harness.reporting.verdicts.interim_looks import add_looks
-from harness.reporting.verdicts.verdict import decide_contrasts
+from harness.reporting.verdicts.decision import decide_contrasts
 from harness.tracking.checkpoint_record import CheckpointRecord
 from harness.tracking.history import HISTORY_FILE
 from harness.tracking.mlflow_record.writer import MlflowRecord
@@ -35,7 +35,7 @@ def seen(study, planted):
     """Report an experiment of ``n`` seeds after ``before``, another study; its verdict, and the study of the record."""
 
     def look(n, before=None, first=10, lower=1.0, **changes):
-        s = study(**{**TWO, "seeds": list(range(first, first + n)), **changes}).after(before)
+        s = study(**{**TWO, "seeds": list(range(first, first + n)), **changes}).with_looks_of(before)
         tests = {A: [3.0 + 0.1 * i for i in range(n)], B: [3.0 + lower + 0.1 * i for i in range(n)]}
         results = planted(s, tests=tests, gradients=False)
         recorded, then = add_looks(results, decide_contrasts(results))
@@ -165,7 +165,7 @@ def test_a_directional_family_is_refused_where_its_side_cannot_reach_its_share(s
 def test_the_plan_warns_before_seeds_are_spent(seen, study, tmp_path):
     _, record = seen(8)
     for n, words in ((12, "looked at with 8 seeds"), (8, "")):
-        s = study(**{**TWO, "seeds": list(range(10, 10 + n))}).after(record)
+        s = study(**{**TWO, "seeds": list(range(10, 10 + n))}).with_looks_of(record)
         warning = make_plan(s, CheckpointRecord(tmp_path, "x", Folder.from_location(tmp_path)), Folder.from_location(tmp_path), 1).warning
         assert words in warning and bool(words) == bool(warning)
 
@@ -192,7 +192,7 @@ def test_the_record_remembers(study, planted_histories, tmp_path, uri):
 
     def run(n):
         s = study(**TWO, seeds=list(range(10, 10 + n)))
-        record.prepare(s if n == 8 and record.experiment_is_new else s.after(record.study()))
+        record.prepare(s if n == 8 and record.experiment_is_new else s.with_looks_of(record.study()))
         record.refresh()
         for history in planted_histories(s, gradients=False):
             if history.id in record.trials():

@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from harness.reporting.statistics.estimates import binomial_interval
-from harness.reporting.verdicts.components import compare_and_test
-from harness.reporting.verdicts.verdict import decide_contrasts, format_headline, format_summary_lines
+from harness.reporting.statistics.proportions import binomial_interval
+from harness.reporting.statistics.effect_test import compare_and_test
+from harness.reporting.verdicts.decision import decide_contrasts
+from harness.reporting.verdicts.summaries import format_headline, format_summary_lines
 
 IMAGE = 100 / 1438
 DEEP_PLAIN, DEEP_RESIDUAL = "cifar-plain32-w8", "cifar-resnet32-w8"
@@ -18,7 +19,7 @@ def errors(study, **levels):
     """Clean errors that rise over ``levels`` (percent, by variant without prefix) by a few images from seed to seed."""
     n, made = len(study.experiment.seeds), {}
     for index, v in enumerate(study.variants):
-        level = levels.get(("plain" if v.plain else "residual") + str(v.depth), 1.0)
+        level = levels.get(("plain" if v.is_plain else "residual") + str(v.depth), 1.0)
         made[v.name] = [level + IMAGE * w for w in (WIGGLE[index:] + WIGGLE)[:n]]
     return made
 
@@ -34,9 +35,9 @@ def test_supported(study, planted):
     assert verdict.state == "supported"
     assert (verdict.n, verdict.p, verdict.p_adjusted) == (8, 1 / 256, 1 / 256)
     plain, residual, both = verdict.components
-    assert plain.deciding.effect == pytest.approx(19.0, abs=0.1)
-    assert residual.deciding.effect == pytest.approx(0.0, abs=0.1)
-    assert both.deciding.effect == pytest.approx(19.0, abs=0.2)
+    assert plain.weakest_test.effect == pytest.approx(19.0, abs=0.1)
+    assert residual.weakest_test.effect == pytest.approx(0.0, abs=0.1)
+    assert both.weakest_test.effect == pytest.approx(19.0, abs=0.2)
     assert "within this budget (10 epochs)" in verdict.conclusion
     assert "n = 8" in verdict.conclusion
     assert verdict.notes == ()
@@ -56,7 +57,7 @@ def test_three_ways_to_contradict(study, planted, levels, words):
     assert verdict.state == "contradicted"
     assert words in verdict.conclusion
     assert "within this budget (10 epochs)" in verdict.conclusion
-    assert verdict.p_opposite == 3 / 256
+    assert verdict.p_opposite_adjusted == 3 / 256
 
 
 def test_undecided_says_how_many_seeds(study, planted):
@@ -64,16 +65,16 @@ def test_undecided_says_how_many_seeds(study, planted):
     planted_errors = errors(s) | {DEEP_PLAIN: [1.0, 9.0, 0.0, 7.0, 0.0, 0.5, 0.0, 8.0]}
     verdict = only(planted(s, planted_errors))
     assert verdict.state == "undecided"
-    assert verdict.seeds > 100
-    assert f"{verdict.seeds:,} seeds would decide an effect of 0.5 points" in verdict.conclusion
+    assert verdict.seeds_to_decide > 100
+    assert f"{verdict.seeds_to_decide:,} seeds would decide an effect of 0.5 points" in verdict.conclusion
 
 
 def test_where_all_seeds_agree_no_number_of_seeds_is_promised(study, planted):
     """No wrong image in 1438 leaves room for 0.26 %, whatever the number of seeds."""
     s = study(contrasts=[{"kind": "degradation", "shallow": 8, "deep": 32, "margin": 0.1}])
-    nothing = {v.name: [0.0] * 8 for v in s.variants if not v.plain}
+    nothing = {v.name: [0.0] * 8 for v in s.variants if not v.is_plain}
     verdict = only(planted(s, errors(s, plain32=20.0) | nothing))
-    assert (verdict.state, verdict.seeds) == ("undecided", None)
+    assert (verdict.state, verdict.seeds_to_decide) == ("undecided", None)
     assert "more images" in verdict.conclusion and "would decide" not in verdict.conclusion
 
 
@@ -81,8 +82,8 @@ def test_as_many_seeds_as_suffice_are_not_asked_for_again(study, planted):
     s = study(contrasts=[{"kind": "difference", "a": DEEP_PLAIN, "b": DEEP_RESIDUAL, "smallest_effect": 5.0}])
     same = [2.0 + IMAGE * w for w in (0, 1, 0, 1, 0, 1, 0, 1)]
     other = [2.0 + IMAGE * w for w in (1, 0, 1, 0, 1, 0, 1, 0)]
-    verdict = only(planted(s, tests={v.name: same if v.plain else other for v in s.variants}))
-    assert (verdict.state, verdict.seeds) == ("undecided", 8)
+    verdict = only(planted(s, tests={v.name: same if v.is_plain else other for v in s.variants}))
+    assert (verdict.state, verdict.seeds_to_decide) == ("undecided", 8)
     assert "8 seeds suffice for an effect of 5 points (power 0.8)" in verdict.conclusion
 
 
@@ -94,7 +95,7 @@ def test_both_training_errors_have_to_agree(study, planted):
     frame.loc[shallow, "train/error"] = 50.0
     verdict = only(results)
     assert verdict.state == "undecided"
-    assert verdict.components[0].deciding.error == "train/error"
+    assert verdict.components[0].weakest_test.metric == "train/error"
     assert verdict.components[0].p == 1.0
 
 
@@ -109,8 +110,8 @@ def test_a_rise_below_the_margin_is_neither(study, planted):
 def test_few_seeds_give_no_inference(study, planted, n, words):
     s = study(seeds=list(range(n)))
     verdict = only(planted(s, errors(s, plain32=20.0)))
-    assert (verdict.state, verdict.p, verdict.seeds) == ("undecided", None, None)
-    assert all(m.p is None and m.low is None for c in verdict.components for m in c.measures)
+    assert (verdict.state, verdict.p, verdict.seeds_to_decide) == ("undecided", None, None)
+    assert all(m.p is None and m.low is None for c in verdict.components for m in c.tests)
     assert words in verdict.conclusion
     assert "p =" not in verdict.conclusion
     assert "interval" not in verdict.conclusion
@@ -123,7 +124,7 @@ def test_below_eight_is_descriptive(study, planted, n):
     assert verdict.state == "undecided"
     assert "descriptive with n" in verdict.conclusion
     assert "8 seeds are needed for claims" in verdict.conclusion
-    assert verdict.components[0].deciding.low is not None
+    assert verdict.components[0].weakest_test.low is not None
     assert verdict.components[0].p is None
 
 
@@ -132,9 +133,9 @@ def test_divergence_alone_makes_no_degradation(study, planted):
     bad = [(DEEP_PLAIN, seed) for seed in range(7)]
     verdict = only(planted(s, errors(s, plain32=1.3), diverged=bad))
     assert verdict.state == "undecided"
-    assert verdict.components[0].deciding.comparison.effect > 70
+    assert verdict.components[0].weakest_test.comparison.effect > 70
     assert len(verdict.diverged) == 7
-    assert verdict.without.n == 1
+    assert verdict.without_diverged.n == 1
     assert "with and without" in verdict.conclusion
 
 
@@ -142,7 +143,7 @@ def test_divergence_beside_degradation_leaves_it_supported(study, planted):
     s = study(seeds=list(range(10)))
     verdict = only(planted(s, errors(s, plain32=20.0), diverged=[(DEEP_PLAIN, 3)]))
     assert (verdict.state, verdict.n) == ("supported", 10)
-    assert (verdict.without.state, verdict.without.n) == ("supported", 9)
+    assert (verdict.without_diverged.state, verdict.without_diverged.n) == ("supported", 9)
     assert verdict.diverged == ("cifar-plain32-w8 seed 3",)
     assert any("without their seeds: supported (n = 9)" in note for note in verdict.notes)
 
@@ -153,7 +154,7 @@ def test_missing_pairs_fall_back_to_welch(study, planted):
     assert (verdict.state, verdict.n) == ("supported", 9)
     assert verdict.missing == ("cifar-plain32-w8 seed 4",)
     assert any("Welch" in note for note in verdict.notes)
-    methods = [c.deciding.comparison.method for c in verdict.components]
+    methods = [c.weakest_test.comparison.method for c in verdict.components]
     assert methods == ["welch", "paired", "welch"]
 
 
@@ -168,8 +169,8 @@ def test_a_missing_cell_is_named(study, planted):
 def test_agreeing_seeds_get_an_interval_over_images(study, planted):
     s = study()
     verdict = only(planted(s, {v.name: [0.0] * 8 for v in s.variants}))
-    measured = verdict.components[1].deciding
-    assert measured.binomial
+    measured = verdict.components[1].weakest_test
+    assert measured.over_images
     assert (measured.low, measured.high) == pytest.approx(
         (-binomial_interval(0, 1438, 0.975)[1], binomial_interval(0, 1438, 0.975)[1])
     )
@@ -220,8 +221,8 @@ def test_one_side_without_spread(study, planted, n):
     s = study(contrasts=[contrast], seeds=list(range(n)))
     tests = {v.name: [4.0 + w for w in WIGGLE[:n]] for v in s.variants} | {DEEP_RESIDUAL: [2.0] * n}
     verdict = only(planted(s, errors(s), tests=tests))
-    (measured,) = verdict.components[0].measures
-    assert measured.comparison.correlation is None and not measured.binomial
+    (measured,) = verdict.components[0].tests
+    assert measured.comparison.correlation is None and not measured.over_images
     assert verdict.state == ("supported" if n == 8 else "undecided")
     assert verdict.p == (1 / 256 if n == 8 else None)
     assert (measured.low is not None) == (n >= 5)
@@ -251,6 +252,6 @@ def test_seeds_that_all_agree_still_have_to_convince_over_the_images(study):
     data = study().data.model_copy(update={"test": 100})
     a, b = dict.fromkeys(range(8), 2.0), dict.fromkeys(range(8), 1.0)
     unclear = compare_and_test("test/error", [a], [b], "less", 1.5, 1.5, data)
-    assert unclear.binomial and unclear.p == 1.0
+    assert unclear.over_images and unclear.p == 1.0
     far = compare_and_test("test/error", [a], [b], "less", 50.0, 50.0, data)
     assert far.p == 1 / 2**8
