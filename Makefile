@@ -69,7 +69,7 @@ test-slow: setup packages-slow
 cluster-test: setup packages-slow
 	$(PY) -m pytest -m "cluster or long"
 
-# Goes on where it was stopped; what was done is in .faults/notebook.jsonl.
+# A second call continues the first; .faults/sweeps.jsonl lists the finished sweeps.
 faults: setup
 	DEPTHBENCH_FUZZ_CASES=5000 $(PY) -m pytest tests/specs/test_fuzz.py
 	PYTHONPATH=tests $(PY) -m faults

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.tracking.record import checkpoint_folder, open_record
+from harness.tracking.record import open_checkpoint_folder, open_record
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -74,7 +74,7 @@ def drive(count: int, nodes: int, at_once: int, uri: str, folder: Path) -> dict[
         cluster.shutdown()
     assert outcome.trained == count, (outcome.failed, outcome.stopped)
     recorded = open_record(settings, "fleet", create=False).trials()
-    workers = {read_attempts(checkpoint_folder(settings) / trial.id)[-1].process.pid for trial in study.trials}
+    workers = {read_attempts(open_checkpoint_folder(settings) / trial.id)[-1].process.pid for trial in study.trials}
     own = sum(run.seconds for run in recorded.values()) / count
     return {"trials": count, "wall": wall, "own": own, "most": most, "workers": len(workers)}
 

@@ -69,12 +69,12 @@ def record(file: Path, home: Path) -> float:
     """Seconds of a trial's part in the record: its run is created, its history published, the means drawn."""
     from harness.api import load_resolved_experiment
     from harness.experiments.reconcile import average_variants
-    from harness.tracking.record import checkpoint_folder, open_record
+    from harness.tracking.record import open_checkpoint_folder, open_record
 
     study, invented = load_resolved_experiment(str(file)), list(histories(file))
     store = open_record(Settings(home), study.experiment.name)
     began = time.perf_counter()
-    store.prepare(study, str(checkpoint_folder(Settings(home))))
+    store.prepare(study, str(open_checkpoint_folder(Settings(home))))
     for history in invented:
         store.publish(store.create_trial(study, history.trial), history)
     store.refresh()

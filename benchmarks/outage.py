@@ -24,7 +24,7 @@ from faults.sweep import REPOSITORY, Sweep
 AWAY_SECONDS = 90
 EPOCHS = 260
 EXPERIMENT = {
-    "name": "weather",
+    "name": "durability",
     "question": "Does a server that is away lengthen an epoch?",
     "variants": {
         "family": "cifar-resnet",
@@ -43,7 +43,7 @@ def measure(work: Path) -> tuple[list[float], list[float]]:
     """(seconds of the epochs with the server away, of the others) of two trials side by side."""
     sweep = Sweep(work, "outage", server=True)
     assert sweep.server is not None
-    (work / "weather.yaml").write_text(yaml.safe_dump(EXPERIMENT))
+    (work / "durability.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     sweep.start()
     while not list(sweep.storage.glob("*/checkpoint-*")):
         time.sleep(0.1)

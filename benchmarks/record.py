@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from benchmarks.turns import shown, track
-from harness.reporting.statistics.estimates import estimate_mean, estimate_ratio
+from harness.reporting.statistics.intervals import estimate_mean, estimate_ratio
 
 REPEATS, EPOCHS = 3, 30
 NEVER = 10**6

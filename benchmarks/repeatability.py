@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.reporting.page.benchmark_table import lines
+from harness.reporting.page.benchmark_table import build_benchmark_rows
 from harness.specs.measured_cost import MeasuredCost
 
 ARGUMENTS = "resnet18 resnet18 --input 3x64x64 --batch-sizes 16"
@@ -29,7 +29,7 @@ def main() -> None:
             cost = costs[0]
             busy += any(row.busy for row in costs)
             cells = [str(number)]
-            for line in lines(costs)[2:]:
+            for line in build_benchmark_rows(costs)[2:]:
                 ratio = line.ratio
                 covered[line.phase] += ratio.low <= 1 <= ratio.high
                 widest = max(widest, ratio.high - ratio.low)

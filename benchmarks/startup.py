@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.reporting.statistics.estimates import estimate_mean
+from harness.reporting.statistics.intervals import estimate_mean
 
 REPEATS = 5
 HARNESS = [sys.executable, "-m", "harness"]

@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from benchmarks.turns import shown, track
-from harness.reporting.statistics.estimates import mean_interval, ratio_interval
+from harness.reporting.statistics.intervals import estimate_mean, estimate_ratio
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ def measure() -> Iterator[list[str]]:
         more = f"{each:.2f}" if case.trials > 1 else f"start-up: {once:.1f}"
         yield [
             f"{case.trials} of about {mean(loops) * min(PROCESSES, case.trials) / case.trials:.0f} s",
-            f"{mean_interval(wholes).mean:.1f}",
-            f"{mean_interval(loops).mean:.1f}",
-            shown(ratio_interval(wholes, loops)),
+            f"{estimate_mean(wholes).mean:.1f}",
+            f"{estimate_mean(loops).mean:.1f}",
+            shown(estimate_ratio(wholes, loops)),
             more,
         ]

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from harness.reporting.statistics.estimates import Estimate, ratio_interval
+from harness.reporting.statistics.intervals import Estimate, estimate_ratio
 
 Competitor = Callable[[dict[str, Any]], Iterator[tuple[int, float]]]
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,7 +86,7 @@ def ratio(a: list[list[float]], b: list[list[float]]) -> Estimate:
     pairs = [
         exp(median(log(x / y) for x, y in zip(mine, theirs, strict=True))) for mine, theirs in zip(a, b, strict=True)
     ]
-    return ratio_interval(pairs, [1.0] * len(pairs))
+    return estimate_ratio(pairs, [1.0] * len(pairs))
 
 
 def speed(found: list[list[float]]) -> str:

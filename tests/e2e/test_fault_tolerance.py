@@ -1,4 +1,4 @@
-"""Bad weather at the command line: interrupts, limits, locks, mended records, files that change or vanish."""
+"""Fault tolerance at the command line: interrupts, limits, locks, repaired records, files that change or vanish."""
 
 import json
 import os
@@ -18,8 +18,8 @@ SHORT = {"epochs": 3, "batch": 64, "lr": 0.05}
 
 
 @pytest.fixture
-def started(tmp_path):
-    """Start ``harness run`` inline and wait until its first checkpoint; ends it after the test."""
+def start_run(tmp_path):
+    """Start ``harness run`` inline and wait for its first checkpoint; the process ends after the test."""
     processes = []
 
     def start(path, *options):
@@ -37,10 +37,7 @@ def started(tmp_path):
             start_new_session=True,
         )
         processes.append(process)
-        until = time.monotonic() + 120
-        while not any((work / ".depthbench" / "trials").glob("*/checkpoint-*")):
-            assert process.poll() is None and time.monotonic() < until, process.communicate()
-            time.sleep(0.05)
+        wait_for_checkpoint(work, process)
         return process
 
     yield start
@@ -49,34 +46,53 @@ def started(tmp_path):
         process.communicate()
 
 
-def _statuses(home):
-    import sqlite3
+def wait_for_checkpoint(work, process, after=()):
+    """Wait until a trial has a checkpoint that is not among ``after``; return the names of all there are."""
+    until = time.monotonic() + 120
+    while True:
+        names = {path.name for path in (work / ".depthbench" / "trials").glob("*/checkpoint-*.zip")}
+        if names - set(after):
+            return names
+        assert process.poll() is None and time.monotonic() < until, process.communicate()
+        time.sleep(0.05)
 
-    with sqlite3.connect(home / "mlflow.db") as database:
-        return sorted(
-            row[0]
-            for row in database.execute(
-                "SELECT r.status FROM runs r JOIN tags t ON r.run_uuid = t.run_uuid WHERE t.key = 'trial'"
-            )
-        )
+
+def kill_between_checkpoints(work, process):
+    """Kill the driver once its trial has written one checkpoint more, so that epochs were published before."""
+    wait_for_checkpoint(work, process, after=wait_for_checkpoint(work, process))
+    process.kill()
+    process.communicate()
+
+
+def trial_runs(home):
+    """Return the client of a home's MLflow store, and its runs of trials."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return client, client.search_runs(experiments, "tags.trial LIKE '%'")
+
+
+def run_statuses(home):
+    return sorted(run.info.status for run in trial_runs(home)[1])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_writes_a_checkpoint_and_says_how_to_go_on(started, experiment_file, tmp_path, number):
+def test_signal_ends_run_with_checkpoints_and_says_how_to_resume(start_run, experiment_file, tmp_path, number):
     path = experiment_file(recipe=LONG, seeds=[100], execution={"checkpoint_seconds": 0.2})
-    process = started(path)
+    process = start_run(path)
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert "running trials write a checkpoint" in output and "stopped at epoch" in output
     assert "the same command goes on" in errors
     assert "Traceback" not in output + errors
-    assert _statuses(tmp_path / "work" / ".depthbench") == ["KILLED"] * 4
+    assert run_statuses(tmp_path / "work" / ".depthbench") == ["KILLED"] * 4
 
 
-def test_two_drivers_are_kept_apart(started, harness, experiment_file):
+def test_second_driver_of_an_experiment_is_refused(start_run, harness, experiment_file):
     path = experiment_file(recipe=LONG, execution={"checkpoint_seconds": 0.2})
-    first = started(path)
+    first = start_run(path)
     second = harness("run", path, "--launcher", "inline")
     assert second.returncode == 2
     assert "holds this experiment since" in second.stderr
@@ -85,7 +101,7 @@ def test_two_drivers_are_kept_apart(started, harness, experiment_file):
     assert first.poll() is None
 
 
-def test_a_time_limit_ends_with_checkpoints_and_exit_code_3(harness, experiment_file, tmp_path):
+def test_time_limit_ends_run_with_checkpoints_and_exit_code_3(harness, experiment_file, tmp_path):
     path = experiment_file(recipe=LONG, seeds=[100], execution={"checkpoint_seconds": 1000})
     done = harness("run", path, "--launcher", "inline", "--time-limit", "12s")
     assert done.returncode == 3, done.stderr
@@ -98,24 +114,22 @@ def test_a_time_limit_ends_with_checkpoints_and_exit_code_3(harness, experiment_
         assert "Write 90s, 30m or 1h30m" in refused.stderr
 
 
-def test_runs_of_a_dead_driver_are_mended(started, harness, experiment_file, tmp_path):
+def test_sync_ends_the_runs_that_a_killed_driver_left(start_run, harness, experiment_file, tmp_path):
     path = experiment_file(recipe=LONG, seeds=[100], execution={"checkpoint_seconds": 0.2})
-    process = started(path)
-    time.sleep(2)
-    process.kill()
-    process.communicate()
+    process = start_run(path)
+    kill_between_checkpoints(tmp_path / "work", process)
     home = tmp_path / "work" / ".depthbench"
-    assert "RUNNING" in _statuses(home)
+    assert "RUNNING" in run_statuses(home)
     mended = harness("sync")
     assert mended.returncode == 0, mended.stderr
     assert "quick: 4 trials mended" in mended.stdout
     assert "`harness run` goes on from there" in mended.stdout
-    assert _statuses(home) == ["KILLED"] * 4
+    assert run_statuses(home) == ["KILLED"] * 4
     assert "nothing to do" in harness("sync", "quick").stdout
     assert harness("sync", "nothing").returncode == 2
 
 
-def test_an_experiment_that_was_changed_says_what_and_keeps_what_still_holds(harness, experiment_file):
+def test_plan_of_a_changed_experiment_lists_changes_and_keeps_valid_trials(harness, experiment_file):
     path = experiment_file(recipe=SHORT, seeds=[100])
     assert harness("run", path, "--launcher", "inline").returncode == 0
     shallow = {
@@ -134,29 +148,23 @@ def test_an_experiment_that_was_changed_says_what_and_keeps_what_still_holds(har
     assert "0 of 4 trials are recorded" in harness("plan", path).stdout
 
 
-def test_a_storage_that_vanishes_between_two_runs_costs_time_alone(started, harness, experiment_file, tmp_path):
+def test_deleted_checkpoints_are_trained_again_without_doubled_metrics(start_run, harness, experiment_file, tmp_path):
     """Its trials begin anew; what MLflow had of them already is not doubled."""
-    import sqlite3
-
     path = experiment_file(recipe={**LONG, "epochs": 40}, seeds=[100], execution={"checkpoint_seconds": 0.1})
-    process = started(path)
-    time.sleep(1)
-    process.kill()
-    process.communicate()
+    process = start_run(path)
+    kill_between_checkpoints(tmp_path / "work", process)
     home = tmp_path / "work" / ".depthbench"
     shutil.rmtree(home / "trials")
     done = harness("run", path, "--launcher", "inline")
     assert done.returncode == 0, done.stderr
-    with sqlite3.connect(home / "mlflow.db") as database:
-        rows = database.execute(
-            "SELECT m.run_uuid, m.step, COUNT(*) FROM metrics m JOIN tags t ON m.run_uuid = t.run_uuid "
-            "WHERE t.key = 'trial' AND m.key = 'train/loss' GROUP BY 1, 2"
-        ).fetchall()
-    assert len(rows) == 4 * 40
-    assert {count for _, _, count in rows} == {1}
+    client, runs = trial_runs(home)
+    assert len(runs) == 4
+    for run in runs:
+        steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "train/loss")]
+        assert sorted(steps) == list(range(1, 41))
 
 
-def test_storage_elsewhere_and_storage_that_cannot_be(harness, experiment_file, tmp_path):
+def test_storage_option_moves_checkpoints_and_refuses_unusable_places(harness, experiment_file, tmp_path):
     path = experiment_file(recipe=SHORT, seeds=[100])
     place = tmp_path / "elsewhere"
     done = harness("run", path, "--launcher", "inline", "--storage", f"local://{place}")
@@ -169,7 +177,7 @@ def test_storage_elsewhere_and_storage_that_cannot_be(harness, experiment_file, 
         assert says in refused.stderr and "Traceback" not in refused.stderr
 
 
-def test_a_strange_checkpoint_is_refused_before_anything_is_created(harness, experiment_file, tmp_path):
+def test_checkpoint_of_another_trial_is_refused_before_anything_is_created(harness, experiment_file, tmp_path):
     path = experiment_file(recipe=SHORT, seeds=[100])
     assert harness("run", path, "--launcher", "inline").returncode == 0
     trials = sorted((tmp_path / "work" / ".depthbench" / "trials").iterdir())

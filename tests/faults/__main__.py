@@ -18,7 +18,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from faults.injections import CRASH_POINTS, FAULTS, PER_SWEEP, crash_points
-from faults.sweep import REPOSITORY, Damage, undisturbed
+from faults.sweep import REPOSITORY, Damage, reference_histories
 
 AT_ONCE = 5
 """Crash points tried in one sweep."""
@@ -27,8 +27,8 @@ ROUNDS = 3
 TABLE = REPOSITORY / "benchmarks" / "faults.md"
 
 
-class Notebook:
-    """What was done, a JSON line each; what stands in it is not done again."""
+class SweepLog:
+    """The finished sweeps, one JSON line each; a sweep that is in it is not run again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,7 +46,7 @@ class Notebook:
 
 
 def revision() -> str:
-    """What is under test."""
+    """Return the git revision under test."""
     command = ["git", "-C", str(REPOSITORY), "rev-parse", "--short=12", "HEAD"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"
@@ -57,23 +57,23 @@ def _timed(action: Callable[[], Damage]) -> tuple[Damage, float]:
     return action(), time.monotonic() - started
 
 
-def inject(name: str, times: int, work: Path, notebook: Notebook) -> None:
-    """Sweeps with this fault until it was injected often enough."""
+def inject(name: str, times: int, work: Path, log: SweepLog) -> None:
+    """Run sweeps with this fault until it was injected ``times`` times."""
     fault = FAULTS[name]
     for number in range(10 * times):
         seed = f"{fault.__name__}-{number}"
-        done = [entry for entry in notebook.entries() if entry["fault"] == name]
+        done = [entry for entry in log.entries() if entry["fault"] == name]
         if sum(entry["injected"] for entry in done) >= times:
             return
         if seed not in {entry["seed"] for entry in done}:
             damage, seconds = _timed(lambda seed=seed: fault(work, seed, PER_SWEEP.get(fault, 2)))
-            notebook.add(name, seed, damage, seconds)
+            log.add(name, seed, damage, seconds)
 
 
-def crash_everywhere(work: Path, notebook: Notebook, rounds: int) -> None:
-    """Every crash point so many times, several in a sweep; one that a sweep did not reach comes again."""
+def crash_everywhere(work: Path, log: SweepLog, rounds: int) -> None:
+    """Reach every crash point ``rounds`` times, several in a sweep; a point that was missed is tried again."""
     for number in range(20 * rounds):
-        done = [entry for entry in notebook.entries() if entry["fault"] == "crash points"]
+        done = [entry for entry in log.entries() if entry["fault"] == "crash points"]
         counts = {point: sum(point in entry["reached"] for entry in done) for point in CRASH_POINTS}
         left = [point for point in CRASH_POINTS if counts[point] < rounds]
         if not left:
@@ -84,11 +84,11 @@ def crash_everywhere(work: Path, notebook: Notebook, rounds: int) -> None:
         chosen = random.Random(seed).sample(left, min(AT_ONCE, len(left)))
         started = time.monotonic()
         damage, reached = crash_points(work, seed, chosen)
-        notebook.add("crash points", seed, damage, time.monotonic() - started, reached=reached)
+        log.add("crash points", seed, damage, time.monotonic() - started, reached=reached)
 
 
 def table(entries: list[dict], times: int) -> str:
-    """The Markdown of benchmarks/faults.md."""
+    """Return the Markdown of benchmarks/faults.md."""
     columns = ["trials_lost", "steps_lost", "steps_doubled", "results_differ"]
     heads = ["fault", "times injected", "sweeps", *(column.replace("_", " ") for column in columns)]
     lines = [f"| {' | '.join(heads)} |", "|---|" + "---:|" * (len(heads) - 1)]
@@ -110,14 +110,14 @@ def table(entries: list[dict], times: int) -> str:
 
 Real sweeps of short trials, on Ray and MLflow, into which faults are injected at random moments; each is run again
 until the harness says that all is done, and what MLflow then holds is compared, row by row, with the same sweep
-undisturbed. Written by `make faults` (`tests/faults`), whose sweeps ran at {revisions} on
+reference_histories. Written by `make faults` (`tests/faults`), whose sweeps ran at {revisions} on
 {platform.system()}, Python {platform.python_version()}.
 
 {chr(10).join(lines)}
 
 - **trials lost**: without exactly one finished run in MLflow. **steps lost, doubled**: epochs whose metrics are
   missing there, or stand there twice. **results differ**: trials of which any metric but a time is another number
-  than undisturbed, to the last bit.
+  than reference_histories, to the last bit.
 - A sweep is {{8 trials}}: four variants, two seeds, with warm-up, cosine schedule, augmentation and Nesterov momentum,
   and a checkpoint every 0.2 s. At least {times} injections of each fault, several into one sweep.
 - Crash points: before and after {", ".join(dict.fromkeys(p.split(" ", 1)[1] for p in CRASH_POINTS))}.
@@ -139,21 +139,21 @@ def main() -> int:
     arguments = parser.parse_args()
     work = arguments.work.absolute()
     work.mkdir(parents=True, exist_ok=True)
-    notebook = Notebook(work / "notebook.jsonl")
+    log = SweepLog(work / "sweeps.jsonl")
     unknown = set(arguments.only or ()) - {*FAULTS, "crash points"}
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}. Known: {', '.join([*FAULTS, 'crash points'])}")
     if not arguments.table:
-        undisturbed(work)
+        reference_histories(work)
         for name in arguments.only or ["crash points", *FAULTS]:
             try:
                 if name == "crash points":
-                    crash_everywhere(work, notebook, arguments.rounds)
+                    crash_everywhere(work, log, arguments.rounds)
                 else:
-                    inject(name, arguments.times, work, notebook)
+                    inject(name, arguments.times, work, log)
             except PermissionError as error:
                 print(f"{name}: skipped, {error}", flush=True)
-    entries = notebook.entries()
+    entries = log.entries()
     TABLE.parent.mkdir(exist_ok=True)
     TABLE.write_text(table(entries, arguments.times))
     print(TABLE.read_text())

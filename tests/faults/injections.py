@@ -1,4 +1,4 @@
-"""The faults, each injected several times into one sweep. Every function returns what the sweep came to."""
+"""The faults, each injected several times into one sweep. Every function returns the damage it found."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from faults.sweep import REPOSITORY, Damage, Sweep, undisturbed
+from faults.sweep import REPOSITORY, Damage, Sweep, reference_histories
 
 LASTING = 60
 """Epochs of trials whose sweep is to outlast a fault of 30 to 45 seconds."""
@@ -47,7 +47,7 @@ OFTEN = {"attempt claim": 1, "experiment creation": 1, "preparation": 1, "end no
 
 def _end(sweep: Sweep, work: Path) -> Damage:
     sweep.finish()
-    return sweep.examine(undisturbed(work, sweep.epochs))
+    return sweep.examine(reference_histories(work, sweep.epochs))
 
 
 def worker_killed(work: Path, seed: str, times: int) -> Damage:
@@ -55,7 +55,7 @@ def worker_killed(work: Path, seed: str, times: int) -> Damage:
     sweep = Sweep(work / seed, seed)
     sweep.start()
     for _ in range(times):
-        if not sweep.until_training():
+        if not sweep.wait_for_training():
             break
         sweep.pause(0.1, 2.0)
         workers = sweep.workers()
@@ -72,7 +72,7 @@ def driver_killed(work: Path, seed: str, times: int) -> Damage:
         sweep.start()
         if number == 0:
             sweep.pause(1, 8)
-        elif sweep.until_training():
+        elif sweep.wait_for_training():
             sweep.pause(0, 3)
         if sweep.running:
             sweep.kill()
@@ -85,7 +85,7 @@ def server_killed(work: Path, seed: str, times: int) -> Damage:
     assert sweep.server is not None
     sweep.start()
     for _ in range(times):
-        if not sweep.until_training():
+        if not sweep.wait_for_training():
             break
         sweep.pause(0, 8)
         sweep.server.stop()
@@ -100,7 +100,7 @@ def store_locked(work: Path, seed: str, times: int) -> Damage:
     sweep = Sweep(work / seed, seed, LASTING)
     sweep.start()
     for _ in range(times):
-        if not sweep.until_training():
+        if not sweep.wait_for_training():
             break
         sweep.pause(0, 5)
         with contextlib.closing(sqlite3.connect(sweep.database, timeout=60, isolation_level=None)) as database:
@@ -139,7 +139,7 @@ def disk_full(work: Path, seed: str, times: int) -> Damage:
         sweep = Sweep(work / seed, seed, storage=place / "trials")
         sweep.start()
         for _ in range(times):
-            if not sweep.until_training():
+            if not sweep.wait_for_training():
                 break
             sweep.pause(0.1, 1.5)
             with contextlib.suppress(OSError), (place / "filler").open("wb", buffering=0) as filler:
@@ -156,7 +156,7 @@ def checkpoint_truncated(work: Path, seed: str, times: int) -> Damage:
     sweep = Sweep(work / seed, seed)
     for _ in range(times):
         sweep.start()
-        if not sweep.until_checkpoints():
+        if not sweep.wait_for_checkpoint():
             break
         sweep.pause(0, 1)
         if not sweep.running:
@@ -165,7 +165,7 @@ def checkpoint_truncated(work: Path, seed: str, times: int) -> Damage:
         sweep.damage.injected -= 1
         for folder in sweep.storage.iterdir():
             newest = max(folder.glob("checkpoint-*"), default=None)
-            if newest is not None and sweep.has_checkpoint_under_way(folder):
+            if newest is not None and sweep.has_unfinished_checkpoint(folder):
                 os.truncate(newest, sweep.random.randrange(newest.stat().st_size))
                 sweep.damage.injected += 1
     return _end(sweep, work)
@@ -175,7 +175,7 @@ def _signalled(work: Path, seed: str, times: int, number: int) -> Damage:
     sweep = Sweep(work / seed, seed)
     for _ in range(times):
         sweep.start()
-        if not sweep.until_training():
+        if not sweep.wait_for_training():
             break
         sweep.pause(0, 3)
         if not sweep.running:

@@ -1,4 +1,4 @@
-"""A real sweep of short trials on Ray and MLflow that is disturbed, run again until it is done, and examined."""
+"""A real sweep of short trials on Ray and MLflow: faults are injected, it is run until it is done, and compared."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPERIMENT = {
-    "name": "weather",
+    "name": "durability",
     "question": "Is anything lost?",
     "variants": {
         "family": "cifar-resnet",
@@ -50,7 +50,7 @@ MOST_RUNS = 12
 
 @dataclass
 class Damage:
-    """What a disturbed sweep came to, against the undisturbed one. All but ``injected`` and ``runs`` should be 0."""
+    """How a sweep with faults differs from the reference. All counts but ``injected`` and ``runs`` should be 0."""
 
     injected: int = 0
     runs: int = 0
@@ -81,7 +81,7 @@ class Sweep:
         work.mkdir(parents=True)
         self.work, self.random, self.epochs = work, random.Random(seed), epochs
         experiment = {**EXPERIMENT, "recipe": {**EXPERIMENT["recipe"], "epochs": epochs}}
-        (work / "weather.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
+        (work / "durability.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
         self.home = work / ".depthbench"
         self.storage = storage or self.home / "trials"
         self.database = work / "served.db" if server else self.home / "mlflow.db"
@@ -94,7 +94,7 @@ class Sweep:
 
     def start(self) -> None:
         """Start ``harness run`` in a process group of its own, as a shell does."""
-        command = [sys.executable, "-m", "harness", "run", "weather.yaml", "--storage", str(self.storage)]
+        command = [sys.executable, "-m", "harness", "run", "durability.yaml", "--storage", str(self.storage)]
         if self.server:
             command += ["--tracking-uri", self.server.uri]
         with (self.work / "log.txt").open("ab") as log:
@@ -113,27 +113,27 @@ class Sweep:
         return self.driver is not None and self.driver.poll() is None
 
     def kill(self) -> None:
-        """kill -9 of the driver; Ray and the workers go with it."""
+        """Kill the driver with SIGKILL, and wait until Ray's workers have ended with it."""
         assert self.driver is not None
         self.driver.kill()
         self.driver.wait()
         self.damage.injected += 1
-        self.quiet()
+        self.wait_for_workers_to_end()
 
     def signal(self, number: int) -> None:
-        """A signal to the whole process group, as a terminal or an init system sends it."""
+        """Send a signal to the whole process group, as a terminal or an init system does."""
         assert self.driver is not None
         os.killpg(self.driver.pid, number)
         self.damage.injected += 1
 
-    def quiet(self) -> None:
-        """Wait until no worker of a dead driver is left."""
+    def wait_for_workers_to_end(self) -> None:
+        """Wait until no worker of a killed driver is left."""
         until = time.monotonic() + 30
         while self.workers() and time.monotonic() < until:
             time.sleep(0.1)
 
     def finish(self) -> Damage:
-        """Run again until the harness says that all is done; then look at everything."""
+        """Run again until a run exits with 0; return the damage so far."""
         while True:
             if self.driver is None or self.driver.poll() is not None:
                 if self.damage.runs >= MOST_RUNS:
@@ -157,27 +157,27 @@ class Sweep:
         return found
 
     def workers(self) -> list[int]:
-        """Processes that train at present."""
+        """Return the processes that train now."""
         pids = {attempt["process"]["pid"] for attempt in self.attempts() if not attempt["ended"]}
         return [pid for pid in pids if _is_ours(pid)]
 
-    def until_training(self, trials: int = 1) -> bool:
-        """Wait until trials are being trained; False where the driver has come to its end."""
+    def wait_for_training(self, trials: int = 1) -> bool:
+        """Wait until ``trials`` trials run; return False if the driver ended before."""
         while self.running:
             if len(self.workers()) >= trials:
                 return True
             time.sleep(0.05)
         return False
 
-    def until_checkpoints(self) -> bool:
-        """Wait until a trial that is under way has a checkpoint; False where the driver has come to its end."""
+    def wait_for_checkpoint(self) -> bool:
+        """Wait until an unfinished trial has a checkpoint; return False if the driver ended before."""
         while self.running:
-            if any(map(self.has_checkpoint_under_way, self.storage.glob("*"))):
+            if any(map(self.has_unfinished_checkpoint, self.storage.glob("*"))):
                 return True
             time.sleep(0.05)
         return False
 
-    def has_checkpoint_under_way(self, folder: Path) -> bool:
+    def has_unfinished_checkpoint(self, folder: Path) -> bool:
         ends = [json.loads(path.read_text() or "{}").get("ended") for path in folder.glob("attempt-*.json")]
         return "finished" not in ends and any(folder.glob("checkpoint-*"))
 
@@ -187,7 +187,7 @@ class Sweep:
     # --- what came out -------------------------------------------------------------------------------------------
 
     def examine(self, expected: dict[str, dict]) -> Damage:
-        """Compare what MLflow holds with the undisturbed histories, row by row."""
+        """Compare what MLflow holds with the reference histories, row by row."""
         return examine(self.database, expected, self.damage)
 
 
@@ -260,14 +260,14 @@ class Server:
         raise TimeoutError("the MLflow server did not start")
 
     def stop(self) -> None:
-        """kill -9 of the server with all its processes."""
+        """Kill the server and all its processes with SIGKILL."""
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
 
 def _is_ours(pid: int) -> bool:
-    """Whether it is a living Ray worker, and no later process with the same number."""
+    """Return whether the process is a live Ray worker, not a later process with the same number."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         return status != "Z" and b"ray" in Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -275,13 +275,23 @@ def _is_ours(pid: int) -> bool:
         return False
 
 
-def undisturbed(work: Path, epochs: int = 8) -> dict[str, dict]:
-    """The histories of the same sweep without any fault, by trial: inline and without MLflow, which changes no bit."""
-    kept = work / f"undisturbed-{epochs}.json"
+def reference_histories(work: Path, epochs: int = 8) -> dict[str, dict]:
+    """Return the histories of the same sweep without faults, by trial: trained inline without MLflow."""
+    kept = work / f"reference_histories-{epochs}.json"
     if kept.exists():
         return json.loads(kept.read_text())
-    sweep = Sweep(work / f"undisturbed-{epochs}", "none", epochs)
-    command = [sys.executable, "-m", "harness", "run", "weather.yaml", "--launcher", "inline", "--tracking-uri", "none"]
+    sweep = Sweep(work / f"reference_histories-{epochs}", "none", epochs)
+    command = [
+        sys.executable,
+        "-m",
+        "harness",
+        "run",
+        "durability.yaml",
+        "--launcher",
+        "inline",
+        "--tracking-uri",
+        "none",
+    ]
     done = subprocess.run(command, cwd=sweep.work, env=sweep.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     sys.path.insert(0, str(REPOSITORY))
@@ -289,6 +299,8 @@ def undisturbed(work: Path, epochs: int = 8) -> dict[str, dict]:
     from harness.tracking.history import read_newest_history
 
     folder = Folder.from_location(sweep.storage)
-    histories = {trial: read_newest_history(folder / trial, trial).model_dump(mode="json") for trial in folder.list_names()}
+    histories = {
+        trial: read_newest_history(folder / trial, trial).model_dump(mode="json") for trial in folder.list_names()
+    }
     kept.write_text(json.dumps(histories))
     return histories

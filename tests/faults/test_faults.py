@@ -1,25 +1,32 @@
-"""Each fault once, and every crash point once, on real Ray and MLflow; ``make faults`` makes the full table."""
+"""Each fault once, and every crash point once, on real Ray and MLflow; ``make faults`` makes the full table.
+
+CI runs the faults that need no long wait and half of the crash points; ``make cluster-test`` runs the others too.
+"""
 
 import random
 
 import pytest
 
-from faults.injections import CRASH_POINTS, FAULTS, crash_points
-from faults.sweep import undisturbed
+from faults.injections import CRASH_POINTS, FAULTS, crash_points, disk_full, interrupted, server_killed, store_locked
+from faults.sweep import reference_histories
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 GROUPS = 4
+LASTING_FAULTS = (server_killed, store_locked, disk_full, interrupted)
+"""Faults that take a minute or more each, or that another test injects too."""
 
 
 @pytest.fixture(scope="session")
 def work(tmp_path_factory):
     place = tmp_path_factory.mktemp("faults")
-    undisturbed(place)
+    reference_histories(place)
     return place
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_nothing_is_lost_and_nothing_is_twice(work, name):
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] * (fault in LASTING_FAULTS)) for name, fault in FAULTS.items()]
+)
+def test_sweep_with_a_fault_loses_and_doubles_nothing(work, name):
     seed = f"{FAULTS[name].__name__}-{random.randrange(10**6)}"
     print("seed", seed)
     try:
@@ -30,8 +37,10 @@ def test_nothing_is_lost_and_nothing_is_twice(work, name):
     assert damage.clean, f"{seed}: {damage}"
 
 
-@pytest.mark.parametrize("group", range(GROUPS))
-def test_every_crash_point(work, group):
+@pytest.mark.parametrize(
+    "group", [pytest.param(group, marks=[pytest.mark.long] * (group >= GROUPS // 2)) for group in range(GROUPS)]
+)
+def test_sweep_killed_at_crash_points_loses_and_doubles_nothing(work, group):
     points = CRASH_POINTS[group::GROUPS]
     damage, reached = crash_points(work, f"crash-group-{group}", points)
     assert damage.clean, damage

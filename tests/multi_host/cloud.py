@@ -30,7 +30,7 @@ SUBNET = "10.77.0.16/28"
 
 @dataclass
 class Instance:
-    """As the cloud lists it."""
+    """An instance, as the cloud lists it."""
 
     id: str
     kind: str
@@ -40,7 +40,7 @@ class Instance:
 
     @property
     def host(self) -> str:
-        """Its name in the lab."""
+        """The name of its host in the lab."""
         return f"h{int(self.address.rpartition('.')[2]) - 10}"
 
 
@@ -64,22 +64,22 @@ class Cloud:
         self._thread.start()
 
     def call(self, service: str, method: str, **arguments: Any) -> dict[str, Any]:
-        """What the cloud answers to a call of boto3's."""
+        """Return the cloud's response to one call of boto3."""
         said = self.lab.exec("h0", f"python {__file__} call {service} {method} '{json.dumps(arguments)}'").stdout
         answer: dict[str, Any] = json.loads(said)
         return answer
 
     def files(self, bucket: str) -> dict[str, str]:
-        """What lies in a bucket: the names, and the content of those that end in .json."""
+        """Return the objects of a bucket by name; the content of ``.json`` objects, empty text for others."""
         found: dict[str, str] = json.loads(self.lab.exec("h0", f"python {__file__} files {bucket}").stdout)
         return found
 
     def of(self, kind: str) -> list[Instance]:
-        """The instances that run and were started for a type of node of the cluster's file."""
+        """Return the running instances of one node type of the cluster file."""
         return [one for one in self.instances.values() if one.on and one.tags.get("ray-user-node-type") == kind]
 
     def stop(self) -> None:
-        """No host is started or stopped any more."""
+        """Stop following the cloud: hosts no longer start and stop with its instances."""
         os.killpg(self._watch.pid, signal.SIGKILL)
         self._thread.join(30)
 
@@ -98,7 +98,7 @@ class Cloud:
 
 
 def _prepare() -> str:
-    """On h0: the network with the lab's addresses."""
+    """Create the network with the lab's addresses; runs on h0."""
     import boto3
 
     ec2 = boto3.client("ec2")
@@ -108,7 +108,7 @@ def _prepare() -> str:
 
 
 def _files(bucket: str) -> dict[str, str]:
-    """On h0: see :meth:`Cloud.files`."""
+    """Return the files of a bucket as :meth:`Cloud.files` does; runs on h0."""
     import boto3
 
     s3 = boto3.client("s3")
@@ -122,7 +122,7 @@ def _files(bucket: str) -> dict[str, str]:
 
 
 def _watch() -> None:
-    """On h0: a line for what there is, again and again."""
+    """Print a line that lists all instances twice a second; runs on h0."""
     import boto3
 
     ec2 = boto3.client("ec2")

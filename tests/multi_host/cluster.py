@@ -20,9 +20,9 @@ SMALL = "--num-cpus=2 --memory=2000000000 --object-store-memory=100000000"
 QUICK = ["--seeds", "10-12", "--set", "name=cut-down", "--set", "variants.depth=[8,14]", "--set", "recipe.epochs=2"]
 """The quickstart, cut down; the same on the cluster and here."""
 QUICK += ["--set", "contrasts=[]"]
-WEATHER = {
+DURABILITY = {
     # An experiment of the user's own: four trials of some twenty seconds.
-    "name": "weather",
+    "name": "durability",
     "question": "Is anything lost?",
     "variants": {
         "family": "cifar-resnet",
@@ -38,7 +38,7 @@ WEATHER = {
 
 
 class Cluster:
-    """It, and `harness` on the laptop.
+    """The cluster, and `harness` on the laptop.
 
     Args:
         lab: Empty.
@@ -49,10 +49,10 @@ class Cluster:
         lab.up(1 + len(WORKERS))
         self.storage = lab.folder / "shared" / "depthbench"
         (lab.folder / "shared" / "cluster.yaml").write_text(local_file(len(WORKERS), SMALL))
-        (lab.folder / "shared" / "weather.yaml").write_text(yaml.safe_dump(WEATHER, sort_keys=False))
+        (lab.folder / "shared" / "durability.yaml").write_text(yaml.safe_dump(DURABILITY, sort_keys=False))
         lab.exec(
             "h0",
-            f"mkdir -p {WORK}/experiments && cp /mnt/cluster.yaml {WORK} && cp /mnt/weather.yaml {WORK}/experiments && "
+            f"mkdir -p {WORK}/experiments && cp /mnt/cluster.yaml {WORK} && cp /mnt/durability.yaml {WORK}/experiments && "
             "ray get-auth-token --generate > /dev/null 2>&1; test -s ~/.ray/auth_token",
         )
         self.laptop("ray up -y --no-config-cache cluster.yaml", timeout=200)
@@ -83,7 +83,7 @@ class Cluster:
     # --- the trials ----------------------------------------------------------------------------------------------
 
     def attempts(self, trial: str = "*") -> list[dict]:
-        """Of a trial, or of all; in each the trial, and when it began to be written."""
+        """Return the attempts of one trial, or of all, each with the id of its trial."""
         found = []
         for file in sorted(self.storage.glob(f"{trial}/attempt-*.json")):
             try:
@@ -93,18 +93,18 @@ class Cluster:
         return found
 
     def training_on(self, host: str) -> str | None:
-        """A trial that is being trained there and has a checkpoint."""
+        """Return a trial that runs on ``host`` and has a checkpoint; None if there is none."""
         for attempt in self.attempts():
             folder = self.storage / attempt["trial"]
             if attempt["process"]["host"] == host and not attempt["ended"] and any(folder.glob("checkpoint-*")):
                 return attempt["trial"]
         return None
 
-    def until_training_on(self, host: str, driver: subprocess.Popen) -> str:
+    def wait_for_training_on(self, host: str, driver: subprocess.Popen) -> str:
         return until(lambda: self.training_on(host), f"a trial on {host}", 90, driver)
 
     def moved(self, trial: str, host: str, driver: subprocess.Popen) -> tuple[dict, float]:
-        """Wait until a trial goes on elsewhere; that attempt, and seconds since the call."""
+        """Wait until a trial resumes on another host; return that attempt and the seconds since the call."""
         begin = time.monotonic()
 
         def elsewhere():
@@ -116,20 +116,22 @@ class Cluster:
     # --- the cluster ---------------------------------------------------------------------------------------------
 
     def alive(self) -> int:
-        """Hosts of which Ray's head says that they are alive."""
+        """Return the number of hosts that Ray's head lists as alive."""
         code = "import ray; ray.init('auto', log_to_driver=False); print(sum(n['Alive'] for n in ray.nodes()))"
         done = self.lab.exec(HEAD, f'RAY_AUTH_MODE=token python -c "{code}" 2>/dev/null', check=False)
         return int(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else 0
 
     def damage(self, trials: int, epochs: int) -> Damage:
-        """What the store lacks or has twice of the trials' own histories, which have every epoch once."""
+        """Compare the store with the histories of the trials; check first that these hold every epoch once."""
         from harness.io.storage import Folder
         from harness.tracking.history import read_newest_history
 
         copy = "import sqlite3; sqlite3.connect('/root/mlflow/mlflow.db').backup(sqlite3.connect('/mnt/store.db'))"
         self.lab.exec(HEAD, f'rm -f /mnt/store.db; python -c "{copy}"')
         ids = {attempt["trial"] for attempt in self.attempts()}
-        journals = {i: read_newest_history(Folder.from_location(self.storage / i), i).model_dump(mode="json") for i in ids}
+        journals = {
+            i: read_newest_history(Folder.from_location(self.storage / i), i).model_dump(mode="json") for i in ids
+        }
         mine = {i: j for i, j in journals.items() if j["trial"]["recipe"]["epochs"] == epochs}
         assert len(mine) == trials
         for journal in mine.values():
@@ -138,7 +140,7 @@ class Cluster:
 
 
 def until(condition, what: str, seconds: float, driver: subprocess.Popen | None = None):
-    """Wait for something that is true, and give it."""
+    """Wait until ``condition()`` is true, and return its value."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert driver is None or driver.poll() is None, f"the run ended before {what}"
@@ -148,7 +150,7 @@ def until(condition, what: str, seconds: float, driver: subprocess.Popen | None 
 
 
 def run_here(work: Path, *arguments: str) -> None:
-    """The same on this machine, inline."""
+    """Run the quickstart on this machine with the inline launcher."""
     done = subprocess.run(
         [sys.executable, "-m", "harness", "run", "quickstart", *arguments, "--launcher", "inline"],
         cwd=work,

@@ -1,4 +1,4 @@
-"""A lab of real hosts for the tests that need more than one."""
+"""A lab of real hosts, for tests that need more than one."""
 
 import pytest
 from multi_host.lab import Lab, missing
@@ -6,7 +6,7 @@ from multi_host.lab import Lab, missing
 
 @pytest.fixture(scope="module")
 def lab():
-    """An empty lab; ``lab.up(3)`` makes the laptop h0 and three hosts. Gone when the module's tests are done."""
+    """An empty lab; ``lab.up(3)`` starts the laptop h0 and three hosts. It is removed after the module's tests."""
     reason = missing()
     if reason:
         pytest.skip(reason)

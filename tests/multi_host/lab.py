@@ -26,7 +26,7 @@ TOOLS = ("unshare", "nsenter", "ip", "sshd", "ssh", "ssh-keygen", "rsync")
 
 
 def missing() -> str:
-    """Why no lab can be made here; empty where it can."""
+    """Return why no lab can be made here; empty if one can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "a lab of several hosts needs root on Linux"
     absent = [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]
@@ -74,11 +74,11 @@ class Lab:
         (self.folder / "profile").write_text("".join(lines))
 
     def address(self, host: str) -> str:
-        """The address of a host, there or not."""
+        """Return the address of a host, whether it is on or off."""
         return f"{self.NET}.{10 + int(host[1:])}"
 
     def up(self, hosts: int) -> None:
-        """The switch, h0, and h1 to ``hosts``."""
+        """Start the switch, h0, and h1 to ``hosts``."""
         switch = ["unshare", "-n", "sh", "-c", "ip link set lo up; read -r _"]
         self._processes["switch"] = subprocess.Popen(switch, stdin=subprocess.PIPE)
         # Until unshare has done its work the process is still in the machine's own network.
@@ -129,11 +129,11 @@ class Lab:
         need(lambda: self._switch(f"bash -c '</dev/tcp/{self.address(host)}/22'", check=False), f"sshd on {host}")
 
     def running(self, host: str) -> bool:
-        """Whether a host is on."""
+        """Return whether a host is on."""
         return host in self._processes and self._processes[host].poll() is None
 
     def kill(self, host: str) -> None:
-        """Power off: everything on the host is killed at once. Fine where it is off already."""
+        """Power a host off: kill all of its processes at once. Do nothing if it is off."""
         if self.running(host) and (first := self._first(host)):
             with suppress(ProcessLookupError):
                 os.kill(first, signal.SIGKILL)
@@ -141,11 +141,11 @@ class Lab:
             self._processes[host].wait(30)
 
     def cut(self, host: str) -> None:
-        """Pull the host's cable: no packet in or out, and no error either."""
+        """Disconnect a host: packets in both directions are dropped without an error."""
         self._switch(f"ip link set v{host} down")
 
     def heal(self, host: str) -> None:
-        """Plug the cable in again."""
+        """Connect a host again."""
         self._switch(f"ip link set v{host} up")
 
     def start(self, host: str, line: str, **options) -> subprocess.Popen:
@@ -178,7 +178,7 @@ class Lab:
         return subprocess.CompletedProcess(line, process.returncode, out, err)
 
     def down(self) -> None:
-        """Stop everything and leave nothing behind. Fine to call twice."""
+        """Stop all hosts and delete the lab's files. A second call does nothing."""
         for host in list(self._processes):
             if host != "switch":
                 self.kill(host)
@@ -191,7 +191,7 @@ class Lab:
         self._lock.close()
 
     def _first(self, host: str) -> int | None:
-        """The host's PID 1, as the machine numbers it."""
+        """Return the machine's number of the host's first process; None if the host is off."""
         pid = self._processes[host].pid if self.running(host) else 0
         with suppress(OSError, IndexError):
             return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
@@ -221,7 +221,7 @@ def _until(condition, what: str, more=lambda: "", seconds: float = 20) -> None:
 
 
 def _locked(path: Path, seconds: float):
-    """A file that one process at a time holds; it is free again when it is closed or its process has ended."""
+    """Lock a file for this process; closing it, or the end of the process, frees it."""
     file = path.open("a")
     end = time.monotonic() + seconds
     while True:

@@ -1,4 +1,4 @@
-"""The shipped cluster files, changed as little as the lab wants: its addresses, its key, and no installation.
+"""The shipped cluster files with the lab's addresses and key, and without installation.
 
 What the setup commands would install is on the lab's hosts already; they have no network to install it from.
 """
@@ -7,7 +7,7 @@ import yaml
 from multi_host.lab import REPOSITORY, Lab
 
 SMALL = "--num-cpus=2 --memory=2000000000 --object-store-memory=100000000"
-"""Every host of the lab sees the whole machine; it shall use a part."""
+"""Every host of the lab sees the whole machine; Ray is told to use a part of it."""
 
 
 def local_file(workers: int = 2, small: str = SMALL) -> str:

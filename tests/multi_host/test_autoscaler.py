@@ -1,4 +1,4 @@
-"""Hosts that an autoscaler starts for trials that wait: Ray's own, with nodes that are processes of one host."""
+"""Hosts that Ray's autoscaler starts for waiting trials; here its nodes are processes of one host."""
 
 import pytest
 
@@ -46,27 +46,27 @@ def host(lab):
     return lambda words: lab.exec("h1", f"{settings} NO_COLOR=1 python -m harness {words}", check=False)
 
 
-def test_trials_wait_for_the_first_host_and_bring_the_others(host):
+def test_run_on_an_autoscaler_waits_for_the_first_host_and_requests_more(host):
     done = host(f"run quickstart {SMALL} --address auto --wait 60s --at-once 2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 host there: h1 (0 CPUs); waiting up to 60 s for room for 1 CPU and 0 GPUs ..." in done.stdout
     assert "2 at a time" in done.stdout and "4 trials in" in done.stdout
 
 
-def test_what_does_not_come_in_time_is_named(host):
+def test_run_names_hosts_that_do_not_come_in_time(host):
     done = host(f"run quickstart {SMALL} --set name=two --set recipe.epochs=2 --address auto --wait 2s --hosts 9")
     assert done.returncode == 2
     assert "missing after 2 s:" in done.stderr and "of 9 hosts there" in done.stderr and "--wait 1h" in done.stderr
 
 
-def test_what_no_host_has_is_refused_at_once(host):
+def test_run_refuses_resources_that_no_host_has(host):
     done = host(f"run quickstart {SMALL} --set name=large --set recipe.epochs=3 --set resources.cpus=7 --address auto")
     assert done.returncode == 2
     assert "a trial asks for 7 CPUs and 0 GPUs; the cluster has" in done.stderr
     assert "waiting" not in done.stdout
 
 
-def test_a_job_server_refuses_a_run_whose_record_would_go_with_it(host):
+def test_job_server_refuses_a_run_whose_record_would_be_deleted_with_the_job(host):
     done = host(f"run quickstart {SMALL} --set name=sent --address http://127.0.0.1:8265")
     assert done.returncode == 2 and "DEPTHBENCH_STORAGE" in done.stdout and "goes with it" in done.stdout
     shown = host("status --json")

@@ -8,7 +8,7 @@ from multi_host.cluster import until
 from multi_host.lab import REPOSITORY, Lab, missing
 from multi_host.shipped import aws_file
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1500)]
 TRIALS, BUCKET = 2, "a-bucket"
 RUN = ["--seeds", "10,", "--set", "variants.depth=8", "--set", "contrasts=[]", "--set", "recipe.epochs=40"]
 """Two trials, each of which takes all of a worker."""
@@ -30,7 +30,7 @@ def cloud():
         lab.down()
 
 
-def test_instances_come_for_waiting_trials_are_replaced_when_lost_and_gone_in_the_end(cloud):
+def test_instances_start_for_waiting_trials_are_replaced_when_lost_and_end_with_ray_down(cloud):
     lab = cloud.lab
     (lab.folder / "shared" / "cluster.yaml").write_text(aws_file(cloud.subnet, BUCKET))
     # On the laptop, in the order of docs/cluster.md.
@@ -89,7 +89,7 @@ def test_instances_come_for_waiting_trials_are_replaced_when_lost_and_gone_in_th
 
 
 def open_to_the_world(cloud, group):
-    """(protocol, first port, last port) of a group's rules that let everybody in."""
+    """Return (protocol, first port, last port) of each rule of a security group that admits every address."""
     (found,) = cloud.call("ec2", "describe_security_groups", GroupIds=[group])["SecurityGroups"]
     return [
         (rule["IpProtocol"], rule.get("FromPort"), rule.get("ToPort"))
@@ -99,7 +99,7 @@ def open_to_the_world(cloud, group):
 
 
 def attempts(cloud):
-    """What the bucket says of each attempt, and whether its trial has a checkpoint."""
+    """Return the attempts in the bucket, each with whether its trial has a checkpoint there."""
     files = cloud.files(BUCKET)
     kept = {name.rpartition("/")[0] for name in files if "/checkpoint-" in name}
     return [
@@ -110,5 +110,5 @@ def attempts(cloud):
 
 
 def in_training(cloud, host):
-    """Whether a trial is being trained on a host, and has a checkpoint."""
+    """Return whether a trial that has a checkpoint runs on ``host``."""
     return any(one["process"]["host"] == host and not one["ended"] and one["kept"] for one in attempts(cloud))

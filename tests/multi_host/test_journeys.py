@@ -1,12 +1,12 @@
-"""A laptop, a head and two workers, each a host of its own: a report brought home, and what the weather does."""
+"""A laptop, a head and two workers, each a host of its own: reports pulled home, hosts lost, connections cut."""
 
 import csv
 
 import pytest
-from multi_host.cluster import HEAD, QUICK, WEATHER, WORKERS, Cluster, run_here, until
+from multi_host.cluster import DURABILITY, HEAD, QUICK, WORKERS, Cluster, run_here, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
-TRIALS, EPOCHS = 4, WEATHER["recipe"]["epochs"]
+TRIALS, EPOCHS = 4, DURABILITY["recipe"]["epochs"]
 STALL = 60.0
 """Seconds after which a trial of a lost host has to go on elsewhere."""
 
@@ -16,14 +16,14 @@ def cluster(lab):
     return Cluster(lab)
 
 
-def test_a_request_that_no_host_can_serve_is_refused_before_anything_is_sent(cluster):
+def test_run_asking_for_more_than_any_host_has_is_refused_before_anything_is_sent(cluster):
     done = cluster.harness("run", "quickstart", "--cluster", "cluster.yaml", "--set", "resources.cpus=64")
     assert done.returncode == 2
     assert "64 CPUs" in done.stderr and "worker: 2 CPU" in done.stderr and "resources.cpus=1" in done.stderr
     assert "Connecting" not in done.stderr
 
 
-def test_trials_on_all_hosts_and_the_report_at_home_is_that_of_one_machine(cluster, tmp_path):
+def test_pulled_report_of_all_hosts_equals_the_report_of_one_machine(cluster, tmp_path):
     # The first run also waits until all hosts are there.
     done = cluster.harness("run", "quickstart", "--cluster", "cluster.yaml", *QUICK)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -43,23 +43,23 @@ def test_trials_on_all_hosts_and_the_report_at_home_is_that_of_one_machine(clust
     assert pulled == here
 
 
-def test_a_host_is_powered_off_and_the_laptop_killed(cluster):
-    """Its trials go on elsewhere from their checkpoint, nothing is lost or twice there, attach picks up."""
-    run = cluster.start("run", "weather", "--cluster", "cluster.yaml", log="run.txt")
-    lost = cluster.until_training_on("h2", run)
+def test_trial_of_a_powered_off_host_resumes_elsewhere_and_attach_follows_it(cluster):
+    """Its trials resume on another host from their checkpoints, no epoch is lost or doubled, and attach follows."""
+    run = cluster.start("run", "durability", "--cluster", "cluster.yaml", log="run.txt")
+    lost = cluster.wait_for_training_on("h2", run)
     cluster.signal_laptop("KILL")
     assert run.wait(10) != 0
     until(lambda: cluster.lab.exec("h0", "pgrep -x ssh", check=False).returncode == 1, "the end of its tunnel", 20)
     cluster.lab.exec("h2", "cp -r ~/.ray /mnt/h2")
     cluster.lab.kill("h2")
-    attach = cluster.start("attach", "weather", log="attach.txt")
+    attach = cluster.start("attach", "durability", log="attach.txt")
     attempt, stall = cluster.moved(lost, "h2", attach)
     assert attempt["number"] == 2 and (attempt["epoch"], attempt["step"]) != (0, 0)
     print(f"{lost} went on elsewhere after {stall:.1f} s")
     assert stall < STALL
     # Trials of its own: of others it would find that they are trained.
     other = ["--set", "name=late", "--set", "recipe.epochs=3"]
-    late = cluster.harness("run", "weather", "--cluster", "cluster.yaml", *other, "--wait", "2s")
+    late = cluster.harness("run", "durability", "--cluster", "cluster.yaml", *other, "--wait", "2s")
     assert late.returncode == 2 and "missing after 2 s: 1 host more (2 of 3 hosts there: h" in late.stdout, late.stdout
 
     cluster.lab.boot("h2")
@@ -73,13 +73,14 @@ def test_a_host_is_powered_off_and_the_laptop_killed(cluster):
     until(lambda: cluster.alive() == 3, "the host again", 120)
 
 
-def test_a_cable_is_cut_and_healed(cluster):
-    """The same where a host says nothing any more, and comes back while another attempt trains its trial.
+@pytest.mark.long
+def test_trial_of_a_disconnected_host_resumes_elsewhere_and_the_old_attempt_ends(cluster):
+    """A host is silent, and comes back while another attempt trains its trial.
 
-    The laptop's lid is closed meanwhile: it goes on showing what the job prints.
+    The laptop is disconnected meanwhile. After that it goes on showing what the job prints.
     """
-    run = cluster.start("run", "weather", "--cluster", "cluster.yaml", "--set", "recipe.epochs=31", log="cut.txt")
-    lost = cluster.until_training_on("h3", run)
+    run = cluster.start("run", "durability", "--cluster", "cluster.yaml", "--set", "recipe.epochs=31", log="cut.txt")
+    lost = cluster.wait_for_training_on("h3", run)
     cluster.lab.cut("h3")
     cluster.lab.cut("h0")
     attempt, stall = cluster.moved(lost, "h3", run)
@@ -98,36 +99,38 @@ def test_a_cable_is_cut_and_healed(cluster):
     until(lambda: cluster.alive() == 3, "the host again", 120)
 
 
-def test_ctrl_c_leaves_the_job_running_and_stop_ends_it(cluster):
+@pytest.mark.long
+def test_ctrl_c_leaves_the_job_running_and_attach_stop_ends_it(cluster):
     before = {attempt["trial"] for attempt in cluster.attempts()}
-    run = cluster.start("run", "weather", "--cluster", "cluster.yaml", "--set", "recipe.epochs=900", log="long.txt")
-    cluster.until_training_on(HEAD, run)
+    run = cluster.start("run", "durability", "--cluster", "cluster.yaml", "--set", "recipe.epochs=900", log="long.txt")
+    cluster.wait_for_training_on(HEAD, run)
     cluster.signal_laptop("INT")
     assert run.wait(10) == 130
-    assert "runs on" in cluster.log("long.txt") and "harness attach weather --stop" in cluster.log("long.txt")
+    assert "runs on" in cluster.log("long.txt") and "harness attach durability --stop" in cluster.log("long.txt")
     status = cluster.harness("status")
     assert status.returncode == 0 and status.stdout.count("running") == 1, status.stdout
-    stopped = cluster.harness("attach", "weather", "--stop")
+    stopped = cluster.harness("attach", "durability", "--stop")
     assert stopped.returncode == 0 and "stopped" in stopped.stdout
     assert {attempt["ended"] for attempt in cluster.attempts() if attempt["trial"] not in before} == {"stopped"}
 
 
-def test_a_wrong_key_and_a_full_disk_and_other_versions_are_named_before_anything_is_sent(cluster):
+@pytest.mark.long
+def test_run_names_wrong_key_full_disk_and_other_version_before_anything_is_sent(cluster):
     lab = cluster.lab
     before = cluster.laptop("ls -A .depthbench/jobs || true").stdout
     cluster.laptop("ssh-keygen -q -t ed25519 -N '' -f other; sed s#/root/.ssh/id_lab#other# cluster.yaml > key.yaml")
-    refused = cluster.harness("run", "weather", "--cluster", "key.yaml")
+    refused = cluster.harness("run", "durability", "--cluster", "key.yaml")
     assert refused.returncode == 2 and "does not let you in" in refused.stderr and "ssh_private_key" in refused.stderr
 
     lab.exec(HEAD, "fallocate -l $(($(df --output=avail -B1 /tmp | tail -1) - 50000000)) /tmp/full")
-    full = cluster.harness("run", "weather", "--cluster", "cluster.yaml")
+    full = cluster.harness("run", "durability", "--cluster", "cluster.yaml")
     lab.exec(HEAD, "rm /tmp/full")
     assert full.returncode == 2 and "the disk of the head is full" in full.stderr and "/tmp" in full.stderr
 
     # Depthbench as it is, but for a line.
     lab.exec(HEAD, "mkdir old && cp -r $PYTHONPATH/harness old/ && echo '# a fix' >> old/harness/errors.py")
     lab.exec(HEAD, "cp .bashrc bashrc; echo 'export PYTHONPATH=/root/old' >> .bashrc")
-    other = cluster.harness("run", "weather", "--cluster", "cluster.yaml")
+    other = cluster.harness("run", "durability", "--cluster", "cluster.yaml")
     lab.exec(HEAD, "cp bashrc .bashrc")
     assert other.returncode == 2 and "Depthbench is 0.1.0 (" in other.stderr and "Nothing was sent" in other.stderr
 
@@ -136,19 +139,20 @@ def test_a_wrong_key_and_a_full_disk_and_other_versions_are_named_before_anythin
     assert cluster.laptop("ls -A .depthbench/jobs || true").stdout == before, "the refused ones are not remembered"
 
 
-def test_an_unreachable_head(cluster):
+@pytest.mark.long
+def test_run_names_an_unreachable_head_and_a_missing_head(cluster):
     lab = cluster.lab
     lab.cut(HEAD)
-    away = cluster.harness("run", "weather", "--cluster", "cluster.yaml", timeout=60)
+    away = cluster.harness("run", "durability", "--cluster", "cluster.yaml", timeout=60)
     lab.heal(HEAD)
     assert away.returncode == 2 and "cannot be reached" in away.stderr
     cluster.laptop("sed 's/cluster_name: .*/cluster_name: none/' cluster.yaml > none.yaml")
-    none = cluster.harness("run", "weather", "--cluster", "none.yaml", timeout=60)
+    none = cluster.harness("run", "durability", "--cluster", "none.yaml", timeout=60)
     assert none.returncode == 2 and "no head of this cluster runs" in none.stderr and "ray up" in none.stderr
 
 
 def accuracies(file):
-    """Errors and losses of a results.csv by trial and epoch."""
+    """Return the errors and losses in a results.csv by trial and epoch."""
     with file.open() as opened:
         rows = list(csv.DictReader(opened))
     wanted = [name for name in rows[0] if name.startswith(("train/", "val/", "test/"))]
@@ -156,7 +160,7 @@ def accuracies(file):
 
 
 @pytest.mark.long
-def test_the_whole_quickstart(cluster):
+def test_whole_quickstart_on_three_hosts_supports_the_same_claim(cluster):
     """48 trials, and the verdict of reports/quickstart."""
     done = cluster.harness("run", "quickstart", "--cluster", "cluster.yaml", timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -167,13 +171,13 @@ def test_the_whole_quickstart(cluster):
 
 
 @pytest.mark.long
-def test_the_head_is_lost_with_its_record(cluster):
-    """A new head has everything again: what was trained is published from the shared disk, the rest goes on there."""
+def test_new_head_after_a_lost_one_holds_every_trial_again(cluster):
+    """The new head publishes what was trained from the shared disk, and resumes the other trials there."""
     epochs, trials = 33, 10
-    command = ["run", "weather", "--cluster", "cluster.yaml", "--seeds", "10-14", "--set", f"recipe.epochs={epochs}"]
+    command = ["run", "durability", "--cluster", "cluster.yaml", "--seeds", "10-14", "--set", f"recipe.epochs={epochs}"]
     before = {attempt["trial"] for attempt in cluster.attempts()}
     run = cluster.start(*command, log="head.txt")
-    cluster.until_training_on("h2", run)
+    cluster.wait_for_training_on("h2", run)
     until(lambda: " 2/10]" in cluster.log("head.txt"), "two trials", 120, run)
     cluster.lab.kill(HEAD)
     trained = {a["trial"] for a in cluster.attempts() if a["trial"] not in before and a["ended"] == "finished"}

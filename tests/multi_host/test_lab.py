@@ -1,4 +1,4 @@
-"""The lab itself: its hosts are apart as real ones are, and nothing of it is left behind."""
+"""The lab itself: its hosts are separate as real hosts are, and it leaves nothing behind."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def ssh(lab, to, line, **options):
     return lab.exec("h0", f"ssh -i {lab.KEY} {quiet} {lab.address(to)} '{line}'", **options)
 
 
-def test_the_hosts_die_with_a_killed_process_and_the_next_lab_waits_for_them():
+def test_hosts_end_with_a_killed_process_and_the_next_lab_waits_for_that():
     # First of the file: the lab of the others below is not there yet.
     if reason := missing():
         pytest.skip(reason)
@@ -49,14 +49,14 @@ def test_the_hosts_die_with_a_killed_process_and_the_next_lab_waits_for_them():
     assert not folder.exists()
 
 
-def test_a_host_has_an_address_a_name_and_processes_of_its_own(hosts):
+def test_host_has_its_own_address_name_and_processes(hosts):
     assert ssh(hosts, "h2", "hostname; hostname -I; echo $$").stdout.split()[:2] == ["h2", "10.77.0.12"]
     assert int(ssh(hosts, "h2", "echo $$").stdout) < 1000
     assert "sshd" in ssh(hosts, "h2", "ps -ef").stdout
     assert str(os.getpid()) not in ssh(hosts, "h2", "ps -eo pid").stdout.split()
 
 
-def test_it_has_the_project_and_its_own_disk_but_not_the_machines(hosts):
+def test_host_sees_the_project_read_only_and_its_own_disk(hosts):
     ssh(hosts, "h1", "touch /tmp/mine /root/mine; echo all > /mnt/shared-by-all")
     assert ssh(hosts, "h2", "ls /tmp/mine /root/mine", check=False).returncode != 0
     assert ssh(hosts, "h2", "cat /mnt/shared-by-all").stdout == "all\n"
@@ -67,7 +67,7 @@ def test_it_has_the_project_and_its_own_disk_but_not_the_machines(hosts):
         assert "Read-only file system" in ssh(hosts, "h1", f"touch {place}/x", check=False).stderr
 
 
-def test_a_cut_cable_is_silent_and_heals(hosts):
+def test_disconnected_host_is_silent_until_it_is_connected_again(hosts):
     hosts.cut("h1")
     assert "timed out" in ssh(hosts, "h1", "true", check=False).stderr
     assert hosts.running("h1")
@@ -75,7 +75,7 @@ def test_a_cut_cable_is_silent_and_heals(hosts):
     assert ssh(hosts, "h1", "echo back").stdout == "back\n"
 
 
-def test_a_host_that_was_powered_off_starts_again_empty(hosts):
+def test_powered_off_host_starts_again_with_an_empty_disk(hosts):
     ssh(hosts, "h2", "touch /root/mine")
     hosts.kill("h2")
     assert not hosts.running("h2")
@@ -84,7 +84,7 @@ def test_a_host_that_was_powered_off_starts_again_empty(hosts):
     assert ssh(hosts, "h2", "ls /root/mine", check=False).returncode == 2
 
 
-def test_a_command_that_takes_too_long_is_gone_after_it(hosts):
+def test_command_over_its_time_limit_is_killed(hosts):
     with pytest.raises(subprocess.TimeoutExpired):
         hosts.exec("h1", "sleep 4321", timeout=0.5)
     assert "sleep 4321" not in hosts.exec("h1", "ps -eo args").stdout

@@ -31,7 +31,7 @@ def reached(point):
 
 
 def around(owner, name, point, matters=lambda *arguments, **named: True):
-    """Make ``before`` and ``after`` a call points."""
+    """Make crash points before and after each call of a function."""
     original = getattr(owner, name)
 
     @functools.wraps(original)
@@ -95,7 +95,7 @@ PATCHES = {
 
 
 class Patching(importlib.abc.MetaPathFinder):
-    """Patches a module once it is loaded, in whichever process does."""
+    """An import hook that patches a module as soon as any process loads it."""
 
     def find_spec(self, name, path=None, target=None):
         if name not in PATCHES:

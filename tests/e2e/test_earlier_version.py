@@ -1,0 +1,70 @@
+"""A store and checkpoints that an earlier version wrote: read, reported and resumed by this one.
+
+``tests/fixtures/earlier-store.tar.xz`` was written by the commit d091f1e with the launcher ``inline``: the experiment
+``earlier`` with eight finished trials and its report, and ``interrupted``, whose only trial a time limit stopped at
+epoch 246 of 300.
+"""
+
+import csv
+import json
+import re
+import tarfile
+from pathlib import Path
+
+import pytest
+
+STORE = Path(__file__).resolve().parents[1] / "fixtures" / "earlier-store.tar.xz"
+INTERRUPTED = "43358b8f469f"
+
+
+@pytest.fixture
+def earlier_work(tmp_path):
+    """The working directory of the earlier version, unpacked into a place of its own."""
+    work = tmp_path / "work"
+    with tarfile.open(STORE) as archive:
+        archive.extractall(work, filter="data")
+    return work
+
+
+def table_numbers(page):
+    """Return the numbers in each row of each table of a Markdown page."""
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    return [numbers for row in rows if (numbers := re.findall(r"[−+-]?\d[\d,.]*", row))]
+
+
+def trial_rows(harness, experiment):
+    """Return what ``harness trials`` lists of an experiment, by trial id."""
+    listed = harness("trials", experiment, "--json")
+    assert listed.returncode == 0, listed.stderr
+    return {row["trial"]: row for row in json.loads(listed.stdout)}
+
+
+def test_report_of_an_earlier_store_holds_the_same_numbers(harness, earlier_work):
+    before = earlier_work / "reports" / "earlier"
+    page, table = (before / "README.md").read_text(), (before / "results.csv").read_bytes()
+    done = harness("report", "earlier", "--reports", earlier_work / "anew")
+    assert done.returncode == 0, done.stderr
+    after = earlier_work / "anew" / "earlier"
+    assert (after / "results.csv").read_bytes() == table
+    assert table_numbers((after / "README.md").read_text()) == table_numbers(page)
+
+
+def test_run_over_an_earlier_store_trains_nothing_again(harness, earlier_work):
+    rows = trial_rows(harness, "earlier")
+    assert {row["state"] for row in rows.values()} == {"finished"} and len(rows) == 8
+    done = harness("run", "done.yaml", "--launcher", "inline")
+    assert done.returncode == 0, done.stderr
+    assert "nothing to train" in done.stdout
+    assert {row["attempts"] for row in trial_rows(harness, "earlier").values()} == {1}
+
+
+def test_trial_that_an_earlier_version_interrupted_resumes_from_its_checkpoint(harness, earlier_work):
+    before = trial_rows(harness, "interrupted")[INTERRUPTED]
+    assert (before["state"], before["epoch"]) == ("interrupted", 246)
+    done = harness("run", "cut.yaml", "--launcher", "inline")
+    assert done.returncode == 0, done.stderr
+    after = trial_rows(harness, "interrupted")[INTERRUPTED]
+    assert (after["state"], after["epoch"], after["attempts"]) == ("finished", 300, 2)
+    with (earlier_work / "reports" / "interrupted" / "results.csv").open() as file:
+        epochs = [int(row["epoch"]) for row in csv.DictReader(file)]
+    assert epochs == list(range(301))
