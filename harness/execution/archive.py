@@ -1,4 +1,7 @@
-"""Folders beside those of trials: ``<id>.superseded-<n>`` put aside, with why; ``<id>.again`` of a rerun."""
+"""Archived and rerun folders, next to the folders of trials.
+
+``<id>.superseded-<n>`` is an archived folder of a trial, with the reason in it. ``<id>.again`` holds a rerun.
+"""
 
 from __future__ import annotations
 
@@ -13,48 +16,62 @@ from harness.errors import HarnessError
 from harness.io.storage import Folder
 from harness.specs.identity import Spec
 
-ASIDE = re.compile(r"([0-9a-f]{12})\.superseded-(\d+)")
-WHY = "superseded.json"
-AGAIN = ".again"
-"""How the folder is called in which a trial is trained again, until that is done."""
-DISCARDED = "discarded: "
-"""How the reason begins where a user discarded a trial."""
+ARCHIVED_NAME = re.compile(r"([0-9a-f]{12})\.superseded-(\d+)")
+"""The name of an archived folder: the trial's id and the number of the archived folder."""
+NOTE_FILE = "superseded.json"
+RERUN_SUFFIX = ".again"
+"""Ends the name of the folder of a rerun, until the rerun is complete."""
+DISCARD_PREFIX = "discarded: "
+"""Begins the reason if a user has discarded the trial."""
 
 
 class ArchiveNote(Spec):
-    """Why a trial's folder was put aside, and when (milliseconds since 1970; 0 where nobody wrote it)."""
+    """Why a trial's folder was archived.
+
+    Attributes:
+        reason: In words; empty in folders that have no note.
+        at: When, in milliseconds since 1970; 0 in folders that have no note.
+    """
 
     reason: str = ""
     at: int = 0
 
 
 def archived_names(names: Iterable[str], trial: str) -> list[str]:
-    """Those of the folders ``names`` that are a trial's and were put aside, oldest first."""
-    found = [match for match in map(ASIDE.fullmatch, names) if match and match[1] == trial]
-    return [match[0] for match in sorted(found, key=lambda match: int(match[2]))]
+    """Return the names of a trial's archived folders among ``names``, oldest first."""
+    matches = [match for match in map(ARCHIVED_NAME.fullmatch, names) if match and match[1] == trial]
+    return [match[0] for match in sorted(matches, key=lambda match: int(match[2]))]
 
 
 def archive_folder(
     storage: Folder, trial: str, names: Iterable[str], reason: str, folder: Folder | None = None
 ) -> Folder:
-    """Give a trial's folder (or another one of it) a name that no other has, with the reason in it; where it lies now.
+    """Rename a folder of a trial to the next free ``<id>.superseded-<n>``, and store the reason in it.
+
+    Args:
+        names: The names of all folders in the storage.
+        folder: The folder to archive; None for the trial's own.
+
+    Returns:
+        The archived folder.
 
     Raises:
         HarnessError: The storage does not answer.
     """
-    before = archived_names(names, trial)
-    number = int(before[-1].rpartition("-")[2]) + 1 if before else 1
-    aside = storage / f"{trial}.superseded-{number}"
-    (storage / trial if folder is None else folder).rename(aside)
+    earlier = archived_names(names, trial)
+    number = int(earlier[-1].rpartition("-")[2]) + 1 if earlier else 1
+    archived = storage / f"{trial}.superseded-{number}"
+    (storage / trial if folder is None else folder).rename(archived)
+    # The folder counts as archived without its note too.
     with suppress(HarnessError):
-        # The move alone is what counts.
-        aside.write(WHY, ArchiveNote(reason=reason, at=int(time.time() * 1000)).model_dump_json().encode())
-    return aside
+        note = ArchiveNote(reason=reason, at=int(time.time() * 1000))
+        archived.write(NOTE_FILE, note.model_dump_json().encode())
+    return archived
 
 
-def archive_note(folder: Folder) -> ArchiveNote:
-    """Why a folder was put aside; an older one, or one that cannot be read, does not say."""
+def read_archive_note(folder: Folder) -> ArchiveNote:
+    """Return the note of an archived folder; an empty one if it has none, or if it cannot be read."""
     with suppress(HarnessError, ValidationError):
-        if WHY in folder.list_names():
-            return ArchiveNote.model_validate_json(folder.read(WHY))
+        if NOTE_FILE in folder.list_names():
+            return ArchiveNote.model_validate_json(folder.read(NOTE_FILE))
     return ArchiveNote()

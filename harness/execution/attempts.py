@@ -95,13 +95,13 @@ class Attempt(Spec):
     @property
     def has_died(self) -> bool:
         """Whether its process is gone and has recorded no end."""
-        return self.end_status is None and self.process.gone
+        return self.end_status is None and self.process.has_ended
 
     @property
     def is_running_here(self) -> bool:
         """Whether another process on this host is certainly working on it."""
-        is_open = self.end_status is None and self.process.here and not self.process.gone
-        return is_open and self.process != Process.this()
+        is_open = self.end_status is None and self.process.is_local and not self.process.has_ended
+        return is_open and self.process != Process.current()
 
     @property
     def name(self) -> str:
@@ -170,7 +170,7 @@ class Claim:
                 number=self._newest_number() + 1,
                 launch=launch,
                 token=uuid4().hex,
-                process=Process.this(),
+                process=Process.current(),
                 started=int(time.time() * 1000),
                 epoch=position[0],
                 step=position[1],

@@ -18,7 +18,7 @@ from harness.execution.trial_group import TrialTask
 from harness.io.storage_mark import WrongStorage
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
-from harness.tracking.mlflow_record.publisher import BackgroundPublisher
+from harness.tracking.mlflow_record.publishing.background_publisher import BackgroundPublisher
 from harness.tracking.mlflow_record.store.store_errors import redact_message
 
 if TYPE_CHECKING:

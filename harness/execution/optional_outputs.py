@@ -1,6 +1,6 @@
-"""What a trial leaves in MLflow beside its history where that was asked for: its network, and the machine's load.
+"""Optional outputs of a trial in MLflow: its trained network, and the load of the machine.
 
-None of it is part of the result: where it fails, the trial keeps a note and is what it would have been without.
+They are no part of the result. If one of them fails, the trial keeps a note and is otherwise unchanged.
 """
 
 from __future__ import annotations
@@ -11,56 +11,56 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness.execution.trial_group import TrialTask
 from harness.specs import Execution
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
-from harness.tracking.mlflow_record.client import redacted_message
-from harness.tracking.mlflow_record.model_artifacts import Trained, log_model
-from harness.tracking.mlflow_record.system_metrics import start_sampling
+from harness.tracking.mlflow_record.publishing.model_artifacts import TrainedNetwork, log_model
+from harness.tracking.mlflow_record.publishing.system_metrics import start_sampling
+from harness.tracking.mlflow_record.store.store_errors import redact_message
 
 if TYPE_CHECKING:
-    from harness.execution.runner import TrialGroup
-    from harness.training import Trainer
+    from harness.training.trainer import Trainer
 
-Note = Callable[[str], None]
-EXAMPLES = 2
-"""Images in a model's input example."""
+AddNote = Callable[[str], None]
+EXAMPLE_IMAGES = 2
+"""Number of images in a model's input example."""
 
 
-def require_extras(execution: Execution, store: bool, launcher: str) -> None:
-    """Refuse what could not be recorded here, before anything is started.
+def require_optional_outputs(execution: Execution, has_store: bool, launcher: str) -> None:
+    """Check, before anything starts, that the optional outputs of an experiment can be recorded.
 
     Args:
-        store: Whether there is an MLflow store.
-        launcher: Ray's workers bring psutil along; a trial in this process needs it installed.
+        has_store: Whether the record is kept in an MLflow store.
+        launcher: ``ray`` or ``inline``. Only Ray brings psutil along for its workers.
 
     Raises:
-        HarnessError: It is so.
+        HarnessError: There is no store for them, or psutil is missing.
     """
-    for field, what in (("log_model", "models"), ("system_metrics", "system metrics")):
-        if getattr(execution, field) and not store:
+    for field, output in (("log_model", "models"), ("system_metrics", "system metrics")):
+        if getattr(execution, field) and not has_store:
             raise HarnessError(
-                f"{what} are kept in MLflow, and with --tracking-uri none there is none",
+                f"{output} are kept in MLflow, which --tracking-uri none switches off",
                 where=f"execution.{field}",
-                remedy=f"Leave --tracking-uri none out, or --set execution.{field}=false.",
+                remedy=f"Leave --tracking-uri none out, or use --set execution.{field}=false.",
             )
     if execution.system_metrics and launcher == "inline" and find_spec("psutil") is None:
         raise HarnessError(
             "MLflow samples system metrics with psutil, which is not installed",
             where="execution.system_metrics",
-            remedy="pip install 'depthbench[system]', or --set execution.system_metrics=false.",
+            remedy="pip install 'depthbench[system]', or use --set execution.system_metrics=false.",
         )
 
 
 @contextmanager
-def sample_system(job: TrialGroup, note: Note) -> Iterator[None]:
-    """MLflow's own sampler beside a trial, where it was asked for: ``system/...`` metrics of the whole machine."""
+def sample_system(task: TrialTask, add_note: AddNote) -> Iterator[None]:
+    """Record ``system/...`` metrics of the whole machine while the block runs, if the experiment asks for them."""
     monitor = None
-    if job.execution.system_metrics and job.uri:
+    if task.execution.system_metrics and task.tracking_uri:
         try:
-            monitor = start_sampling(job.uri, job.run_id)
+            monitor = start_sampling(task.tracking_uri, task.run_id)
         except Exception as error:
-            note(f"system metrics are not sampled: {redacted_message(error)}")
+            add_note(f"system metrics are not sampled: {redact_message(error)}")
     try:
         yield
     finally:
@@ -68,26 +68,26 @@ def sample_system(job: TrialGroup, note: Note) -> Iterator[None]:
             monitor.finish()
 
 
-def log_network(job: TrialGroup, training: Trainer, history: History, note: Note) -> None:
-    """Log the trained network as an MLflow model, where it was asked for; one that diverged is none."""
-    # What an earlier process had trained to its end was not put into this network.
-    here = training.epochs_done == history.last_epoch
-    if not (job.execution.log_model and job.uri and here and history.outcome is TrialStatus.FINISHED):
+def log_network(task: TrialTask, trainer: Trainer, history: History, add_note: AddNote) -> None:
+    """Log the trained network as an MLflow model, if the experiment asks for it. A diverged trial has no model."""
+    # The trainer is not restored for a trial that an earlier process has completed.
+    is_trained = trainer.epochs_done == history.last_epoch
+    if not (task.execution.log_model and task.tracking_uri and is_trained and history.outcome is TrialStatus.FINISHED):
         return
     try:
-        log_model(job.uri, job.run_id, history, _trained(training))
+        log_model(task.tracking_uri, task.run_id, history, _copy_network(trainer))
     except Exception as error:
-        # Whatever it was: the trial is trained and recorded.
-        note(f"its model could not be logged: {type(error).__name__}: {redacted_message(error)}")
+        # A failure of any kind must not cost the trial, which is trained and recorded.
+        add_note(f"its model could not be logged: {type(error).__name__}: {redact_message(error)}")
 
 
-def _trained(training: Trainer) -> Trained:
-    """A copy of the network: the trial's own may be compiled, and lies on its device."""
+def _copy_network(trainer: Trainer) -> TrainedNetwork:
+    """Return a copy of the network on the CPU, because the trainer's own may be compiled and is on its device."""
     from harness.models import build
 
-    network = build(training.trial.variant)
-    network.load_state_dict(training.network.state_dict())
-    test = training.splits["test"]
-    images = next(test.in_order())[0][:EXAMPLES].cpu().contiguous()
+    network = build(trainer.trial.variant)
+    network.load_state_dict(trainer.network.state_dict())
+    test = trainer.splits["test"]
+    images = next(test.in_order())[0][:EXAMPLE_IMAGES].cpu().contiguous()
     scale, shift = (values.flatten().tolist() for values in (test.scale, test.shift))
-    return Trained(network.eval(), images.numpy(), scale, shift)
+    return TrainedNetwork(network.eval(), images.numpy(), scale, shift)

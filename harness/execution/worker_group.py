@@ -1,8 +1,9 @@
-"""The workers of a trial beside rank 0: started where it runs, told to follow, gone when it ends.
+"""The workers that train one trial together: rank 0 starts the others where it runs, and ends them with the trial.
 
-On Ray they are actors in the trial's own placement group. Ray Train's would take their resources outside of it: trials
-that hold a driver and wait for workers can block each other for ever, and its own retries and checkpoints would stand
-beside ours. Here rank 0 is the ordinary trial, whose death Tune answers as ever, and inline it is the same code.
+On Ray they are actors in the trial's own placement group. Ray Train would reserve their resources outside of that
+group: trials that hold rank 0 and wait for workers could then block each other for ever. Ray Train would also bring its
+own retries and checkpoints. Here rank 0 is an ordinary Tune trial, which Tune restarts after its death. With the inline
+launcher the workers are processes of this machine, and run the same code.
 """
 
 from __future__ import annotations
@@ -19,138 +20,146 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.execution.worker import Rendezvous, Worker, WorkerResult, meet, node
+from harness.execution.rendezvous import Rendezvous, connect_store, current_node
+from harness.execution.trial_group import TrialTask
+from harness.execution.worker import Worker, WorkerResult
+from harness.processes import start_module
 
 if TYPE_CHECKING:
-    from harness.execution.runner import TrialGroup
     from harness.training.distributed import ProcessGroup
 
-SECONDS = 5.0
-"""How long rank 0 waits for what a worker that broke off has to say."""
-LOST = re.compile("gloo|nccl|connection (closed|reset|refused)|timed out|broken pipe", re.IGNORECASE)
-"""What torch says where a worker is gone; its errors have no class of their own on every backend."""
-Answers = Callable[[], list[tuple[int, WorkerResult]]]
-"""The workers that have ended, by rank, and their last words: none of one that died."""
+RESULT_SECONDS = 5.0
+"""How long rank 0 waits for the result of a worker that failed."""
+CONNECTION_LOST = re.compile("gloo|nccl|connection (closed|reset|refused)|timed out|broken pipe", re.IGNORECASE)
+"""Words in torch's errors if another worker is gone; not every backend has an error class for that."""
+EndedWorkers = Callable[[], list[tuple[int, WorkerResult]]]
+"""Returns the rank and the result of each worker that has ended."""
 
 
 class WorkerLost(BaseException):
-    """A worker of the trial died, and the trial with it: to be tried again from its checkpoint.
+    """A worker of the trial died, and the trial with it. The next attempt resumes from the trial's checkpoint.
 
-    Not an Exception, which would be the trial's own failure.
+    Not an Exception, because the trial itself did not fail.
     """
 
 
 @contextmanager
-def start_workers(job: TrialGroup) -> Iterator[ProcessGroup]:
-    """The team that trains a job, with this process as rank 0; its workers are gone at the end.
+def start_workers(task: TrialTask) -> Iterator[ProcessGroup]:
+    """Start the other workers of a trial, yield the group with this process as rank 0, and end the workers.
 
     Raises:
-        HarnessError: What ended a worker.
+        HarnessError: A worker failed with this error.
         WorkerLost: A worker died.
     """
-    from harness.training.distributed import ALONE, process_group
+    from harness.training.distributed import SINGLE_PROCESS, process_group
 
-    if job.resources.workers == 1:
-        yield ALONE
+    if task.resources.workers == 1:
+        yield SINGLE_PROCESS
         return
     from harness.data.loader import Shard
 
     with ExitStack() as stack:
-        store, ended = stack.enter_context(_actors(job) if _on_ray() else _processes(job))
+        start = _start_actors if _is_ray_actor() else _start_processes
+        store, ended_workers = stack.enter_context(start(task))
         try:
-            with process_group(Shard(0, job.resources.workers), store) as team:
-                yield team
+            with process_group(Shard(0, task.resources.workers), store) as group:
+                yield group
         except RuntimeError as error:
-            if LOST.search(f"{type(error).__name__} {error}"):
-                _explain(ended, job.resources.workers, error)
+            if CONNECTION_LOST.search(f"{type(error).__name__} {error}"):
+                _raise_cause(ended_workers, task.resources.workers, error)
             raise
 
 
-def _explain(ended: Answers, workers: int, error: RuntimeError) -> None:
-    """Raise what broke off a worker, if one did; the others end of that, and may say so before it does."""
-    until = time.monotonic() + SECONDS
-    while len(found := ended()) < workers - 1 and not any(map(_telling, found)) and time.monotonic() < until:
+def _raise_cause(ended_workers: EndedWorkers, workers: int, error: RuntimeError) -> None:
+    """Raise the failure of the worker that interrupted the others, if one did.
+
+    The others fail because of it, and their results may arrive before its own.
+    """
+    deadline = time.monotonic() + RESULT_SECONDS
+    results = ended_workers()
+    while len(results) < workers - 1 and not any(_is_cause(result) for _, result in results):
+        if time.monotonic() >= deadline:
+            break
         time.sleep(0.1)
-    for rank, answer in filter(_telling, found):
-        if "error" in answer:
-            what, where, remedy = answer["error"]
-            raise HarnessError(f"{what} (worker {rank} on {answer['host']})", where=where, remedy=remedy) from error
-        raise RuntimeError(f"worker {rank} on {answer['host']}: {answer['crash']}") from error
-    if found:
+        results = ended_workers()
+    for rank, result in results:
+        if not _is_cause(result):
+            continue
+        if "error" in result:
+            what, where, remedy = result["error"]
+            raise HarnessError(f"{what} (worker {rank} on {result['host']})", where=where, remedy=remedy) from error
+        raise RuntimeError(f"worker {rank} on {result['host']}: {result['crash']}") from error
+    if results:
         raise WorkerLost from error
 
 
-def _telling(ended: tuple[int, WorkerResult]) -> bool:
-    """Whether a worker's last words are of itself, and not of another that is gone."""
-    return "error" in ended[1] or ("crash" in ended[1] and not LOST.search(str(ended[1]["crash"])))
+def _is_cause(result: WorkerResult) -> bool:
+    """Return whether a worker failed by itself, and not because another worker was gone."""
+    return "error" in result or ("crash" in result and not CONNECTION_LOST.search(str(result["crash"])))
 
 
 @contextmanager
-def _processes(job: TrialGroup) -> Iterator[tuple[Any, Answers]]:
-    """Processes of this machine, for the inline launcher."""
+def _start_processes(task: TrialTask) -> Iterator[tuple[Any, EndedWorkers]]:
+    """Start the workers as processes of this machine; yield torch's store and the workers that have ended."""
     with ExitStack() as stack:
-        place = Rendezvous(f"{stack.enter_context(TemporaryDirectory(prefix='depthbench-meet-'))}/store", "127.0.0.1")
-        started = {rank: stack.enter_context(_process(job, place, rank)) for rank in range(1, job.resources.workers)}
+        folder = stack.enter_context(TemporaryDirectory(prefix="depthbench-rendezvous-"))
+        rendezvous = Rendezvous(f"{folder}/store", "127.0.0.1")
+        workers = {
+            rank: stack.enter_context(_start_process(task, rendezvous, rank))
+            for rank in range(1, task.resources.workers)
+        }
 
-        def ended() -> list[tuple[int, WorkerResult]]:
-            return [(rank, answer()) for rank, (process, answer) in started.items() if process.poll() is not None]
+        def ended_workers() -> list[tuple[int, WorkerResult]]:
+            return [(rank, read_result()) for rank, (process, read_result) in workers.items() if _has_ended(process)]
 
-        yield meet(place, job.resources.workers), ended
+        yield connect_store(rendezvous, task.resources.workers), ended_workers
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None
 
 
 @contextmanager
-def _process(
-    job: TrialGroup, place: Rendezvous, rank: int
+def _start_process(
+    task: TrialTask, rendezvous: Rendezvous, rank: int
 ) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], WorkerResult]]]:
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    if job.resources.gpus:
+    """Start one worker; yield its process, and a function that reads its result once it has ended."""
+    environment = {}
+    if task.resources.gpus:
         devices = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
         environment["CUDA_VISIBLE_DEVICES"] = devices[rank] if rank < len(devices) else str(rank)
-    with TemporaryFile() as words, TemporaryFile() as complaints:
-        # A session of its own: Ctrl-C is for rank 0, which decides for all. -P: as in launchers/benchmark.
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness.execution.worker"],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=words,
-            stderr=complaints,
-            start_new_session=True,
-        )
-        try:
-            assert process.stdin is not None
-            with suppress(BrokenPipeError):
-                process.stdin.write(pickle.dumps((job, place, rank)))
-                # Not closed: its end tells the worker that this process is gone.
-                process.stdin.flush()
+    with (
+        TemporaryFile() as stdout,
+        TemporaryFile() as stderr,
+        # Ctrl-C must reach rank 0 alone, which decides for all workers.
+        start_module("harness.execution.worker", stdout, stderr, environment, own_session=True) as process,
+    ):
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):
+            process.stdin.write(pickle.dumps((task, rendezvous, rank)))
+            # Not closed: the worker ends when its standard input does.
+            process.stdin.flush()
 
-            def answer() -> WorkerResult:
-                words.seek(0)
-                lines = words.read().decode().splitlines()
-                if lines:
-                    said: WorkerResult = json.loads(lines[-1])
-                    return said
-                complaints.seek(0)
-                crash = complaints.read().decode(errors="replace").strip()
-                # One that a signal ended had no time for words.
-                return {} if process.returncode < 0 else {"host": socket.gethostname(), "crash": crash}
+        def read_result() -> WorkerResult:
+            stdout.seek(0)
+            lines = stdout.read().splitlines()
+            if lines:
+                result: WorkerResult = json.loads(lines[-1])
+                return result
+            stderr.seek(0)
+            crash = stderr.read().decode(errors="replace").strip()
+            # A negative exit code means that a signal killed the process.
+            return {} if process.returncode < 0 else {"host": socket.gethostname(), "crash": crash}
 
-            yield process, answer
-        finally:
-            process.kill()
-            with suppress(BrokenPipeError):
-                assert process.stdin is not None
-                process.stdin.close()
-            process.wait()
+        yield process, read_result
 
 
-def _on_ray() -> bool:
-    """Whether this process is a worker of Ray's: the driver of an inline run is not."""
+def _is_ray_actor() -> bool:
+    """Return whether this process is a worker of Ray; the driver of an inline run is not."""
     if "ray" not in sys.modules:
         return False
     import ray
@@ -159,50 +168,66 @@ def _on_ray() -> bool:
 
 
 @contextmanager
-def _actors(job: TrialGroup) -> Iterator[tuple[Any, Answers]]:
-    """Actors in the bundles of the trial's placement group beside its first, which rank 0 has."""
+def _start_actors(task: TrialTask) -> Iterator[tuple[Any, EndedWorkers]]:
+    """Start the workers as Ray actors; yield torch's store and the workers that have ended.
+
+    They take the bundles of the trial's placement group from the second on; rank 0 has the first.
+    """
     import ray
-    from ray.exceptions import RayActorError, RayTaskError
+    from ray.exceptions import RayActorError
     from ray.util import get_current_placement_group
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-    actors = []
-    for rank in range(1, job.resources.workers):
-        strategy = PlacementGroupSchedulingStrategy(get_current_placement_group(), rank)
-        options = {"num_cpus": job.resources.cpus, "num_gpus": job.resources.gpus, "scheduling_strategy": strategy}
+    workers, actors = task.resources.workers, []
+    for rank in range(1, workers):
+        bundle = PlacementGroupSchedulingStrategy(get_current_placement_group(), rank)
+        options = {"num_cpus": task.resources.cpus, "num_gpus": task.resources.gpus, "scheduling_strategy": bundle}
         actors.append(ray.remote(**options)(Worker).remote())
-    over = threading.Event()
-    with TemporaryDirectory(prefix="depthbench-meet-") as folder:
+    is_over = threading.Event()
+    with TemporaryDirectory(prefix="depthbench-rendezvous-") as folder:
         try:
-            here = node()
-            elsewhere = [name for name, _ in ray.get([actor.node.remote() for actor in actors]) if name != here[0]]
-            # Workers of one machine need no port that others could reach.
-            place = Rendezvous("", here[1]) if elsewhere else Rendezvous(f"{folder}/store", "127.0.0.1")
-            store = meet(place, job.resources.workers, listens=True)
-            if elsewhere:
-                place = replace(place, port=store.port)
-            work = {actor.follow.remote(job, place, rank): rank for rank, actor in enumerate(actors, 1)}
+            node, address = current_node()
+            nodes = {name for name, _ in ray.get([actor.current_node.remote() for actor in actors])}
+            # Workers on one machine need no port, which other hosts could reach.
+            rendezvous = Rendezvous(f"{folder}/store", "127.0.0.1") if nodes == {node} else Rendezvous("", address)
+            store = connect_store(rendezvous, workers, is_rank0=True)
+            if not rendezvous.file:
+                rendezvous = replace(rendezvous, port=store.port)
+            ranks = {actor.train.remote(task, rendezvous, rank): rank for rank, actor in enumerate(actors, 1)}
 
-            def ended() -> list[tuple[int, WorkerResult]]:
-                found: list[tuple[int, WorkerResult]] = []
-                for ref in ray.wait(list(work), num_returns=len(work), timeout=0)[0]:
-                    try:
-                        found.append((work[ref], ray.get(ref)))
-                    except (RayActorError, RayTaskError):
-                        found.append((work[ref], {}))
-                return found
+            def ended_workers() -> list[tuple[int, WorkerResult]]:
+                return _get_results(ranks)
 
-            def watch() -> None:
-                """A worker that is cut off closes no connection: Ray knows of it minutes before the others do."""
-                while not over.wait(1):
-                    if any(not answer for _, answer in ended()) and not over.wait(2 * SECONDS):
-                        os._exit(1)
-
-            threading.Thread(target=watch, name="crew", daemon=True).start()
-            yield store, ended
+            watch = threading.Thread(target=_exit_with_lost_worker, args=(ended_workers, is_over), daemon=True)
+            watch.start()
+            yield store, ended_workers
         except RayActorError as error:
             raise WorkerLost from error
         finally:
-            over.set()
+            is_over.set()
             for actor in actors:
                 ray.kill(actor)
+
+
+def _get_results(ranks: dict[Any, int]) -> list[tuple[int, WorkerResult]]:
+    """Return the rank and the result of each worker that has ended, from Ray's references to the results."""
+    import ray
+    from ray.exceptions import RayActorError, RayTaskError
+
+    results: list[tuple[int, WorkerResult]] = []
+    for reference in ray.wait(list(ranks), num_returns=len(ranks), timeout=0)[0]:
+        try:
+            results.append((ranks[reference], ray.get(reference)))
+        except (RayActorError, RayTaskError):
+            results.append((ranks[reference], {}))
+    return results
+
+
+def _exit_with_lost_worker(ended_workers: EndedWorkers, is_over: threading.Event) -> None:
+    """End this process if a worker is lost and the trial does not end because of it.
+
+    A host that is cut off closes no connection: Ray notices its loss minutes before the other workers do.
+    """
+    while not is_over.wait(1):
+        if any(not result for _, result in ended_workers()) and not is_over.wait(2 * RESULT_SECONDS):
+            os._exit(1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from harness.execution.runner import Progress, TrialGroup
+from harness.execution.progress import Progress
+from harness.execution.trial_group import TrialGroup
 from harness.launchers.stop_request import StopRequest
 
 ReportProgress = Callable[[Progress], None]

@@ -1,35 +1,37 @@
-"""The launcher without Ray: one trial after the other, in this process. For debugging, and where Ray is not."""
+"""The launcher without Ray: it runs one trial group after the other in this process, for example for a debugger."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.execution.runner import TrialGroup, run_group
+from harness.execution.runner import run_group
+from harness.execution.trial_group import TrialGroup
 from harness.execution.worker_group import WorkerLost
 from harness.launchers.base import ReportProgress
 from harness.launchers.stop_request import StopRequest
 
 
 def launch(
-    jobs: Sequence[TrialGroup],
+    groups: Sequence[TrialGroup],
     concurrency: int,
     report: ReportProgress,
     stop: StopRequest,
-    caught: Callable[[Exception], None] = lambda error: None,
+    on_error: Callable[[Exception], None] = lambda error: None,
 ) -> None:
-    """Run the jobs in their order.
+    """Run the groups in their order; a :class:`harness.launchers.base.Launcher`.
 
     Args:
-        caught: Told of what ends a trial, for a debugger.
+        concurrency: Ignored, because one group runs at a time.
+        on_error: Receives each exception that ends a trial, for a debugger.
     """
-    for job in jobs:
+    for group in groups:
         if stop.asked:
             return
         while True:
             try:
-                for progress in run_group(job, lambda: stop.asked, caught):
+                for progress in run_group(group, lambda: stop.asked, on_error):
                     report(progress)
                 break
             except WorkerLost:
-                # The next attempt goes on from its checkpoint, and knows when to give up.
+                # The next attempt resumes from the checkpoint. It fails if too many workers have died there.
                 continue

@@ -1,4 +1,4 @@
-"""A request to end early, which running trials answer with a checkpoint."""
+"""The request to end a run early, by Ctrl-C, a signal or a time limit. Running trials then save a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from types import FrameType
 from harness.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""SIGINT is Ctrl-C. Clouds send SIGTERM before they take a spot instance away."""
 
 
 class StopRequest:
-    """Why and whether a run is to end: by Ctrl-C, by SIGTERM (as before a spot instance goes), or a time limit.
+    """Whether a run has to end early, and why.
 
     Args:
-        seconds: Time limit of the run, from now; None for none.
+        seconds: Time limit of the run, from now; None for no limit.
+
+    Attributes:
+        signal: The number of the signal that requested the stop; None if no signal did.
+        reason: Why the run has to end; empty as long as it has not.
+        hands_off: Whether another process has taken the experiment over, so that the record must not be changed.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
@@ -36,46 +42,50 @@ class StopRequest:
 
     @property
     def asked(self) -> bool:
-        """Whether an end is asked for."""
+        """Whether the run has to end."""
         return self._event.is_set()
 
     def ask(self, reason: str, hands_off: bool = False) -> None:
-        """Ask for an end.
+        """Request the end of the run. The first reason is kept.
 
         Args:
-            reason: In words.
-            hands_off: Whether the record is somebody else's from now on.
+            reason: Why, in words.
+            hands_off: Whether another process has taken the experiment over.
         """
         self.reason = self.reason or reason
         self.hands_off |= hands_off
         self._event.set()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until an end is asked for."""
+        """Wait until the run has to end, for at most this long; return whether it has to."""
         return self._event.wait(seconds)
 
     def cancel(self) -> None:
-        """The run is over: no limit any more."""
+        """Cancel the time limit, because the run is over."""
         if self._timer is not None:
             self._timer.cancel()
 
     def raise_if_interrupted(self) -> None:
-        """Go on as the signal would have, now that checkpoints are written.
+        """End the process as its signal would have done, after the checkpoints are written.
 
         Raises:
-            Interrupted: There was a signal.
+            Interrupted: A signal requested the stop.
         """
         if self.signal is not None:
             raise Interrupted(self.signal)
 
     @contextmanager
     def on_signals(self, announce: Callable[[], None]) -> Iterator[None]:
-        """Within: the first signal asks for an end (and is announced), the second ends the process at once."""
+        """Turn the first signal in the block into a stop request; the second one ends the process at once.
+
+        Args:
+            announce: Called after the first signal, for the user.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
-        def answer(number: int, frame: FrameType | None) -> None:
+        def handle(number: int, frame: FrameType | None) -> None:
             if self.signal is not None:
                 sys.stdout.flush()
                 os._exit(128 + number)
@@ -83,9 +93,9 @@ class StopRequest:
             self.ask("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
             announce()
 
-        before = {number: signal.signal(number, answer) for number in SIGNALS}
+        handlers = {number: signal.signal(number, handle) for number in SIGNALS}
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in handlers.items():
                 signal.signal(number, handler)

@@ -12,7 +12,7 @@ import yaml
 from harness.api import Settings
 from harness.clusters.remote.sent_jobs import SentJob, newest_sent_job, save_sent_job, sent_jobs
 from harness.errors import HarnessError
-from harness.launchers.ray.cluster_hosts import require_answer
+from harness.launchers.ray.address import require_ray_at
 
 CASES = {
     "no such file": (["run", "quickstart", "--cluster", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
@@ -115,8 +115,8 @@ def test_an_open_port_that_is_not_ray_s(greeting):
 
         threading.Thread(target=answer, daemon=True).start()
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(HarnessError, match="not as Ray does") as refused:
-            require_answer(address, seconds=1)
+        with pytest.raises(HarnessError, match="something other than Ray answers") as refused:
+            require_ray_at(address, timeout=1)
     assert address in refused.value.where and "6379" in refused.value.remedy
 
 
@@ -140,7 +140,7 @@ def test_what_was_typed_is_sent_and_not_what_this_machine_s_environment_says(mon
 
 @pytest.mark.parametrize("checkout", [False, True])
 def test_a_job_says_which_depthbench_sent_it_unless_it_brings_its_own(tmp_path, monkeypatch, checkout):
-    from harness.api import cluster_jobs
+    from harness.api.cluster import cluster_jobs
     from harness.version import source_version
 
     sent = []

@@ -1,243 +1,135 @@
-"""The hosts of a cluster: waiting until they are there, and whether all of them see checkpoints and store."""
+"""The hosts of a cluster: list them, wait for them, and request one from an autoscaler."""
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.io.storage import Folder
-from harness.io.storage_mark import ensure_mark, require_mark
-from harness.launchers.resources import ACCELERATOR, describe_request, ray_bundle, workers_per_node
+from harness.launchers.base import Notify
+from harness.launchers.resources import ACCELERATOR_PREFIX, build_bundle, count_workers, describe_resources
 from harness.specs import Resources
 
-CONNECT_SECONDS = 5
-"""How long a head may take to accept a connection; Ray's own client tries for minutes."""
-LOOK_SECONDS = 1.0
-SAY_SECONDS = 30.0
-"""A line at least so often, so that whoever waits sees that somebody does."""
-TASK_SECONDS = 90
+POLL_SECONDS = 1.0
+"""Pause between two looks at the cluster."""
+NOTIFY_SECONDS = 30.0
+"""The user gets a line at least this often, as a sign that the wait goes on."""
 
 
 @dataclass(frozen=True)
 class ClusterRequest:
-    """What of a cluster is waited for.
+    """The hosts that a run waits for.
 
     Attributes:
-        hosts: How many, the head included; 0: whichever are there.
-        seconds: How long.
-        at_once: Most trials at once, also on hosts that an autoscaler starts for them; 0: as many as the hosts that are
-            there take.
+        hosts: The number of hosts, the head included; 0 for those that are up.
+        wait_seconds: How long to wait for them.
+        concurrent_trials: The number of trials to run at once, also on hosts that an autoscaler starts for them; 0 for
+            as many as fit the hosts that are up.
     """
 
     hosts: int = 0
-    seconds: float = 0.0
-    at_once: int = 0
+    wait_seconds: float = 0.0
+    concurrent_trials: int = 0
 
 
-def require_answer(
-    address: str, wait: float = 0.0, say: Callable[[str], None] = lambda text: None, seconds: float = CONNECT_SECONDS
-) -> None:
-    """Refuse an address where nobody listens, or somebody other than Ray.
-
-    Args:
-        wait: Seconds for which it is tried again; ``say`` is told.
-        seconds: How long an answer may take.
-
-    Raises:
-        HarnessError: It is so.
-    """
-    until, told = time.monotonic() + wait, False
-    while True:
-        try:
-            return _require_answer(address, seconds)
-        except HarnessError as error:
-            if time.monotonic() >= until:
-                raise
-            if not told:
-                say(f"{error.what} ({address}); waiting up to {wait:.0f} s ...")
-                told = True
-        time.sleep(LOOK_SECONDS)
-
-
-def _require_answer(address: str, seconds: float) -> None:
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdecimal():
-        return
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=seconds) as connection:
-            if os.environ.get("RAY_USE_TLS", "0") == "0" and not _speaks_grpc(connection):
-                raise HarnessError(
-                    "something answers there, but not as Ray does",
-                    where=f"--address {address}",
-                    remedy="Ray's head listens at port 6379 (ray://HOST:10001, http://HOST:8265).",
-                )
-    except (OSError, OverflowError) as error:
-        raise HarnessError(
-            f"nobody answers there: {getattr(error, 'strerror', None) or error}",
-            where=f"--address {address}",
-            remedy="Ray's head listens at port 6379 (ray://HOST:10001, http://HOST:8265). Start one with `ray up`, or "
-            "leave --address out to use this machine.",
-        ) from error
-
-
-def _speaks_grpc(connection: socket.socket) -> bool:
-    """Whether the other side answers HTTP/2's greeting with its settings (RFC 9113, 3.4), as gRPC does at once."""
-    settings = b"\x04"
-    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + settings + b"\0" * 5)
-    try:
-        return connection.recv(9)[3:4] == settings
-    except OSError:
-        return False
-
-
-def wait_for_hosts(wanted: Resources, expected: ClusterRequest, say: Callable[[str], None]) -> int:
-    """Wait for the hosts of the cluster that this process is connected to; how many trials they take at once.
-
-    A host of an autoscaler is asked for where none takes a trial yet.
-
-    Raises:
-        HarnessError: They did not come in time, or all are there and none can ever take a trial.
-    """
-    until = time.monotonic() + expected.seconds
-    said, again, asked = "", 0.0, False
-    try:
-        while True:
-            alive = _alive()
-            # Workers of one trial may lie on several hosts.
-            room = sum(workers_per_node(wanted, node["Resources"]) for node in alive) // wanted.workers
-            if len(alive) >= expected.hosts and room:
-                return expected.at_once or room
-            if len(alive) >= expected.hosts and not expected.at_once and (expected.hosts or not expected.seconds):
-                raise _never(wanted, alive)
-            if not room and not asked:
-                asked = _ask(wanted)
-            there = f"{len(alive)} of {expected.hosts} hosts" if expected.hosts else _count(len(alive))
-            state = f"{there} there: {', '.join(_named(node) for node in alive)}"
-            left = until - time.monotonic()
-            if left <= 0:
-                raise _missing(wanted, expected, alive, state)
-            if state != said or time.monotonic() >= again:
-                say(f"{state}; waiting up to {left:.0f} s for {_lacking(expected, len(alive), wanted)} ...")
-                said, again = state, time.monotonic() + SAY_SECONDS
-            time.sleep(LOOK_SECONDS)
-    finally:
-        if asked:
-            # It would hold a host that nobody uses for as long as the cluster lives.
-            _ask(None)
-
-
-def require_shared(storage: Folder) -> None:
-    """Make sure that every host sees the checkpoints: a trial of a dead one goes on from them elsewhere.
-
-    A host that comes later finds out when it is to begin a trial, and the run ends there.
-
-    Raises:
-        HarnessError: A host does not.
-    """
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    alive = _alive()
-    if len(alive) < 2:
-        return
-    task, mark = ray.remote(num_cpus=0, max_retries=0)(_sees), ensure_mark(storage)
-    asked = [
-        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)).remote(
-            storage, mark
-        )
-        for node in alive
-    ]
-    for reference in ray.wait(asked, num_returns=len(asked), timeout=TASK_SECONDS)[0]:
-        trouble = None
-        # A host that died meanwhile tells nothing.
-        with suppress(ray.exceptions.RayError):
-            trouble = ray.get(reference)
-        if trouble is not None:
-            what, where, remedy = trouble
-            raise HarnessError(what, where=where, remedy=remedy)
-
-
-def require_server(uri: str) -> None:
-    """Refuse a store in a file of this host, where trials run on others too.
-
-    Raises:
-        HarnessError: It is so.
-    """
-    if uri.startswith("sqlite:") and len(_alive()) > 1:
-        raise HarnessError(
-            "the store is a file of this host, and trials run on others too",
-            where="--tracking-uri",
-            remedy="Start an MLflow server that all hosts reach, and name it (or set MLFLOW_TRACKING_URI).",
-        )
-
-
-def _sees(storage: Folder, mark: str) -> tuple[str, str, str] | None:
-    """On a host: None where it is this storage there, else what is wrong, where, and the remedy."""
-    try:
-        require_mark(storage, mark)
-    except HarnessError as error:
-        return error.what, error.where, error.remedy
-    return None
-
-
-def _alive() -> list[dict[str, Any]]:
+def list_alive_nodes() -> list[dict[str, Any]]:
+    """Return Ray's descriptions of the nodes that are alive."""
     import ray
 
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def _ask(wanted: Resources | None) -> bool:
-    """Ask the autoscaler for a host that takes a trial; None takes it back."""
+def wait_for_hosts(resources: Resources, request: ClusterRequest, notify: Notify) -> int:
+    """Wait for the hosts of the connected cluster, and return how many trials they run at once.
+
+    If no host has room for a trial, an autoscaler is asked for one.
+
+    Args:
+        resources: What one trial needs.
+        notify: Receives what is waited for.
+
+    Raises:
+        HarnessError: The hosts did not come in time, or all are up and none can ever run a trial.
+    """
+    deadline = time.monotonic() + request.wait_seconds
+    last_state, notify_due, is_requested = "", 0.0, False
+    try:
+        while True:
+            nodes = list_alive_nodes()
+            # The workers of one trial may run on several hosts.
+            room = sum(count_workers(resources, node["Resources"]) for node in nodes) // resources.workers
+            if len(nodes) >= request.hosts and room:
+                return request.concurrent_trials or room
+            is_final = not request.concurrent_trials and (request.hosts or not request.wait_seconds)
+            if len(nodes) >= request.hosts and is_final:
+                raise _does_not_fit(resources, nodes)
+            if not room and not is_requested:
+                request_from_autoscaler(resources)
+                is_requested = True
+            state = _describe_nodes(nodes, request)
+            remaining = deadline - time.monotonic()
+            missing = _describe_missing(request, len(nodes), resources)
+            if remaining <= 0:
+                raise HarnessError(
+                    f"missing after {request.wait_seconds:.0f} s: {missing} ({state})",
+                    where="--wait",
+                    remedy="`ray status` on the head, and monitor.log in /tmp/ray there, show the reason. Wait longer "
+                    "with --wait 1h.",
+                )
+            if state != last_state or time.monotonic() >= notify_due:
+                notify(f"{state}; waiting up to {remaining:.0f} s for {missing} ...")
+                last_state, notify_due = state, time.monotonic() + NOTIFY_SECONDS
+            time.sleep(POLL_SECONDS)
+    finally:
+        if is_requested:
+            # Otherwise the cluster would keep a host for the request as long as it lives.
+            request_from_autoscaler(None)
+
+
+def request_from_autoscaler(resources: Resources | None) -> None:
+    """Ask the cluster's autoscaler for room for one trial; None withdraws the request."""
     from ray.autoscaler.sdk import request_resources
 
+    # A cluster without an autoscaler ignores the request.
     with suppress(Exception):
-        # Without an autoscaler nobody hears of it.
-        request_resources(bundles=[ray_bundle(wanted)] * wanted.workers if wanted else [])
-    return True
+        request_resources(bundles=[build_bundle(resources)] * resources.workers if resources else [])
 
 
-def _never(wanted: Resources, alive: list[dict[str, Any]]) -> HarnessError:
-    """A request that can never fit would wait for ever."""
-    resources = [node["Resources"] for node in alive]
-    has = {name: sum(node.get(name, 0) for node in resources) for name in ("CPU", "GPU")}
-    kinds = sorted(name.removeprefix(ACCELERATOR) for node in resources for name in node if ACCELERATOR in name)
-    room = sum(workers_per_node(wanted, node) for node in resources)
+def _does_not_fit(resources: Resources, nodes: list[dict[str, Any]]) -> HarnessError:
+    """Return the error for a trial that the cluster can never run, and that would otherwise wait for ever."""
+    of_nodes = [node["Resources"] for node in nodes]
+    total = {name: sum(node.get(name, 0) for node in of_nodes) for name in ("CPU", "GPU")}
+    kinds = sorted(
+        name.removeprefix(ACCELERATOR_PREFIX) for node in of_nodes for name in node if ACCELERATOR_PREFIX in name
+    )
+    room = sum(count_workers(resources, node) for node in of_nodes)
     return HarnessError(
-        f"a trial asks for {describe_request(wanted)}; the cluster has {has['CPU']:g} CPUs and {has['GPU']:g} "
-        f"GPUs{' of the kind ' * bool(kinds)}{', '.join(kinds)}, and room for {room} of {wanted.workers} workers",
+        f"a trial needs {describe_resources(resources)}; the cluster has {total['CPU']:g} CPUs and {total['GPU']:g} "
+        f"GPUs{' of the kind ' * bool(kinds)}{', '.join(kinds)}, and room for {room} of {resources.workers} workers",
         where="resources",
-        remedy="Ask for less with --set resources.cpus=1, use a larger cluster, or --wait for an autoscaler.",
+        remedy="Use less, for example --set resources.cpus=1, or a larger cluster, or --wait for an autoscaler.",
     )
 
 
-def _missing(wanted: Resources, expected: ClusterRequest, alive: list[dict[str, Any]], state: str) -> HarnessError:
-    return HarnessError(
-        f"missing after {expected.seconds:.0f} s: {_lacking(expected, len(alive), wanted)} ({state})",
-        where="--wait",
-        remedy="`ray status` on the head and its monitor.log in /tmp/ray say why; wait longer with --wait 1h.",
-    )
+def _describe_missing(request: ClusterRequest, nodes: int, resources: Resources) -> str:
+    if nodes < request.hosts:
+        return f"{_count_hosts(request.hosts - nodes)} more"
+    return f"room for {describe_resources(resources)}"
 
 
-def _lacking(expected: ClusterRequest, there: int, wanted: Resources) -> str:
-    if there < expected.hosts:
-        return f"{_count(expected.hosts - there)} more"
-    return f"room for {describe_request(wanted)}"
+def _describe_nodes(nodes: list[dict[str, Any]], request: ClusterRequest) -> str:
+    """Return how many hosts are up, with their names and devices."""
+    number = f"{len(nodes)} of {_count_hosts(request.hosts)}" if request.hosts else _count_hosts(len(nodes))
+    return f"{number} up: {', '.join(map(_describe_node, nodes))}"
 
 
-def _listed(cpus: float, gpus: float) -> str:
-    return f"{cpus:g} CPU{'s' * (cpus != 1)}" + (f" and {gpus:g} GPUs" if gpus else "")
+def _describe_node(node: dict[str, Any]) -> str:
+    cpus, gpus = (node["Resources"].get(device, 0) for device in ("CPU", "GPU"))
+    devices = f"{cpus:g} CPU{'s' * (cpus != 1)}" + (f" and {gpus:g} GPUs" if gpus else "")
+    return f"{node['NodeManagerHostname']} ({devices})"
 
 
-def _count(number: int) -> str:
+def _count_hosts(number: int) -> str:
     return f"{number} host{'s' * (number != 1)}"
-
-
-def _named(node: dict[str, Any]) -> str:
-    has = node["Resources"]
-    return f"{node['NodeManagerHostname']} ({_listed(has.get('CPU', 0), has.get('GPU', 0))})"

@@ -1,75 +1,86 @@
-"""Data on a cluster: every node that may train has it, and the same, before a trial starts."""
+"""Prepare the data on every node of a cluster, and check it there, before a trial starts."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.launchers.resources import available_cores, workers_per_node
+from harness.launchers.base import Notify
+from harness.launchers.ray.cluster_hosts import list_alive_nodes
+from harness.launchers.resources import count_cores, count_workers
 from harness.specs import DataSpec, Resources
 
-SAY_SECONDS = 30.0
+NOTIFY_SECONDS = 30.0
 ATTEMPTS = 2
-"""At a node whose task died."""
+"""How often a node's task is started if its process dies."""
+
+NodeError = tuple[str, str, str]
+"""(what, where, remedy) of an error on a node."""
 
 
-def stage_data(
-    data: DataSpec, augment: str, resources: Resources, say: Callable[[str], None] = lambda text: None
-) -> int:
-    """Have each node that a trial fits on fetch its data, where that is at a URL, and hold it against the fingerprint.
+def stage_data(data: DataSpec, augment: str, resources: Resources, notify: Notify = lambda text: None) -> int:
+    """Prepare the data on each node that has room for a trial, and return the number of these nodes.
 
-    An image folder is decoded there, once for all trials. ``say`` is told now and then how far they are.
+    Each node fetches data at a URL, decodes an image folder once for all trials, and compares the content with the
+    fingerprint. A node that joins later does the same when its first trial starts. If it fails there, only that trial
+    fails.
 
-    Nodes that come later do the same when their first trial starts, which then fails alone.
-
-    Returns:
-        How many nodes have it.
+    Args:
+        notify: Receives every 30 seconds how many nodes are ready.
 
     Raises:
-        HarnessError: What is wrong, and on which nodes.
+        HarnessError: Nodes without the data, and the error of the first of them.
     """
     import ray
-    from ray.exceptions import RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     tasks: dict[Any, dict[str, Any]] = {}
-    for node in ray.nodes():
-        if node["Alive"] and workers_per_node(resources, node["Resources"]):
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            # Data is no computation: it is fetched while all cores are taken.
-            task = ray.remote(num_cpus=0, max_retries=ATTEMPTS - 1, scheduling_strategy=there)(check_node_data)
+    for node in list_alive_nodes():
+        if count_workers(resources, node["Resources"]):
+            strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            # No CPU is reserved: the data is fetched even if trials use all of them.
+            task = ray.remote(num_cpus=0, max_retries=ATTEMPTS - 1, scheduling_strategy=strategy)(check_node_data)
             tasks[task.remote(data, augment)] = node
-    waiting = list(tasks)
-    while waiting:
-        _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=SAY_SECONDS)
-        if waiting:
-            say(f"the data is on {len(tasks) - len(waiting)} of {len(tasks)} nodes ...")
-    alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-    wrong: list[tuple[str, Sequence[str]]] = []
-    for task, node in tasks.items():
-        try:
-            error = ray.get(task)
-        except RayError as lost:
-            if node["NodeID"] not in alive:
-                # Its trials go elsewhere.
-                continue
-            error = (f"the node's task failed: {str(lost).strip().rpartition(chr(10))[2]}", "", "")
-        if error is not None:
-            wrong.append((node["NodeManagerAddress"], error))
-    if wrong:
-        (_, (what, where, remedy)), addresses = wrong[0], ", ".join(address for address, _ in wrong)
+    pending = list(tasks)
+    while pending:
+        _, pending = ray.wait(pending, num_returns=len(pending), timeout=NOTIFY_SECONDS)
+        if pending:
+            notify(f"the data is on {len(tasks) - len(pending)} of {len(tasks)} nodes ...")
+    errors = _collect_errors(tasks)
+    if errors:
+        (_, (what, where, remedy)), addresses = errors[0], ", ".join(address for address, _ in errors)
         raise HarnessError(
-            f"{len(wrong)} of {len(tasks)} nodes ({addresses}) do not have the experiment's data; of the first: {what}",
+            f"{len(errors)} of {len(tasks)} nodes ({addresses}) do not have the experiment's data. The first: {what}",
             where=where or "data.root",
             remedy=remedy,
         )
     return len(tasks)
 
 
-def check_node_data(data: DataSpec, augment: str) -> tuple[str, str, str] | None:
-    """On a node: None where it has that data, else what is wrong, where, and the remedy."""
+def _collect_errors(tasks: dict[Any, dict[str, Any]]) -> Sequence[tuple[str, NodeError]]:
+    """Return the address and the error of each node without the data. A node that has died is left out."""
+    import ray
+    from ray.exceptions import RayError
+
+    alive = {node["NodeID"] for node in list_alive_nodes()}
+    errors: list[tuple[str, NodeError]] = []
+    for task, node in tasks.items():
+        try:
+            error = ray.get(task)
+        except RayError as failure:
+            if node["NodeID"] not in alive:
+                # Its trials will run on other nodes.
+                continue
+            error = (f"the node's task failed: {str(failure).strip().rpartition(chr(10))[2]}", "", "")
+        if error is not None:
+            errors.append((node["NodeManagerAddress"], error))
+    return errors
+
+
+def check_node_data(data: DataSpec, augment: str) -> NodeError | None:
+    """On a node: prepare and check the data; return None if it is there, else the error."""
     from harness.data.description import describe_data
 
     try:
@@ -80,9 +91,9 @@ def check_node_data(data: DataSpec, augment: str) -> tuple[str, str, str] | None
     return None
 
 
-def decode_once(data: DataSpec, augment: str, show: bool = False) -> None:
-    """Decode an image folder on this machine before its trials start, so that no trial waits for it."""
+def decode_once(data: DataSpec, augment: str, show_progress: bool = False) -> None:
+    """Decode an image folder on this machine before its trials start, so that no trial has to wait for it."""
     if data.name == "imagefolder":
         from harness.data.decode_cache import decoded_file
 
-        decoded_file(data, augment, available_cores(), show)
+        decoded_file(data, augment, count_cores(), show_progress)

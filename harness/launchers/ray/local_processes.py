@@ -1,4 +1,4 @@
-"""Ray's own processes of a run on this machine: signals are not for them, and they end at once."""
+"""Ray's own processes on this machine: no signal reaches them, and they end at once when the run is over."""
 
 from __future__ import annotations
 
@@ -9,63 +9,65 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-LOOK_SECONDS = 0.02
+POLL_SECONDS = 0.02
+"""Pause between two looks at the processes that Ray ends."""
 
 
 class RayProcesses:
-    """The processes that Ray starts below this one.
+    """The processes that Ray has started as children of this one.
 
-    By itself Ray ends them one after another, and waits a second for each that does not heed SIGTERM: none does here.
+    Ray itself ends them one after another, and waits a second for each that ignores SIGTERM, which all of them do here.
     """
 
     def __init__(self) -> None:
-        self.started: list[Any] = []
+        self._children: list[Any] = []
 
     def start(self, init: Callable[[], Any]) -> None:
-        """Call ``init`` and remember whom it started. It fails as ``init`` does."""
-        # Ray's copy, where it is not installed: importing Ray puts that on the path.
+        """Call ``init``, which starts Ray, and keep the processes that it has started."""
+        # Importing Ray makes its copy of psutil importable where psutil is not installed.
         import psutil
 
         before = psutil.Process().children()
         try:
-            with _signals_are_ours():
+            with _keep_signals():
                 init()
         finally:
-            self.started = [child for child in psutil.Process().children() if child not in before]
+            self._children = [child for child in psutil.Process().children() if child not in before]
 
     def end(self) -> None:
-        """Disconnect from them; they and all below them are gone afterwards."""
+        """Disconnect from Ray, and end its processes and all their descendants."""
         import psutil
         import ray
 
-        below, over = [], threading.Event()
-        for child in self.started:
+        descendants, is_over = [], threading.Event()
+        for child in self._children:
             with suppress(psutil.Error):
-                below += child.children(recursive=True)
-        # Ray decides when: a driver whose raylet is gone before it said goodbye may end itself.
-        watch = threading.Thread(target=self._end_those_asked, args=(over,), name="ray-end", daemon=True)
-        watch.start()
+                descendants += child.children(recursive=True)
+        # Ray decides when each process ends: a driver may end itself if the raylet is gone before it has disconnected.
+        thread = threading.Thread(target=self._kill_terminated, args=(is_over,), name="ray-end", daemon=True)
+        thread.start()
         try:
             ray.shutdown()
         finally:
-            over.set()
-            watch.join()
-            for process in below:
+            is_over.set()
+            thread.join()
+            for process in descendants:
                 with suppress(psutil.Error):
                     process.kill()
 
-    def _end_those_asked(self, over: threading.Event) -> None:
+    def _kill_terminated(self, is_over: threading.Event) -> None:
+        """Kill each child as soon as Ray has sent it a SIGTERM, which it ignores."""
         import psutil
 
-        while not over.wait(LOOK_SECONDS):
-            for child in self.started:
-                if _is_asked_to_end(child.pid):
+        while not is_over.wait(POLL_SECONDS):
+            for child in self._children:
+                if _has_pending_sigterm(child.pid):
                     with suppress(psutil.Error):
                         child.kill()
 
 
-def _is_asked_to_end(pid: int) -> bool:
-    """Whether a SIGTERM waits for a process that has it blocked; False where the system does not say (not Linux)."""
+def _has_pending_sigterm(pid: int) -> bool:
+    """Return whether a SIGTERM waits for a process that blocks it; False if the system is not Linux."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("ShdPnd:"):
@@ -74,19 +76,19 @@ def _is_asked_to_end(pid: int) -> bool:
 
 
 @contextmanager
-def _signals_are_ours() -> Iterator[None]:
-    """Signals reach this process alone, which then asks the workers for their checkpoints.
+def _keep_signals() -> Iterator[None]:
+    """Let signals reach only this process, which then asks the workers for checkpoints.
 
-    Ray puts handlers in place that end the process with a stack trace. And a SIGTERM to the whole group, as init
-    systems send it, would end Ray's own processes first: they inherit what is blocked here (SIGINT they block
-    themselves), and still go with this process, by SIGKILL.
+    Ray installs handlers that end the process with a stack trace; this restores the previous ones. A SIGTERM to the
+    whole process group, as init systems send it, would end Ray's processes first. They inherit the signals that are
+    blocked here, and block SIGINT themselves. They still end with this process, by SIGKILL.
     """
-    handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         yield
     finally:
         if threading.current_thread() is threading.main_thread():
-            for kind, handler in handlers.items():
-                signal.signal(kind, handler)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -1,6 +1,6 @@
-"""How a stop that the driver was asked for reaches workers on any node: an actor whose one answer they wait for.
+"""The stop signal: a Ray actor that brings a stop request to the workers on every node.
 
-It also tells a trial of a search whether its scheduler ends it; the trial asks after each epoch.
+It also keeps the trials of a search that the scheduler has pruned; a trial looks itself up after each epoch.
 """
 
 from __future__ import annotations
@@ -13,83 +13,93 @@ from typing import Any
 
 from harness.launchers.stop_request import StopRequest
 
-SECONDS = 20.0
-"""How long Ray may take to hear of it."""
+REPLY_SECONDS = 20.0
+"""How long the actor may take to reply."""
+POLL_SECONDS = 0.2
+"""Pause between two looks at the stop request."""
 
 
 class StopSignal:
-    """Tells workers on any node that the run is to stop: they wait for its one answer."""
+    """The actor. Workers wait for the reply of :meth:`wait`, which comes when the run is to stop."""
 
     def __init__(self) -> None:
         import asyncio
 
-        self.stopped = asyncio.Event()
-        self.ended: set[str] = set()
+        self._stopped = asyncio.Event()
+        self._pruned: set[str] = set()
 
     async def stop(self) -> None:
-        self.stopped.set()
+        """Let all workers stop."""
+        self._stopped.set()
 
     async def wait(self) -> None:
-        await self.stopped.wait()
+        """Return when the run is to stop."""
+        await self._stopped.wait()
 
-    async def cut(self, trial: str) -> None:
-        self.ended.add(trial)
+    async def prune(self, trial: str) -> None:
+        """Let a trial end after the epoch that it has just reported."""
+        self._pruned.add(trial)
 
-    async def is_cut(self, trial: str) -> bool:
-        return trial in self.ended
+    async def is_pruned(self, trial: str) -> bool:
+        """Return whether a trial has to end."""
+        return trial in self._pruned
 
 
 @contextmanager
-def send_stop_signal(stop: StopRequest) -> Iterator[Any]:
-    """A switch on the cluster that is thrown when ``stop`` is."""
+def start_stop_signal(stop: StopRequest) -> Iterator[Any]:
+    """Start the actor, yield its handle, and send it the stop request when there is one."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    # Beside the driver: a node that goes must not take the switch with it.
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    options = {"num_cpus": 0, "max_concurrency": 10_000, "max_restarts": -1, "scheduling_strategy": here}
-    switch = ray.remote(**options)(StopSignal).remote()
-    over = threading.Event()
-
-    def throw() -> None:
-        # In a thread of its own: in a signal's handler, Ray might be holding a lock that it needs here.
-        while not over.wait(0.2):
-            if stop.asked:
-                # Again and again: one that was killed and started anew knows nothing of it.
-                with suppress(Exception):
-                    ray.get(switch.stop.remote(), timeout=SECONDS)
-
-    thread = threading.Thread(target=throw, name="switch", daemon=True)
+    # On the driver's node, because the loss of any other node must not end the actor.
+    node = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options = {"num_cpus": 0, "max_concurrency": 10_000, "max_restarts": -1, "scheduling_strategy": node}
+    signal = ray.remote(**options)(StopSignal).remote()
+    is_over = threading.Event()
+    # A thread, because Ray may hold a lock that it needs here while a signal handler runs.
+    thread = threading.Thread(target=_send_stop, args=(stop, signal, is_over), name="stop-signal", daemon=True)
     thread.start()
     try:
-        yield switch
+        yield signal
     finally:
-        over.set()
-        thread.join(SECONDS)
+        is_over.set()
+        thread.join(REPLY_SECONDS)
         with suppress(Exception):
-            ray.kill(switch)
+            ray.kill(signal)
 
 
-_watched: dict[Any, threading.Event] = {}
-"""For a worker's process: the switches that it waits for, and whether they were thrown."""
-
-
-def stop_event(switch: Any) -> threading.Event:
-    """An event that follows a switch; one waiting thread serves all trials of a worker."""
+def _send_stop(stop: StopRequest, signal: Any, is_over: threading.Event) -> None:
+    """Send a stop request to the actor until the run is over. An actor that was restarted has forgotten it."""
     import ray
 
-    key = switch._actor_id
-    if key not in _watched:
-        event = _watched[key] = threading.Event()
+    while not is_over.wait(POLL_SECONDS):
+        if stop.asked:
+            with suppress(Exception):
+                ray.get(signal.stop.remote(), timeout=REPLY_SECONDS)
 
-        def wait() -> None:
-            while not event.is_set():
-                try:
-                    ray.get(switch.wait.remote())
-                    event.set()
-                except Exception:
-                    # It was killed, and is started anew, or the run is over and this process with it.
-                    time.sleep(1)
 
-        threading.Thread(target=wait, name="switch", daemon=True).start()
-    return _watched[key]
+_stop_events: dict[Any, threading.Event] = {}
+"""In a worker's process: an event for each actor that the process waits for."""
+
+
+def stop_event(signal: Any) -> threading.Event:
+    """Return an event that is set when the run is to stop. All trials of a worker share one waiting thread."""
+    key = signal._actor_id
+    if key not in _stop_events:
+        _stop_events[key] = threading.Event()
+        arguments = (signal, _stop_events[key])
+        threading.Thread(target=_wait_for_stop, args=arguments, name="stop-signal", daemon=True).start()
+    return _stop_events[key]
+
+
+def _wait_for_stop(signal: Any, event: threading.Event) -> None:
+    """Set the event when the actor replies."""
+    import ray
+
+    while not event.is_set():
+        try:
+            ray.get(signal.wait.remote())
+            event.set()
+        except Exception:
+            # The actor was killed and is being restarted, or the run is over and this process will end.
+            time.sleep(1)

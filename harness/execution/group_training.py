@@ -1,0 +1,135 @@
+"""The one loop that trains the members of a group: epochs, checkpoints, publishing, stop requests and pruning."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from harness.execution.checkpointing import STOP_SECONDS, IsStopping
+from harness.execution.group_member import GroupMember, OnError
+from harness.execution.progress import Progress
+from harness.specs import Trial
+
+if TYPE_CHECKING:
+    from harness.training.epoch import Pause
+    from harness.training.loop import TrainingLoop
+
+IsPruned = Callable[[str], bool]
+"""Returns whether the scheduler of a search ends the trial of this id after the epoch that it has just reported."""
+
+
+def train_members(
+    members: Sequence[GroupMember],
+    ensemble_seeds: Sequence[int],
+    is_stopping: IsStopping,
+    on_error: OnError,
+    is_pruned: IsPruned,
+) -> Iterator[Progress]:
+    """Train members that stand at one position until all have ended, or until a stop request.
+
+    After a stop request each member has tried to save a checkpoint, and its caller interrupts it.
+
+    Args:
+        ensemble_seeds: The seeds that train together; empty for a single member that trains alone.
+
+    Yields:
+        The progress of each member after each epoch, and the last progress of each member that has ended.
+    """
+    loop = _training_loop(members, ensemble_seeds)
+    slots = {_slot(member, ensemble_seeds): member for member in members}
+    checkpoint_seconds = members[0].task.execution.checkpoint_seconds
+    save_due = time.monotonic() + checkpoint_seconds
+
+    def decide_pause() -> Pause:
+        if is_stopping():
+            return "stop"
+        return "save" if time.monotonic() >= save_due else "no"
+
+    for results in loop.run(decide_pause):
+        for slot, result in results or ():
+            slots[slot].add_result(result)
+        present = [member for member in members if not member.has_ended]
+        decision = decide_pause()
+        complete = [member for member in present if member.history.done]
+        if complete or decision != "no":
+            yield from _save_and_publish(present, is_stopping, on_error)
+            save_due = time.monotonic() + checkpoint_seconds
+        if results is not None:
+            pruned = []
+            for member in present:
+                if not member.has_ended and not member.history.done:
+                    yield member.progress()
+                    if is_pruned(member.task.trial.id):
+                        member.prune()
+                        pruned.append(member)
+            yield from _save_and_publish(pruned, is_stopping, on_error)
+            complete += pruned
+        yield from finish_members([member for member in complete if not member.has_ended])
+        for slot, member in slots.items():
+            if member.has_ended:
+                loop.leave(slot)
+        if decision == "stop" or not loop.live:
+            deadline = time.monotonic() + STOP_SECONDS
+            for member in present:
+                if not member.has_ended and member.publisher is not None:
+                    member.publisher.close(max(deadline - time.monotonic(), 0))
+            return
+
+
+def finish_members(members: Sequence[GroupMember]) -> Iterator[Progress]:
+    """Publish the complete histories of these members at the same time, and end the members.
+
+    Yields:
+        The last progress of each member.
+    """
+    for member in members:
+        member.publish()
+    deadline = time.monotonic() + max((member.task.execution.drain_seconds for member in members), default=0.0)
+    for member in members:
+        yield member.finish(deadline)
+
+
+def _save_and_publish(members: Sequence[GroupMember], is_stopping: IsStopping, on_error: OnError) -> Iterator[Progress]:
+    """Write a checkpoint of each member, then publish: a trial must never go back behind what the store has seen.
+
+    A member whose trial another attempt has taken over, or whose last checkpoint cannot be written, ends; the others
+    go on.
+
+    Yields:
+        The last progress of each member that has ended.
+    """
+    saved = []
+    for member in members:
+        try:
+            if member.save(is_stopping):
+                saved.append(member)
+        except Exception as error:
+            yield member.fail(error, on_error)
+    for member in saved:
+        member.publish()
+
+
+def _training_loop(members: Sequence[GroupMember], ensemble_seeds: Sequence[int]) -> TrainingLoop:
+    """Return the loop that trains the members, together with the other seeds of their ensemble."""
+    from harness.training.loop import TrainingLoop
+    from harness.training.seed_ensemble import SeedEnsemble
+    from harness.training.trainer import Trainer
+
+    if not ensemble_seeds:
+        return TrainingLoop([members[0].trainer])
+    task = members[0].task
+    fields = {name: getattr(task.trial, name) for name in Trial.model_fields}
+    trainers = {member.task.trial.seed: member.trainer for member in members}
+    return SeedEnsemble(
+        [
+            trainers.get(seed) or Trainer(Trial(**{**fields, "seed": seed}), task.execution, task.resources)
+            for seed in ensemble_seeds
+        ],
+        sorted(_slot(member, ensemble_seeds) for member in members),
+    )
+
+
+def _slot(member: GroupMember, ensemble_seeds: Sequence[int]) -> int:
+    """Return the member's place in its ensemble; 0 for a member that trains alone."""
+    return ensemble_seeds.index(member.task.trial.seed) if ensemble_seeds else 0
