@@ -53,7 +53,7 @@ def drive(count: int, nodes: int, at_once: int, uri: str, folder: Path) -> dict[
 
     from harness import api
     from harness.execution.attempts import read_attempts
-    from harness.processes import forget_most_resident, most_resident
+    from harness.processes import reset_peak_resident_bytes, peak_resident_bytes
 
     file = folder / "fleet.yaml"
     resources = {"max_concurrent": at_once}
@@ -65,15 +65,15 @@ def drive(count: int, nodes: int, at_once: int, uri: str, folder: Path) -> dict[
     settings = api.Settings(folder / "home", uri, "ray", cluster.address, folder / "reports")
     try:
         ray.init(address=cluster.address, log_to_driver=False)
-        forget_most_resident()
+        reset_peak_resident_bytes()
         began = time.perf_counter()
         outcome = api.run(study, settings, Console(file=io.StringIO()))
-        wall, most = time.perf_counter() - began, most_resident()
+        wall, most = time.perf_counter() - began, peak_resident_bytes()
     finally:
         ray.shutdown()
         cluster.shutdown()
     assert outcome.trained == count, (outcome.failed, outcome.stopped)
-    recorded = open_record(settings, "fleet", create=False).trials()
+    recorded = open_record(settings, "fleet", create=False).read_trials()
     workers = {read_attempts(open_checkpoint_folder(settings) / trial.id)[-1].process.pid for trial in study.trials}
     own = sum(run.seconds for run in recorded.values()) / count
     return {"trials": count, "wall": wall, "own": own, "most": most, "workers": len(workers)}

@@ -1,4 +1,4 @@
-"""The one error for what a user can mend, and the exit codes."""
+"""The error for everything that a user can correct, and the exit codes of the command line."""
 
 from __future__ import annotations
 
@@ -9,33 +9,36 @@ from collections.abc import Iterable
 EXIT_FAILED = 1
 """A trial failed, or a regression was found."""
 EXIT_USER = 2
-"""Something the user can mend, or somebody else holds the lock."""
+"""The user can correct the cause, or another process holds the lock."""
 EXIT_LIMIT = 3
-"""A time limit or budget ended it."""
+"""A time limit or a budget ended the command."""
 
-
-CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What moves a terminal's cursor or colours it, turns the direction of writing, or is no character at all."""
+MIN_SIMILARITY = 0.5
+"""Similarity (0 to 1) from which on a name is suggested in place of another."""
+CONTROL_CHARACTERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Characters that control a terminal or the direction of writing, and code points that are not characters."""
 
 
 def escape_control_characters(text: str) -> str:
-    """``text`` with control characters spelt out: a name may come from a stranger's file, and steers no terminal."""
-    return CONTROL_CHARACTERS.sub(lambda found: ascii(found[0])[1:-1], text)
+    """Return ``text`` with control characters as escapes: text from a file must not control the terminal."""
+    return CONTROL_CHARACTERS.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 class HarnessError(Exception):
-    """What went wrong, where, and what mends it. The command line prints it without a traceback.
+    """An error that the user can correct. The command line prints it without a traceback.
 
-    Control characters in any of the three are spelt out.
+    Control characters in all three texts are written as escapes.
 
     Args:
-        what: One sentence on what is wrong.
-        where: File (with line where known) and field, e.g. ``experiments/a.yaml:7, recipe.lr``.
+        what: One sentence that says what is wrong.
+        where: File (with line if known) and field, e.g. ``experiments/a.yaml:7, recipe.lr``.
         remedy: What the user can do about it.
     """
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
-        what, where, remedy = escape_control_characters(what), escape_control_characters(where), escape_control_characters(remedy)
+        what, where, remedy = map(escape_control_characters, (what, where, remedy))
         super().__init__(what, where, remedy)
         self.what, self.where, self.remedy = what, where, remedy
 
@@ -46,27 +49,28 @@ class HarnessError(Exception):
 
 
 class StoreUnavailable(HarnessError):
-    """The store did not answer something that it may answer later."""
+    """The tracking store did not respond; a later attempt may succeed."""
 
 
 class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM. Not a KeyboardInterrupt, which libraries between us and the user answer themselves.
+    """Ctrl-C or SIGTERM. It is not a KeyboardInterrupt, which libraries between the user and this code catch.
 
     Attributes:
-        kept: What the user is told of what was done so far.
+        message: What the command line prints about the work that is kept.
+        exit_code: 128 plus the number of the signal.
     """
 
-    kept = "Stopped. What is recorded or in a checkpoint is kept; the same command goes on from there."
+    message = "Stopped. Recorded results and checkpoints are kept; run the same command again to continue."
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.exit_code = 128 + number
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.exit_code = 128 + signal_number
 
 
-def suggest_nearest(word: str, known: Iterable[str]) -> str:
-    """``Did you mean 'x'?`` for the known word closest to ``word``, else the known words."""
-    known = sorted(known)
-    match = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+def suggest_nearest(word: str, names: Iterable[str]) -> str:
+    """Return ``Did you mean 'x'?`` for the name closest to ``word``, or a list of all names if none is close."""
+    names = sorted(names)
+    match = difflib.get_close_matches(word, names, n=1, cutoff=MIN_SIMILARITY)
     if match:
         return f"Did you mean '{match[0]}'?"
-    return f"Known: {', '.join(known)}." if known else ""
+    return f"Use one of: {', '.join(names)}." if names else ""

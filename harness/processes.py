@@ -1,4 +1,4 @@
-"""Processes that can be told from later ones with the same number, and the memory that they take."""
+"""Processes that can be identified later, the memory they use, and how a child process of this package starts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
 from pydantic import BaseModel, ConfigDict
+
+ALIVE = "there"
+"""The value of ``born`` for every running process on systems without /proc."""
 
 
 class Process(BaseModel):
-    """A process of some host.
+    """One process of one host. It is never confused with a later process of the same number.
+
+    Leases and attempts store it as JSON, so its fields keep their names.
 
     Attributes:
-        born: When it started, in the system's own ticks.
-        system: Which boot of which kernel, and which space of process numbers: two containers may share a host's name.
+        born: Start of the process in clock ticks since the system's boot.
+        system: The boot of the kernel and the namespace of process numbers: containers can share a host name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,62 +37,68 @@ class Process(BaseModel):
     system: str = ""
 
     @classmethod
-    def this(cls) -> Process:
-        """The one that asks."""
-        return cls(host=socket.gethostname(), pid=os.getpid(), born=_born(os.getpid()), system=_system())
+    def local(cls, pid: int) -> Process:
+        """Return the process with this number on this host."""
+        return cls(host=socket.gethostname(), pid=pid, born=_start_ticks(pid), system=_system_id())
+
+    @classmethod
+    def current(cls) -> Process:
+        """Return this process."""
+        return cls.local(os.getpid())
 
     @property
-    def here(self) -> bool:
+    def is_local(self) -> bool:
         """Whether it is a process of this host."""
-        return (self.host, self.system) == (socket.gethostname(), _system())
+        return (self.host, self.system) == (socket.gethostname(), _system_id())
 
     @property
-    def gone(self) -> bool:
-        """Whether it has certainly ended; of another host nothing is certain."""
-        return self.here and _born(self.pid) != self.born
+    def has_ended(self) -> bool:
+        """Whether it has certainly ended. False for every process of another host, which cannot be checked here."""
+        return self.is_local and _start_ticks(self.pid) != self.born
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
 
-def _born(pid: int) -> str:
-    """Start of a process in clock ticks since boot (Linux), elsewhere only that it is there; empty where it is gone."""
+def _start_ticks(pid: int) -> str:
+    """Return the start of a process in clock ticks since boot; empty if it does not run."""
+    # Not psutil's create_time: it adds the boot time of the wall clock, which moves when the clock is corrected. The
+    # ticks are exact, and files of running trials hold them.
     with suppress(OSError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        # A zombie does nothing any more.
-        return "" if fields[0] == "Z" else fields[19]
-    if not Path("/proc/self/stat").exists():
-        with suppress(OSError):
-            os.kill(pid, 0)
-            return "there"
+        is_zombie = fields[0] == "Z"
+        return "" if is_zombie else fields[19]
+    if not Path("/proc/self/stat").exists() and psutil.pid_exists(pid):
+        return ALIVE
     return ""
 
 
-def _system() -> str:
+def _system_id() -> str:
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     return ""
 
 
-def most_resident() -> int:
-    """Most bytes that this process held; Linux's own count, as that of getrusage begins with the parent's."""
+def peak_resident_bytes() -> int:
+    """Return the largest resident memory of this process so far, in bytes."""
+    # psutil has no peak on Linux, and getrusage's begins with the peak of the parent process.
     with suppress(OSError, ValueError, IndexError):
         (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def forget_most_resident() -> None:
-    """Count anew from what is held now, where the system can do that: a worker trains one trial after another."""
+def reset_peak_resident_bytes() -> None:
+    """Set the peak to the memory that is resident now, on Linux: a worker trains one trial after another."""
     with suppress(OSError):
-        # 5 is for the peak, in proc(5).
+        # 5 resets the peak, see proc(5).
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def machine_memory() -> int:
-    """Bytes of this machine, or of the container if that has less."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    """Return the memory in bytes of this machine, or of the container if that has less."""
+    limits = [psutil.virtual_memory().total]
     with suppress(OSError, ValueError):
         limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
     return min(limits)

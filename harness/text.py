@@ -1,4 +1,4 @@
-"""Text that others wrote: what a file may bring, and how it is shown in Markdown and on a terminal."""
+"""Text from other people's files: which text a spec accepts, and how it is escaped for Markdown and a terminal."""
 
 from __future__ import annotations
 
@@ -9,70 +9,75 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 FORMULA = "=+-@"
-"""First characters by which a spreadsheet takes a cell of results.csv for a formula."""
+"""First characters that make a spreadsheet read a cell of results.csv as a formula."""
 
 
-def _prose(text: str) -> str:
+def _require_no_control_characters(text: str) -> str:
     # Cc: control characters and escape codes. Cs: halves of surrogate pairs, which no file can hold.
-    found = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n\r"), None)
-    if found is not None:
-        raise ValueError(f"it holds the character U+{ord(found):04X}, which can not be shown: remove it")
+    character = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n\r"), None)
+    if character is not None:
+        raise ValueError(f"the text contains the character U+{ord(character):04X}, which cannot be printed: remove it")
     return text
 
 
-def _path(text: str) -> str:
+def _require_path(text: str) -> str:
     if any(c in text for c in "\t\n\r"):
-        raise ValueError("it holds a line break or a tab: remove it")
-    return _prose(text)
+        raise ValueError("the path contains a line break or a tab: remove it")
+    return _require_no_control_characters(text)
 
 
-def _line(text: str) -> str:
-    found = next((c for c in text if not c.isprintable()), None)
-    if found is not None:
-        raise ValueError(f"it holds the character U+{ord(found):04X}: write one line of text that can be shown")
+def _require_line(text: str) -> str:
+    character = next((c for c in text if not c.isprintable()), None)
+    if character is not None:
+        raise ValueError(
+            f"the text contains the character U+{ord(character):04X}: write one line of printable characters"
+        )
     if text != text.strip():
-        raise ValueError("it begins or ends with a space: remove it")
+        raise ValueError("the text begins or ends with a space: remove it")
     return text
 
 
-def _label(text: str) -> str:
+def _require_label(text: str) -> str:
     if text.startswith(tuple(FORMULA)):
-        raise ValueError(f"it begins with {text[0]}, which makes a formula of it in a spreadsheet: remove it")
-    return _line(text)
+        raise ValueError(f"the text begins with {text[0]}, which a spreadsheet reads as a formula: remove it")
+    return _require_line(text)
 
 
-def _word(text: str) -> str:
+def _require_identifier(text: str) -> str:
     if not text:
         return text
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text) or len(text) > 64:
-        raise ValueError(f"{text[:60]!r} is no name: at most 64 letters, digits, dots, dashes and underscores")
+        raise ValueError(
+            f"{text[:60]!r} is not a valid name: use at most 64 letters, digits, dots, dashes and underscores, and "
+            "begin with a letter or digit"
+        )
     return text
 
 
-Prose = Annotated[str, AfterValidator(_prose)]
-"""Any number of lines, without control characters."""
-PathText = Annotated[str, AfterValidator(_path)]
-"""A path: whatever a directory may be called, but for control characters."""
-Line = Annotated[str, Field(max_length=300), AfterValidator(_line)]
+Prose = Annotated[str, AfterValidator(_require_no_control_characters)]
+"""Text of any number of lines, without control characters."""
+PathText = Annotated[str, AfterValidator(_require_path)]
+"""A path: any text without control characters, tabs and line breaks."""
+Line = Annotated[str, Field(max_length=300), AfterValidator(_require_line)]
 """One line of printable text."""
-Label = Annotated[str, Field(max_length=100), AfterValidator(_label)]
-"""One line that also stands in cells of a table."""
-Identifier = Annotated[str, Field(min_length=1), AfterValidator(_word)]
+Label = Annotated[str, Field(max_length=100), AfterValidator(_require_label)]
+"""One line of printable text that is also written into cells of a table."""
+Identifier = Annotated[str, Field(min_length=1), AfterValidator(_require_identifier)]
 """A name that is typed on a command line and may become part of another name."""
-OptionalIdentifier = Annotated[str, AfterValidator(_word)]
-"""The same, or a name that is typed on a command line and may become part of another name."""
+OptionalIdentifier = Annotated[str, AfterValidator(_require_identifier)]
+"""An identifier, or empty text."""
 
 
 def one_line(text: object) -> str:
-    """Text on a single line without control characters."""
+    """Return text on a single line, without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
 def escape_markdown(text: object) -> str:
-    """Text as Markdown that shows it literally, in a paragraph as well as in a cell of a table.
+    """Return text as Markdown that shows it literally, in a paragraph and in a cell of a table.
 
-    Entities for what HTML gives a meaning, backslashes for what Markdown does; marks that open a block only do so
-    at the start of a line. ``@`` is kept from calling anybody, and underscores inside words stay readable.
+    Characters with a meaning in HTML become entities, and those with a meaning in Markdown get a backslash. Marks of
+    a block are escaped at the start only, underscores inside words stay, and ``@`` notifies no user.
     """
     flat = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     flat = re.sub(r"([\\`*\[\]|#~$!])", r"\\\1", flat)
@@ -83,13 +88,13 @@ def escape_markdown(text: object) -> str:
 
 
 def code_span(text: object) -> str:
-    """Text as a code span of Markdown; inside, a backtick would end it and nothing can be escaped."""
+    """Return text as a Markdown code span; a backtick becomes an apostrophe, because it would end the span."""
     flat = one_line(text).replace("`", "'").replace("|", r"\|")
     return f"`{flat}`" if flat else ""
 
 
 def escape_rich(text: object) -> str:
-    """Text for a console of rich: no markup of its own, and no codes that a terminal would obey. Lines stay."""
+    """Return text for a rich console, without markup and without terminal control codes; line breaks stay."""
     from rich.markup import escape
 
     return escape("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in str(text)))

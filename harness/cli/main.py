@@ -1,4 +1,4 @@
-"""The command line: its commands, and how it ends on errors and signals."""
+"""The `harness` command: all its subcommands, and how it ends after errors and signals."""
 
 from __future__ import annotations
 
@@ -10,11 +10,25 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from harness.version import __version__
-from harness.cli.commands import benchmark, cluster, data, evaluation, cluster_jobs, plan, reports, run, tools, trials, variants
-from harness.cli.options import err
+from harness.cli.commands import (
+    benchmark,
+    cluster,
+    cluster_jobs,
+    data,
+    evaluation,
+    plan,
+    reports,
+    run,
+    tools,
+    trials,
+    variants,
+)
+from harness.cli.console import err, print_error, print_note
 from harness.errors import EXIT_USER, HarnessError, Interrupted
-from harness.text import escape_rich
+from harness.version import __version__
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""The signals that end a command: Ctrl-C and SIGTERM."""
 
 app = typer.Typer(
     name="harness",
@@ -24,36 +38,56 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-# In the order in which the help lists them.
-for part in (run, plan, cluster_jobs, reports, trials, variants, benchmark, evaluation, tools):
-    app.registered_commands += part.app.registered_commands
+# The help lists the commands in this order.
+for group in (run, plan, cluster_jobs, reports, trials, variants, benchmark, evaluation, tools):
+    app.registered_commands += group.app.registered_commands
 app.add_typer(data.app, name="data")
 app.add_typer(cluster.app, name="cluster")
 
 
-def _version(show: bool) -> None:
-    if show:
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
         typer.echo(f"depthbench {__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def _options(
+def _common_options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    """Declare the options that stand before a command."""
+
+
+def main() -> None:
+    """Run the command line. An error that the user can correct is printed without a traceback."""
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+    # torchvision makes torch print this warning at each start.
+    warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated")
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except HarnessError as error:
+        print_error(error)
+        sys.exit(EXIT_USER)
+    except Interrupted as interrupt:
+        err.print(interrupt.message)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # sys.exit would wait for threads that still try to reach a store.
+        os._exit(interrupt.exit_code)
 
 
 def _interrupt(number: int, frame: Any) -> NoReturn:
-    # A second signal does not wait for what the first one began.
-    for kind in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(kind, lambda again, _: os._exit(128 + again))
+    """Raise Interrupted at the first signal; end the process at once at the second."""
+    for each in SIGNALS:
+        signal.signal(each, lambda second, _: os._exit(128 + second))
     raise Interrupted(number)
 
 
-def _warn(
+def _show_warning(
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -61,29 +95,5 @@ def _warn(
     file: Any = None,
     line: str | None = None,
 ) -> None:
-    """A warning is a note to the user, without the place in the code that gave it."""
-    err.print(f"[yellow]note[/yellow] {escape_rich(message)}", soft_wrap=True)
-
-
-def main() -> None:
-    """Run the command line; errors that a user can mend are printed without a traceback."""
-    for kind in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(kind, _interrupt)
-    # torchvision makes torch say so at every start.
-    warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated")
-    warnings.showwarning = _warn
-    try:
-        app()
-    except HarnessError as error:
-        where = f" {escape_rich(error.where)}" if error.where else ""
-        err.print(f"[red bold]error[/red bold]{where}", soft_wrap=True)
-        err.print(f"  {escape_rich(error.what)}", soft_wrap=True)
-        if error.remedy:
-            err.print(f"  [green]→[/green] {escape_rich(error.remedy)}", soft_wrap=True)
-        sys.exit(EXIT_USER)
-    except Interrupted as interrupt:
-        err.print(interrupt.kept)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # Threads of an outbox may still be waiting for a store.
-        os._exit(interrupt.exit_code)
+    """Print a warning as a note for the user, without the place in the code that raised it."""
+    print_note(message)

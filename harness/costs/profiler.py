@@ -17,7 +17,7 @@ from torch import Tensor
 from harness.costs.contention import GpuContention
 from harness.errors import HarnessError
 from harness.models import build
-from harness.processes import most_resident
+from harness.processes import peak_resident_bytes
 from harness.specs.measured_cost import CONDITIONS, CostSetting, Phase, Repeat
 from harness.specs.network.any_variant import AnyVariant
 from harness.training.device import configure_process, describe_device, parse_device
@@ -175,7 +175,7 @@ class _Bench:
             first_s=first,
             turns=tuple(map(tuple, times)),
             device_bytes=torch.cuda.max_memory_allocated(self.device) if self.cuda else 0,
-            host_bytes=most_resident(),
+            host_bytes=peak_resident_bytes(),
             joules=None if energy is None or after is None else (after - energy) / steps,
             busy=self.watch.seen(),
         )

@@ -83,7 +83,7 @@ class GroupMember:
 
     def add_result(self, result: EpochResult) -> None:
         """Add an epoch to the history, and complete the history after the trial's last epoch."""
-        self.history = self.history.extended(result.epoch, result.metrics, result.layers)
+        self.history = self.history.with_epoch(result.epoch, result.metrics, result.layers)
         if self.trainer.diverged or result.epoch == self.task.trial.recipe.epochs:
             outcome = TrialStatus.DIVERGED if self.trainer.diverged else TrialStatus.FINISHED
             memory = {**self.trainer.memory()}

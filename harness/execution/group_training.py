@@ -51,14 +51,14 @@ def train_members(
             slots[slot].add_result(result)
         present = [member for member in members if not member.has_ended]
         decision = decide_pause()
-        complete = [member for member in present if member.history.done]
+        complete = [member for member in present if member.history.is_complete]
         if complete or decision != "no":
             yield from _save_and_publish(present, is_stopping, on_error)
             save_due = time.monotonic() + checkpoint_seconds
         if results is not None:
             pruned = []
             for member in present:
-                if not member.has_ended and not member.history.done:
+                if not member.has_ended and not member.history.is_complete:
                     yield member.progress()
                     if is_pruned(member.task.trial.id):
                         member.prune()

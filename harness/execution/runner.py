@@ -84,7 +84,7 @@ def _run_members(
                     # start_workers has to see it, because the cause may be another worker of the trial.
                     raise
                 yield member.fail(error, on_error)
-        yield from finish_members([member for member in members if not member.has_ended and member.history.done])
+        yield from finish_members([member for member in members if not member.has_ended and member.history.is_complete])
         open_members = [member for member in members if not member.has_ended]
         _align_positions(open_members)
         for part in _group_by_position(open_members):

@@ -1,1 +1,1 @@
-""""""
+"""Files that appear whole, storage on disks and at URLs, and YAML with positions."""

@@ -56,8 +56,7 @@ def _describe_problem(model: type[BaseModel], item: Any, document: Document, at:
     location = tuple(
         part
         for index, part in enumerate(item["loc"])
-        if part != "[key]"
-        and not (part in CONTRAST_KINDS and index and isinstance(item["loc"][index - 1], int))
+        if part != "[key]" and not (part in CONTRAST_KINDS and index and isinstance(item["loc"][index - 1], int))
     )
     where = document.where((*at, *location))
     kind, value = item["type"], item.get("input")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from harness.errors import HarnessError, suggest_nearest
-from harness.specs.network.external import INSTALL, ExternalNetwork, find_source, library_version, source_hash
+from harness.specs.network.external import INSTALL_COMMANDS, ExternalNetwork, find_source, library_version, source_hash
 from harness.specs.random_streams import stream_seed
 
 AUXILIARY = ("inception_v3", "googlenet")
@@ -75,11 +75,13 @@ def _timm(spec: ExternalNetwork) -> nn.Module:
     try:
         import timm
     except ImportError as error:
-        raise HarnessError(f"timm is not installed: {error}", where="kind", remedy=INSTALL["timm"] + ".") from error
+        raise HarnessError(f"timm is not installed: {error}", where="kind", remedy=INSTALL_COMMANDS["timm"] + ".") from error
 
     if not timm.is_model(spec.factory):
         raise HarnessError(
-            f"timm has no model '{spec.factory}'", where="name", remedy=suggest_nearest(spec.factory, timm.list_models())
+            f"timm has no model '{spec.factory}'",
+            where="name",
+            remedy=suggest_nearest(spec.factory, timm.list_models()),
         )
     return _made(
         spec,

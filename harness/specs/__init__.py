@@ -1,4 +1,7 @@
-"""Frozen specs, their YAML files, their identity, and the layer plan. No torch, ray or mlflow here."""
+"""Specs: immutable descriptions of networks, experiments and trials, with their YAML files and hashes.
+
+The names below are those that other packages use most.
+"""
 
 from harness.specs.catalogue.catalogue import Catalogue
 from harness.specs.catalogue.resolve import find_experiment, load_experiment, resolve

@@ -1,7 +1,7 @@
-"""A frozen spec is the identity of everything: its canonical form and its hash.
+"""Identity: the canonical form of a spec, and its hash, which becomes the id of a trial.
 
-Fields at their default are left out of the canonical form, so that a new field with a default
-changes no old id. A default itself must therefore never change (``tests/specs`` pins some ids).
+The canonical form leaves out fields at their default, so a new field with a default changes no existing id. A default
+must therefore never change (``tests/specs`` checks some ids).
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 SEMANTICS = 1
-"""Raised when a fix changes the results of training; old trials are then trained again."""
+"""Version of what training computes. It is raised when a fix changes results: all trials then get new ids."""
 
 
 class Spec(BaseModel):
-    """Base of all specs: frozen, unknown fields refused, comparable by content."""
+    """Base class of all specs: immutable, without unknown fields, equal if their content is equal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     labels: ClassVar[frozenset[str]] = frozenset()
-    """Fields that name or place a thing without changing any result; they are not part of the identity."""
+    """Fields that are names or paths and change no result; the identity leaves them out."""
 
     def identity(self) -> dict[str, Any]:
-        """The fields that decide results, as plain JSON values, defaults and labels left out."""
+        """Return the fields that decide results as plain JSON values, without labels and fields at their default."""
         return self.model_dump(mode="json", exclude_defaults=True, exclude=set(self.labels))
 
 
 def canonical(value: Any) -> str:
-    """``value`` as JSON in its one canonical spelling: sorted keys, no spaces, no NaN."""
+    """Return ``value`` as canonical JSON: sorted keys, no spaces, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(value: Any, length: int = 12) -> str:
-    """The first ``length`` hex digits of sha256 over the canonical JSON of ``value``."""
+    """Return the first ``length`` hex digits of the sha256 of the canonical JSON of ``value``."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]

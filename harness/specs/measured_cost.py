@@ -1,4 +1,7 @@
-"""A measured cost: of one variant under one setting, repeated in processes of their own, every raw value kept."""
+"""Measured costs: time, memory and energy of one variant under one setting, with every raw value.
+
+Each repeat of a measurement runs in a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +17,25 @@ from harness.specs.number_types import LARGE, Fraction, Positive
 from harness.text import Line
 
 FEWEST_REPEATS = 5
-"""Processes below which there is no interval, and no report shows a cost (docs/costs.md)."""
+"""With fewer repeats there is no confidence interval, and reports show no cost (docs/costs.md)."""
 CONDITIONS = ("device", "software", "precision", "memory_format", "kernels", "threads")
-"""What has to be equal for times to be comparable, as trials and measurements record it."""
+"""Recorded conditions that must be equal before two times are compared."""
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Seconds = Annotated[float, Field(ge=0)]
 Bytes = Annotated[int, Field(ge=0)]
-
-
-STEP = ("precision", "micro_batch", "optimiser", "momentum", "nesterov", "label_smoothing", "clip_grad_norm")
-"""Fields of a recipe that a training step takes time for."""
+STEP_FIELDS = ("precision", "micro_batch", "optimiser", "momentum", "nesterov", "label_smoothing", "clip_grad_norm")
+"""Fields of a recipe that change the time of a training step."""
 
 
 class CostSetting(Spec):
-    """All that rows of times must share to be comparable, beside the hardware and the software."""
+    """The settings of a measurement. Times are comparable if these, the hardware and the software are equal."""
 
-    device: Line = Field("cpu", description="cpu, cuda or cuda:1.")
+    device: Line = Field("cpu", description="Device: cpu, cuda or cuda:1.")
     batch: Annotated[int, Field(gt=0, lt=LARGE)] = 1
     size: tuple[int, int] = Field(description="Height and width of the images, in pixels.")
     precision: Precision = "fp32"
     micro_batch: Annotated[int, Field(gt=0, lt=LARGE)] | None = Field(
-        None, description="Images that go through the network at once, in training."
+        None, description="Images that go through the network at once in training."
     )
     optimiser: Literal["sgd", "adamw"] = "sgd"
     momentum: Fraction = 0.9
@@ -44,41 +45,46 @@ class CostSetting(Spec):
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     deterministic: bool = False
     compile: bool = False
-    threads: Annotated[int, Field(gt=0, lt=LARGE)] = Field(1, description="Of the process, on the CPU.")
+    threads: Annotated[int, Field(gt=0, lt=LARGE)] = Field(1, description="Threads of the process, on a CPU.")
 
     @property
     def execution(self) -> Execution:
-        """As a trial has it."""
+        """The execution settings of a trial with this setting."""
         return Execution(memory_format=self.memory_format, deterministic=self.deterministic, compile=self.compile)
 
     @property
     def recipe(self) -> Recipe:
-        """A recipe of such steps. Its learning rate changes no time; a batch of one image is no recipe's."""
-        step = {name: getattr(self, name) for name in STEP}
+        """A recipe with the same training step. Its learning rate changes no time."""
+        step = {name: getattr(self, name) for name in STEP_FIELDS}
+        # A recipe needs at least two images in a batch.
         return Recipe(epochs=1, batch=max(self.batch, 2), lr=1e-3, **step | {"micro_batch": None})
 
     @classmethod
     def of_trials(cls, recipe: Recipe, execution: Execution, **fields: Any) -> CostSetting:
-        """As trials of that recipe take their steps."""
-        step = {name: getattr(recipe, name) for name in STEP}
+        """Return the setting of a training step of trials with this recipe and these execution settings.
+
+        Args:
+            fields: Values of all other fields.
+        """
+        step = {name: getattr(recipe, name) for name in STEP_FIELDS}
         layout = {name: getattr(execution, name) for name in ("memory_format", "deterministic", "compile")}
         return cls.model_validate({**step, **layout, **fields})
 
     def is_step_of(self, recipe: Recipe) -> bool:
-        """Whether a training step here is one of that recipe."""
-        return self.batch == recipe.batch and all(getattr(self, name) == getattr(recipe, name) for name in STEP)
+        """Return whether a training step under this setting equals a training step of ``recipe``."""
+        return self.batch == recipe.batch and all(getattr(self, name) == getattr(recipe, name) for name in STEP_FIELDS)
 
 
 class Phase(Spec):
-    """What inference, or training, of one process took.
+    """Measured values of inference, or of training, in one process.
 
     Attributes:
-        first_s: Seconds to the end of the first step, which compiles, and chooses kernels.
-        turns: Seconds of every timed step, by turn; the warm-up is not among them, nor the first step of a turn.
-        device_bytes: Most that torch held allocated on a GPU; 0 on the CPU, whose memory is the host's.
-        host_bytes: Most that the process ever held resident, up to the end of the phase.
-        joules: Of one step, by the device's own meter (NVML); None where it has none.
-        busy: What else used the device meanwhile, in words, or why nobody can tell; empty for an exclusive one.
+        first_s: Seconds to the end of the first step, which includes compilation and the choice of kernels.
+        turns: Seconds of each timed step, grouped by turn, without the warm-up and without the first step of a turn.
+        device_bytes: Peak of the GPU memory that torch allocated; 0 on a CPU.
+        host_bytes: Peak of the process's resident memory, up to the end of this phase.
+        joules: Energy of one step by the device's own meter (NVML); None if it has no meter.
+        busy: What else used the device at the same time, or why that is unknown; empty if the device was exclusive.
     """
 
     first_s: Seconds
@@ -90,15 +96,15 @@ class Phase(Spec):
 
 
 class Repeat(Spec):
-    """One process.
+    """The measurements of one process.
 
     Attributes:
-        batch: Images at once: what was asked for, halved until it fitted.
-        training: None where the network cannot be trained on such a batch (BatchNorm of a single value).
-        peak_flops: FLOPs per second of the fastest matrix product here, in the same precision.
-        group: Number of the processes that took turns; None where this one was alone.
-        conditions: Hardware and software, as a trial records them.
-        at: Milliseconds since 1970.
+        batch: Images in a step: the requested number, halved until the step fitted into memory.
+        training: None if the network cannot be trained on this batch (BatchNorm of a single value).
+        peak_flops: FLOPs per second of the fastest matrix product on this device, in the same precision.
+        group: Number of the group of processes that took turns; None if this process ran alone.
+        conditions: Hardware and software, recorded as for a trial.
+        at: Time of the measurement in milliseconds since 1970.
     """
 
     batch: int
@@ -111,18 +117,18 @@ class Repeat(Spec):
 
     @property
     def busy(self) -> str:
-        """Of its phases."""
+        """What else used the device in one of its phases; empty if the device was exclusive."""
         return self.inference.busy or (self.training.busy if self.training else "")
 
 
 class MeasuredCost(Spec):
-    """The measured cost of a variant: a row of a table, a run of kind ``cost`` in the record.
+    """The measured cost of a variant: one row of a table, and one run of kind ``cost`` in the record.
 
     Attributes:
-        label: What the row is called; a variant that is measured twice has two.
-        macs: Of one image.
-        training_bytes: What a training step is expected to take, in bytes; 0 where nobody knows.
-        fitted: Images at once, where those of the setting did not fit the memory.
+        label: Name of the row; a variant that is measured twice has two names.
+        macs: Multiply-accumulates for one image.
+        training_bytes: Expected memory of a training step in bytes; 0 if it is unknown.
+        fitted: Images in a step, if the batch of the setting did not fit into memory.
     """
 
     label: Line
@@ -135,20 +141,20 @@ class MeasuredCost(Spec):
 
     @property
     def key(self) -> str:
-        """Hash of what was measured, under which settings."""
+        """Hash of the variant and the setting."""
         return digest([self.variant.identity(), self.setting.identity()])
 
     @property
     def batch(self) -> int:
-        """Images at once."""
+        """Images in a step."""
         return self.fitted or self.setting.batch
 
     @property
     def busy(self) -> str:
-        """What else used the device in some repeat; empty where it was exclusive in all."""
+        """What else used the device in some repeat; empty if it was exclusive in all of them."""
         return next((repeat.busy for repeat in self.repeats if repeat.busy), "")
 
     @property
     def conditions(self) -> dict[str, str | int]:
-        """Hardware and software: those of its first repeat, as all are made in one place."""
+        """Hardware and software of the first repeat: all repeats run on one machine."""
         return self.repeats[0].conditions if self.repeats else {}

@@ -1,6 +1,6 @@
-"""Seeds split by purpose: every consumer of randomness has a private stream named after it.
+"""Random streams: each purpose draws random numbers from its own generator, whose seed is derived here.
 
-Twins at one seed therefore see the same batches, and a new consumer changes no other stream.
+Twins with the same seed therefore see the same batches, and a new purpose changes no other stream.
 """
 
 from __future__ import annotations
@@ -9,6 +9,6 @@ import hashlib
 
 
 def stream_seed(seed: int, *purpose: str | int) -> int:
-    """A 63-bit seed for the stream that ``purpose`` names, such as ``("order", epoch)``."""
+    """Return the 63-bit seed of the stream for one purpose, such as ``("order", epoch)``."""
     name = "/".join(map(str, (seed, *purpose)))
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1

@@ -1,7 +1,9 @@
-"""One driver per experiment: a lease in the record itself, which is what two drivers share.
+"""The lock of an experiment: only one process at a time drives it.
 
-Ages are told by watching, never by comparing clocks of two machines: a holder renews its lease, and a lease that
-does not change while it is watched has no holder any more.
+The lock is a lease, stored in the record, which is what two drivers share. The holder renews the lease every few
+seconds. Another process never compares its clock with the holder's: it watches the lease, and takes it over where the
+lease does not change. Each lease has a token. A holder that finds another token in the record has lost the lock and
+stops to write, so the token fences it off.
 """
 
 from __future__ import annotations
@@ -21,33 +23,38 @@ from harness.processes import Process
 from harness.specs.identity import Spec
 
 RENEW_SECONDS = 5.0
+"""Time between two renewals of a lease."""
 WATCH_SECONDS = 4 * RENEW_SECONDS
-"""A lease of another host that is not renewed for so long is taken over."""
+"""How long a lease of another host is watched before it is taken over."""
 SETTLE_SECONDS = 0.2
-MOST_LETTERS = 200
-"""Of a command: MLflow takes tags of 5,000."""
+"""The shortest time to wait between writing a lease and checking that no other process has written one."""
+LONGEST_COMMAND = 200
+"""Characters of the command in a lease: MLflow takes tags of 5,000."""
 
 
-class Register(Protocol):
-    """Where the lease of an experiment is kept."""
+class LeaseStore(Protocol):
+    """Where the lease of an experiment is kept: a record."""
 
     @property
-    def place(self) -> str:
-        """The record, as it may be shown."""
+    def address(self) -> str:
+        """The record's address without a password."""
 
-    def lease(self) -> str:
-        """The lease as it stands; empty for none."""
+    def read_lease(self) -> str:
+        """Return the stored lease; empty where there is none."""
 
     def write_lease(self, content: str) -> None:
-        """Put another in its place."""
+        """Replace the stored lease."""
 
 
 class Lease(Spec):
-    """Who holds an experiment.
+    """Which process holds an experiment.
 
     Attributes:
+        token: Identifies the lease.
+        owner: The user.
+        command: What the process does, for messages to others.
         since: Milliseconds since 1970 on the owner's clock.
-        beat: Counts its renewals.
+        beat: The number of its renewals.
     """
 
     token: str
@@ -58,110 +65,118 @@ class Lease(Spec):
     beat: int = 0
 
 
-class Lock:
-    """Held by the driver that runs, mends or tidies an experiment.
+class ExperimentLock:
+    """The lock of one experiment, for the process that runs it, repairs its record or cleans it up.
 
     Args:
-        register: Where the lease is kept.
-        command: What the holder does, for whoever comes second.
-        on_loss: Called where somebody has taken it all the same, with who.
+        store: Where the lease is kept.
+        command: What the holder does, for messages to others.
+        on_loss: Is called with the reason where another process has taken the lock.
+
+    Attributes:
+        loss: Why the lock was lost; empty while it is held.
     """
 
-    def __init__(self, register: Register, command: str, on_loss: Callable[[str], None] = lambda reason: None) -> None:
-        self.register, self.on_loss = register, on_loss
-        self.lost = ""
-        self._ended = threading.Event()
+    def __init__(self, store: LeaseStore, command: str, on_loss: Callable[[str], None] = lambda reason: None) -> None:
+        self.store, self.on_loss = store, on_loss
+        self.loss = ""
+        self._released = threading.Event()
         self.lease = Lease(
             token=uuid4().hex,
-            owner=_user(),
-            process=Process.this(),
-            command=command[:MOST_LETTERS],
+            owner=_user_name(),
+            process=Process.current(),
+            command=command[:LONGEST_COMMAND],
             since=int(time.time() * 1000),
         )
 
     @contextmanager
-    def __call__(self) -> Iterator[Lock]:
-        """Hold it within.
+    def hold(self) -> Iterator[ExperimentLock]:
+        """Hold the lock within the context, and renew its lease in a thread.
 
         Raises:
-            HarnessError: Somebody else does.
+            HarnessError: Another process holds it.
         """
-        self._take()
-        renewing = threading.Thread(target=self._renew, name="lock", daemon=True)
-        renewing.start()
+        self._acquire()
+        thread = threading.Thread(target=self._renew_until_released, name="lock", daemon=True)
+        thread.start()
         try:
             yield self
         finally:
-            self._ended.set()
-            renewing.join(RENEW_SECONDS)
+            self._released.set()
+            thread.join(RENEW_SECONDS)
             with suppress(HarnessError):
-                holder = self._holder()
+                holder = self._read_holder()
                 if holder is not None and holder.token == self.lease.token:
-                    self.register.write_lease("")
+                    self.store.write_lease("")
 
-    def _take(self) -> None:
-        holder = self._holder()
-        if holder is not None and not holder.process.gone:
-            self._refuse_if_alive(holder)
-        started = time.monotonic()
-        self.register.write_lease(self.lease.model_dump_json())
-        # Another may have written at the same moment: the last one has it. A slow store is slow for both.
-        time.sleep(max(SETTLE_SECONDS, 3 * (time.monotonic() - started)))
-        self.require()
-
-    def require(self) -> None:
-        """Make sure that it is still held.
+    def require_held(self) -> None:
+        """Check that this process still holds the lock.
 
         Raises:
-            HarnessError: Somebody else holds it.
+            HarnessError: Another process holds it.
         """
-        holder = self._holder()
+        holder = self._read_holder()
         if holder is not None and holder.token != self.lease.token:
             raise self._held_by(holder)
 
-    def _refuse_if_alive(self, holder: Lease) -> None:
-        """A process of this host is there or not; the lease of another host, container or boot is watched."""
-        if holder.process.here:
+    def _acquire(self) -> None:
+        holder = self._read_holder()
+        if holder is not None and not holder.process.has_ended:
+            self._refuse_while_held(holder)
+        started = time.monotonic()
+        self.store.write_lease(self.lease.model_dump_json())
+        # Another process may have written its lease at the same moment; the last lease counts. A slow store is slow
+        # for both, so the wait grows with the time that the store took.
+        time.sleep(max(SETTLE_SECONDS, 3 * (time.monotonic() - started)))
+        self.require_held()
+
+    def _refuse_while_held(self, holder: Lease) -> None:
+        """Raise a HarnessError while the holder may be alive; return once it is certain that it is not.
+
+        A process of this host can be checked. A lease of another host, container or boot is watched for renewals.
+        """
+        if holder.process.is_local:
             raise self._held_by(holder)
-        until = time.monotonic() + WATCH_SECONDS
-        while time.monotonic() < until:
+        deadline = time.monotonic() + WATCH_SECONDS
+        while time.monotonic() < deadline:
             time.sleep(RENEW_SECONDS / 5)
-            now = self._holder()
-            if now is None:
+            current = self._read_holder()
+            if current is None:
                 return
-            if now != holder:
-                raise self._held_by(now)
+            if current != holder:
+                raise self._held_by(current)
 
     def _held_by(self, holder: Lease) -> HarnessError:
         minutes = max(time.time() - holder.since / 1000, 0) / 60
         age = f"{minutes:.0f} minutes" if minutes >= 2 else f"{60 * minutes:.0f} seconds"
         return HarnessError(
-            f"{holder.owner} holds this experiment since {age}: '{holder.command}', {holder.process}",
-            where=self.register.place,
-            remedy="Wait for it or stop it; it goes free by itself when that process ends.",
+            f"{holder.owner} has held this experiment for {age}: '{holder.command}', {holder.process}",
+            where=self.store.address,
+            remedy="Wait for that process or stop it; the lock becomes free when the process ends.",
         )
 
-    def _holder(self) -> Lease | None:
+    def _read_holder(self) -> Lease | None:
+        """Return the stored lease; None where there is none, or where it cannot be read."""
         try:
-            return Lease.model_validate_json(self.register.lease())
+            return Lease.model_validate_json(self.store.read_lease())
         except ValidationError:
             return None
 
-    def _renew(self) -> None:
-        while not self._ended.wait(RENEW_SECONDS):
-            # A store that is away keeps everybody out, so nothing is lost by trying again.
+    def _renew_until_released(self) -> None:
+        while not self._released.wait(RENEW_SECONDS):
+            # While the store does not answer, no other process can take the lock either: try again later.
             with suppress(HarnessError):
-                holder = self._holder()
+                holder = self._read_holder()
                 if holder is not None and holder.token != self.lease.token:
-                    self.lost = self._held_by(holder).what
-                    self.on_loss(self.lost)
+                    self.loss = self._held_by(holder).what
+                    self.on_loss(self.loss)
                     return
                 self.lease = self.lease.model_copy(update={"beat": self.lease.beat + 1})
-                self.register.write_lease(self.lease.model_dump_json())
+                self.store.write_lease(self.lease.model_dump_json())
 
 
-def _user() -> str:
+def _user_name() -> str:
     try:
         return getuser()
     except (OSError, KeyError):
-        return "somebody"
+        return "an unknown user"

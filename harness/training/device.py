@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from harness.errors import HarnessError
-from harness.processes import forget_most_resident, machine_memory, most_resident
+from harness.processes import machine_memory, peak_resident_bytes, reset_peak_resident_bytes
 from harness.specs import Execution, Recipe, Resources
 from harness.training.precision import require_precision
 
@@ -130,7 +130,7 @@ def reset_peak_memory(device: torch.device) -> None:
         # Memory that the earlier trial freed is still reserved, so that other processes cannot use it.
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
-    forget_most_resident()
+    reset_peak_resident_bytes()
 
 
 def peak_memory(device: torch.device) -> dict[str, int]:
@@ -141,7 +141,7 @@ def peak_memory(device: torch.device) -> dict[str, int]:
     if device.type == "cuda":
         total = torch.cuda.get_device_properties(device).total_memory
         return {"peak": torch.cuda.max_memory_reserved(device), "device": total}
-    return {"peak": most_resident(), "device": machine_memory()}
+    return {"peak": peak_resident_bytes(), "device": machine_memory()}
 
 
 def _nvidia_driver() -> str:

@@ -153,6 +153,6 @@ def layer_profile(measurements: dict[str, Tensor]) -> LayerProfile | None:
     """Return what :meth:`LayerProbe.measure` returned as the record keeps it; None for ``{}``."""
     if not measurements:
         return None
-    return LayerProfile.of(
+    return LayerProfile.from_values(
         measurements["gradient"].tolist(), measurements["response"].tolist(), bool(measurements["normalised"])
     )

@@ -152,7 +152,7 @@ def _layers(trial, epochs, bad):
         rate = 0.15 if trial.variant.is_plain else 0.02
         gradient = 0.3 * np.exp(rate * number[::-1] + generator.normal(0, 0.2, len(number)))
         response = np.exp(-0.03 * number * (epoch > 0) + generator.normal(0, 0.02, len(number)))
-        found[epoch] = LayerProfile.of(gradient.tolist(), response.tolist(), True)
+        found[epoch] = LayerProfile.from_values(gradient.tolist(), response.tolist(), True)
     return found
 
 

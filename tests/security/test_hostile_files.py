@@ -163,4 +163,4 @@ def test_a_class_folder_in_an_error_sends_no_codes(harness, image_folder):
     done = harness("plan", "own-images", "--data-root", root)
     assert done.returncode == 2
     assert "\x1b" not in done.stderr and "Traceback" not in done.stderr
-    assert "[red][bold]' holds no images" in done.stderr
+    assert "[red][bold]' has no images" in done.stderr

@@ -145,7 +145,7 @@ def test_figures_hold_no_markup_of_the_text(hostile_run):
 
 def test_mlflow_is_sent_text(hostile_run):
     """MLflow's pages render the note of an experiment or a run as Markdown; all else they show as text."""
-    from harness.tracking.mlflow_record.client import create_client
+    from harness.tracking.mlflow_record.store.client import create_client
 
     home = hostile_run[0] / "deep/down/inside/.depthbench"
     client = create_client(f"sqlite:///{home / 'mlflow.db'}")
@@ -169,7 +169,7 @@ def test_the_note_before_a_verdict_is_text(quick_study, tmp_path):
 
     study = quick_study(question=EVERYTHING[:500])
     store = MlflowRecord(f"sqlite:///{tmp_path / 'mlflow.db'}", study.experiment.name)
-    store.prepare(study)
+    store.prepare_runs(study)
     note = store.client.get_experiment(store.experiment_id).tags["mlflow.note.content"]
     assert_inert(note)
 

@@ -13,7 +13,7 @@ from harness.specs.catalogue.families import ExternalFamily, Family, load_family
 from harness.specs.experiment.data import DataInfo
 from harness.specs.experiment.experiment import VariantSelection
 from harness.specs.network.any_variant import AnyVariant
-from harness.specs.network.external import INSTALL, ExternalNetwork
+from harness.specs.network.external import INSTALL_COMMANDS, ExternalNetwork
 from harness.specs.network.shortcuts import SHORTCUTS
 from harness.specs.network.variant import Variant
 from harness.specs.network.weights import Weights
@@ -68,7 +68,7 @@ class Catalogue:
             if found is not None:
                 return found
         library, slash, model = name.partition("/")
-        if slash and model and library in INSTALL and library in self.families:
+        if slash and model and library in INSTALL_COMMANDS and library in self.families:
             return ExternalNetwork(name=name, family=library, kind=library, factory=model)
         known = [variant.name for variant, _ in self.networks()]
         raise HarnessError(
@@ -99,7 +99,9 @@ class Catalogue:
             HarnessError: There is none; the nearest name is suggested.
         """
         if name not in self.families:
-            raise HarnessError(f"there is no family '{name}'", where="family", remedy=suggest_nearest(name, self.families))
+            raise HarnessError(
+                f"there is no family '{name}'", where="family", remedy=suggest_nearest(name, self.families)
+            )
         return self.families[name]
 
     def select_variants(

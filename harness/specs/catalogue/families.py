@@ -14,10 +14,10 @@ from harness.errors import HarnessError, suggest_nearest
 from harness.io.validation import validate_model
 from harness.io.yaml_documents import Document, read_document
 from harness.specs.identity import Spec
-from harness.specs.network.external import ExternalNetwork, Kind
+from harness.specs.network.external import ExternalNetwork, NetworkKind
 from harness.specs.network.shortcuts import SHORTCUTS
 from harness.specs.network.variant import NEEDS_SHORTCUT, Variant
-from harness.text import Line, OptionalIdentifier, Prose, Identifier
+from harness.text import Identifier, Line, OptionalIdentifier, Prose
 
 PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -179,7 +179,7 @@ class ExternalFamily(Spec):
     """One YAML file of ``variants/`` that names networks of another library."""
 
     family: Identifier
-    kind: Kind
+    kind: NetworkKind
     source: Prose = ""
     input_size: Annotated[int, Field(gt=0, le=4096)] = Field(description="Side in pixels that costs are quoted at.")
     members: dict[Identifier, dict[str, Any]] = Field(

@@ -48,7 +48,9 @@ def find_experiment(name: str) -> Path:
             raise HarnessError("no such file", where=str(path), remedy="Give the path of an experiment's YAML.")
     found = {file.stem: file for shelf in reversed(search_paths("experiments")) for file in shelf.glob("*.yaml")}
     if name not in found:
-        raise HarnessError(f"there is no experiment '{name}'", where="experiments/", remedy=suggest_nearest(name, found))
+        raise HarnessError(
+            f"there is no experiment '{name}'", where="experiments/", remedy=suggest_nearest(name, found)
+        )
     return found[name]
 
 

@@ -1,1 +1,1 @@
-""""""
+"""The specs of an experiment and its parts: recipe, data, contrasts, search, trials."""

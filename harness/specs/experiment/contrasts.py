@@ -1,4 +1,4 @@
-"""What an experiment declares beforehand: the contrasts that its verdicts are about."""
+"""Contrasts: the comparisons that an experiment declares before it runs. Each gets a verdict in the report."""
 
 from __future__ import annotations
 
@@ -20,34 +20,41 @@ Depth = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
 class Degradation(Spec):
-    """Is the deeper plain net worse in training, while the deeper residual one is not? (He et al. 2015, fig. 1)
+    """The degradation contrast: the deeper plain net trains worse, and the deeper residual net does not.
 
-    Three contrasts on both training errors, one difference per seed; see docs/statistics.md.
+    He et al. 2015, fig. 1. It tests three claims on both training errors, with one difference per seed; see
+    docs/statistics.md.
     """
 
     kind: Literal["degradation"]
     shallow: Depth
     deep: Depth
-    margin: Positive = Field(description="Percentage points by which a deeper residual net may be worse.")
+    margin: Positive = Field(description="Percentage points by which the deeper residual net may be worse.")
     smallest_effect: Positive | None = Field(None, description="Smallest effect of interest (default: margin).")
-    family: Line | None = Field(None, description="Needed where two families share the depths.")
-    shortcut: Line | None = Field(None, description="The residual side, where there are several.")
+    family: Line | None = Field(
+        None, description="Family of the four networks; needed if two families have these depths."
+    )
+    shortcut: Line | None = Field(
+        None, description="Shortcut of the residual networks; needed if the experiment has several."
+    )
     share: ClassVar[float] = 1.0
-    """Of the level that its claim has: where it is wrong, its opposite is right."""
+    """Share of the level for its claim. It is the whole level: if the claim is wrong, its opposite is right."""
 
     @model_validator(mode="after")
     def _two_depths(self) -> Degradation:
         if self.shallow >= self.deep:
-            raise ValueError(f"shallow ({self.shallow}) must be less than deep ({self.deep})")
+            raise ValueError(f"shallow is {self.shallow} and deep is {self.deep}: shallow must be less than deep")
         return self
 
     def find_variants(self, variants: Sequence[AnyVariant]) -> dict[str, str]:
-        """Names of the four variants it compares: plain_shallow, plain_deep, residual_shallow, residual_deep.
+        """Return the names of the compared variants by role.
+
+        The roles are plain_shallow, plain_deep, residual_shallow and residual_deep.
 
         Raises:
-            HarnessError: One of them is not in the experiment, or several are.
+            HarnessError: The experiment has none or several variants for a role, or they differ in more than depth.
         """
-        found = {}
+        names_by_role = {}
         for kind, plain in (("plain", True), ("residual", False)):
             for role, depth in (("shallow", self.shallow), ("deep", self.deep)):
                 names = [
@@ -62,70 +69,73 @@ class Degradation(Spec):
                 if len(names) != 1:
                     problem = f"several {kind} variants ({', '.join(names)})" if names else f"no {kind} variant"
                     raise HarnessError(
-                        f"the degradation contrast finds {problem} of depth {depth}",
+                        f"the degradation contrast needs one {kind} variant of depth {depth}, and the experiment has "
+                        f"{problem} of that depth",
                         where="contrasts",
-                        remedy="Name family and shortcut in the contrast." if names else "Add it to variants.",
+                        remedy="Add family and shortcut to the contrast." if names else "Add one to variants.",
                     )
-                found[f"{kind}_{role}"] = names[0]
-        compared = [v for v in variants if v.name in found.values() and isinstance(v, Variant)]
+                names_by_role[f"{kind}_{role}"] = names[0]
+        compared = [v for v in variants if v.name in names_by_role.values() and isinstance(v, Variant)]
         residual = [v for v in compared if not v.is_plain]
         for field in Variant.model_fields.keys() - {*Variant.labels, "blocks", "shortcut"}:
-            among = residual if field in NEEDS_SHORTCUT else compared
-            if len({getattr(v, field) for v in among}) > 1:
+            having_field = residual if field in NEEDS_SHORTCUT else compared
+            if len({getattr(v, field) for v in having_field}) > 1:
                 raise HarnessError(
-                    f"the degradation contrast compares networks that differ in {field}, not in depth alone",
+                    f"the networks of the degradation contrast differ in {field}, not only in depth and shortcut",
                     where="contrasts",
-                    remedy="Choose variants that share everything but blocks and shortcut.",
+                    remedy="Choose variants that differ only in blocks and shortcut.",
                 )
-        return found
+        return names_by_role
 
 
-def _changed_by_set(name: str, base: str) -> bool:
-    """Whether ``name`` is ``base`` with the suffix of a changed field, such as ``-w8``."""
+def _has_set_suffix(name: str, base: str) -> bool:
+    """Return whether ``name`` is ``base`` with the suffix of a field changed by ``set``, such as ``-w8``."""
     fields = "|".join(Variant.model_fields)
     return re.match(rf"{re.escape(base)}-(w\d|({fields})-)", name) is not None
 
 
 class Difference(Spec):
-    """Is variant ``a`` better than variant ``b`` in one metric, by paired seeds? The side is declared."""
+    """The difference contrast: variant ``a`` is better than variant ``b`` in one metric, over paired seeds."""
 
     kind: Literal["difference"]
     a: Line
     b: Line
     metric: Literal["test/error", "train/error", "train/error_clean"] = "test/error"
-    side: Literal["less", "greater", "two-sided"] = Field("less", description="Of a compared with b.")
-    smallest_effect: Positive = Field(0.5, description="Smallest effect of interest, percentage points.")
+    side: Literal["less", "greater", "two-sided"] = Field(
+        "less", description="Claimed side of the metric of a, compared with b."
+    )
+    smallest_effect: Positive = Field(0.5, description="Smallest effect of interest in percentage points.")
 
     @model_validator(mode="after")
     def _two_variants(self) -> Difference:
         if self.a == self.b:
-            raise ValueError(f"a and b are both {self.a}")
+            raise ValueError(f"a and b are both {self.a}: name two variants")
         return self
 
     @property
     def share(self) -> float:
-        """Of the level that its claim has; the rest is for the opposite."""
+        """Share of the level for its claim; the rest is for the opposite claim."""
         return 1.0 if self.side == "two-sided" else DECLARED_SIDE
 
     def find_variants(self, variants: Sequence[AnyVariant]) -> dict[str, str]:
-        """Names of the two variants it compares; a name without the suffix of ``set`` will do.
+        """Return the names of variants a and b by role; the contrast may name them without the suffix of ``set``.
 
         Raises:
-            HarnessError: One of them is not in the experiment.
+            HarnessError: The experiment does not contain one of them.
         """
         names = [v.name for v in variants]
-        found = {}
-        for role, wanted in (("a", self.a), ("b", self.b)):
-            # A variant changed by `set` carries a suffix, which may come from the command line.
-            matches = [wanted] if wanted in names else [name for name in names if _changed_by_set(name, wanted)]
+        names_by_role = {}
+        for role, name in (("a", self.a), ("b", self.b)):
+            # `set` on the command line also adds a suffix to a variant's name.
+            matches = [name] if name in names else [other for other in names if _has_set_suffix(other, name)]
             if len(matches) != 1:
                 raise HarnessError(
-                    f"the difference contrast names '{wanted}', which this experiment does not hold",
+                    f"the difference contrast names the variant '{name}', which this experiment does not contain",
                     where="contrasts",
-                    remedy=suggest_nearest(wanted, names),
+                    remedy=suggest_nearest(name, names),
                 )
-            found[role] = matches[0]
-        return found
+            names_by_role[role] = matches[0]
+        return names_by_role
 
 
 Contrast = Annotated[Degradation | Difference, Field(discriminator="kind")]

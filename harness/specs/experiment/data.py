@@ -12,30 +12,37 @@ from harness.text import Line, PathText
 
 
 class DataSpec(Spec):
-    """A data set and its splits. The split has its own seed, never the trial's."""
+    """A data set and its splits. The splits have a seed of their own, so all trials share them."""
 
     labels: ClassVar[frozenset[str]] = frozenset({"root"})
 
     name: Line = Field(description="digits, fashion-mnist, cifar10, cifar100, or imagefolder.")
-    root: PathText | None = Field(None, description="Where its files are; not part of the identity.")
+    root: PathText | None = Field(None, description="Directory of its files; not part of the identity.")
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.2, description="Held out for testing, where the data set has no test split of its own."
+        0.2, description="Fraction held out for testing, if the data set has no test split."
     )
-    val_fraction: Fraction = Field(0.0, description="Held out of training for selection.")
+    val_fraction: Fraction = Field(0.0, description="Fraction of the training split held out for validation.")
     train_images: Annotated[int, Field(gt=1, lt=LARGE)] | None = Field(
-        None, description="Train on a stratified subset of this size (smoke runs, small budgets)."
+        None, description="Number of images in a stratified subset of the training split (for quick tests)."
     )
     image_size: Annotated[int, Field(ge=4, le=4096)] | None = Field(
-        None, description="imagefolder: side in pixels after resizing and centre cropping (default 64)."
+        None, description="For imagefolder: side in pixels after resizing and centre cropping (default 64)."
     )
     fingerprint: Line | None = Field(
-        None, description="Content hash, where the data is only on the workers; each of them verifies it."
+        None, description="Content hash of the data, if only the workers have it. Each worker verifies it."
     )
 
 
 class DataInfo(Spec):
-    """What a data set turned out to hold."""
+    """What a data set contains: content hash, number of classes, and sizes of images and splits.
+
+    Attributes:
+        channels: Channels of an image.
+        size: (height, width) of an image in pixels.
+        train: Images in the training split; likewise ``val`` and ``test``.
+        source: Where the data comes from.
+    """
 
     name: Line
     fingerprint: Line
@@ -49,5 +56,5 @@ class DataInfo(Spec):
 
     @property
     def chance_error(self) -> float:
-        """Error in percent of guessing; what a diverged trial scores."""
+        """Error in percent of guessing; a diverged trial counts with this error."""
         return 100.0 * (1 - 1 / self.classes)

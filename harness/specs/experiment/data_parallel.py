@@ -1,4 +1,4 @@
-"""Trials of several workers: what each of them sees, and what of that decides results."""
+"""Data-parallel trials: which images each worker sees, and when that changes results."""
 
 from __future__ import annotations
 
@@ -10,75 +10,79 @@ from harness.specs.experiment.recipe import Recipe
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.variant import Variant
 
-LEAST = 2
-"""Images of a worker's share of a batch: BatchNorm has no variance of a single value."""
+MIN_WORKER_BATCH = 2
+"""Fewest images of a batch on one worker: BatchNorm has no variance of a single value."""
 
 
 def depends_on_shard(variant: AnyVariant, sync_norm: bool = False) -> bool:
-    """Whether a network gives other results where each worker has a part of the batch.
+    """Return whether results change if each worker computes a part of the batch.
 
-    BatchNorm does, unless it is synchronised, and what draws at random for each image. A network of another library
-    is taken to have BatchNorm, since nobody knows.
+    They do with BatchNorm that is not synchronised, and with random draws for each image. An external network is
+    assumed to have BatchNorm, because its layers are unknown.
     """
-    normed = not isinstance(variant, Variant) or variant.norm == "batch"
-    return variant.is_stochastic or (normed and not sync_norm)
+    has_batch_norm = not isinstance(variant, Variant) or variant.norm == "batch"
+    return variant.is_stochastic or (has_batch_norm and not sync_norm)
 
 
 def require_workers(variants: Iterable[AnyVariant], recipe: Recipe, resources: Resources) -> None:
-    """Refuse a trial of several workers whose recipe does not say what they see.
+    """Refuse a number of workers that does not fit the recipe.
 
-    Without that a trial on two workers would be recorded as the same as one on a single worker, and is not.
+    The recipe must declare ``worker_batch`` if it changes results. Otherwise a trial on two workers would get the id
+    of a trial on one worker, with other results.
 
     Raises:
-        HarnessError: A batch that the workers cannot share equally, one that they share otherwise than declared, or
-            SyncBatchNorm where it is not to be had.
+        HarnessError: The workers cannot share a batch equally, share it in another way than the recipe declares, or
+            cannot run SyncBatchNorm.
     """
     workers, share = resources.workers, recipe.batch // resources.workers
     if recipe.sync_norm and not resources.gpus:
         raise HarnessError(
-            "SyncBatchNorm runs on GPUs only, and trials are on the CPU here",
+            "SyncBatchNorm runs on GPUs only, and these trials run on CPUs",
             where="recipe.sync_norm",
-            remedy="Give each worker a GPU (resources.gpus=1), or leave it out and declare recipe.worker_batch.",
+            remedy="Give each worker a GPU (resources.gpus=1), or remove sync_norm and set recipe.worker_batch.",
         )
     if recipe.sync_norm and workers == 1:
         raise HarnessError(
-            "there is one worker, whose BatchNorm sees the whole batch anyway",
+            "sync_norm has no effect with one worker, whose BatchNorm sees the whole batch",
             where="recipe.sync_norm",
-            remedy="Leave it out, or set resources.workers.",
+            remedy="Remove sync_norm, or set resources.workers.",
         )
     if workers == 1:
         if recipe.worker_batch is not None:
             raise HarnessError(
-                f"trials of {recipe.batch // recipe.worker_batch} workers are declared, and they get one",
+                f"worker_batch {recipe.worker_batch} of batch {recipe.batch} declares "
+                f"{recipe.batch // recipe.worker_batch} workers, and resources.workers is 1",
                 where="recipe.worker_batch",
-                remedy=f"Set resources.workers={recipe.batch // recipe.worker_batch}, or leave worker_batch out. On "
-                "one worker recipe.micro_batch has BatchNorm see fewer images.",
+                remedy=f"Set resources.workers={recipe.batch // recipe.worker_batch}, or remove worker_batch. To "
+                "normalise over fewer images on one worker, use recipe.micro_batch.",
             )
         return
-    if recipe.batch % workers or share < LEAST:
+    if recipe.batch % workers or share < MIN_WORKER_BATCH:
         raise HarnessError(
-            f"{workers} workers cannot share a batch of {recipe.batch} equally, with {LEAST} images each or more",
+            f"{workers} workers cannot share a batch of {recipe.batch} images equally, with at least "
+            f"{MIN_WORKER_BATCH} images each",
             where="resources.workers",
             remedy="Use a number of workers that divides the batch.",
         )
     if recipe.micro_batch is not None and share % recipe.micro_batch:
         raise HarnessError(
-            f"micro-batches of {recipe.micro_batch} do not divide the {share} images of a worker",
+            f"micro_batch {recipe.micro_batch} does not divide the {share} images of a batch on each worker",
             where="recipe.micro_batch",
-            remedy=f"Use a divisor of {share}.",
+            remedy=f"Use a micro_batch that divides {share}.",
         )
     if recipe.worker_batch is not None and recipe.worker_batch != share:
         raise HarnessError(
-            f"each of {workers} workers takes {share} images of a batch of {recipe.batch}, not {recipe.worker_batch}",
+            f"worker_batch is {recipe.worker_batch}, but each of {workers} workers takes {share} images of a batch of "
+            f"{recipe.batch}",
             where="recipe.worker_batch",
-            remedy=f"Declare {share}, or set resources.workers={recipe.batch // recipe.worker_batch}.",
+            remedy=f"Set recipe.worker_batch={share}, or resources.workers={recipe.batch // recipe.worker_batch}.",
         )
-    seeing = next((variant for variant in variants if depends_on_shard(variant, recipe.sync_norm)), None)
-    if seeing is not None and recipe.worker_batch is None:
+    dependent = next((variant for variant in variants if depends_on_shard(variant, recipe.sync_norm)), None)
+    if dependent is not None and recipe.worker_batch is None:
         raise HarnessError(
-            f"on each of {workers} workers {seeing.name} sees {share} of the {recipe.batch} images of a batch, which "
-            "changes its results",
+            f"with {workers} workers, {dependent.name} sees only {share} of the {recipe.batch} images of a batch at "
+            "once, which changes its results",
             where="recipe.worker_batch",
-            remedy=f"Declare it with --set recipe.worker_batch={share}, which makes it another trial than that of one "
-            "worker. Or use norm: group, whose results are the same.",
+            remedy=f"Declare it with --set recipe.worker_batch={share}: the trial then has another id than on one "
+            "worker. Or use norm: group, which gives the same results on any number of workers.",
         )

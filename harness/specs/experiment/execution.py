@@ -20,59 +20,67 @@ SeedsTogether = Annotated[
 
 
 class Resources(Spec):
-    """What one trial gets. Not part of any identity."""
+    """The processors that one trial uses. They are not part of its identity."""
 
-    cpus: Annotated[int, Field(gt=0, lt=LARGE)] = Field(1, description="Cores, and threads, of each worker.")
-    gpus: Annotated[float, Field(ge=0)] = Field(0.0, description="GPUs of each worker; fractions share one.")
+    cpus: Annotated[int, Field(gt=0, lt=LARGE)] = Field(1, description="CPU cores, and threads, of each worker.")
+    gpus: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="GPUs of each worker: 0, 1, or the fraction of a GPU that it shares with others."
+    )
     workers: Annotated[int, Field(gt=0, le=1024)] = Field(
-        1, description="Processes that train one trial together, each on its share of every batch."
+        1, description="Processes that train one trial together, each on an equal part of every batch."
     )
     accelerator: Annotated[Line, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = Field(
-        None, description="Kind of GPU, as Ray names it: H200, A100, T4. Trials run on no other."
+        None, description="Kind of GPU that trials need, by its name in Ray: H200, A100, T4."
     )
-    max_concurrent: Annotated[int, Field(gt=0, lt=LARGE)] | None = Field(None, description="Most trials at once.")
+    max_concurrent: Annotated[int, Field(gt=0, lt=LARGE)] | None = Field(
+        None, description="Largest number of trials at once."
+    )
 
     @model_validator(mode="after")
     def _whole_gpus(self) -> Resources:
         if self.gpus > 1:
             raise ValueError(
-                f"gpus is {self.gpus:g}: a worker runs on one GPU, or a fraction of one; for {self.gpus:g} GPUs write "
-                f"gpus: 1, workers: {max(round(self.gpus), 2)}"
+                f"gpus is {self.gpus:g}, and a worker uses at most one GPU: for {self.gpus:g} GPUs write gpus: 1, "
+                f"workers: {max(round(self.gpus), 2)}"
             )
         if 0 < self.gpus < SMALLEST_SHARE:
-            raise ValueError(f"gpus is {self.gpus:g}: the smallest share of a GPU is {SMALLEST_SHARE:g}")
+            raise ValueError(f"gpus is {self.gpus:g}, and the smallest share of a GPU is {SMALLEST_SHARE:g}: use more")
         if self.workers > 1 and 0 < self.gpus < 1:
-            raise ValueError(f"gpus is {self.gpus:g}: each of {self.workers} workers needs a GPU of its own, gpus: 1")
+            raise ValueError(
+                f"gpus is {self.gpus:g}, and each of {self.workers} workers needs a whole GPU: write gpus: 1"
+            )
         if self.accelerator is not None and not self.gpus:
-            raise ValueError(f"accelerator {self.accelerator} goes with gpus above 0")
+            raise ValueError(f"accelerator is {self.accelerator}, and gpus is 0: set gpus, or remove accelerator")
         return self
 
 
 class Execution(Spec):
-    """Settings that change rounding or what is recorded, never the question. Recorded as provenance."""
+    """Settings that change rounding or what is recorded. They are not part of any identity, but are recorded."""
 
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
-        "auto", description="auto: channels_last on GPUs, and on CPUs where all variants are wide (Study.execution)."
+        "auto", description="auto: channels_last on GPUs, and on CPUs if all variants are wide enough to gain by it."
     )
-    deterministic: bool = Field(True, description="Deterministic kernels; false lets cuDNN choose by timing.")
-    compile: bool = Field(False, description="torch.compile; pays on GPUs for long trials only.")
+    deterministic: bool = Field(
+        True, description="Use deterministic kernels. false: cuDNN measures its kernels and takes the fastest."
+    )
+    compile: bool = Field(False, description="Use torch.compile; it saves time only in long trials on GPUs.")
     seeds_together: SeedsTogether = Field(
         "off",
-        description="Seeds of one variant trained in one process as one network of so many groups, on CPUs: small "
-        "networks take less time so. auto: where that was measured to pay. off: each alone.",
+        description="Seeds of one variant that are trained as one network in one process, on CPUs; this is faster for "
+        "small networks. auto: where measurements show that it is faster. off: each seed by itself.",
     )
     evaluate_every: Annotated[int, Field(gt=0, lt=LARGE)] = Field(
-        1, description="Epochs between evaluations; the last epoch is always evaluated."
+        1, description="Epochs from one evaluation to the next; the last epoch is always evaluated."
     )
     checkpoint_seconds: Annotated[float, Field(ge=0, lt=LARGE)] = Field(
-        10.0, description="Time between checkpoints, which are written between two steps."
+        10.0, description="Seconds from one checkpoint to the next; a checkpoint is written between two training steps."
     )
     drain_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        10.0, description="How long a finished trial waits for the store to take its history; its journal keeps it."
+        10.0,
+        description="Seconds that a finished trial waits for the tracking store to take its history. Its "
+        "checkpoint keeps the history in any case.",
     )
     log_model: bool = Field(
-        False, description="Keep each trained network in MLflow as a model that can be loaded; needs a store."
+        False, description="Save each trained network in MLflow as a model; needs a tracking store."
     )
-    system_metrics: bool = Field(
-        False, description="MLflow samples the load of processor, memory and GPU for each trial; needs psutil."
-    )
+    system_metrics: bool = Field(False, description="MLflow samples the load of CPU, memory and GPU during each trial.")

@@ -14,7 +14,7 @@ from harness.specs.experiment.interim_looks import MOST_SEEDS, Looks
 from harness.specs.experiment.recipe import Recipe
 from harness.specs.experiment.search_space import SearchSpec
 from harness.specs.identity import Spec, canonical
-from harness.specs.network.external import Kind
+from harness.specs.network.external import NetworkKind
 from harness.specs.network.shortcuts import OPTIONS
 from harness.specs.network.weights import OptionalWeights
 from harness.specs.number_types import Seed
@@ -44,7 +44,7 @@ class VariantSelection(Spec):
     depth: tuple[Depth, ...] = ()
     shortcut: tuple[Line, ...] = ()
     block: Literal["basic", "bottleneck"] | None = None
-    kind: Kind | None = Field(
+    kind: NetworkKind | None = Field(
         None, description="torchvision or timm (name is that of a model), or python (a factory of your own)."
     )
     factory: Line | None = Field(None, description="For kind python: package.module:function.")

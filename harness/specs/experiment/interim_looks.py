@@ -1,4 +1,4 @@
-"""How many seeds a verdict takes, and the looks at which one is asked for."""
+"""Numbers of seeds that a verdict needs, and interim looks: verdicts before the last seed."""
 
 from __future__ import annotations
 
@@ -13,43 +13,47 @@ from harness.specs.identity import Spec, canonical, digest
 from harness.specs.number_types import Seed
 
 SEEDS_FOR_CLAIMS = 8
-"""Fewer give no verdict: 1 is a smoke run, up to 4 a preview, up to 7 descriptive (docs/statistics.md)."""
+"""Fewest seeds for a verdict: 1 is a test run, up to 4 a preview, up to 7 descriptive (docs/statistics.md)."""
 MOST_SEEDS = 10_000
 DECLARED_SIDE = 0.75
-"""Of its level that a directional difference has for its claim. The rest is for its opposite: where there is no
-difference both are wrong, and together they are to be no more often than the level."""
+"""Share of the level for the claim of a one-sided difference; the rest is for the opposite claim.
+
+Without any difference both claims are wrong, and the level bounds how often either of them is made."""
 
 
 def seeds_to_reach(level: float, contrasts: int, two_sided: bool = False) -> int:
-    """Fewest paired seeds at which the smallest p there is can pass Holm's first threshold, ``level / contrasts``.
+    """Return the fewest paired seeds at which a verdict can be reached.
 
-    At n pairs the sign-flip test has no p below 1/2^n (one-sided).
+    The smallest p-value of the sign-flip test with n pairs is 1/2^n (one-sided). It must not exceed Holm's first
+    threshold, ``level / contrasts``.
     """
     sides = 2 if two_sided else 1
-    # The quotient of the two would overflow at the smallest levels.
+    # A difference of logarithms, because the quotient would overflow at the smallest levels.
     return max(1, ceil(log2(sides * max(contrasts, 1)) - log2(level) - 1e-12))
 
 
-def _rising(value: tuple[int, ...]) -> tuple[int, ...]:
+def _require_rising(value: tuple[int, ...]) -> tuple[int, ...]:
     if any(seeds < SEEDS_FOR_CLAIMS for seeds in value):
-        raise ValueError(f"a look at {min(value)} seeds gives no verdict: {SEEDS_FOR_CLAIMS} are needed for claims")
+        raise ValueError(
+            f"an interim look at {min(value)} seeds gives no verdict: use at least {SEEDS_FOR_CLAIMS} seeds"
+        )
     if list(value) != sorted(set(value)):
-        raise ValueError("looks are numbers of seeds that rise, such as [8, 12, 16]")
+        raise ValueError("looks must be numbers of seeds that rise, such as [8, 12, 16]")
     return value
 
 
 Looks: TypeAlias = Annotated[
-    tuple[Annotated[int, Field(gt=0, le=MOST_SEEDS)], ...], Field(max_length=100), AfterValidator(_rising)
+    tuple[Annotated[int, Field(gt=0, le=MOST_SEEDS)], ...], Field(max_length=100), AfterValidator(_require_rising)
 ]
 
 
 class InterimLook(Spec):
-    """A verdict that was computed once, with its tests.
+    """A verdict that was computed at some number of seeds, and is recorded so that later verdicts can count it.
 
     Attributes:
-        cells: Hash over what was compared: variants, data and recipe, whatever the experiment is called.
-        seeds: Those that the record held then, rising.
-        declared: The looks that the experiment declared then, in numbers of seeds.
+        cells: Hash of the compared variants, data and recipe; the name of the experiment is not part of it.
+        seeds: The seeds that were recorded at that time, rising.
+        declared: Numbers of seeds of the looks that the experiment declared at that time.
     """
 
     cells: str = Field(max_length=64)
@@ -58,7 +62,9 @@ class InterimLook(Spec):
 
 
 def comparison_hash(metric: str, trials: Iterable[Trial]) -> str:
-    """Hash over what decides a comparison of the variants of ``trials``, whatever its seeds, side and margin."""
-    first = {trial.variant.name: trial for trial in trials}
-    parts = [{key: part for key, part in trial.identity().items() if key != "seed"} for trial in first.values()]
-    return digest([metric, *sorted(map(canonical, parts))])
+    """Return the hash of a comparison: the metric, and the variants, data and recipe of ``trials``, without seeds."""
+    trial_by_variant = {trial.variant.name: trial for trial in trials}
+    identities = [
+        {key: value for key, value in trial.identity().items() if key != "seed"} for trial in trial_by_variant.values()
+    ]
+    return digest([metric, *sorted(map(canonical, identities))])

@@ -11,42 +11,58 @@ from harness.specs.number_types import LARGE, Fraction, Positive
 
 
 class Recipe(Spec):
-    """Everything about training that changes results. All variants of an experiment share it."""
+    """All settings of training that change results. All variants of an experiment share one recipe."""
 
-    epochs: Annotated[int, Field(gt=0, le=1_000_000)] = Field(description="The budget, fixed beforehand.")
-    batch: Annotated[int, Field(gt=1, lt=LARGE)] = Field(description="Images in a step; BatchNorm sees exactly these.")
+    epochs: Annotated[int, Field(gt=0, le=1_000_000)] = Field(description="Training budget of every trial.")
+    batch: Annotated[int, Field(gt=1, lt=LARGE)] = Field(
+        description="Images in a step; BatchNorm normalises over these."
+    )
     micro_batch: Annotated[int, Field(gt=1, lt=LARGE)] | None = Field(
         None,
-        description="Images that go through the network at once, where a whole batch does not fit the memory: "
-        "gradients add up to one step per batch, and BatchNorm sees these.",
+        description="Images that go through the network at once, if a batch does not fit into memory. The gradients "
+        "add up to one step for each batch; BatchNorm normalises over the micro-batch.",
     )
     worker_batch: Annotated[int, Field(gt=1, lt=LARGE)] | None = Field(
         None,
-        description="Images of each batch that one worker takes, where a trial has several (resources.workers): "
-        "BatchNorm sees these.",
+        description="Images of each batch on one worker, if a trial has several (resources.workers). BatchNorm "
+        "normalises over these.",
     )
     sync_norm: bool = Field(
-        False, description="BatchNorm sees the whole batch over all workers of a trial (SyncBatchNorm); on GPUs only."
+        False,
+        description="BatchNorm normalises over the whole batch on all workers of a trial (SyncBatchNorm); GPUs only.",
     )
     optimiser: Literal["sgd", "adamw"] = "sgd"
     lr: Positive = Field(description="Peak learning rate.")
     momentum: Fraction = Field(0.9, description="For sgd.")
     nesterov: bool = Field(False, description="For sgd.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(1e-4, description="On all parameters, as in He et al.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        1e-4, description="Applied to all parameters, as in He et al. 2015."
+    )
     schedule: Literal["constant", "step", "cosine", "one-cycle"] = "cosine"
-    milestones: tuple[Fraction, ...] = Field((0.5, 0.75), description="For step: shares of the budget.")
-    decay: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="For step: factor at each milestone.")
-    warmup_epochs: Annotated[float, Field(ge=0)] = Field(0.0, description="Linear from zero to lr.")
+    milestones: tuple[Fraction, ...] = Field(
+        (0.5, 0.75), description="For step: fractions of the epochs at which the learning rate falls."
+    )
+    decay: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="For step: factor on the learning rate at each milestone."
+    )
+    warmup_epochs: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Epochs in which the learning rate rises linearly from zero to lr."
+    )
     label_smoothing: Fraction = 0.0
-    clip_grad_norm: Positive | None = Field(None, description="Largest norm of the whole gradient.")
+    clip_grad_norm: Positive | None = Field(None, description="Largest norm of the gradient over all parameters.")
     precision: Literal["fp32", "tf32", "bf16", "fp16"] = Field(
-        "fp32", description="Declared, never guessed. tf32, bf16 (autocast) and fp16 (with loss scaling) need a device."
+        "fp32",
+        description="fp32 runs everywhere. tf32, bf16 (autocast) and fp16 (with loss scaling) need a GPU that supports "
+        "it.",
     )
     augment: Literal["none", "crop", "crop-flip", "resized-crop-flip"] = Field(
         "none",
-        description="crop: pad, then crop at random. flip: left-right. resized-crop-flip: for image folders.",
+        description="crop: pad, then crop at a random place. flip: mirror left-right at random. resized-crop-flip: for "
+        "image folders.",
     )
-    crop_padding: Annotated[int, Field(gt=0, lt=LARGE)] = Field(4, description="Pixels on each side, for crop.")
+    crop_padding: Annotated[int, Field(gt=0, lt=LARGE)] = Field(
+        4, description="For crop: pixels of padding on each side."
+    )
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Recipe:
@@ -57,11 +73,13 @@ class Recipe(Spec):
         if self.worker_batch is not None and self.batch % self.worker_batch:
             raise ValueError(f"worker_batch ({self.worker_batch}) must divide batch ({self.batch})")
         if self.sync_norm and self.micro_batch is not None:
-            raise ValueError("with sync_norm BatchNorm sees the whole batch, which micro_batch takes apart: choose one")
+            raise ValueError(
+                "sync_norm normalises over the whole batch and micro_batch over a part of it: use only one"
+            )
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError("milestones must rise")
+            raise ValueError("milestones must rise, as in [0.5, 0.75]")
         if self.nesterov and (self.optimiser != "sgd" or self.momentum == 0):
             raise ValueError("nesterov needs optimiser sgd with a momentum above 0")
         if self.schedule == "one-cycle" and self.warmup_epochs:
-            raise ValueError("one-cycle brings a warm-up of its own: leave warmup_epochs out")
+            raise ValueError("schedule one-cycle has its own warm-up: remove warmup_epochs")
         return self

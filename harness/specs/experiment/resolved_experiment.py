@@ -81,6 +81,10 @@ class ResolvedExperiment(Spec):
         """What two runs of an experiment share when one adds seeds to the other."""
         return self.model_dump(mode="json", exclude={"experiment": {"seeds": True, "data": {"root"}}, "looks": True})
 
+    def with_experiment_fields(self, **changes: Any) -> ResolvedExperiment:
+        """Return a copy whose experiment has other values in some of its fields."""
+        return ResolvedExperiment(**{**self.field_values(), "experiment": self.experiment.model_copy(update=changes)})
+
     def with_looks(self, looks: tuple[InterimLook, ...]) -> ResolvedExperiment:
         """The same with those looks."""
         return ResolvedExperiment(**{**self.field_values(), "looks": looks})

@@ -1,4 +1,4 @@
-"""A trial is what is recorded and counted: (variant, data, recipe, seed)."""
+"""A trial: one variant trained on one data set with one recipe and one seed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from harness.specs.number_types import Seed
 
 
 class Trial(Spec):
-    """One training run. Its id is the hash of all that decides its result.
+    """One training run. Its id is the hash of everything that decides its result.
 
     Attributes:
-        scheduler: What may end it before its budget is spent, in a search; None: nothing.
+        scheduler: Scheduler of a search that may end the trial before its last epoch; None if there is none.
     """
 
     variant: AnyVariant
@@ -26,7 +26,7 @@ class Trial(Spec):
     scheduler: Literal["asha"] | None = None
 
     def identity(self) -> dict[str, Any]:
-        """The parts' identities, the seed, and the project's semantics version."""
+        """Return the identities of variant, data and recipe, with the seed and the semantics version."""
         return {
             "semantics": SEMANTICS,
             "variant": self.variant.identity(),
@@ -43,5 +43,5 @@ class Trial(Spec):
 
     @property
     def label(self) -> str:
-        """What a person calls it."""
+        """Name of the trial in messages and reports."""
         return f"{self.variant.name} seed {self.seed}"

@@ -1,4 +1,4 @@
-"""The one vocabulary of what a trial's state can be, from its checkpoint to the terminal."""
+"""The states of a trial, named the same everywhere from its checkpoint to the terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class TrialStatus(StrEnum):
-    """How far a trial is, or how it ended."""
+    """The state of a trial: how far it is, or how it ended."""
 
     NEW = "new"
     RUNNING = "running"
@@ -21,18 +21,18 @@ class TrialStatus(StrEnum):
 
     @property
     def is_complete(self) -> bool:
-        """Whether the training ended for good, with a result: nothing of the trial is left to train."""
+        """Whether training has ended with a result, so that nothing is left to train."""
         return self in (TrialStatus.FINISHED, TrialStatus.DIVERGED, TrialStatus.PRUNED)
 
     @property
     def description(self) -> str:
-        """What the state means, in one short clause."""
+        """Meaning of the state, in one short clause."""
         return DESCRIPTIONS[self]
 
 
 DESCRIPTIONS = {
     TrialStatus.NEW: "not trained yet",
-    TrialStatus.RUNNING: "a process trains it now",
+    TrialStatus.RUNNING: "being trained by a process now",
     TrialStatus.INTERRUPTED: "stopped before its end; the next run resumes it from its checkpoint",
     TrialStatus.PRUNED: "ended early by the search's scheduler, for good",
     TrialStatus.FINISHED: "trained to its last epoch and recorded",

@@ -1,1 +1,1 @@
-""""""
+"""The specs of networks, and the layer plan of a variant."""

@@ -1,4 +1,4 @@
-"""Architectures that are not built from the layer plan: torchvision's, timm's, and a user's own factory. No torch."""
+"""The spec of an external network: a model of torchvision or timm, or one that the user's own function returns."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from harness.specs.identity import Spec, canonical
 from harness.specs.network.weights import OptionalWeights, identity_with_weights
 from harness.text import Label, Line
 
-Kind = Literal["torchvision", "timm", "python"]
-TAKEN = ("in_channels", "classes", "num_classes", "in_chans", "weights", "checkpoint_path")
-"""Arguments that no user gives: content of a file, for one, is in the identity only by ``weights``."""
-INSTALL = {"torchvision": "pip install torchvision", "timm": "pip install 'depthbench[timm]'"}
+NetworkKind = Literal["torchvision", "timm", "python"]
+RESERVED_ARGUMENTS = ("in_channels", "classes", "num_classes", "in_chans", "weights", "checkpoint_path")
+"""Arguments of a factory that other fields set. Weights, for example, enter the identity by ``weights`` only."""
+INSTALL_COMMANDS = {"torchvision": "pip install torchvision", "timm": "pip install 'depthbench[timm]'"}
 
 
 class ExternalNetwork(Spec):
-    """A network that a library or the user's own function makes. It goes through trials as any variant does.
+    """A network that a library or the user's own function returns. It is trained like any other variant.
 
-    What decides its results beside its name and arguments is in its identity: the library's version, or a hash of
-    the source file of the user's function.
+    Besides name and arguments, its identity holds the version of the library, or a hash of the source file of the
+    user's function.
     """
 
     labels: ClassVar[frozenset[str]] = frozenset({"name", "family", "layers", "path"})
@@ -34,74 +34,75 @@ class ExternalNetwork(Spec):
     block: ClassVar[str] = "–"
     is_plain: ClassVar[bool] = False
 
-    name: Label = Field("", description="What reports call it; not part of the identity.")
-    family: Label = Field("", description="The YAML family it came from; not part of the identity.")
-    kind: Kind
+    name: Label = Field("", description="Name in reports; not part of the identity.")
+    family: Label = Field("", description="Its family in variants/; not part of the identity.")
+    kind: NetworkKind
     factory: Annotated[Line, Field(min_length=1)] = Field(
-        description="torchvision, timm: the name of a model. python: package.module:function, which is called with "
-        "in_channels, classes and args, and returns a torch.nn.Module from images (N, in_channels, H, W) to logits "
-        "(N, classes)."
+        description="torchvision, timm: the name of a model. python: package.module:function; the function is called "
+        "with in_channels, classes and args, and returns a torch.nn.Module that maps images (N, in_channels, H, W) to "
+        "logits (N, classes)."
     )
-    args: dict[str, Any] = Field({}, description="More arguments of the factory.")
-    version: Line = Field("", description="Of the library; of a python factory a hash of its source file.")
-    path: Line = Field("", description="Directory from which a python factory is imported; not part of the identity.")
-    layers: int = Field(0, description="Convolutions and linear layers, once they were counted; reports' depth.")
+    args: dict[str, Any] = Field({}, description="Further arguments of the factory.")
+    version: Line = Field("", description="Version of the library, or hash of the source file of a python factory.")
+    path: Line = Field("", description="Directory that a python factory is imported from; not part of the identity.")
+    layers: int = Field(0, description="Number of convolutions and linear layers, once counted: the depth in reports.")
     in_channels: Annotated[int, Field(gt=0, le=65536)] = 3
     classes: Annotated[int, Field(gt=1, le=1_000_000)] = 1000
-    weights: OptionalWeights = Field(None, description="What it starts from in place of its initialisation.")
+    weights: OptionalWeights = Field(None, description="Pretrained weights that it starts from.")
 
     @model_validator(mode="after")
-    def _factory_fits(self) -> ExternalNetwork:
+    def _check_factory_and_args(self) -> ExternalNetwork:
         if self.kind == "python" and not all(self._module_and_function()):
-            raise ValueError(f"'{self.factory[:60]}' is no factory: write package.module:function")
+            raise ValueError(f"'{self.factory[:60]}' is not a factory: write package.module:function")
         for name in self.args:
-            if name in TAKEN or name.startswith("pretrained"):
-                raise ValueError(f"args holds '{name}', which is set by the data set or by weights: leave it out")
+            if name in RESERVED_ARGUMENTS or name.startswith("pretrained"):
+                raise ValueError(f"args contains '{name}', which the data set or weights sets: remove it")
         try:
             json.dumps(self.args, allow_nan=False, default=str)
         except (ValueError, TypeError) as error:
-            raise ValueError("args holds a value that is no finite number, text, list or mapping") from error
+            raise ValueError("args may contain only finite numbers, text, lists and mappings") from error
         return self
 
     def identity(self) -> dict[str, Any]:
-        """Without labels; of weights their content, not their place."""
+        """Return the fields that decide results; pretrained weights are identified by their content."""
         return identity_with_weights(super().identity(), self.weights)
 
     def __hash__(self) -> int:
         return hash(canonical(self.model_dump(mode="json")))
 
     def _module_and_function(self) -> tuple[str, str]:
+        """Return (module, function) of a python factory; two empty texts if it is not a valid one."""
         module, _, function = self.factory.partition(":")
         if not function:
             module, _, function = self.factory.rpartition(".")
-        good = all(part.isidentifier() for part in [*module.split("."), function])
-        return (module, function) if good else ("", "")
+        is_valid = all(part.isidentifier() for part in [*module.split("."), function])
+        return (module, function) if is_valid else ("", "")
 
     @property
     def module(self) -> str:
-        """Where a python factory is imported from."""
+        """Module of the python factory."""
         return self._module_and_function()[0]
 
     @property
     def function(self) -> str:
-        """The python factory's name in its module."""
+        """Name of the python factory in its module."""
         return self._module_and_function()[1]
 
     @property
     def depth(self) -> int:
-        """Convolutions and linear layers, on all paths together; 0 until they were counted."""
+        """Number of convolutions and linear layers on all paths; 0 until they were counted."""
         return self.layers
 
     @property
     def is_stochastic(self) -> bool:
-        """Whether it may draw random numbers in training, such as for dropout."""
+        """Whether the network may draw random numbers in training, for example for dropout."""
         return True
 
     def with_content_hash(self) -> ExternalNetwork:
-        """The same with its version: what is installed here, or the source as it is now.
+        """Return a copy with the installed version of its library, or with the present hash of its source file.
 
         Raises:
-            HarnessError: The library is not installed, or there is no such module.
+            HarnessError: The library is not installed, or the module does not exist.
         """
         weights = self.weights.with_content_hash() if self.weights is not None else None
         if self.kind == "python":
@@ -111,45 +112,47 @@ class ExternalNetwork(Spec):
 
 
 def library_version(kind: str, factory: str) -> str:
-    """What is installed of a library; without the part that names a build, which changes no network.
+    """Return the installed version of a library, without the part that names the build and changes no network.
 
     Raises:
-        HarnessError: It is not installed.
+        HarnessError: The library is not installed.
     """
     try:
         return version(kind).partition("+")[0]
     except PackageNotFoundError as error:
         raise HarnessError(
-            f"{factory} needs {kind}, which is not installed",
+            f"the network {factory} needs {kind}, which is not installed",
             where="kind",
-            remedy=f"{INSTALL[kind]}, or leave it out.",
+            remedy=f"Install it ({INSTALL_COMMANDS[kind]}), or remove this network.",
         ) from error
 
 
 def find_source(module: str) -> tuple[str, Path]:
-    """(directory to import from, file) of a module: in the working directory, then on Python's path; imports nothing.
+    """Return (directory to import from, file) of a module without importing it.
+
+    The working directory is searched before Python's path.
 
     Raises:
-        HarnessError: There is none.
+        HarnessError: No such module exists.
     """
     relative = Path(*module.split("."))
-    for entry in dict.fromkeys([str(Path.cwd()), *(str(Path(place).absolute()) for place in sys.path if place)]):
-        for file in (Path(entry) / relative.with_suffix(".py"), Path(entry) / relative / "__init__.py"):
+    for directory in dict.fromkeys([str(Path.cwd()), *(str(Path(path).absolute()) for path in sys.path if path)]):
+        for file in (Path(directory) / relative.with_suffix(".py"), Path(directory) / relative / "__init__.py"):
             if file.is_file():
-                return entry, file
+                return directory, file
     raise HarnessError(
-        f"there is no module '{module}' in the working directory or on Python's path",
+        f"the module '{module}' is neither in the working directory nor on Python's path",
         where="factory",
-        remedy="Run from the directory that holds it, or set PYTHONPATH.",
+        remedy="Run the command in the directory that contains it, or set PYTHONPATH.",
     )
 
 
 def source_hash(file: Path) -> str:
-    """First 16 hex digits of a sha256 over the source: the file, or all Python files of a package."""
+    """Return the first 16 hex digits of the sha256 of a module's source: its file, or all Python files of a package."""
     if file.name != "__init__.py":
         return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    total = hashlib.sha256()
-    for part in sorted(file.parent.rglob("*.py")):
-        total.update(part.relative_to(file.parent).as_posix().encode() + b"\0")
-        total.update(hashlib.sha256(part.read_bytes()).digest())
-    return total.hexdigest()[:16]
+    digest = hashlib.sha256()
+    for source in sorted(file.parent.rglob("*.py")):
+        digest.update(source.relative_to(file.parent).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(source.read_bytes()).digest())
+    return digest.hexdigest()[:16]

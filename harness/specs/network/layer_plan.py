@@ -1,4 +1,4 @@
-"""The one expansion of a variant: its layers with shapes, in the order in which they run."""
+"""The layer plan: a variant expanded into its layers with shapes, in the order of execution."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from harness.specs.network.variant import EXPANSION, Variant
 
 @dataclass(frozen=True)
 class Block:
-    """One block: ``after(main(x) + shortcut(x))``, where x is ``before`` of what the block receives.
+    """One block: ``after(main(x) + shortcut(x))`` with ``x = before(input)``.
 
     Attributes:
-        before: A pre-activation that both paths share; empty elsewhere.
-        shortcut: None in a plain network, empty where the shortcut is the identity itself.
-        survival: Probability with which an image takes the main path in training (stochastic depth).
+        before: Norm and activation that both paths share in a pre-activated network; else empty.
+        shortcut: None in a plain network; empty if the shortcut is the identity function.
+        survival: Probability that an image takes the main path in training (stochastic depth).
     """
 
     name: str
@@ -32,20 +32,20 @@ class Block:
 
     @property
     def output(self) -> Shape:
-        """Shape of what the block returns."""
+        """Shape of the block's output."""
         return self.main[-1].output
 
     def layers(self) -> Iterator[Layer]:
-        """In the order of execution, the main path before the shortcut."""
+        """Yield its layers in the order of execution, the main path before the shortcut."""
         return chain(self.before, self.main, self.shortcut or (), self.after)
 
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """A variant expanded into its layers with shapes: the network is built from it, costs are summed over it.
+    """All layers of a variant with shapes. The network is built from it, and costs are summed over it.
 
     Attributes:
-        tail: Between the last block and the pooling: the last activation of a pre-activated network.
+        tail: Layers between the last block and the pooling: the last activation of a pre-activated network.
     """
 
     variant: Variant
@@ -55,11 +55,11 @@ class LayerPlan:
     head: Linear
 
     def layers(self) -> Iterator[Layer]:
-        """Every layer once, in order of execution."""
+        """Yield every layer once, in order of execution."""
         return chain.from_iterable(layers for _, layers in self.parts())
 
     def parts(self) -> Iterator[tuple[str, tuple[Layer, ...]]]:
-        """(name, layers) of stem, stages and head, in order of execution."""
+        """Yield (name, layers) of stem, stages and head, in order of execution."""
         yield "stem", self.stem
         for number, stage in enumerate(self.stages, start=1):
             yield f"stage {number}", tuple(layer for block in stage for layer in block.layers())
@@ -67,7 +67,7 @@ class LayerPlan:
 
     @cached_property
     def params(self) -> int:
-        """Trainable parameters."""
+        """Number of trainable parameters."""
         return sum(layer.params for layer in self.layers())
 
     @cached_property
@@ -81,19 +81,20 @@ class LayerPlan:
         return sum(layer.activations for layer in self.layers())
 
     def weight_bytes(self, width: int = 4) -> int:
-        """Bytes of the parameters, at ``width`` bytes each."""
+        """Return the bytes of the parameters, at ``width`` bytes each."""
         return width * self.params
 
     def training_bytes(self, images: int, width: int = 4, copies: int = 3) -> int:
-        """About what a training step takes: parameters and what backward keeps, without workspaces of kernels.
+        """Return about the bytes that a training step needs, without the workspaces of kernels.
 
-        Backward keeps every convolution's output, with its norm's and its activation's.
+        These are the parameters and what the backward pass needs: the outputs of each convolution, its norm and its
+        activation.
 
         Args:
-            images: That go through the network at once.
+            images: Images that go through the network at once.
             width: Bytes of an activation: 4, or 2 in bf16 and fp16.
-            copies: Of the parameters, 4 bytes each: weights, gradients, and the optimiser's states (SGD with
-                momentum one, AdamW two).
+            copies: Copies of the parameters, 4 bytes each: weights, gradients, and the states of the optimiser (one
+                of SGD with momentum, two of AdamW).
         """
         return self.weight_bytes() * copies + 3 * width * self.activations * images
 
@@ -114,7 +115,7 @@ def plan_layers(variant: Variant, size: int | tuple[int, int]) -> LayerPlan:
         for position in range(count):
             done += 1
             stride = 2 if index > 0 and position == 0 else 1
-            # Linear decay of Huang et al. 2016 (arXiv 1603.09382), section 3: the last block is skipped most.
+            # Linear decay of Huang et al. 2016 (arXiv 1603.09382), section 3: the last block is skipped most often.
             survival = 1 - variant.stochastic_depth * done / total
             block = _block(variant, index, position, shape, channels, stride, survival)
             stage.append(block)
@@ -125,22 +126,25 @@ def plan_layers(variant: Variant, size: int | tuple[int, int]) -> LayerPlan:
 
 
 class ImageTooSmall(HarnessError):
-    """Images of which nothing would be left."""
+    """The images are smaller than the total stride of a network, so its last stage would have no pixel."""
 
 
 def require_input(variant: Variant, size: tuple[int, int]) -> None:
-    """Refuse images of which nothing would be left.
+    """Refuse images that are smaller than the total stride of a network.
+
+    Args:
+        size: (height, width) in pixels.
 
     Raises:
-        TooSmall: A side is smaller than the network's total stride.
+        ImageTooSmall: A side is smaller than the total stride.
     """
     if min(size) < variant.stride:
         stem = "a stem of stride 4 and " if variant.stem == "imagenet" else ""
         raise ImageTooSmall(
-            f"images of {size[0]}x{size[1]} are smaller than the total stride {variant.stride} of {variant.name}: "
-            f"{stem}{len(variant.blocks)} stages",
+            f"images of {size[0]}x{size[1]} pixels are too small for {variant.name}: {stem}{len(variant.blocks)} "
+            f"stages need at least {variant.stride} pixels on each side",
             where="variants",
-            remedy="Use larger images, fewer stages, or stem: conv3x3.",
+            remedy="Use larger images, a network with fewer stages, or stem: conv3x3.",
         )
 
 
@@ -152,13 +156,13 @@ def _stem(variant: Variant, image: Shape) -> tuple[Layer, ...]:
 
 
 def _convs(variant: Variant, index: int, width: int, stride: int) -> list[tuple[int, int, int, int]]:
-    """(channels, kernel, stride, groups) of a block's convolutions; He et al. 2015, fig. 5."""
+    """Return (channels, kernel, stride, groups) of each convolution of a block (He et al. 2015, fig. 5)."""
     out = EXPANSION[variant.block] * width
     if variant.block == "basic":
         return [(width, 3, stride, 1), (out, 3, 1, 1)]
     inner = width
     if variant.group_width is not None:
-        # Xie et al. 2017 (arXiv 1611.05431), table 1: groups grow with the stages, their number stays.
+        # Xie et al. 2017 (arXiv 1611.05431), table 1: the stages widen the groups and keep their number.
         inner = max(variant.group_width * variant.widths[index] // variant.widths[0], 1) * variant.groups
     on_1x1 = variant.stride_on == "1x1"
     return [
@@ -171,36 +175,36 @@ def _convs(variant: Variant, index: int, width: int, stride: int) -> list[tuple[
 def _block(
     variant: Variant, index: int, position: int, shape: Shape, width: int, stride: int, survival: float
 ) -> Block:
-    """He et al. 2015, eq. 1 and 2; pre-activated as He et al. 2016 (arXiv 1603.05027), fig. 1b."""
+    """Return a block as in He et al. 2015, eq. 1 and 2; pre-activated as in He et al. 2016, fig. 1b."""
     name = f"layer{index + 1}.{position}"
     convs = _convs(variant, index, width, stride)
     before: list[Layer] = []
     main: list[Layer] = []
     planner = SHORTCUTS[variant.shortcut]
     shortcut = None if planner is None else planner(f"{name}.downsample", shape, convs[-1][0], stride)
-    here = shape
+    current = shape
     for number, (channels, kernel, step, groups) in enumerate(convs, start=1):
-        conv = Conv(f"{name}.conv{number}", here, channels=channels, kernel=kernel, stride=step, groups=groups)
+        conv = Conv(f"{name}.conv{number}", current, channels=channels, kernel=kernel, stride=step, groups=groups)
         last = number == len(convs)
-        normed = here if variant.preactivation else conv.output
+        norm_shape = current if variant.preactivation else conv.output
         initial = 0.0 if variant.zero_init_last and last else 1.0
-        norm = (Norm(f"{name}.bn{number}", normed, initial), Act(f"{name}.act{number}", normed))
+        norm = (Norm(f"{name}.bn{number}", norm_shape, initial), Act(f"{name}.act{number}", norm_shape))
         if not variant.preactivation:
             main += [conv, norm[0]] if last else [conv, *norm]
         elif number > 1 or (not shortcut and (index, position) != (0, 0)):
             main += [*norm, conv]
         else:
-            # The first block's input is activated by the stem; where the shortcut computes, both paths share it.
+            # The stem has activated the input of the first block. A shortcut with layers shares the activation.
             before += norm if (index, position) != (0, 0) else ()
             main.append(conv)
-        here = conv.output
+        current = conv.output
     if variant.se_reduction is not None:
-        main.append(SqueezeExcite(f"{name}.se", here, variant.se_reduction))
+        main.append(SqueezeExcite(f"{name}.se", current, variant.se_reduction))
     if variant.residual_scale is not None:
-        main.append(Scale(f"{name}.scale", here, variant.residual_scale))
+        main.append(Scale(f"{name}.scale", current, variant.residual_scale))
     if not variant.preactivation:
-        return Block(name, (), tuple(main), shortcut, (Act(f"{name}.act", here),), survival)
-    # What follows normalises: a projection needs no norm of its own.
+        return Block(name, (), tuple(main), shortcut, (Act(f"{name}.act", current),), survival)
+    # The next block begins with a norm, so a projection needs none.
     if shortcut is not None:
         shortcut = tuple(layer for layer in shortcut if not isinstance(layer, Norm))
     return Block(name, tuple(before), tuple(main), shortcut, (), survival)

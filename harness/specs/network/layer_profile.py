@@ -1,4 +1,4 @@
-"""What a trial measured in each of its layers at one step. No torch here."""
+"""The layer profile: gradient norms and responses that a trial measures in its layers at one training step."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from pydantic import Field, model_validator
 
 from harness.specs.identity import Spec
 
-MOST = 256
-"""Layers of which values are kept; of a deeper network as many, evenly spaced: 1,202 of them draw the same line."""
+MAX_LAYERS = 256
+"""Layers that a profile holds. Of a deeper network it holds 256 evenly spaced ones, which draw the same curve."""
 DIGITS = 4
+"""Significant digits of each value."""
 Value = Annotated[float, Field(ge=0)] | None
 
 
 class LayerProfile(Spec):
-    """Values of the layers on the main path, in order of execution; None stands for one that is not finite.
+    """Measured values of the layers on the main path, in order of execution; None stands for infinity and NaN.
 
     Attributes:
-        layers: How many there are: convolutions, or linear layers in a network without.
-        normalised: Whether ``response`` is of what each layer's own norm gives, else of the layer's own output.
-        gradient: Euclidean norm of the gradient of each layer's weight, before any clipping.
-        response: Standard deviation over all elements of each layer's response, before nonlinearity and addition
-            (He et al. 2015, fig. 7); empty where it was not measured.
+        layers: Number of convolutions of the network, or of linear layers if it has no convolution.
+        normalised: Whether ``response`` was measured after each layer's norm; else at the layer's own output.
+        gradient: Euclidean norm of the gradient of each layer's weight, before clipping.
+        response: Standard deviation over all elements of each layer's output, before the activation and the addition
+            of the shortcut (He et al. 2015, fig. 7); empty if it was not measured.
     """
 
     layers: int = Field(gt=0)
@@ -33,31 +34,31 @@ class LayerProfile(Spec):
     response: tuple[Value, ...] = ()
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
-        kept = min(self.layers, MOST)
+    def _has_matching_lengths(self) -> Self:
+        kept = min(self.layers, MAX_LAYERS)
         if len(self.gradient) != kept or len(self.response) not in (0, kept):
-            raise ValueError(f"expected {kept} values of {self.layers} layers")
+            raise ValueError(f"a profile of {self.layers} layers needs {kept} values of each kind")
         return self
 
     @classmethod
-    def of(cls, gradient: Sequence[float], response: Sequence[float], normalised: bool) -> LayerProfile:
-        """From one value per layer, rounded to four digits."""
-        chosen = [number - 1 for number in kept_layers(len(gradient))]
-        spread = [_rounded(response[index]) for index in chosen]
+    def from_values(cls, gradient: Sequence[float], response: Sequence[float], normalised: bool) -> LayerProfile:
+        """Return the profile with one measured value of each layer, rounded to four significant digits."""
+        indices = [number - 1 for number in sampled_layers(len(gradient))]
+        responses = [_round_value(response[index]) for index in indices]
         return cls(
             layers=len(gradient),
             normalised=normalised,
-            gradient=tuple(_rounded(gradient[index]) for index in chosen),
-            response=tuple(spread) if any(value is not None for value in spread) else (),
+            gradient=tuple(_round_value(gradient[index]) for index in indices),
+            response=tuple(responses) if any(value is not None for value in responses) else (),
         )
 
 
-def kept_layers(layers: int) -> list[int]:
-    """Which of so many layers, counted from 1, are kept: all up to 256, else as many, both ends among them."""
-    if layers <= MOST:
+def sampled_layers(layers: int) -> list[int]:
+    """Return the numbers (from 1) of the layers that a profile holds: all up to 256, else 256 from first to last."""
+    if layers <= MAX_LAYERS:
         return list(range(1, layers + 1))
-    return [1 + round(index * (layers - 1) / (MOST - 1)) for index in range(MOST)]
+    return [1 + round(index * (layers - 1) / (MAX_LAYERS - 1)) for index in range(MAX_LAYERS)]
 
 
-def _rounded(value: float) -> float | None:
+def _round_value(value: float) -> float | None:
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None

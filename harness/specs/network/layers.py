@@ -1,7 +1,7 @@
-"""The layers of the plan: what each computes, and what that costs. No torch here.
+"""The kinds of layers in a layer plan: the output shape, parameters and MACs of each.
 
-Shapes are (channels, height, width) of one image. One MAC is one multiply-accumulate; FLOPs are twice that.
-Only convolutions and linear layers count MACs, as in fvcore's and torch's counters (conv + linear).
+Shapes are (channels, height, width) of one image. One MAC is one multiply-accumulate, and equals two FLOPs.
+Only convolutions and linear layers count MACs, as in the counters of fvcore and torch (conv + linear).
 """
 
 from __future__ import annotations
@@ -15,19 +15,24 @@ Shape: TypeAlias = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: its parameter-name prefix and the shape it receives."""
+    """One layer.
+
+    Attributes:
+        name: Prefix of the names of its parameters.
+        input: Shape of its input.
+    """
 
     name: str
     input: Shape
 
     @property
     def output(self) -> Shape:
-        """Shape of what it returns."""
+        """Shape of its output."""
         return self.input
 
     @property
     def params(self) -> int:
-        """Trainable parameters."""
+        """Number of trainable parameters."""
         return 0
 
     @property
@@ -37,13 +42,13 @@ class Layer:
 
     @property
     def activations(self) -> int:
-        """Output elements of convolutions and linear layers for one image (Radosavovic et al. 2020)."""
+        """Output elements for one image, of convolutions and linear layers only (Radosavovic et al. 2020)."""
         return prod(self.output) if self.macs else 0
 
 
 @dataclass(frozen=True)
 class Conv(Layer):
-    """A square convolution without bias, padded by half its kernel; in ``groups`` that do not see each other."""
+    """A square convolution without bias, padded by half of its kernel, in ``groups`` with separate channels."""
 
     channels: int
     kernel: int
@@ -65,7 +70,11 @@ class Conv(Layer):
 
 @dataclass(frozen=True)
 class Norm(Layer):
-    """A normalisation with scale and shift per channel; ``initial`` is the scale's first value."""
+    """A normalisation with a scale and a shift for each channel.
+
+    Attributes:
+        initial: Initial value of the scale.
+    """
 
     initial: float = 1.0
 
@@ -76,7 +85,7 @@ class Norm(Layer):
 
 @dataclass(frozen=True)
 class Act(Layer):
-    """The variant's activation."""
+    """The activation that the variant names."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class MaxPool(Layer):
 
 @dataclass(frozen=True)
 class Pad(Layer):
-    """Spatial subsampling by a stride and zero channels behind the existing ones."""
+    """Every ``stride``-th pixel, with channels of zeros after the existing channels."""
 
     channels: int
     stride: int
@@ -102,13 +111,13 @@ class Pad(Layer):
 
 @dataclass(frozen=True)
 class SqueezeExcite(Layer):
-    """Channels weighted by two linear layers on their global averages (Hu et al. 2018, arXiv 1709.01507)."""
+    """A weight for each channel from two linear layers on the channel averages (Hu et al. 2018, arXiv 1709.01507)."""
 
     reduction: int
 
     @property
     def hidden(self) -> int:
-        """Units between the two linear layers."""
+        """Number of units between the two linear layers."""
         return max(self.input[0] // self.reduction, 1)
 
     @property
@@ -137,7 +146,7 @@ class Scale(Layer):
 
 @dataclass(frozen=True)
 class Linear(Layer):
-    """The classifier on globally averaged channels, with bias."""
+    """The classifier: a linear layer with bias on the channel averages."""
 
     classes: int
 
@@ -155,6 +164,6 @@ class Linear(Layer):
 
 
 def _strided(shape: Shape, kernel: int, stride: int) -> tuple[int, int]:
-    """Height and width after a window of odd size ``kernel`` padded by half of it."""
+    """Return height and width after a window of odd size ``kernel`` that is padded by half of it."""
     height, width = ((side + 2 * (kernel // 2) - kernel) // stride + 1 for side in shape[1:])
     return height, width

@@ -1,4 +1,4 @@
-"""Weights that a network starts from instead of its own initialisation. No torch."""
+"""The spec of pretrained weights: a network starts from them instead of its own initialisation."""
 
 from __future__ import annotations
 
@@ -14,59 +14,63 @@ from harness.text import Line
 
 
 class Weights(Spec):
-    """A state dict, what of it is used, and what of it is trained on.
+    """A file with a state dict, which part of it is used, and which part is trained further.
 
-    The file's content is in a trial's identity, its place is not.
+    The content of the file is part of a trial's identity; its path is not.
     """
 
     labels: ClassVar[frozenset[str]] = frozenset({"file"})
 
-    file: Annotated[Line, Field(min_length=1)] = Field(description="What torch.save wrote of a state dict.")
-    sha256: Line = Field("", description="Of the file, first 16 hex digits; found where it is left out.")
+    file: Annotated[Line, Field(min_length=1)] = Field(description="File that torch.save wrote of a state dict.")
+    sha256: Line = Field("", description="First 16 hex digits of the file's sha256; computed if left out.")
     head: Literal["new", "keep"] = Field(
-        "new", description="new: the classifier begins at its own initialisation. keep: it must fit the classes."
+        "new",
+        description="new: the classifier starts from its own initialisation. keep: it comes from the file, and must "
+        "have one output for each class.",
     )
     freeze: Literal["nothing", "body"] = Field(
-        "nothing", description="body: only the classifier is trained, and norms keep their statistics."
+        "nothing", description="body: train only the classifier; norms keep their statistics."
     )
 
     def with_content_hash(self) -> Weights:
-        """The same with an absolute path and the file's hash.
+        """Return a copy with the absolute path and the hash of the file.
 
         Raises:
-            HarnessError: There is no such file, or its hash is another one.
+            HarnessError: The file cannot be read, or has another hash than the declared one.
         """
         path = Path(self.file).expanduser().absolute()
-        found = file_hash(path)
-        if self.sha256 not in ("", found):
+        sha256 = file_hash(path)
+        if self.sha256 not in ("", sha256):
             raise HarnessError(
-                f"this file's sha256 begins with {found}, not with {self.sha256}",
+                f"the sha256 of this file begins with {sha256}, not with the declared {self.sha256}",
                 where=str(path),
-                remedy="Give the file that was meant, or leave sha256 out.",
+                remedy="Give the right file, or remove sha256.",
             )
-        return self.model_copy(update={"file": str(path), "sha256": found})
+        return self.model_copy(update={"file": str(path), "sha256": sha256})
 
 
 OptionalWeights = Annotated[
     Weights | None, BeforeValidator(lambda value: {"file": value} if isinstance(value, str) else value)
 ]
-"""A bare path stands for its file."""
+"""Weights, or none; in YAML a plain path stands for its file."""
 
 
 def file_hash(path: Path) -> str:
-    """First 16 hex digits of a file's sha256.
+    """Return the first 16 hex digits of a file's sha256.
 
     Raises:
-        HarnessError: It cannot be read.
+        HarnessError: The file cannot be read.
     """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise HarnessError(f"cannot be read: {reason}", where=f"{path}, weights", remedy="Check the path.") from error
+        raise HarnessError(
+            f"this file of weights cannot be read: {reason}", where=f"{path}, weights", remedy="Check the path."
+        ) from error
 
 
 def identity_with_weights(identity: dict[str, Any], weights: Weights | None) -> dict[str, Any]:
-    """A network's identity, in which its weights are what is in them."""
+    """Return a network's identity, in which the content of its weights takes the place of their path."""
     return identity if weights is None else identity | {"weights": weights.identity()}
