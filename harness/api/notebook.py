@@ -1,30 +1,42 @@
-"""For notebooks and scripts: what the commands do, as functions. ``import harness`` is all that they need."""
+"""The functions of ``import harness``, for notebooks and scripts: what the commands do, with Python values.
+
+Functions that read or write files take every field of :class:`harness.settings.Settings` as a keyword argument, under
+the name of its option: ``home``, ``tracking_uri``, ``launcher`` and so on. Paths may be text. Durations may be text
+such as ``"1h30m"``, or a number of seconds.
+"""
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from harness.errors import HarnessError
+from harness.settings import Settings
+from harness.settings.option import parse_options
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
     from harness.costs import StaticCosts
-    from harness.experiments.driver import RunResult
+    from harness.experiments.run_result import RunResult
     from harness.specs.network.any_variant import AnyVariant
 
-HOME = Path(".depthbench")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def variant(name: str, **fields: Any) -> AnyVariant:
-    """The spec of a named variant, with fields changed, such as ``variant("resnet34", shortcut="none")``.
+    """Return the spec of a named variant.
+
+    Args:
+        fields: Fields of the spec to change, such as ``shortcut="none"``.
 
     Raises:
-        HarnessError: There is no such variant or field, or they do not go together.
+        HarnessError: There is no such variant or field, or the values contradict each other.
     """
     from harness.specs import Catalogue
 
@@ -32,133 +44,145 @@ def variant(name: str, **fields: Any) -> AnyVariant:
 
 
 def build(name: str | AnyVariant, seed: int = 0, device: str = "cpu", **fields: Any) -> nn.Module:
-    """The network of a variant, initialised as a trial of that seed would be.
+    """Return the network of a variant, initialised as a trial with the same seed initialises it.
 
     Args:
-        name: Such as ``resnet34``, ``cifar-plain56`` or ``densenet121``, or a spec.
-        seed: Of the initialisation: twins of one seed start from the same values where they share a layer.
-        device: Of the parameters.
-        fields: Of the spec, to be changed: ``classes=10, in_channels=1``.
+        name: A name, such as ``resnet34``, ``cifar-plain56`` or ``densenet121``, or a spec.
+        seed: The seed of the initialisation. At one seed, layers that twins share start from the same values.
+        device: The device of the parameters.
+        fields: Fields of the spec to change, such as ``classes=10, in_channels=1``.
 
     Returns:
         A module from images (N, in_channels, H, W) to logits (N, classes).
 
     Raises:
-        HarnessError: There is no such variant or field.
+        HarnessError: There is no such variant, field or device.
     """
     from harness.models import build as build_network
     from harness.training.device import parse_device
 
-    return build_network(_spec(name, fields), seed, parse_device(device))
+    return build_network(_resolve_spec(name, fields), seed, parse_device(device))
 
 
 def cost(name: str | AnyVariant, input: str | int | tuple[int, ...] | None = None, **fields: Any) -> StaticCosts:
-    """Parameters, MACs (1 MAC = 2 FLOPs; convolutions and linear layers) and activations for one image.
+    """Return the parameters, MACs and activations of a variant for one image.
+
+    MACs count convolutions and linear layers; 1 MAC = 2 FLOPs.
 
     Args:
         name: A variant's name or spec.
-        input: Side in pixels, (height, width), (channels, height, width), or text such as ``3x224x224``; None: what
-            its family is quoted at.
-        fields: Of the spec, to be changed.
+        input: The shape of the image: its side in pixels, (height, width), (channels, height, width), or text such as
+            ``3x224x224``. None: the shape at which the costs of the variant's family are published.
+        fields: Fields of the spec to change.
 
     Raises:
-        HarnessError: There is no such variant, or the images are smaller than its total stride.
+        HarnessError: There is no such variant, or the image is smaller than the variant's total stride.
     """
-    from harness.cli.options import image_shape
+    from harness.api.networks.input_shape import default_input, fit_input
     from harness.costs import static_costs
-    from harness.specs import Catalogue, Variant
-    from harness.specs.network.layer_plan import require_input
 
-    spec = _spec(name, fields)
-    if input is None:
-        input = Catalogue.load().family(spec.family).input_size
-    shape = "x".join(map(str, input)) if isinstance(input, tuple) else str(input)
-    channels, *sides = image_shape(shape)
-    size = (sides[0], sides[1])
-    if channels is not None:
-        spec = spec.model_copy(update={"in_channels": channels})
-    if isinstance(spec, Variant):
-        require_input(spec, size)
-    return static_costs(spec, size)
+    spec = _resolve_spec(name, fields)
+    shape = default_input(spec) if input is None else input
+    text = "x".join(map(str, shape)) if isinstance(shape, tuple) else str(shape)
+    return static_costs(*fit_input(spec, text))
 
 
+def _list_settings(function: Function) -> Function:
+    """Show every setting in the signature of a function, in place of ``**settings``: for help() and completion."""
+    signature = inspect.signature(function)
+    types = get_type_hints(Settings)
+    parameters = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    for field in fields(Settings):
+        if field.name not in signature.parameters:
+            parameters.append(
+                inspect.Parameter(
+                    field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=types[field.name]
+                )
+            )
+    function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return function
+
+
+@_list_settings
 def run(
     experiment: str | Path,
     set: Mapping[str, Any] | None = None,
     seeds: Sequence[int] | None = None,
-    launcher: str = "ray",
-    home: str | Path = HOME,
-    reports: str | Path = "reports",
-    data_root: str | Path | None = None,
+    *,
     download: bool = False,
+    force: bool = False,
     **settings: Any,
 ) -> RunResult:
-    """Run what the record does not hold yet of an experiment, and write its report: ``harness run``.
+    """Train the trials of an experiment that are not recorded yet, and write its report, as ``harness run`` does.
 
     Args:
-        experiment: A YAML file, or the name of one in ``experiments/``.
-        set: Fields to change: ``{"recipe.epochs": 5, "variants.depth": [8, 20]}``.
-        seeds: In place of the experiment's.
-        launcher: ``ray``, or ``inline`` for this process.
-        home: Store, artifacts and checkpoints.
-        reports: Where reports go.
-        data_root: Where the data set is.
-        download: Whether it may be fetched.
-        settings: More of :class:`harness.api.Settings`, such as ``tracking_uri`` or ``storage``.
+        experiment: A YAML file, or the name of a file in ``experiments/``.
+        set: Fields of the experiment to change: ``{"recipe.epochs": 5, "variants.depth": [8, 20]}``.
+        seeds: Seeds in place of the experiment's.
+        download: Whether the data set may be downloaded.
+        force: Whether trials that are recorded are trained again.
+        settings: Fields of :class:`harness.settings.Settings`, such as ``home``, ``launcher`` or ``time_limit``.
 
     Returns:
-        What came of it: trials trained, failed and stopped.
+        How many trials were trained, and which failed or were interrupted.
 
     Raises:
-        HarnessError: Something in the experiment is wrong, or in its way; then nothing was written.
+        HarnessError: The experiment is wrong, or something prevents the run. Nothing was written then.
     """
     from rich.console import Console
 
-    import harness.api as api
+    from harness.api import load_resolved_experiment, report
+    from harness.api import run as run_experiment
 
-    options = api.Settings(Path(home), launcher=launcher, reports=Path(reports), **settings)
+    options = parse_options(Settings, settings)
     changes = _assignments(set or {})
     if seeds is not None:
         changes.append(f"seeds={json.dumps(list(seeds))}")
-    root = Path(data_root) if data_root is not None else None
-    study = api.load_resolved_experiment(str(experiment), changes, None, root, download, local=options.address is None)
-    outcome = api.run(study, options, Console(highlight=False))
-    if api.report_due(study, outcome):
-        api.report(study.experiment.name, options)
-    return outcome
+    resolved = load_resolved_experiment(
+        str(experiment), changes, None, options.data_root, download, local=options.address is None
+    )
+    result = run_experiment(resolved, options, Console(highlight=False), force)
+    if result.is_report_due(resolved):
+        report(resolved.experiment.name, options)
+    return result
 
 
-def results(name: str, last: bool = False, home: str | Path = HOME, **settings: Any) -> pd.DataFrame:
-    """The tidy table of an experiment as it was last run: a row for each trial and epoch, a column for each metric.
+@_list_settings
+def results(name: str, last: bool = False, **settings: Any) -> pd.DataFrame:
+    """Return the table of results of an experiment, as it was last run.
 
     Args:
-        name: The experiment's.
-        last: A row for each trial: its last epoch, a diverged one at chance error.
-        home: Store, artifacts and checkpoints.
-        settings: More of :class:`harness.api.Settings`.
+        name: The experiment's name.
+        last: Whether to return a row for each trial: its last epoch, or chance error if it diverged.
+        settings: Fields of :class:`harness.settings.Settings`, such as ``home`` or ``tracking_uri``.
+
+    Returns:
+        A row for each trial and epoch (with ``last``, for each trial), and a column for each metric.
 
     Raises:
-        HarnessError: It never ran in this store.
+        HarnessError: The experiment is not recorded in this store.
     """
-    import harness.api as api
+    from harness.api import collect
 
-    table, _ = api.collect(name, api.Settings(Path(home), **settings))
+    table, _ = collect(name, parse_options(Settings, settings))
     return table.final if last else table.epochs
 
 
-def _spec(name: str | AnyVariant, fields: Mapping[str, Any]) -> AnyVariant:
+def _resolve_spec(name: str | AnyVariant, fields: Mapping[str, Any]) -> AnyVariant:
     if isinstance(name, str):
         return variant(name, **fields)
     if fields:
-        raise HarnessError("a spec is taken as it is", remedy="Change its fields with harness.variant(name, ...).")
+        raise HarnessError(
+            "the fields of a spec cannot be changed here", remedy="Change them with harness.variant(name, ...)."
+        )
     return name
 
 
 def _assignments(fields: Mapping[str, Any]) -> list[str]:
-    """As ``--set`` takes them; JSON is YAML."""
-    return [f"{key}={json.dumps(value, default=_plain)}" for key, value in fields.items()]
+    """Return fields as the assignments that ``--set`` takes. Values are written as JSON, which is YAML too."""
+    return [f"{key}={json.dumps(value, default=_plain_value)}" for key, value in fields.items()]
 
 
-def _plain(value: Any) -> Any:
-    """Numbers of NumPy, and paths."""
+def _plain_value(value: Any) -> Any:
+    """Return a number of NumPy as a Python number, and any other value as text."""
     return value.item() if hasattr(value, "item") else str(value)

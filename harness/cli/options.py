@@ -1,122 +1,102 @@
-"""Options that have one name everywhere, and where the commands print."""
+"""The parameters of the commands: derived from the declarations in harness.settings, and those that several share."""
 
 from __future__ import annotations
 
-import re
-import sys
+import functools
+import inspect
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
-from rich.console import Console
 
-from harness.errors import HarnessError
+from harness.settings.option import Option, options_of, parse_options
 
-LONGEST = 366 * 24 * 3600
-WIDTH = None if sys.stdout.isatty() else 140
-"""Tables in a pipe or a log are not cut to the 80 columns that rich assumes there."""
-out = Console(highlight=False, width=WIDTH)
-err = Console(stderr=True, highlight=False, width=WIDTH)
-
-
-class Launcher(StrEnum):
-    """Where trials run."""
-
-    ray = "ray"
-    inline = "inline"
-
-
-Home = Annotated[
-    Path, typer.Option("--home", envvar="DEPTHBENCH_HOME", help="Store, artifacts and checkpoints.", show_default=True)
-]
-TrackingUri = Annotated[
-    str | None,
-    typer.Option(
-        "--tracking-uri",
-        help="MLflow store. Default: MLFLOW_TRACKING_URI, else SQLite in --home. 'none': no MLflow.",
-    ),
-]
-Reports = Annotated[Path, typer.Option("--reports", help="Where reports go.")]
 Experiment = Annotated[
-    str, typer.Argument(help="A YAML file, or the name of one in experiments/.", metavar="EXPERIMENT")
+    str, typer.Argument(help="A YAML file, or the name of a file in experiments/.", metavar="EXPERIMENT")
 ]
-Overrides = Annotated[
+RecordedExperiments = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Change a field: recipe.lr=0.1, seeds=[1,2,3]. May be repeated.", metavar="KEY=VALUE"),
+    typer.Argument(help="Names of experiments. Default: all that are recorded.", metavar="[EXPERIMENT]..."),
 ]
-Seeds = Annotated[
+TrialId = Annotated[str, typer.Argument(help="A trial's id, or its first digits (at least 4).", metavar="ID")]
+Variant = Annotated[
+    str, typer.Argument(help="A variant, such as resnet18, cifar-plain56, cifar-resnet1202 or wrn-28-10.")
+]
+InputShape = Annotated[
     str | None,
     typer.Option(
-        "--seeds",
-        help="How many: 12 takes the experiment's own, then the integers after them. Or which: 10,11 or 10-17; "
-        "one alone is `10,`.",
-        metavar="N|LIST",
-    ),
-]
-DataRoot = Annotated[
-    str | None,
-    typer.Option("--data-root", help="Where the data set is: a directory, or a file or URL of `harness data pack`."),
-]
-Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is not at hand.")]
-Price = Annotated[
-    float | None,
-    typer.Option("--price", help="Of a GPU-hour: what the rest costs is shown before it starts.", min=0),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-LauncherOption = Annotated[Launcher, typer.Option("--launcher", help="ray (Ray Tune), or inline (no Ray).")]
-Storage = Annotated[
-    str | None,
-    typer.Option(
-        "--storage",
-        envvar="DEPTHBENCH_STORAGE",
-        help="Where checkpoints go: a directory, or a URL such as s3://bucket/prefix. Default: in --home.",
-        metavar="PLACE",
+        "--input", help="The shape of an image: 3x224x224, 224x224 or 224. Default: the family's.", metavar="CxHxW"
     ),
 ]
 Cluster = Annotated[
     Path | None,
-    typer.Option("--cluster", help="The file of a cluster that `ray up` made: cluster.yaml.", metavar="FILE"),
+    typer.Option("--cluster", help="The cluster's YAML file, with which `ray up` started it.", metavar="FILE"),
 ]
-Name = Annotated[str, typer.Argument(help="Such as resnet18, cifar-plain56, cifar-resnet1202, wrn-28-10.")]
-Input = Annotated[
-    str | None,
-    typer.Option("--input", help="Images: 3x224x224, 224x224 or 224. Default: the family's.", metavar="CxHxW"),
-]
-VariantOverrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", help="Change a field: widths=[8,16,32], shortcut=none. May be repeated.", metavar="KEY=VALUE"
-    ),
-]
-HOME = Path(".depthbench")
-REPORTS = Path("reports")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def image_shape(text: str) -> tuple[int | None, int, int]:
-    """(channels, height, width) of ``3x224x224``, ``224x224`` or ``224``; channels are None where they are not given.
+def with_options(kind: type, *names: str, **defaults: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of some declared fields, in place of its one parameter of type ``kind``.
 
-    Raises:
-        HarnessError: It is none of these.
+    The command receives an object of that type, built from the options' values.
+
+    Args:
+        kind: A dataclass whose fields declare options, such as :class:`harness.settings.Settings`.
+        names: The fields whose options the command takes; none: all.
+        defaults: Defaults of this command that are not the field's own.
     """
-    match = re.fullmatch(r"(?:(?:(\d{1,6})x)?(\d{1,6})x)?(\d{1,6})", text)
-    sides = [int(part) for part in match.groups() if part] if match else []
-    if not all(sides) or not sides:
-        raise HarnessError(f"'{text[:60]}' is no shape of images", where="--input", remedy="Write 3x224x224 or 224.")
-    return (sides[0] if len(sides) == 3 else None), sides[-2 if len(sides) > 1 else -1], sides[-1]
+
+    names = names or tuple(options_of(kind))
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        parameters: list[inspect.Parameter] = []
+        target = ""
+        for parameter in inspect.signature(command, eval_str=True).parameters.values():
+            if parameter.annotation is kind:
+                target = parameter.name
+                parameters += [_derive_parameter(kind, name, defaults) for name in names]
+            else:
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+
+        @functools.wraps(command)
+        def call(**values: Any) -> Any:
+            fields = {name: values.pop(name) for name in names}
+            return command(**values, **{target: parse_options(kind, fields)})
+
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return call
+
+    return decorate
 
 
-def duration(text: str, option: str = "--time-limit") -> float:
-    """Seconds of ``90``, ``90s``, ``30m``, ``1h30m`` or ``1:30:00``.
+def _derive_parameter(kind: type, name: str, defaults: dict[str, Any]) -> inspect.Parameter:
+    """Return the parameter of a command for a declared field."""
+    option = options_of(kind)[name]
+    default = defaults.get(name, getattr(kind, name))
+    value_type = _value_type(kind, name, option)
+    if option.typed_as is not None:
+        default, value_type = None, value_type | None
+    typer_option = typer.Option(
+        option.flag, help=option.help, metavar=option.metavar, envvar=option.environment, min=option.minimum
+    )
+    annotation = Annotated[value_type, typer_option]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
-    Raises:
-        HarnessError: It is none of these.
-    """
-    clock = re.fullmatch(r"(?:(\d+):)?(\d+):(\d+)", text)
-    words = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text)
-    match = clock or words
-    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    total = 3600.0 * hours + 60 * minutes + seconds
-    if not 0 < total <= LONGEST:
-        raise HarnessError(f"'{text}' is no length of time", where=option, remedy="Write 90s, 30m or 1h30m.")
-    return total
+
+def _value_type(kind: type, name: str, option: Option) -> Any:
+    """Return the type from which Typer converts and completes the value."""
+    if option.choices:
+        return StrEnum(name.capitalize(), {choice: choice for choice in option.choices})
+    return option.typed_as or get_type_hints(kind)[name]
+
+
+def typed_options(context: typer.Context) -> dict[str, Any]:
+    """Return the values that the user typed, without defaults and values of the environment, by parameter name."""
+    return {
+        name: value
+        for name, value in context.params.items()
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    }

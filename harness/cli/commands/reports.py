@@ -1,130 +1,112 @@
-"""The commands on what is recorded, thin: report, diff."""
+"""The commands on recorded results: report, diff."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from harness.cli.options import HOME, REPORTS, Home, Json, Reports, TrackingUri, out
-from harness.cli.commands.run import write_report
-from harness.errors import EXIT_FAILED, HarnessError
-from harness.text import escape_rich
-
-if TYPE_CHECKING:
-    from harness.reporting.compare.diff import Diff
+from harness.cli.console import out, print_json
+from harness.cli.options import Json, with_options
+from harness.errors import EXIT_FAILED
+from harness.settings import Settings
 
 app = typer.Typer()
-RESULTS = "An experiment's name in the record, or a results.csv."
+RESULTS = "The name of a recorded experiment, or the path of a results.csv."
 
 
 @app.command()
+@with_options(Settings, "tracking_uri", "home", "reports")
 def report(
+    settings: Settings,
     experiments: Annotated[list[str] | None, typer.Argument(help=RESULTS, metavar="[EXPERIMENT]...")] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Of the one report over several experiments: <reports>/<name>/.")
+        str | None,
+        typer.Option("--name", help="The name of a report over several experiments: it goes to <reports>/<name>/."),
     ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="Every report in --reports again, from its own files, and an index of them.")
+    every_report: Annotated[
+        bool, typer.Option("--all", help="Write every report in --reports again, and an index of them.")
     ] = False,
-    tracking_uri: TrackingUri = None,
-    home: Home = HOME,
-    reports: Reports = REPORTS,
 ) -> None:
-    """Write Markdown reports again from what is recorded; trains nothing.
+    """Write Markdown reports from what is recorded. Trains nothing.
 
-    One experiment: its report. Several, with --name: one report over all of them, which keeps their results beside
-    itself. --all: every report that there is, without any store; measured costs are left as they are.
+    One experiment: write its report. Several, with --name: write one report over all of them, which keeps a copy of
+    their results. --all: write every report in --reports from its own files, without a store; reports of
+    `harness bench` stay as they are.
 
     Example: harness report quickstart resnet-family --name comparison
     """
     from harness import api
+    from harness.api.results.report_options import check_report_options
+    from harness.cli.views.report_view import print_paths
 
-    settings = api.Settings(home, tracking_uri, reports=reports)
     names = experiments or []
-    if every:
-        if names or name is not None:
-            raise HarnessError(
-                "--all takes every report that there is", where="--all", remedy="Leave the names and --name out."
-            )
+    check_report_options(names, name, every_report)
+    if every_report:
         with out.status("Writing the reports ..."):
-            pages = api.report_all(settings)
-        for page in pages:
-            out.print(f"Report: {escape_rich(page)}", soft_wrap=True)
-    elif not names:
-        raise HarnessError("no experiment is named", where="report", remedy="harness report NAME, or --all.")
-    elif len(names) == 1:
-        if name is not None:
-            raise HarnessError(
-                "the report of one experiment is called as the experiment is",
-                where="--name",
-                remedy="Leave it out, or name another experiment.",
-            )
-        write_report(names[0], settings)
+            paths = api.report_all(settings)
+        print_paths(paths)
     elif name is None:
-        raise HarnessError(
-            f"a report over {len(names)} experiments needs a name",
-            where="--name",
-            remedy="Such as --name comparison; or write their reports one by one.",
-        )
+        write_report(names[0], settings)
     else:
         with out.status("Writing the report ..."):
-            page = api.combine(names, name, settings)
-        out.print(f"Report: {escape_rich(page)}", soft_wrap=True)
+            path = api.combine(names, name, settings)
+        print_paths([path])
+
+
+def write_report(name: str, settings: Settings, show_path: bool = True) -> None:
+    """Write the report of one experiment, and print its verdicts.
+
+    Args:
+        show_path: Whether to print the path of the report too.
+    """
+    from harness import api
+    from harness.cli.views.report_view import print_report
+
+    with out.status("Writing the report ..."):
+        verdicts, path = api.report(name, settings)
+    print_report(verdicts, path if show_path else None)
 
 
 @app.command()
+@with_options(Settings, "tracking_uri", "home")
 def diff(
+    settings: Settings,
     old: Annotated[str, typer.Argument(help=RESULTS, metavar="OLD")],
-    new: Annotated[str, typer.Argument(help="The same.", metavar="NEW")],
-    level: Annotated[float, typer.Option("--level", help="Of the tests, after Holm's correction over them.")] = 0.05,
+    new: Annotated[str, typer.Argument(help=RESULTS, metavar="NEW")],
+    level: Annotated[
+        float, typer.Option("--level", help="The significance level of the tests, after Holm's correction.")
+    ] = 0.05,
     smallest: Annotated[
-        float, typer.Option("--smallest", help="Percentage points below which a changed error is none.")
+        float, typer.Option("--smallest", help="Ignore changes of an error below this many percentage points.")
     ] = 0.5,
     smallest_time: Annotated[
-        float, typer.Option("--smallest-time", help="Percent below which a changed time is none.")
+        float, typer.Option("--smallest-time", help="Ignore changes of a time below this many percent.")
     ] = 5.0,
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metric", help="Error to compare: train/error_clean ... May be repeated. Default: test/error."),
+        typer.Option(
+            "--metric", help="An error to compare, such as train/error_clean. Repeat it for more. Default: test/error."
+        ),
     ] = None,
-    tracking_uri: TrackingUri = None,
-    home: Home = HOME,
     as_json: Json = False,
 ) -> None:
-    """Say which variants changed beyond noise in error or time, from OLD to NEW; a gate for CI.
+    """Find the variants whose error or time changed beyond noise from OLD to NEW. Made for CI.
 
-    Variants are matched by name, trials by seed. Exit code 0: no regression was found; 1: an error rose or a time grew
-    beyond noise; 2: they cannot be read or compared. Below 8 seeds nothing is tested, and it says so. Times are
-    compared only at equal hardware, software and settings, of trials that shared no device.
+    Variants are matched by name, trials by seed. Exit code 0: there is no regression. 1: an error or a time became
+    worse beyond noise. 2: the results cannot be read or compared. With fewer than 8 seeds it tests nothing, and prints
+    so. Times are compared only where hardware, software and settings are equal and no trial shared its device.
 
     Example: harness diff baseline/results.csv reports/quickstart/results.csv
     """
     from harness import api
-    from harness.reporting.compare.diff_as_text import describe_diff
+    from harness.cli.views.report_view import print_diff
 
-    settings = api.Settings(home, tracking_uri)
-    found = api.diff(old, new, settings, level, smallest, smallest_time, metrics or ("test/error",))
+    difference = api.diff(old, new, settings, level, smallest, smallest_time, metrics or ("test/error",))
     if as_json:
-        content = {"regression": found.regression, **asdict(found)}
-        typer.echo(json.dumps(content, indent=2, allow_nan=False))
+        print_json({"regression": difference.regression, **asdict(difference)})
     else:
-        _print(found)
-        for line in describe_diff(found):
-            out.print(line, markup=False, soft_wrap=True)
-    if found.regression:
+        print_diff(difference)
+    if difference.regression:
         raise typer.Exit(EXIT_FAILED)
-
-
-def _print(found: Diff) -> None:
-    from harness.reporting.compare.diff_as_text import HEADINGS, format_change_cells
-
-    table = Table(box=None, header_style="bold")
-    for index, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="left" if index < 2 or index == len(HEADINGS) - 1 else "right")
-    for change in found.changes:
-        table.add_row(*map(escape_rich, format_change_cells(change)))
-    out.print(table)

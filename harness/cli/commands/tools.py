@@ -1,62 +1,62 @@
-"""The commands on what is around: the UI, the machine, the schemas of the files."""
+"""The commands on the surroundings of experiments: ui, doctor, schema."""
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from harness.cli.options import HOME, DataRoot, Home, Json, TrackingUri, out
+from harness.cli.console import out, print_json
+from harness.cli.options import Json, with_options
 from harness.errors import EXIT_USER
-from harness.text import escape_rich
+from harness.settings import Settings
 
 app = typer.Typer()
 
 
 @app.command()
+@with_options(Settings, "tracking_uri", "home")
 def ui(
+    settings: Settings,
     experiment: Annotated[
-        str | None, typer.Argument(help="Open at this experiment; needless where there is only one.")
+        str | None, typer.Argument(help="The experiment to open; not needed if only one is recorded.")
     ] = None,
-    tracking_uri: TrackingUri = None,
-    home: Home = HOME,
-    port: Annotated[int, typer.Option("--port", help="On loopback only.", min=1, max=65535)] = 5000,
+    port: Annotated[int, typer.Option("--port", help="The port, on loopback only.", min=1, max=65535)] = 5000,
 ) -> None:
-    """Serve the MLflow UI on the right store, on loopback, until Ctrl-C.
+    """Serve the MLflow UI of the store on loopback, until Ctrl-C.
 
-    Open the address that it prints: charts that compare the experiment's variants, with its question and verdict on
-    top. docs/mlflow.md shows what to look for.
+    Open the address that it prints. It shows charts that compare the variants of the experiment, with its question and
+    verdict on top. docs/mlflow.md describes what they show.
+
+    Example: harness ui quickstart
     """
-    from harness.tracking.mlflow_record.ui import serve
+    from harness.tracking.mlflow_record.ui import serve_ui
 
-    raise typer.Exit(serve(tracking_uri, home, experiment, port, out))
+    raise typer.Exit(serve_ui(settings.tracking_uri, settings.home, experiment, port, out))
 
 
 @app.command()
-def doctor(
-    tracking_uri: TrackingUri = None, home: Home = HOME, data_root: DataRoot = None, as_json: Json = False
-) -> None:
-    """What is installed, which devices, which store, which data sets are at hand. Exit 2 where something is broken."""
-    from harness.api.doctor import examine
+@with_options(Settings, "tracking_uri", "home", "data_root")
+def doctor(settings: Settings, as_json: Json = False) -> None:
+    """Check this machine: installed packages, devices, the store and the data sets. Exit code 2: something is broken.
 
-    findings = examine(tracking_uri, home, data_root)
+    Example: harness doctor --data-root photos
+    """
+    from harness.api.doctor import examine
+    from harness.cli.views.doctor_view import print_findings
+
+    findings = examine(settings.tracking_uri, settings.home, settings.data_root)
     if as_json:
-        typer.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))
+        print_json([vars(finding) for finding in findings])
     else:
-        marks = {"ok": "[green]ok[/green]", "absent": "[yellow]absent[/yellow]", "broken": "[red]broken[/red]"}
-        table = Table("", "what", "found", box=None, header_style="bold")
-        for finding in findings:
-            table.add_row(marks[finding.state], finding.what, escape_rich(finding.found))
-        out.print(table)
+        print_findings(findings)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(EXIT_USER)
 
 
 class SchemaKind(StrEnum):
-    """Kinds of YAML file."""
+    """The kinds of YAML file that have a schema."""
 
     experiment = "experiment"
     family = "family"
@@ -64,12 +64,15 @@ class SchemaKind(StrEnum):
 
 @app.command()
 def schema(
-    kind: Annotated[SchemaKind, typer.Argument(help="Of experiments/ or variants/.")] = SchemaKind.experiment,
+    kind: Annotated[
+        SchemaKind, typer.Argument(help="experiment: the files in experiments/. family: the files in variants/.")
+    ] = SchemaKind.experiment,
 ) -> None:
-    """Print the JSON Schema of a YAML file, for editors to complete and check it.
+    """Print the JSON Schema of a YAML file, with which editors complete and check it.
 
-    Example: harness schema > experiment.schema.json, and in the YAML's first line
-    # yaml-language-server: $schema=experiment.schema.json
+    Then write in the first line of the YAML file: # yaml-language-server: $schema=experiment.schema.json
+
+    Example: harness schema > experiment.schema.json
     """
     from pydantic import TypeAdapter
 
@@ -77,4 +80,4 @@ def schema(
     from harness.specs.experiment.experiment import Experiment
 
     model: Any = Experiment if kind is SchemaKind.experiment else Family | ExternalFamily
-    typer.echo(json.dumps(TypeAdapter(model).json_schema(), indent=2))
+    print_json(TypeAdapter(model).json_schema())

@@ -1,4 +1,4 @@
-"""A block of the layer plan, drawn in characters."""
+"""A drawing of one block of a network in characters."""
 
 from __future__ import annotations
 
@@ -8,14 +8,52 @@ from harness.specs.network.layer_plan import Block
 from harness.specs.network.layers import Act, Conv, Layer, MaxPool, Norm, Pad, Scale, Shape, SqueezeExcite
 
 
-def describe_layer(layer: Layer, activation: str) -> str:
-    """What a layer does, in few words."""
+def draw_block(block: Block, activation: str) -> list[str]:
+    """Return the lines of a drawing: the main path on the left, the shortcut on the right, their sum below.
+
+    Args:
+        activation: The name of the activation function.
+    """
+    layers = list(block.layers())
+    lines = [format_shape(layers[0].input)]
+    lines += ["│", *(_describe_layer(layer, activation) for layer in block.before)]
+    main = [_describe_layer(layer, activation) for layer in block.main]
+    if block.shortcut is None:
+        lines += ["│", *main]
+    else:
+        shortcut = [_describe_layer(layer, activation) for layer in block.shortcut] or ["│", "identity", "│"]
+        lines += _draw_paths(main, shortcut)
+        if block.survival < 1:
+            lines.append(f"(in training, an image takes the left path with probability {block.survival:.3f})")
+    lines += [_describe_layer(layer, activation) for layer in block.after]
+    return [*lines, "│", format_shape(block.output)]
+
+
+def format_shape(shape: Shape | tuple[int, ...]) -> str:
+    """Return a shape as ``channels x height x width``."""
+    return "x".join(map(str, shape))
+
+
+def _draw_paths(main: list[str], shortcut: list[str]) -> list[str]:
+    """Draw two paths side by side, from their fork to their sum."""
+    above = max(len(main) // 2 - len(shortcut) // 2, 0)
+    right = ["│"] * above + shortcut
+    right += ["│"] * (len(main) - len(right))
+    width = max(map(len, main)) + 3
+    return [
+        "├" + "─" * (width - 1) + "╮",
+        *(f"{left:<{width}}{side}" for left, side in zip_longest(main, right, fillvalue="│")),
+        "+" + "─" * (width - 1) + "╯",
+    ]
+
+
+def _describe_layer(layer: Layer, activation: str) -> str:
+    """Return what a layer does, in a few words."""
     match layer:
         case Conv():
             groups = f", {layer.groups} groups" if layer.groups > 1 else ""
-            return f"{layer.kernel}x{layer.kernel} conv, {layer.channels}{groups}" + f", /{layer.stride}" * (
-                layer.stride > 1
-            )
+            stride = f", /{layer.stride}" if layer.stride > 1 else ""
+            return f"{layer.kernel}x{layer.kernel} conv, {layer.channels}{groups}{stride}"
         case Norm():
             return "norm" if layer.initial else "norm, from 0"
         case Act():
@@ -23,38 +61,10 @@ def describe_layer(layer: Layer, activation: str) -> str:
         case MaxPool():
             return "3x3 max pool, /2"
         case Pad():
-            return f"every {layer.stride}nd pixel, " * (layer.stride > 1) + f"zeros to {layer.channels}"
+            stride = f"every {layer.stride}nd pixel, " if layer.stride > 1 else ""
+            return f"{stride}zeros to {layer.channels}"
         case SqueezeExcite():
             return f"squeeze-excite, {layer.input[0]}-{layer.hidden}-{layer.input[0]}"
         case Scale():
             return f"x learnable factor, from {layer.initial:g}"
     return type(layer).__name__.lower()
-
-
-def shape(of: Shape) -> str:
-    """A shape as channels x height x width."""
-    return "x".join(map(str, of))
-
-
-def block_diagram(block: Block, activation: str) -> list[str]:
-    """Lines of a drawing: the main path on the left, the shortcut on the right, joined by a sum."""
-    layers = list(block.layers())
-    lines = [shape(layers[0].input)]
-    lines += ["│", *(describe_layer(layer, activation) for layer in block.before)]
-    main = [describe_layer(layer, activation) for layer in block.main]
-    if block.shortcut is None:
-        lines += ["│", *main]
-    else:
-        side = [describe_layer(layer, activation) for layer in block.shortcut] or ["│", "identity", "│"]
-        width = max(map(len, main))
-        half = len(main) // 2 - len(side) // 2
-        side = ["│"] * max(half, 0) + side
-        side += ["│"] * (len(main) - len(side))
-        reach = width + 3
-        lines.append("├" + "─" * (reach - 1) + "╮")
-        lines += [f"{left:<{reach}}{right}" for left, right in zip_longest(main, side, fillvalue="│")]
-        lines.append("+" + "─" * (reach - 1) + "╯")
-        if block.survival < 1:
-            lines.append(f"(an image takes the left path with probability {block.survival:.3f} in training)")
-    lines += [describe_layer(layer, activation) for layer in block.after]
-    return [*lines, "│", shape(block.output)]

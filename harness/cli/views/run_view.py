@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,8 +13,8 @@ from harness.settings import RunOptions, Settings
 from harness.text import escape_rich
 
 if TYPE_CHECKING:
-    from harness.experiments.driver import RunResult
     from harness.experiments.planning.plan import Plan
+    from harness.experiments.run_result import RunResult
     from harness.specs import ResolvedExperiment
 
 
@@ -27,11 +26,11 @@ class RunView:
     """
 
     def __init__(self, resolved: ResolvedExperiment, settings: Settings, options: RunOptions) -> None:
-        from harness.api.settings import SENT
+        from harness.experiments.cluster_job import is_cluster_job
 
         self.resolved, self.settings, self.options = resolved, settings, options
         self.name = resolved.experiment.name
-        self.is_job = bool(os.environ.get(SENT))
+        self.is_job = is_cluster_job()
 
     def print_plan(self, plan: Plan) -> None:
         """Print what is about to run, about how long it takes, and how to stop it."""
@@ -82,18 +81,18 @@ class RunView:
                 "once the store answers, or `harness sync`. No trial is trained twice.",
                 err,
             )
-        if result.stopped:
+        if result.interrupted:
             print_text(
-                f"Stopped by {result.ended}: {len(result.stopped)} of {len(self.resolved.all_trials)} trials are not "
-                "done. Their checkpoints are kept. The same command resumes them.",
+                f"Stopped by {result.stop_reason}: {len(result.interrupted)} of {len(self.resolved.all_trials)} trials "
+                "are not done. Their checkpoints are kept. The same command resumes them.",
                 err,
             )
-        if result.trouble:
-            print_text(result.trouble, err)
+        if result.store_error:
+            print_text(result.store_error, err)
 
     def print_why_no_report(self, result: RunResult) -> None:
         """Print why the run ends without a report, unless the result said so already."""
-        if not result.trouble and result.to_report(self.resolved):
+        if not result.store_error and result.has_results(self.resolved):
             print_text(
                 "No report yet: a verdict on part of the seeds would be an interim look. "
                 f"`harness report {self.name}` writes it all the same.",
@@ -102,9 +101,9 @@ class RunView:
 
     def exit_code(self, result: RunResult) -> int:
         """Return the exit code of the command."""
-        if result.failed or result.unpublished or result.trouble:
+        if result.failed or result.unpublished or result.store_error:
             return EXIT_FAILED
-        if result.stopped:
+        if result.interrupted:
             return EXIT_LIMIT if self.settings.time_limit is not None else EXIT_FAILED
         return 0
 

@@ -14,7 +14,7 @@ from harness.cli.views.block_diagram import draw_block, format_shape
 from harness.text import escape_rich
 
 if TYPE_CHECKING:
-    from harness.api.catalogue import CatalogueList, VariantComparison, VariantInspection
+    from harness.api.networks.catalogue import CatalogueList, VariantComparison, VariantInspection
     from harness.specs import LayerPlan
 
 COUNTING_RULE = (

@@ -1,0 +1,41 @@
+"""The options of `harness report`: which of them go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.errors import HarnessError
+
+
+def check_report_options(names: Sequence[str], report_name: str | None, every_report: bool) -> None:
+    """Check which reports are asked for: one experiment's, one over several experiments, or all.
+
+    Args:
+        names: The experiments.
+        report_name: The name of the report over several experiments.
+        every_report: Whether all reports are to be written again.
+
+    Raises:
+        HarnessError: The options do not name one of the three.
+    """
+    if every_report:
+        if names or report_name is not None:
+            raise HarnessError(
+                "--all already takes every report", where="--all", remedy="Leave the names and --name out."
+            )
+    elif not names:
+        raise HarnessError(
+            "no experiment is named", where="report", remedy="Write harness report NAME, or harness report --all."
+        )
+    elif len(names) == 1 and report_name is not None:
+        raise HarnessError(
+            "the report of one experiment has the same name as the experiment",
+            where="--name",
+            remedy="Leave it out, or name another experiment.",
+        )
+    elif len(names) > 1 and report_name is None:
+        raise HarnessError(
+            f"a report over {len(names)} experiments needs a name",
+            where="--name",
+            remedy="Write a name, such as --name comparison, or write the reports one by one.",
+        )

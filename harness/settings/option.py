@@ -1,0 +1,68 @@
+"""How a dataclass declares the options of its fields: once, for the command line and for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from harness.errors import HarnessError, suggest_nearest
+
+
+@dataclass(frozen=True)
+class Option:
+    """How a user gives the value of a field on the command line.
+
+    Attributes:
+        flag: The option's name, such as ``--home``.
+        help: What ``--help`` prints about it.
+        metavar: The placeholder for the value in ``--help``; None: the name of its type.
+        environment: The environment variable that holds the value where the flag is absent; None: no variable.
+        choices: The allowed values; empty: all values of the field's type.
+        minimum: The smallest allowed number; None: any number.
+        typed_as: The type of the value as it is typed, where it is not the field's own type.
+        parse: Converts a value as it is typed into the field's type; None: it needs no conversion.
+        is_sent: Whether ``harness run`` passes a typed value on to the cluster that it sends a job to.
+    """
+
+    flag: str
+    help: str
+    metavar: str | None = None
+    environment: str | None = None
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    typed_as: Any = None
+    parse: Callable[[Any], Any] | None = None
+    is_sent: bool = False
+
+
+def declare_option(default: Any, flag: str, help: str, **details: Any) -> Any:
+    """Return a dataclass field with its default and its :class:`Option`."""
+    return field(default=default, metadata={"option": Option(flag, help, **details)})
+
+
+Options = TypeVar("Options")
+"""A dataclass whose fields all declare an option."""
+
+
+def options_of(kind: type) -> dict[str, Option]:
+    """Return the option of each field of a dataclass that declares them, by the field's name."""
+    return {each.name: each.metadata["option"] for each in fields(kind)}
+
+
+def parse_options(kind: type[Options], values: Mapping[str, Any]) -> Options:
+    """Return an object of a dataclass that declares options, from values as a user gives them.
+
+    Args:
+        kind: The dataclass, such as :class:`Settings`.
+        values: Values by field name. Paths and durations may be text; None stands for the default.
+
+    Raises:
+        HarnessError: There is no such field, or a value is wrong.
+    """
+    options = options_of(kind)
+    for name in values:
+        if name not in options:
+            raise HarnessError(f"there is no setting '{name}'", where=name, remedy=suggest_nearest(name, options))
+    given = {name: value for name, value in values.items() if value is not None}
+    return kind(**{name: (options[name].parse or (lambda same: same))(value) for name, value in given.items()})
