@@ -31,7 +31,8 @@ def ours(case: dict[str, Any]) -> Iterator[tuple[int, float]]:
     import torch
 
     from harness.data.description import describe_data
-    from harness.data.loader import BatchLoader, load_splits
+    from harness.data.loader import BatchLoader
+    from harness.data.splits import load_splits
     from harness.specs import DataSpec, Recipe
 
     torch.set_num_threads(case["threads"])

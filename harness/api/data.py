@@ -22,9 +22,9 @@ def pack_data(
     """
     from harness.data.decode_cache import pack_dataset
     from harness.data.description import describe_data
-    from harness.data.packed_file import require_name
+    from harness.data.packed_file import require_packed_name
 
-    require_name(to)
+    require_packed_name(to)
     root = None if data_root is None else str(data_root)
     info, spec = describe_data(DataSpec(name=name, root=root, image_size=image_size), download)
-    return info, pack_dataset(spec, info.classes, to, show=True)
+    return info, pack_dataset(spec, info.classes, to, show_progress=True)

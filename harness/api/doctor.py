@@ -57,7 +57,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _devices() -> Iterator[Finding]:
-    from harness.launchers.resources import available_cores
+    from harness.launchers.resources import count_cores
 
     try:
         import torch
@@ -66,7 +66,7 @@ def _devices() -> Iterator[Finding]:
     except ImportError:
         return
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    yield Finding("ok", "CPU", f"{cpu_name()}, {available_cores()} cores, {memory:.0f} GiB of memory")
+    yield Finding("ok", "CPU", f"{cpu_name()}, {count_cores()} cores, {memory:.0f} GiB of memory")
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         yield Finding("ok", f"GPU {index}", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
@@ -75,31 +75,37 @@ def _devices() -> Iterator[Finding]:
 
 
 def _store(option: str | None, home: Path) -> Finding:
-    from harness.tracking.mlflow_record.client import NO_STORE, probe, sqlite_file, tracking_uri, without_password
+    from harness.tracking.mlflow_record.store.addresses import (
+        NO_STORE,
+        choose_tracking_uri,
+        find_sqlite_file,
+        redact_passwords,
+    )
+    from harness.tracking.mlflow_record.store.client import has_store
 
-    uri = tracking_uri(option, home)
-    shown = without_password(uri)
-    file = sqlite_file(uri)
+    uri = choose_tracking_uri(option, home)
+    shown = redact_passwords(uri)
+    file = find_sqlite_file(uri)
     if uri == NO_STORE:
         return Finding("ok", "store", f"journals in {home}")
     if file is not None and not file.exists():
         return Finding("ok", "store", f"{shown} (to be created by the first run)")
     try:
-        found = probe(uri)
+        found = has_store(uri)
     except HarnessError as error:
         return Finding("broken", "store", str(error))
     return Finding("ok", "store", shown if found else f"{shown} (its tables are to be made by the first run)")
 
 
 def _data(root: str | Path | None) -> Iterator[Finding]:
-    from harness.data.registry import SOURCES, locate
+    from harness.data.registry import DATA_SOURCES, locate_files
     from harness.specs import DataSpec
 
-    for name in SOURCES:
+    for name in DATA_SOURCES:
         if name == "imagefolder" and root is None:
             continue
         try:
-            where, files = locate(DataSpec(name=name, root=None if root is None else str(root)))
+            where, files = locate_files(DataSpec(name=name, root=None if root is None else str(root)))
             yield Finding("ok", f"data: {name}", f"{len(files)} files" + (f" in {where}" if where != Path() else ""))
         except HarnessError as error:
             yield Finding("absent", f"data: {name}", error.remedy)

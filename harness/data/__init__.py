@@ -1,1 +1,1 @@
-"""Name to images on the device. ``info`` and ``sources`` need no torch, so that planning is quick."""
+"""The data sets: where their files are, how they are split, and their images as batches on a device."""

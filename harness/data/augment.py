@@ -1,4 +1,4 @@
-"""Batched augmentation of uint8 images, drawn from a named random stream."""
+"""Random crops and flips of whole batches of uint8 images."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from harness.specs.random_streams import stream_seed
 
 @dataclass
 class AugmentationDraws:
-    """What augmentation drew for every image of one epoch, indexed by image, so batches do not matter."""
+    """The random draws of one epoch, one for each image, so that they do not depend on the batches.
+
+    Attributes:
+        offsets: Top and left corner of each crop in the padded image, int64 (N, 2).
+        flips: Whether each image is mirrored, bool (N,); None where none is.
+        padding: Black pixels added on each side before the crop.
+    """
 
     offsets: Tensor
     flips: Tensor | None
     padding: int
 
     @classmethod
-    def of_epoch(
-        cls, recipe: Recipe, images: int, seed: int, epoch: int, device: torch.device
-    ) -> AugmentationDraws | None:
-        """The draws for one epoch; None where the recipe has no batched augmentation.
+    def draw(cls, recipe: Recipe, images: int, seed: int, epoch: int, device: torch.device) -> AugmentationDraws | None:
+        """Return the draws of an epoch; None where the recipe crops no batches.
 
-        Drawn on the CPU whatever the device, so that devices see the same augmentation.
+        They are drawn on the CPU, so that they are the same on every device.
         """
         if recipe.augment not in ("crop", "crop-flip"):
             return None
@@ -36,12 +40,16 @@ class AugmentationDraws:
         return cls(offsets.to(device), None if flips is None else flips.to(device), recipe.crop_padding)
 
     def apply(self, images: Tensor, index: Tensor) -> Tensor:
-        """Pad with black, crop at each image's offset, flip: (B, C, H, W) -> (B, C, H, W).
+        """Return padded, cropped and flipped images: (B, C, H, W) -> (B, C, H, W).
 
-        He et al. 2015, section 4.2, as torchvision's RandomCrop and RandomHorizontalFlip do it.
+        As in He et al. 2015, section 4.2, and in torchvision's RandomCrop and RandomHorizontalFlip.
+
+        Args:
+            images: A batch.
+            index: The number of each of its images in the split, int64 (B,).
         """
         height, width = images.shape[2:]
-        # A view of every crop that there is, (B, C, top, left, H, W): what is copied of it are whole rows of pixels.
+        # A view of all possible crops, (B, C, top, left, H, W), of which only the chosen ones are copied.
         crops = F.pad(images, [self.padding] * 4).unfold(2, height, 1).unfold(3, width, 1)
         top, left = self.offsets[index].unbind(1)
         cropped = crops[torch.arange(len(images), device=images.device), :, top, left]

@@ -1,4 +1,4 @@
-"""Image files: decoded, resized and cropped, streamed through a DataLoader."""
+"""Image files: decoded, resized and cropped, one batch after the other."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from harness.data.image_folders import LabelledFile
 from harness.errors import HarnessError
 from harness.specs.random_streams import stream_seed
 
+MIN_IMAGES_FOR_WORKERS = 4096
+"""Fewer images are decoded in this process, because the start of worker processes would take longer."""
+
 
 def read_rgb(path: Path) -> Image.Image:
-    """An image upright and in 8-bit RGB; 16-bit grey is scaled down, transparency is dropped.
+    """Return an image upright and in 8-bit RGB; 16-bit grey is scaled down, and transparency is dropped.
 
     Raises:
-        HarnessError: The file cannot be decoded whole.
+        HarnessError: The file is damaged, or is no image that can be converted.
     """
     try:
         with Image.open(path) as file:
             image = ImageOps.exif_transpose(file)
             if image.mode.startswith("I;16"):
-                # A plain conversion would cut 16 bits off at 255: white images.
+                # A plain conversion would clip 16-bit values at 255, which gives white images.
                 image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
             if image.mode in ("I", "F"):
                 raise ValueError(f"pixels of mode {image.mode} have no fixed range")
@@ -37,29 +41,25 @@ def read_rgb(path: Path) -> Image.Image:
         ) from error
 
 
-WORTH_WORKERS = 4096
-"""Images from which on processes of their own decode them."""
-
-
 class ImageFiles(Dataset[tuple[Tensor, int, int]]):
-    """(uint8 image (3, S, S), label, index) of each file.
+    """The images of files: item i is (uint8 image (3, S, S), label, i).
 
     Args:
         files: (path, label) of each image.
         size: Side S in pixels.
-        crop_seed: Where given, random resized crops and flips (Szegedy et al. 2014), drawn per image from the
-            stream of this seed, so that the number of loader processes changes nothing. Otherwise the shorter
-            side is resized to 8/7 of S and the centre cropped, as torchvision's evaluation presets do.
+        crop_seed: Where given, images get random resized crops and flips (Szegedy et al. 2014). They are drawn for each
+            image from the stream of this seed, so the number of worker processes does not change them. Otherwise the
+            shorter side is resized to 8/7 of S and the centre is cropped, as in torchvision's evaluation presets.
     """
 
-    def __init__(self, files: Sequence[tuple[Path, int]], size: int, crop_seed: int | None = None) -> None:
-        # Only who has image files pays for it.
+    def __init__(self, files: Sequence[LabelledFile], size: int, crop_seed: int | None = None) -> None:
+        # This import is slow, and only image files need it.
         from torchvision.transforms import v2
 
         self.files, self.size, self.crop_seed = files, size, crop_seed
         self.to_tensor = v2.functional.pil_to_tensor
-        self.centre = v2.Compose([v2.Resize(round(size * 8 / 7), antialias=True), v2.CenterCrop(size)])
-        self.random = v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()])
+        self.centre_crop = v2.Compose([v2.Resize(round(size * 8 / 7), antialias=True), v2.CenterCrop(size)])
+        self.random_crop = v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()])
 
     def __len__(self) -> int:
         return len(self.files)
@@ -68,30 +68,37 @@ class ImageFiles(Dataset[tuple[Tensor, int, int]]):
         path, label = self.files[index]
         image = self.to_tensor(read_rgb(path))
         if self.crop_seed is None:
-            return self.centre(image), label, index
-        # torchvision's transforms draw from the global stream: seed it for this image, then put it back.
+            return self.centre_crop(image), label, index
+        # torchvision's transforms draw from torch's global generator: seed it for this image, then restore it.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(self.crop_seed, "crop", index))
-            return self.random(image), label, index
+            return self.random_crop(image), label, index
 
 
-def stream(
+def stream_batches(
     images: ImageFiles, batches: Sequence[Tensor], workers: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """(images, labels, indices) on ``device`` for each batch of indices, decoded by ``workers`` processes.
+    """Yield (images, labels, indices) on ``device`` for each batch of indices.
 
-    A few images are decoded here: starting processes would take longer.
+    Args:
+        images: The image files.
+        batches: Indices of the images of each batch.
+        workers: Number of processes that decode; 0 decodes in this process.
+        device: Where the batches are delivered.
+
+    Raises:
+        HarnessError: A file is not a readable image.
     """
-    if sum(map(len, batches)) < WORTH_WORKERS:
+    if sum(map(len, batches)) < MIN_IMAGES_FOR_WORKERS:
         workers = 0
     loader = DataLoader(
         images,
         batch_sampler=[batch.tolist() for batch in batches],
         num_workers=workers,
         pin_memory=device.type == "cuda",
-        # It draws a seed for its workers, which nothing here uses: not from the global stream.
+        # The loader draws a seed for its workers, which nothing uses. It must not come from the global generator.
         generator=torch.Generator(),
-        # The process may hold threads of MLflow or gRPC, which a fork would break.
+        # This process may have threads of MLflow or gRPC, which do not survive a fork.
         multiprocessing_context="spawn" if workers else None,
     )
     with unwrap_loader_errors():
@@ -101,15 +108,15 @@ def stream(
 
 @contextmanager
 def unwrap_loader_errors() -> Iterator[None]:
-    """What a loader's process raised, as it was: the loader hands it on with that process's traceback in its text.
+    """Raise the HarnessError of a loader's worker without the worker's traceback, which the loader adds to its text.
 
     Raises:
-        HarnessError: What was wrong, and where.
+        HarnessError: The error that the worker raised.
     """
     try:
         yield
     except HarnessError as error:
-        _, raised, said = error.what.rpartition(f"{HarnessError.__module__}.{HarnessError.__qualname__}: ")
-        if not raised:
+        _, separator, message = error.what.rpartition(f"{HarnessError.__module__}.{HarnessError.__qualname__}: ")
+        if not separator:
             raise
-        raise HarnessError(said.strip()) from error
+        raise HarnessError(message.strip()) from error

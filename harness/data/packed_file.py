@@ -1,7 +1,8 @@
-"""A data set in one file of uint8 images: for machines to which a file, or its URL, is all that gets.
+"""A packed file: a data set as uint8 images in one file, for machines that can reach only a file or a URL.
 
-The file is an archive of NumPy arrays with a checksum for each, and the fingerprint of what it was made from: trials
-on it are the trials on the original. At a URL of fsspec (s3://, gs://, https://, ...) it is fetched once per machine.
+The file is an archive of NumPy arrays, each with a checksum, and the fingerprint of the data set. A trial on the packed
+file is therefore the same trial as on the original. A file at a URL of fsspec (s3://, gs://, https://, ...) is
+downloaded once per machine.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.data.arrays import TrainTestArrays
 from harness.errors import HarnessError
 from harness.io.archives import pack_archive, read_member, write_archive
 from harness.io.atomic_files import atomic_file
@@ -28,54 +30,55 @@ SUFFIX = ".pack"
 FACTS = "facts.json"
 FORMAT = 1
 CHUNK = 4 * 2**20
+"""Bytes that are downloaded at a time."""
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
-Splits = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]
+CHECK_ROOT = "Check --data-root. On a cluster, check that every node has the file, or give a URL."
 
 
-def is_packed(place: str | Path | None) -> bool:
-    """Whether a data set's root is a packed file, by its name."""
-    return place is not None and str(place).endswith(SUFFIX)
+def is_packed(root: str | Path | None) -> bool:
+    """Return whether a data set's root is a packed file, which its name tells."""
+    return root is not None and str(root).endswith(SUFFIX)
 
 
-def require_name(place: str) -> None:
-    """Refuse a name by which a packed file would not be known as one.
+def require_packed_name(target: str) -> None:
+    """Raise where the name of a packed file does not end in ``.pack``.
 
     Raises:
-        HarnessError: It ends otherwise.
+        HarnessError: The name has another ending.
     """
-    if not is_packed(place):
+    if not is_packed(target):
         raise HarnessError(
-            f"a packed data set is known by its ending {SUFFIX}",
-            where=f"--to {place}",
-            remedy=f"Write {place}{SUFFIX}.",
+            f"the name of a packed data set ends in {SUFFIX}",
+            where=f"--to {target}",
+            remedy=f"Write to {target}{SUFFIX}.",
         )
 
 
-def packed_members(name: str, facts: dict[str, Any], arrays: Splits, image_size: int | None) -> dict[str, bytes]:
-    """The members of a packed file.
+def packed_members(
+    name: str, facts: Mapping[str, Any], arrays: TrainTestArrays, image_size: int | None
+) -> dict[str, bytes]:
+    """Return the members of a packed file by name.
 
     Args:
-        facts: As :func:`harness.data.description.describe_data` keeps them, without the labels.
-        arrays: (images (N, C, H, W) uint8, labels (N,)) of training, and of testing where the data set has a part of
-            its own for it.
-        image_size: Side in pixels that an image folder was decoded at.
+        name: The data set's name.
+        facts: Its :class:`DataFacts` without the labels.
+        arrays: Its images and labels.
+        image_size: Side in pixels at which an image folder was decoded; None for other data sets.
     """
-    (images, labels), test = arrays
-    members = {"train_images": images, "train_labels": labels}
-    if test is not None:
-        members |= {"test_images": test[0], "test_labels": test[1]}
-    about = {"format": FORMAT, "name": name, "image_size": image_size, **facts}
-    return {FACTS: json.dumps(about).encode(), **{f"{key}.npy": _bytes(value) for key, value in members.items()}}
+    train, test = arrays
+    contents = dict(zip(ARRAYS, [*train, *(test or ())], strict=False))
+    header = {"format": FORMAT, "name": name, "image_size": image_size, **facts}
+    return {FACTS: json.dumps(header).encode(), **{f"{key}.npy": _to_npy(array) for key, array in contents.items()}}
 
 
-def _bytes(array: np.ndarray) -> bytes:
+def _to_npy(array: np.ndarray) -> bytes:
     buffer = BytesIO()
     np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
     return buffer.getvalue()
 
 
-def _array(content: bytes) -> np.ndarray:
-    """What :func:`_bytes` was given, read-only: a view of the content, which may be large."""
+def _from_npy(content: bytes) -> np.ndarray:
+    """Return the array as a read-only view of ``content``, which may be too large to be copied."""
     buffer = BytesIO(content)
     version = np.lib.format.read_magic(buffer)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -83,41 +86,41 @@ def _array(content: bytes) -> np.ndarray:
     return np.frombuffer(content, dtype, offset=buffer.tell()).reshape(shape, order="F" if fortran else "C")
 
 
-def read_facts(path: Path) -> dict[str, Any]:
-    """What a packed file says of itself.
+def read_packed_facts(path: Path) -> dict[str, Any]:
+    """Return the header of a packed file: ``format``, ``name``, ``image_size``, and its facts without the labels.
 
     Raises:
-        HarnessError: It is damaged, none of ours, or of a newer version.
+        HarnessError: The file is damaged, is no packed file, or has the format of a newer version.
     """
-    with _opened(path) as file:
-        facts: dict[str, Any] = json.loads(read_member(file, FACTS, str(path)))
-    if facts.get("format") != FORMAT:
+    with _open_packed(path) as file:
+        header: dict[str, Any] = json.loads(read_member(file, FACTS, str(path)))
+    if header.get("format") != FORMAT:
         raise HarnessError(
-            f"it is packed in format {facts.get('format')}; this version reads {FORMAT}",
+            f"the file has format {header.get('format')}, and this version reads format {FORMAT}",
             where=f"{path}, data.root",
-            remedy="Upgrade depthbench, or pack it again.",
+            remedy="Upgrade depthbench, or pack the data set again.",
         )
-    return facts
+    return header
 
 
-def read_arrays(path: Path) -> Splits:
-    """The images and labels, each checked against its checksum.
+def read_packed_arrays(path: Path) -> TrainTestArrays:
+    """Return the images and labels of a packed file, after a check of their checksums.
 
     Raises:
         HarnessError: The file is damaged.
     """
-    there = ARRAYS[:2] if read_facts(path)["test"] is None else ARRAYS
-    with _opened(path) as file:
-        contents = [read_member(file, f"{key}.npy", str(path)) for key in there]
+    keys = ARRAYS[:2] if read_packed_facts(path)["test"] is None else ARRAYS
+    with _open_packed(path) as file:
+        contents = [read_member(file, f"{key}.npy", str(path)) for key in keys]
     try:
-        found = [_array(content) for content in contents]
+        arrays = [_from_npy(content) for content in contents]
     except ValueError as error:
-        raise HarnessError(f"its arrays are not readable: {error}", where=f"{path}, data.root") from error
-    return (found[0], found[1]), (found[2], found[3]) if len(found) > 2 else None
+        raise HarnessError(f"its arrays cannot be read: {error}", where=f"{path}, data.root") from error
+    return (arrays[0], arrays[1]), (arrays[2], arrays[3]) if len(arrays) > 2 else None
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _open_packed(path: Path) -> Iterator[Any]:
     try:
         with path.open("rb") as file:
             yield file
@@ -125,54 +128,71 @@ def _opened(path: Path) -> Iterator[Any]:
         raise HarnessError(
             f"cannot be read: {error.strerror or error}",
             where=f"{path} on {socket.gethostname()}, data.root",
-            remedy="Check --data-root, and on a cluster that every node has it, or give a URL.",
+            remedy=CHECK_ROOT,
         ) from error
 
 
-def local_copy(root: str) -> Path:
-    """The packed file on this machine; of a URL its copy, which is fetched by the first process that asks.
+def write_packed(members: dict[str, bytes], target: str) -> None:
+    """Write a packed file to a path or URL, whole or not at all.
 
     Raises:
-        HarnessError: It is not there, or cannot be fetched.
+        HarnessError: It cannot be written.
+    """
+    if "://" not in target:
+        with atomic_file(Path(target).expanduser().absolute()) as file:
+            write_archive(file, members)
+        return
+    from harness.io.storage import Folder
+
+    folder, _, name = target.rpartition("/")
+    Folder.from_location(folder).write(name, pack_archive(members))
+
+
+def fetch_packed(root: str) -> Path:
+    """Return the path of a packed file on this machine; a file at a URL is downloaded by the first process.
+
+    Raises:
+        HarnessError: The file does not exist, or cannot be downloaded.
     """
     if "://" not in root:
         path = Path(root).expanduser().absolute()
         if not path.is_file():
             raise HarnessError(
-                "there is no such file",
-                where=f"{path} on {socket.gethostname()}, data.root",
-                remedy="Check --data-root, and on a cluster that every node has it, or give a URL.",
+                "this file does not exist", where=f"{path} on {socket.gethostname()}, data.root", remedy=CHECK_ROOT
             )
         return path
     try:
         import fsspec
 
-        fs, inside = fsspec.core.url_to_fs(root)
-        about = fs.info(inside)
-        size = int(about["size"])
-        # Another file at the same address is another copy.
-        stamp = [root, size, *(str(about[key]) for key in ("ETag", "mtime", "LastModified") if about.get(key))]
+        fs, remote_path = fsspec.core.url_to_fs(root)
+        info = fs.info(remote_path)
+        size = int(info["size"])
+        # A changed file at the same URL gets a copy of its own.
+        stamp = [root, size, *(str(info[key]) for key in ("ETag", "mtime", "LastModified") if info.get(key))]
         copy = cache_dir() / "staged" / f"{digest(stamp, 20)}{SUFFIX}"
         with one_process_at_a_time(copy):
             if not copy.exists():
-                _fetch(fs, inside, size, copy)
+                _download(fs, remote_path, size, copy)
     except HarnessError:
         raise
     except Exception as error:
-        # Each file system of fsspec has errors of its own library.
+        # Each file system of fsspec raises errors of its own library.
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise HarnessError(
-            f"it cannot be fetched: {reason}",
+            f"the file cannot be downloaded: {reason}",
             where=f"{root} on {socket.gethostname()}, data.root",
-            remedy="Check the address, its credentials in the environment, and that its package is installed "
-            "(s3://: s3fs).",
+            remedy="Check the URL, its credentials in the environment, and that the package for its file system is "
+            "installed (s3://: s3fs).",
         ) from error
     return copy
 
 
 @contextmanager
 def one_process_at_a_time(copy: Path) -> Iterator[None]:
-    """Processes of one machine wait for each other here; where the system has no such locks, each fetches a copy."""
+    """Hold the lock of a cached file, so that one process makes it and the others on the machine wait.
+
+    On a system without such locks every process makes the file.
+    """
     copy.parent.mkdir(parents=True, exist_ok=True)
     with copy.with_suffix(".lock").open("w") as lock:
         with suppress(ImportError):
@@ -182,36 +202,20 @@ def one_process_at_a_time(copy: Path) -> Iterator[None]:
         yield
 
 
-def _fetch(fs: Any, inside: str, size: int, copy: Path) -> None:
+def _download(fs: Any, remote_path: str, size: int, copy: Path) -> None:
     from rich.progress import Progress
 
     handle, name = tempfile.mkstemp(dir=copy.parent, prefix=f".{copy.name}.")
-    beside = Path(name)
+    partial = Path(name)
     try:
-        with os.fdopen(handle, "wb") as target, fs.open(inside, "rb") as source, Progress(transient=True) as bar:
-            task = bar.add_task("Fetching the data", total=size)
+        with os.fdopen(handle, "wb") as target, fs.open(remote_path, "rb") as source, Progress(transient=True) as bar:
+            task = bar.add_task("Downloading the data", total=size)
             while chunk := source.read(CHUNK):
                 target.write(chunk)
                 bar.update(task, advance=len(chunk))
-        if beside.stat().st_size != size:
-            raise OSError(f"{beside.stat().st_size:,} of {size:,} bytes arrived")
-        read_facts(beside)
-        beside.replace(copy)
+        if partial.stat().st_size != size:
+            raise OSError(f"{partial.stat().st_size:,} of {size:,} bytes arrived")
+        read_packed_facts(partial)
+        partial.replace(copy)
     finally:
-        beside.unlink(missing_ok=True)
-
-
-def write_packed(members: dict[str, bytes], place: str) -> None:
-    """Write a packed file to a path or URL, whole or not at all.
-
-    Raises:
-        HarnessError: It cannot be written.
-    """
-    if "://" not in place:
-        with atomic_file(Path(place).expanduser().absolute()) as file:
-            write_archive(file, members)
-        return
-    from harness.io.storage import Folder
-
-    folder, _, name = place.rpartition("/")
-    Folder.from_location(folder).write(name, pack_archive(members))
+        partial.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from harness.data.image_files import WORTH_WORKERS, read_rgb, unwrap_loader_errors
+from harness.data.image_files import MIN_IMAGES_FOR_WORKERS, read_rgb, unwrap_loader_errors
 
 Transform = Callable[[Image.Image], Tensor]
 
@@ -60,8 +60,8 @@ def evaluate(
     loader = DataLoader(
         Labelled(files, transform),
         batch_size=batch,
-        num_workers=workers if len(files) >= WORTH_WORKERS else 0,
-        multiprocessing_context="spawn" if workers and len(files) >= WORTH_WORKERS else None,
+        num_workers=workers if len(files) >= MIN_IMAGES_FOR_WORKERS else 0,
+        multiprocessing_context="spawn" if workers and len(files) >= MIN_IMAGES_FOR_WORKERS else None,
     )
     network = network.to(device).eval()
     images = top1 = top5 = 0

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.data.description import steps_per_epoch
-from harness.data.loader import BatchLoader, load_splits
+from harness.data.loader import BatchLoader
+from harness.data.splits import load_splits
 from harness.models import build
 from harness.specs import Execution, Resources, Trial
 from harness.specs.random_streams import stream_seed

@@ -20,7 +20,7 @@ CASES = {
     "missing data": (
         {"data": {"name": "imagefolder"}, "contrasts": None},
         ["--data-root", "nowhere"],
-        ["no such directory", "--data-root"],
+        ["directory does not exist", "--data-root"],
     ),
     "batch too large": ({"recipe": {**RECIPE, "batch": 5000}}, [], ["recipe.batch", "5000", "Use at most"]),
     "no GPU": ({}, ["--set", "resources.gpus=1"], ["resources.gpus", "resources.gpus=0"]),

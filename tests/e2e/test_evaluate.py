@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import ToTensor
 
-from harness.api.evaluation import evaluate as verb
+from harness.api.networks.evaluation import evaluate as verb
 from harness.errors import HarnessError
 from harness.models import build
 from harness.specs import Catalogue
@@ -68,7 +68,7 @@ def test_evaluate_from_the_command_line(harness, colours, weights):
 
 def test_a_damaged_image_among_thousands_is_named_without_a_traceback(tmp_path, monkeypatch):
     """Decoded by processes of their own, whose traceback the loader puts into the error's text."""
-    monkeypatch.setattr("harness.training.evaluation.WORTH_WORKERS", 2)
+    monkeypatch.setattr("harness.training.evaluation.MIN_IMAGES_FOR_WORKERS", 2)
     files = []
     for number in range(4):
         files.append((tmp_path / f"{number}.png", 0))

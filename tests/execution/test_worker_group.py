@@ -168,7 +168,7 @@ def test_what_ends_a_worker_is_said(job, monkeypatch, tmp_path):
     data = wrong.trial.data.model_copy(update={"root": "~/digits.pack"})
     last = list(run_group(replace(wrong, trial=wrong.trial.model_copy(update={"data": data}))))[-1]
     assert last.outcome == "failed"
-    assert re.search(r"nowhere/digits.pack.* there is no such file \(worker 1 on ", last.message)
+    assert re.search(r"nowhere/digits.pack.* this file does not exist \(worker 1 on ", last.message)
 
 
 @pytest.mark.slow

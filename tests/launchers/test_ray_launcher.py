@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ray
-from trial_helpers import QUIET
+from trial_helpers import SILENT_CONSOLE
 
 from harness import api
 from harness.data.description import describe_data
-from harness.data.registry import DEBIAN_FASHION_MNIST
+from harness.data.sources import DEBIAN_FASHION_MNIST
 from harness.errors import HarnessError
 from harness.launchers.benchmark import run_on_ray
 from harness.launchers.ray.data_staging import stage_data
@@ -74,14 +74,14 @@ def test_a_trial_over_two_nodes_is_the_trial_of_one_process(cluster, tmp_path, e
     study = api.load_resolved_experiment(str(file))
     told = []
     settings = api.Settings(home=tmp_path / "ray", tracking_uri="none", address=cluster[0])
-    outcome = api.run(study, settings, QUIET, announce=lambda plan: told.append(plan.concurrency))
+    outcome = api.run(study, settings, SILENT_CONSOLE, announce=lambda plan: told.append(plan.concurrency))
     assert not outcome.failed, outcome.failed
     assert outcome.trained == 2
     # By which a host knows that it sees these checkpoints.
     assert ".depthbench-storage" in open_checkpoint_folder(settings).list_names()
     one = api.Settings(home=tmp_path / "inline", tracking_uri="none", launcher="inline")
     alone = api.load_resolved_experiment(str(file), ["resources.workers=1"])
-    api.run(alone, one, QUIET)
+    api.run(alone, one, SILENT_CONSOLE)
     for trial in study.trials:
         both, single = (read_newest_history(s.folder / trial.id, trial.id) for s in (settings, one))
         assert both.provenance["device"].startswith("2 x ")
@@ -108,7 +108,7 @@ def test_a_worker_that_is_killed_costs_no_trial(cluster, tmp_path, experiment_fi
         stdout=subprocess.PIPE,
         text=True,
     )
-    outcome = api.run(study, settings, QUIET)
+    outcome = api.run(study, settings, SILENT_CONSOLE)
     said = killer.communicate(timeout=60)[0]
     assert "killed" in said
     assert not outcome.failed, outcome.failed
@@ -147,11 +147,11 @@ def test_a_node_with_other_bytes_or_none_is_named(cluster):
     if not DEBIAN_FASHION_MNIST.is_dir():
         assert stage_data(everywhere, "none", Resources()) == 2
     assert stage_data(mine, "none", Resources(gpus=1, accelerator="T4")) == 1
-    with pytest.raises(HarnessError, match=r"2 of 2 nodes \(.*\) do not have .* fingerprint on .* declares 0000"):
+    with pytest.raises(HarnessError, match=r"2 of 2 nodes \(.*\) do not have .* the fingerprint .* declares 0000"):
         stage_data(mine.model_copy(update={"fingerprint": "0000"}), "none", Resources())
     shutil.rmtree(caches[1])
     if not DEBIAN_FASHION_MNIST.is_dir():
-        with pytest.raises(HarnessError, match=r"1 of 2 nodes \(.*\) do not have .* not at hand"):
+        with pytest.raises(HarnessError, match=r"1 of 2 nodes \(.*\) do not have .* not found"):
             stage_data(everywhere, "none", Resources())
 
 

@@ -2,15 +2,15 @@
 
 import torch
 import torch.nn.functional as F
+from training_helpers import train
 
 from harness.data.description import describe_data
-from harness.data.loader import load_splits
+from harness.data.splits import load_splits
 from harness.models import build
 from harness.specs import DataSpec, Execution, Recipe, Resources, Trial
 from harness.specs.random_streams import stream_seed
 from harness.training.loop import TrainingLoop
 from harness.training.trainer import Trainer
-from training_helpers import train
 
 EPOCHS = 3
 

@@ -1,11 +1,11 @@
 import pytest
 import torch
 from torch import nn
+from training_helpers import train
 
 from harness.specs import Execution, Resources
 from harness.training.micro_batches import split_into_micro_batches
 from harness.training.trainer import Trainer
-from training_helpers import train
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.costs.complexity import static_costs
-from harness.data.description import require_files
+from harness.data.description import require_image_files
 from harness.errors import HarnessError
 from harness.experiments.planning.estimate import estimate_seconds, network_costs
 from harness.experiments.planning.seed_requirements import require_enough_seeds
@@ -55,7 +55,7 @@ def require_trainable(study: ResolvedExperiment) -> None:
             where="recipe.crop_padding",
             remedy="Use less than the image's shorter side.",
         )
-    require_files(study.experiment.data, recipe.augment)
+    require_image_files(study.experiment.data, recipe.augment)
     require_workers(study.variants, recipe, study.experiment.resources)
     _require_affordable_networks(study)
     require_enough_seeds(study)

@@ -94,6 +94,6 @@ def check_node_data(data: DataSpec, augment: str) -> NodeError | None:
 def decode_once(data: DataSpec, augment: str, show_progress: bool = False) -> None:
     """Decode an image folder on this machine before its trials start, so that no trial has to wait for it."""
     if data.name == "imagefolder":
-        from harness.data.decode_cache import decoded_file
+        from harness.data.decode_cache import find_or_decode
 
-        decoded_file(data, augment, count_cores(), show_progress)
+        find_or_decode(data, augment, count_cores(), show_progress)

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from harness.data.image_files import ImageFiles, read_rgb, stream_batches
+from harness.errors import HarnessError
+
+CPU = torch.device("cpu")
+
+
+def test_read_rgb_scales_16_bit_grey_to_8_bits(tmp_path):
+    grey = np.linspace(0, 65535, 64).reshape(8, 8).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    levels = np.asarray(read_rgb(tmp_path / "grey.png"))
+    assert (levels.min(), levels.max()) == (0, 255)
+    assert 120 < levels.mean() < 135
+
+
+def test_read_rgb_drops_transparency(tmp_path):
+    Image.fromarray(np.full((4, 6, 4), 9, np.uint8)).save(tmp_path / "transparent.png")
+    assert read_rgb(tmp_path / "transparent.png").mode == "RGB"
+
+
+def test_read_rgb_turns_an_image_upright(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (4, 6)).save(tmp_path / "turned.jpg", exif=exif)
+    assert read_rgb(tmp_path / "turned.jpg").size == (6, 4)
+
+
+def test_read_rgb_refuses_a_truncated_image(tmp_path):
+    path = tmp_path / "cut.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(HarnessError, match="not a readable image") as caught:
+        read_rgb(path)
+    assert caught.value.where == str(path)
+
+
+def test_random_crops_do_not_depend_on_the_number_of_workers(image_folder, monkeypatch):
+    monkeypatch.setattr("harness.data.image_files.MIN_IMAGES_FOR_WORKERS", 1)
+    files = [(path, 0) for path in sorted(image_folder(classes=2, each=4).rglob("*.png"))]
+    images = ImageFiles(files, 8, crop_seed=5)
+    state = torch.random.get_rng_state()
+    here, in_worker = (
+        torch.cat([pixels for pixels, _, _ in stream_batches(images, [torch.arange(8)], workers, CPU)])
+        for workers in (0, 1)
+    )
+    assert torch.equal(here, in_worker)
+    assert torch.equal(torch.random.get_rng_state(), state)
