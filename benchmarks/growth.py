@@ -74,10 +74,10 @@ def record(file: Path, home: Path) -> float:
     study, invented = load_resolved_experiment(str(file)), list(histories(file))
     store = open_record(Settings(home), study.experiment.name)
     began = time.perf_counter()
-    store.prepare(study, str(open_checkpoint_folder(Settings(home))))
+    store.prepare_runs(study, str(open_checkpoint_folder(Settings(home))))
     for history in invented:
-        store.publish(store.create_trial(study, history.trial), history)
-    store.refresh()
+        store.publish_history(store.create_trial_run(study, history.trial), history)
+    store.refresh_runs()
     average_variants(store, study)
     return (time.perf_counter() - began) / len(invented)
 

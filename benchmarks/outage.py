@@ -62,7 +62,7 @@ def measure(work: Path) -> tuple[list[float], list[float]]:
     away, there = [], []
     for trial in storage.list_names():
         history = read_newest_history(storage / trial, trial)
-        assert history is not None and history.done
+        assert history is not None and history.is_complete
         ends = [epoch.at / 1000 for epoch in history.epochs if epoch.epoch > 0]
         for start, end in pairwise(ends):
             # The server's own start takes processor time that no outage of a real one would take from here.

@@ -21,7 +21,8 @@ from harness.specs import Catalogue, DataInfo, resolve
 from harness.specs.experiment.experiment import Experiment
 from harness.specs.network.layer_plan import plan_layers
 from harness.tracking.metrics import COST_METRICS, EPOCH_METRICS
-from harness.tracking.results_table import COLUMNS, Results, write_csv
+from harness.tracking.results_csv import COLUMNS, write_csv
+from harness.tracking.results_table import Results
 
 EPOCHS = 10
 SHAPES = [(10, 1000), (100, 100), (1250, 8)]

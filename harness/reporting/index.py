@@ -1,4 +1,4 @@
-"""All reports of a directory again, each from its own files, and an index over them."""
+"""All reports of a directory, written again from their own files, and the index page over them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from urllib.parse import quote
 
 from harness.errors import HarnessError
 from harness.io.atomic_files import write_atomic
+from harness.io.output_directory import Kind, report_kind, require_report_directory
 from harness.reporting.compare.comparison import read_comparison, write_comparison
-from harness.reporting.formatting import format_quantity
-from harness.reporting.page.limitations import count_fewest_seeds
-from harness.reporting.page.output_directory import Kind, report_kind, require_report_directory
-from harness.reporting.page.report import format_dates, render_template, write_report
-from harness.reporting.verdicts.verdict import decide_contrasts
-from harness.tracking.results_table import Results, read_csv
+from harness.reporting.formatting import format_dates, format_quantity
+from harness.reporting.page.report import write_report
+from harness.reporting.page.tables import count_fewest_seeds
+from harness.reporting.page.template import render_template
+from harness.reporting.verdicts.decision import decide_contrasts
+from harness.tracking.results_csv import read_csv
+from harness.tracking.results_table import Results
 
-MARK = "<!-- Written by `harness report --all`, which replaces it. -->"
+GENERATED_MARK = "<!-- Written by `harness report --all`, which replaces it. -->"
+"""Stands in an index page that may be replaced."""
 FIGURE = re.compile(r"^!\[(?P<alt>[^\]]*)\]\((?P<path>figures/[a-z-]+\.svg)\)$", re.MULTILINE)
-WIDTH = 440
-"""Of a figure in the index, in pixels."""
+FIGURE_WIDTH = 440
+"""Width of a figure in the index, in pixels."""
 
 
 def rebuild_reports(reports: Path) -> list[Path]:
-    """Write every report below ``reports`` again, and ``README.md`` there; equal results give equal bytes.
+    """Write every report below ``reports`` again, and the index ``README.md``; equal results give equal bytes.
 
-    Costs that `harness bench` measured stay as they are. All files are read before any is written.
+    All files are read before any is written. Reports of measured costs are left as they are.
 
     Returns:
         The pages that were written, the index last.
@@ -34,38 +37,40 @@ def rebuild_reports(reports: Path) -> list[Path]:
     Raises:
         HarnessError: There is no report, or one cannot be read or written.
     """
-    found = sorted(path for path in reports.glob("*") if path.is_dir() and not path.name.startswith("."))
-    kinds = {directory: kind for directory in found if (kind := report_kind(directory)) is not None}
+    directories = sorted(path for path in reports.glob("*") if path.is_dir() and not path.name.startswith("."))
+    kinds = {directory: kind for directory in directories if (kind := report_kind(directory)) is not None}
     if not kinds:
         raise HarnessError("there is no report", where=str(reports), remedy="`harness run quickstart` writes one.")
-    _require_index(reports / "README.md")
+    _require_generated(reports / "README.md")
     for directory, kind in kinds.items():
         require_report_directory(directory, kind)
-    parts = {directory: _read(directory, kind) for directory, kind in kinds.items()}
+    results = {directory: _read_results(directory, kind) for directory, kind in kinds.items()}
     for directory, kind in kinds.items():
         if kind == "experiment":
-            write_report(parts[directory][0], directory)
+            write_report(results[directory][0], directory)
         elif kind == "comparison":
-            write_comparison(parts[directory], directory)
-    entries = [_entry(directory, kind, parts[directory]) for directory, kind in kinds.items()]
-    index = render_template("index.md.j2", {"mark": MARK, "entries": entries, "width": WIDTH})
-    write_atomic(reports / "README.md", index.encode())
-    return [*(directory / "README.md" for directory, kind in kinds.items() if kind != "costs"), reports / "README.md"]
+            write_comparison(results[directory], directory)
+    entries = [_build_entry(directory, kind, results[directory]) for directory, kind in kinds.items()]
+    content = {"mark": GENERATED_MARK, "entries": entries, "width": FIGURE_WIDTH}
+    write_atomic(reports / "README.md", render_template("index.md.j2", content).encode())
+    pages = [directory / "README.md" for directory, kind in kinds.items() if kind != "costs"]
+    return [*pages, reports / "README.md"]
 
 
-def _read(directory: Path, kind: Kind) -> list[Results]:
+def _read_results(directory: Path, kind: Kind) -> list[Results]:
+    """Return the results of a report's experiments; none for a report of measured costs."""
     if kind == "costs":
         return []
     return [read_csv(directory / "results.csv")] if kind == "experiment" else read_comparison(directory)
 
 
-def _require_index(path: Path) -> None:
-    """Refuse to replace a page that somebody wrote.
+def _require_generated(path: Path) -> None:
+    """Check that an index page does not exist yet, or was generated.
 
     Raises:
-        HarnessError: It is so, or leads elsewhere by a link.
+        HarnessError: The page is a symbolic link, or was written by hand.
     """
-    if path.is_symlink() or (path.exists() and MARK not in path.read_text(errors="replace")):
+    if path.is_symlink() or (path.exists() and GENERATED_MARK not in path.read_text(errors="replace")):
         raise HarnessError(
             "this page was not written by `harness report --all`, which would replace it",
             where=str(path),
@@ -73,32 +78,31 @@ def _require_index(path: Path) -> None:
         )
 
 
-def _entry(directory: Path, kind: Kind, parts: list[Results]) -> dict[str, object]:
-    """What the index says of one report."""
+def _build_entry(directory: Path, kind: Kind, several: list[Results]) -> dict[str, object]:
+    """Return the values that the template shows of one report: its verdicts and its first figure."""
     page = directory / "README.md"
-    image = FIGURE.search(page.read_text(errors="replace")) if kind != "costs" and page.exists() else None
+    figure = FIGURE.search(page.read_text(errors="replace")) if kind != "costs" and page.exists() else None
     return {
         "name": directory.name,
         "link": quote(directory.name),
         "kind": kind,
         "answers": [
             {
-                "experiment": part.study.experiment,
-                "verdicts": [(v.title, v.state, *v.conclusion.partition(": ")) for v in decide_contrasts(part)],
-                "measured": _measured(part),
+                "experiment": results.study.experiment,
+                "verdicts": [(v.title, v.state, *v.conclusion.partition(": ")) for v in decide_contrasts(results)],
+                "measured": _describe_trials(results),
             }
-            for part in parts
+            for results in several
         ],
-        "figure": image["path"] if image else "",
-        "alt": html.escape(image["alt"]) if image else "",
+        "figure": figure["path"] if figure else "",
+        "alt": html.escape(figure["alt"]) if figure else "",
     }
 
 
-def _measured(results: Results) -> str:
+def _describe_trials(results: Results) -> str:
+    """Return n, the number of trials and variants, the data set and the dates, in words."""
     final, study = results.final, results.study
-    least, most = count_fewest_seeds(study, final), final.groupby("variant").size().max()
-    n = f"n = {least}" if least == most else f"n = {least} to {most}"
-    return (
-        f"{n}; {format_quantity(len(final), 'trial')} of {format_quantity(len(study.variants), 'variant')} on {study.data.name}, "
-        f"measured {format_dates(results.epochs['at'])}"
-    )
+    fewest, most = count_fewest_seeds(study, final), final.groupby("variant").size().max()
+    n = f"n = {fewest}" if fewest == most else f"n = {fewest} to {most}"
+    trials, variants = format_quantity(len(final), "trial"), format_quantity(len(study.variants), "variant")
+    return f"{n}; {trials} of {variants} on {study.data.name}, measured {format_dates(results.epochs['at'])}"

@@ -34,7 +34,7 @@ class SearchTrial:
 def list_search_trials(results: Results) -> list[SearchTrial]:
     """Return every recorded search trial, by variant and then by sample; empty if the experiment has no search."""
     study, trials = results.study, []
-    rows_by_id = {str(id_): rows for id_, rows in results.aside.groupby("trial", sort=False)}
+    rows_by_id = {str(id_): rows for id_, rows in results.tuning.groupby("trial", sort=False)}
     for sample in study.samples:
         for trial in study.trials_of(sample):
             if trial.id not in rows_by_id:

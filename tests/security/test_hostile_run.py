@@ -56,7 +56,7 @@ def test_a_plan_shows_the_question_literally(harness, experiment_file):
 
 def _report(csv, directory):
     from harness.reporting.page.report import write_report
-    from harness.tracking.results_table import read_csv
+    from harness.tracking.results_csv import read_csv
 
     write_report(read_csv(csv), directory)
     return (directory / "README.md").read_text()
@@ -84,7 +84,7 @@ def _planted(source, target, text, labels):
 def _markdown(csv):
     from harness.reporting.page.report import render_report
     from harness.reporting.verdicts.decision import decide_contrasts
-    from harness.tracking.results_table import read_csv
+    from harness.tracking.results_csv import read_csv
 
     results = read_csv(csv)
     return render_report(results, decide_contrasts(results), ["variants", "curves"])
@@ -176,7 +176,7 @@ def test_the_note_before_a_verdict_is_text(quick_study, tmp_path):
 
 def test_reports_and_home_may_be_links_and_a_link_below_is_refused(hostile_run, tmp_path):
     from harness.reporting.page.report import write_report
-    from harness.tracking.results_table import read_csv
+    from harness.tracking.results_csv import read_csv
 
     results = read_csv(hostile_run[0] / "deep/down/inside/reports/hostile/results.csv")
     outside = tmp_path / "outside"

@@ -1,36 +1,51 @@
-"""Two results of the same variants held against each other: a gate for a user's CI."""
+"""The diff of two results: which variants changed beyond noise in error or time, from OLD to NEW."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import HarnessError
 from harness.reporting.comparability import describe_conditions, describe_data, describe_differences, describe_recipe
-from harness.reporting.compare.error_changes import Change, Finals, classify_changes, measure_error_change
-from harness.reporting.compare.time_changes import BENCHMARK_TIMES, TRAINING_TIME, incomparable_because, measure_benchmark_change, measure_training_time_change
+from harness.reporting.compare.change import SIDES, Change, LastEpochs, classify_changes
+from harness.reporting.compare.error_changes import measure_error_change
+from harness.reporting.compare.time_changes import measure_benchmark_change, measure_training_time_change
+from harness.reporting.compare.time_comparability import (
+    BENCHMARK_TIMES,
+    NOT_MEASURED,
+    TRAINING_TIME,
+    explain_incomparability,
+)
 from harness.reporting.formatting import join_words
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS, seeds_to_reach
+from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.metrics import METRICS
 from harness.tracking.results_table import Results
 
 LEVEL = 0.05
-SMALLEST = 0.5
-"""Percentage points of error below which a change is none; the default of `smallest_effect` in an experiment."""
-SMALLEST_TIME = 5.0
-"""Percent of a time below which a change is none: sessions on one machine differ by some percent for no reason."""
-ERROR = "test/error"
+SMALLEST_ERROR_CHANGE = 0.5
+"""In percentage points; the default of `smallest_effect` in an experiment."""
+SMALLEST_TIME_CHANGE = 5.0
+"""In percent; two sessions on one machine differ by a few percent without a cause in the network."""
+DEFAULT_METRICS = ("test/error",)
+VariantPairs = Sequence[tuple[AnyVariant, AnyVariant]]
+"""The variants of OLD and NEW that have the same name."""
 
 
 @dataclass(frozen=True)
 class Diff:
-    """Everything that was compared, and everything that was not, with the reason.
+    """The changes of all variants from OLD to NEW, and what could not be compared.
 
     Attributes:
-        errors: By variant, then metric; ``times`` likewise.
-        only_old: Variants that NEW does not hold.
-        notes: On the whole: changed recipes, unlike conditions, tests that were not possible.
-        not_compared: Why a variant's time was not: sentences.
+        level: Level of the tests, over all changes of errors and over all changes of times.
+        smallest: Smallest change of an error that counts, in percentage points.
+        smallest_time: Smallest change of a time that counts, in percent.
+        errors: Changes of errors, by metric and then by variant.
+        times: Changes of times, in the same order.
+        only_old: Names of the variants that NEW does not have.
+        only_new: Names of the variants that OLD does not have.
+        notes: Sentences about the whole: a changed recipe, unequal conditions, tests that are not possible.
+        not_compared: Sentences that say which times are not compared, and why.
     """
 
     level: float
@@ -45,12 +60,12 @@ class Diff:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """Errors, then times."""
+        """The changes of errors, then those of times."""
         return (*self.errors, *self.times)
 
     @property
     def regression(self) -> bool:
-        """Whether an error rose or a time grew, beyond noise."""
+        """Whether some error or time is worse."""
         return any(change.state == "worse" for change in self.changes)
 
 
@@ -58,123 +73,154 @@ def compare_results(
     old: Results,
     new: Results,
     level: float = LEVEL,
-    smallest: float = SMALLEST,
-    smallest_time: float = SMALLEST_TIME,
-    metrics: Sequence[str] = (ERROR,),
+    smallest: float = SMALLEST_ERROR_CHANGE,
+    smallest_time: float = SMALLEST_TIME_CHANGE,
+    metrics: Sequence[str] = DEFAULT_METRICS,
 ) -> Diff:
-    """Hold NEW against OLD, variant by variant.
+    """Compare NEW with OLD, variant by variant; variants are matched by name and trials by seed.
 
-    A change is called where the two-sided p, after Holm's correction over all variants and metrics (all times,
-    likewise), is at most ``level`` and the effect at least ``smallest`` points (``smallest_time`` percent).
+    Holm's correction counts all errors of all variants together, and all times of all variants together.
 
     Args:
-        metrics: Errors that are compared.
+        level: Level of the two-sided tests.
+        smallest: Smallest change of an error that counts, in percentage points.
+        smallest_time: Smallest change of a time that counts, in percent.
+        metrics: Keys of the errors to compare.
 
     Raises:
-        HarnessError: They share no variant, or are of unlike data: then nothing can be said.
+        HarnessError: The two have unequal data, no common variant, or no common error.
     """
-    unlike = describe_differences(describe_data(old.study), describe_data(new.study))
-    if unlike:
+    pairs = _match_variants(old, new)
+    finals = old.final, new.final
+    keys = _list_common_metrics(metrics, finals)
+    errors = [measure_error_change(a, b, finals, key, old.study.data) for key in keys for a, b in pairs]
+    times, not_compared = _measure_time_changes([a.name for a, _ in pairs], old, new, finals)
+    common = {a.name for a, _ in pairs}
+    diff = Diff(
+        level=level,
+        smallest=smallest,
+        smallest_time=smallest_time,
+        errors=classify_changes([change for change in errors if change], level, smallest),
+        times=classify_changes(times, level, smallest_time),
+        only_old=tuple(variant.name for variant in old.study.variants if variant.name not in common),
+        only_new=tuple(variant.name for variant in new.study.variants if variant.name not in common),
+        notes=(),
+        not_compared=tuple(not_compared),
+    )
+    return replace(diff, notes=(*_describe_circumstances(diff, old, new), *_describe_test_limits(diff)))
+
+
+def _match_variants(old: Results, new: Results) -> VariantPairs:
+    """Return the variants that OLD and NEW have in common.
+
+    Raises:
+        HarnessError: The data is unequal, no variant is common, or one of the two has no recorded trial.
+    """
+    differences = describe_differences(describe_data(old.study), describe_data(new.study))
+    if differences:
         raise HarnessError(
-            f"they are of unlike data, so neither errors nor times can be compared ({unlike})",
+            f"OLD and NEW have unequal data, so neither errors nor times are comparable ({differences})",
             where="harness diff",
             remedy="Run both on the same data and split.",
         )
-    theirs = {variant.name: variant for variant in new.study.variants}
-    pairs = [(variant, theirs[variant.name]) for variant in old.study.variants if variant.name in theirs]
+    new_variants = {variant.name: variant for variant in new.study.variants}
+    pairs = [(v, new_variants[v.name]) for v in old.study.variants if v.name in new_variants]
     if not pairs:
         names = [join_words(v.name for v in results.study.variants[:5]) for results in (old, new)]
         raise HarnessError(
-            f"they share no variant (OLD holds {names[0]}, NEW {names[1]})",
+            f"OLD and NEW have no variant in common (OLD has {names[0]}; NEW has {names[1]})",
             where="harness diff",
-            remedy="Variants are matched by name: give a changed one the same name or label in both.",
+            remedy="Variants are matched by name: give a changed variant the same name or label in both.",
         )
-    for side, results in (("OLD", old), ("NEW", new)):
+    for side, results in zip(SIDES, (old, new), strict=True):
         if not len(results.epochs):
+            name = results.study.experiment.name
             raise HarnessError(
-                f"no trial of '{results.study.experiment.name}' is recorded", where=side, remedy="Run it first."
+                f"no trial of '{name}' is recorded", where=side, remedy=f"Run `harness run {name}` first."
             )
-    finals = old.final, new.final
-    measurable = [key for key in metrics if all(final[key].notna().any() for final in finals)]
-    if not measurable:
+    return pairs
+
+
+def _list_common_metrics(metrics: Sequence[str], finals: LastEpochs) -> list[str]:
+    """Return those of ``metrics`` that OLD and NEW have both measured.
+
+    Raises:
+        HarnessError: There is none.
+    """
+    common = [key for key in metrics if all(final[key].notna().any() for final in finals)]
+    if not common:
         raise HarnessError(
-            f"{join_words(METRICS[key].label for key in metrics)} is not measured in both",
+            f"{join_words(METRICS[key].label for key in metrics)} is not measured in both OLD and NEW",
             where="--metric",
             remedy="Choose an error that both have.",
         )
-    errors = [measure_error_change(a, b, finals, key, old.study.data) for key in measurable for a, b in pairs]
-    times, refused = _times([a.name for a, _ in pairs], old, new, finals)
-    ours = {variant.name for variant, _ in pairs}
-    found = Diff(
-        level,
-        smallest,
-        smallest_time,
-        classify_changes([change for change in errors if change], level, smallest),
-        classify_changes(times, level, smallest_time),
-        tuple(variant.name for variant in old.study.variants if variant.name not in ours),
-        tuple(name for name in theirs if name not in ours),
-        (),
-        tuple(refused),
-    )
-    return replace(found, notes=tuple(_notes(found, old, new, finals)))
+    return common
 
 
-def _times(names: Sequence[str], old: Results, new: Results, finals: Finals) -> tuple[list[Change], list[str]]:
-    """Times that may be compared, and why the others may not: reasons with the variants that they hold for."""
+def _measure_time_changes(
+    names: Sequence[str], old: Results, new: Results, finals: LastEpochs
+) -> tuple[list[Change], list[str]]:
+    """Return the changes of all comparable times, and a sentence for each reason why others are not comparable."""
     changes: list[Change] = []
-    reasons: dict[tuple[str, str], list[str]] = {}
-    before, after = (dict(list(final.groupby("variant"))) for final in finals)
+    variants_by_reason: dict[tuple[str, str], list[str]] = {}
+    old_trials, new_trials = (dict(list(final.groupby("variant"))) for final in finals)
     for key in (TRAINING_TIME, *BENCHMARK_TIMES):
-        measured: Callable[..., Change | None] = measure_training_time_change if key == TRAINING_TIME else measure_benchmark_change
         for name in names:
-            mine = before.get(name, finals[0].iloc[:0]), after.get(name, finals[1].iloc[:0])
-            reason = incomparable_because(key, mine, (old.study, new.study))
-            if reason is not None:
-                if reason:
-                    reasons.setdefault((key, reason), []).append(name)
-                continue
-            change = measured(name, key, mine)
-            if change is not None:
-                changes.append(change)
-    said = [
+            trials = old_trials.get(name, finals[0].iloc[:0]), new_trials.get(name, finals[1].iloc[:0])
+            reason = explain_incomparability(key, trials, (old.study, new.study))
+            if reason is None and key == TRAINING_TIME:
+                changes.append(measure_training_time_change(name, trials))
+            elif reason is None:
+                changes.append(measure_benchmark_change(name, key, trials))
+            elif reason != NOT_MEASURED:
+                variants_by_reason.setdefault((key, reason), []).append(name)
+    sentences = [
         f"{METRICS[key].label} is not compared"
-        f"{'' if len(concerned) == len(names) else ' for ' + join_words(concerned)}: {reason}."
-        for (key, reason), concerned in reasons.items()
+        f"{'' if len(variants) == len(names) else f' for {join_words(variants)}'}: {reason}."
+        for (key, reason), variants in variants_by_reason.items()
     ]
-    return changes, said
+    return changes, sentences
 
 
-def _notes(found: Diff, old: Results, new: Results, finals: Finals) -> list[str]:
+def _describe_circumstances(diff: Diff, old: Results, new: Results) -> list[str]:
+    """Return sentences about missing variants, a changed recipe, and unequal conditions."""
     notes = []
-    compared = {change.variant for change in found.errors}
-    absent = [v.name for v in old.study.variants if v.name not in compared and v.name not in found.only_old]
-    if absent:
-        notes.append(f"Not recorded on one side, so not compared: {join_words(absent)}.")
+    compared = {change.variant for change in diff.errors}
+    missing = [v.name for v in old.study.variants if v.name not in compared and v.name not in diff.only_old]
+    if missing:
+        notes.append(f"Not recorded in OLD or in NEW, so not compared: {join_words(missing)}.")
     recipe = describe_differences(describe_recipe(old.study), describe_recipe(new.study))
     if recipe:
         notes.append(f"The recipe changed: {recipe}.")
-    conditions = describe_differences(describe_conditions(finals[0]), describe_conditions(finals[1]))
+    conditions = describe_differences(describe_conditions(old.final), describe_conditions(new.final))
     if conditions:
-        notes.append(f"Errors were measured under other conditions, which may change them: {conditions}.")
-    small = [change for change in found.errors if change.p is None]
-    if small:
-        fewest = min(change.n for change in small)
-        notes.append(
-            f"{_all_or(len(small), len(found.errors))} tested: n = {fewest} is too small to tell a change from "
-            f"noise; {SEEDS_FOR_CLAIMS} seeds on both sides are needed."
-        )
-    for kind, changes in (("error", found.errors), ("time", found.times)):
-        tested = [change for change in changes if change.p is not None]
-        paired = [change.n for change in tested if change.method == "paired"]
-        if tested and len(paired) == len(tested) and len(tested) * 2 / 2 ** max(paired) > found.level:
-            needed = seeds_to_reach(found.level, len(tested), two_sided=True)
-            notes.append(
-                f"No change of {kind} can be called: at {max(paired)} pairs no two-sided p is below "
-                f"{2 / 2 ** max(paired):.3g}, and Holm's correction asks for {found.level / len(tested):.3g} over "
-                f"{len(tested)} comparisons; {needed} seeds would do."
-            )
+        notes.append(f"Errors were measured under unequal conditions, which may change them: {conditions}.")
     return notes
 
 
-def _all_or(some: int, every: int) -> str:
-    return "Errors are not" if some == every else f"{some} of {every} errors are not"
+def _describe_test_limits(diff: Diff) -> list[str]:
+    """Return sentences about changes that no test can find, because there are too few seeds."""
+    notes = []
+    untested = [change for change in diff.errors if change.p is None]
+    if untested:
+        fewest = min(change.n for change in untested)
+        is_all = len(untested) == len(diff.errors)
+        errors = "Errors are not" if is_all else f"{len(untested)} of {len(diff.errors)} errors are not"
+        notes.append(
+            f"{errors} tested: n = {fewest} is too small to tell a change from noise; {SEEDS_FOR_CLAIMS} seeds on both "
+            "sides are needed."
+        )
+    for noun, changes in (("an error", diff.errors), ("a time", diff.times)):
+        tested = [change for change in changes if change.p is not None]
+        pairs = [change.n for change in tested if change.method == "paired"]
+        if not tested or len(pairs) < len(tested):
+            continue
+        smallest_p = 2 / 2 ** max(pairs)
+        if len(tested) * smallest_p > diff.level:
+            seeds = seeds_to_reach(diff.level, len(tested), two_sided=True)
+            notes.append(
+                f"No test can show a change of {noun}: with {max(pairs)} pairs no two-sided p is below "
+                f"{smallest_p:.3g}, but Holm's correction for {len(tested)} comparisons needs "
+                f"{diff.level / len(tested):.3g}. {seeds} seeds would be enough."
+            )
+    return notes

@@ -1,81 +1,95 @@
-"""Errors of several experiments side by side: a row per network, a colour per experiment, unlike data apart."""
+"""The figure of a comparison report: errors of several experiments, with a row per network and a colour per experiment.
+
+Experiments on unequal data are drawn in separate panels.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness.reporting.compare.experiment_results import ExperimentResults, NetworkRow, match_networks
+from harness.reporting.figures.estimate_marks import EstimateStyle, draw_estimate
+from harness.reporting.figures.series import MAX_ROWS, shorten_label
 from harness.reporting.figures.style import INK, MARKERS, PLAIN_COLOURS, RESIDUAL_COLOURS, draw_series_legend
-from harness.reporting.series import MAX_ROWS, shorten_label, list_seed_values
-from harness.reporting.statistics.estimates import estimate_mean
-from harness.reporting.verdicts.components import select_error_interval
+from harness.reporting.statistics.error_intervals import select_error_interval
+from harness.reporting.statistics.intervals import estimate_mean
+from harness.reporting.statistics.seed_values import list_seed_values
 from harness.tracking.metrics import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from harness.reporting.compare.comparison import ExperimentResults, NetworkRow
-
-PANELS = ("train/error_clean", "test/error")
+PANEL_METRICS = ("train/error_clean", "test/error")
 COLOURS = (RESIDUAL_COLOURS[0], PLAIN_COLOURS[0], *RESIDUAL_COLOURS[1:], *PLAIN_COLOURS[1:])
+ESTIMATE_STYLE = EstimateStyle(marker_size=6.5, point_alpha=0.35)
+ROW_GAP = 0.4
+"""Space between two networks, relative to the height of one experiment's row."""
 
 
 class ExperimentStyle(NamedTuple):
-    """How an experiment is drawn."""
+    """Label, colour and marker of an experiment in this figure."""
 
     label: str
     colour: str
     marker: str
 
 
-def is_drawable(tables: Sequence[Sequence[NetworkRow]]) -> bool:
-    """Whether all networks fit on one figure."""
-    return 0 < sum(map(len, tables)) <= MAX_ROWS
+def is_drawable(groups: Sequence[Sequence[ExperimentResults]]) -> bool:
+    """Return whether the figure has room for all networks."""
+    return 0 < sum(len(match_networks(group)) for group in groups) <= MAX_ROWS
 
 
-def draw_errors_side_by_side(
-    figure: Figure, groups: Sequence[Sequence[ExperimentResults]], tables: Sequence[Sequence[NetworkRow]]
-) -> None:
-    """Clean training error and test error; a row of panels, with axes of its own, for each data set."""
-    parts = [part for group in groups for part in group]
-    looks = {
-        part.label: ExperimentStyle(shorten_label(part.label, 40), COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
-        for i, part in enumerate(parts)
+def compute_figure_size(groups: Sequence[Sequence[ExperimentResults]]) -> tuple[float, float]:
+    """Return width and height of the figure in inches."""
+    rows = [row for group in groups for row in match_networks(group)]
+    return 9.2, 0.9 + 0.75 * len(groups) + 0.2 * sum(max(2, len(row.experiments) + ROW_GAP) for row in rows)
+
+
+def draw_errors_side_by_side(figure: Figure, groups: Sequence[Sequence[ExperimentResults]]) -> None:
+    """Draw clean training error and test error; each group of equal data has a row of panels with its own axes."""
+    experiments = [experiment for group in groups for experiment in group]
+    styles = {
+        experiment.label: ExperimentStyle(
+            shorten_label(experiment.label, 40), COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        )
+        for i, experiment in enumerate(experiments)
     }
-    heights = [sum(len(row.parts) + 0.4 for row in rows) + 1 for rows in tables]
-    grid = figure.subplots(len(groups), len(PANELS), squeeze=False, height_ratios=heights)
-    draw_series_legend(figure, list(looks.values()))
-    for line, group, rows in zip(grid, groups, tables, strict=True):
-        for axes, key in zip(line, PANELS, strict=True):
-            _panel(axes, rows, key, looks, named=axes is line[0])
-            data = f"{shorten_label(group[0].results.study.data.name)}: " if len(groups) > 1 else ""
-            axes.set_title(f"{data}{METRICS[key].title}", fontsize=9.5)
+    tables = [match_networks(group) for group in groups]
+    heights = [sum(len(row.experiments) + ROW_GAP for row in rows) + 1 for rows in tables]
+    grid = figure.subplots(len(groups), len(PANEL_METRICS), squeeze=False, height_ratios=heights)
+    draw_series_legend(figure, list(styles.values()))
+    for panels, group, rows in zip(grid, groups, tables, strict=True):
+        data = f"{shorten_label(group[0].results.study.data.name)}: " if len(groups) > 1 else ""
+        for axes, metric in zip(panels, PANEL_METRICS, strict=True):
+            _draw_panel(axes, rows, metric, styles, is_labelled=axes is panels[0])
+            axes.set_title(f"{data}{METRICS[metric].title}", fontsize=9.5)
 
 
-def _panel(axes: Axes, rows: Sequence[NetworkRow], key: str, looks: dict[str, ExperimentStyle], named: bool) -> None:
+def _draw_panel(
+    axes: Axes, rows: Sequence[NetworkRow], metric: str, styles: dict[str, ExperimentStyle], is_labelled: bool
+) -> None:
+    """Draw one error of all networks, an experiment below the other; ``is_labelled`` shows the networks' names."""
     from matplotlib.ticker import MaxNLocator
 
-    places, top = [], 0.0
+    ticks, position = [], 0.0
     for row in rows:
-        places.append(top + (len(row.parts) - 1) / 2)
-        for part in row.parts:
-            errors, look = list_seed_values(part.final, row.variant, key), looks[part.label]
+        ticks.append(position + (len(row.experiments) - 1) / 2)
+        for experiment in row.experiments:
+            errors, style = list_seed_values(experiment.final, row.variant, metric), styles[experiment.label]
             if errors:
                 estimate = estimate_mean(errors)
-                bounds = select_error_interval(estimate, key, part.results.study.data)
-                if bounds is not None:
-                    axes.plot([bounds.low, bounds.high], [top, top], color=look.colour, linewidth=2.2, zorder=3)
-                axes.scatter(errors, [top] * len(errors), s=15, color=look.colour, alpha=0.35, linewidths=0, zorder=2)
-                axes.plot(
-                    [estimate.mean], [top], marker=look.marker, color=look.colour, markersize=6.5,
-                    markeredgecolor="white", markeredgewidth=0.9, zorder=4,
+                interval = select_error_interval(estimate, metric, experiment.results.study.data)
+                draw_estimate(
+                    axes, position, estimate.mean, interval.ends if interval else None, style.colour,
+                    style.marker, seeds=errors, orientation="horizontal", style=ESTIMATE_STYLE,
                 )  # fmt: skip
-            top += 1
-        top += 0.4
-    axes.set_yticks(places, [shorten_label(row.name, 34) for row in rows] if named else [""] * len(rows), color=INK)
-    axes.set_ylim(top - 0.4, -1)
+            position += 1
+        position += ROW_GAP
+    axes.set_yticks(ticks, [shorten_label(row.name, 34) if is_labelled else "" for row in rows], color=INK)
+    axes.set_ylim(position - ROW_GAP, -1)
     axes.grid(True, axis="x")
-    # A little room, or a mark at zero would be cut in half.
+    # Without this margin, half of a marker at zero would be cut off.
     axes.set_xlim(left=-0.025 * axes.get_xlim()[1])
     axes.xaxis.set_major_locator(MaxNLocator(4))

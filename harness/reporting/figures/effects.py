@@ -1,15 +1,16 @@
-"""The effects of all contrasts in one figure: each with its interval, beside zero and the threshold of its claim."""
+"""The figure of effects: a row for each component of each contrast, with its interval, zero and its threshold."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from harness.reporting.figures.style import LIGHT_GREY, INK, draw_legend
+from harness.reporting.figures.estimate_marks import EstimateStyle, draw_estimate
+from harness.reporting.figures.series import shorten_label
+from harness.reporting.figures.style import INK, LIGHT_GREY, draw_legend
 from harness.reporting.formatting import format_p
-from harness.reporting.series import shorten_label
 from harness.reporting.verdicts.components import Component
 from harness.reporting.verdicts.verdict import Verdict
 from harness.tracking.metrics import METRICS
@@ -20,158 +21,182 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MIN_COMPONENTS = 2
-"""Components below which the sentence says it all."""
+"""Fewest components for which there is a figure; the sentence of the verdict suffices for one."""
 MAX_ROWS = 40
-"""Rows that one figure holds; later contrasts are in the table alone."""
-CLAIMED_COLOUR = "#dcebf7"
-ERROR_STYLES = ((INK, "o"), ("#CC79A7", "D"), ("#009E73", "s"), ("#56B4E9", "^"))
-"""Of the errors: none of the colours of plain and residual nets in the other figures."""
+"""Most rows of the figure; further contrasts are in the tables alone."""
 MAX_LINEAR_EFFECT = 8.0
-"""Points beyond which an axis is logarithmic outside of -1 to 1: a margin is not seen beside a collapse."""
+"""Percentage points up to which the axis is linear. Beyond, it is logarithmic outside -1 to 1, so that a margin of half
+a point stays visible beside a collapse."""
+CLAIMED_COLOUR = "#dcebf7"
+MARK_STYLE = EstimateStyle(marker_size=6.0, marker_edge=0.7, bar_width=2.0, bar_cap="butt", zorder=4)
+
+
+class ErrorStyle(NamedTuple):
+    """Colour and marker of one error."""
+
+    colour: str
+    marker: str
+
+
+ERROR_STYLES = (
+    ErrorStyle(INK, "o"),
+    ErrorStyle("#CC79A7", "D"),
+    ErrorStyle("#009E73", "s"),
+    ErrorStyle("#56B4E9", "^"),
+)
+"""Styles of the errors in turn. They differ from the first colours of plain and residual networks elsewhere."""
 
 
 @dataclass(frozen=True)
 class DrawnVerdict:
-    """A verdict and the places of its components, from the top; several have a heading above them."""
+    """A verdict with the rows that it takes in the figure, counted from the top."""
 
     verdict: Verdict
     top: int
 
     @property
-    def heading(self) -> bool:
-        """Whether it has one; a single component says itself what it is."""
+    def has_heading(self) -> bool:
+        """Whether its title has a row of its own. The label of a single component names the contrast already."""
         return len(self.verdict.components) > 1
 
     @property
     def rows(self) -> list[tuple[int, Component]]:
-        """Place and component, below the heading."""
-        first = self.top + self.heading
+        """Row and component, below the heading."""
+        first = self.top + self.has_heading
         return [(first + number, component) for number, component in enumerate(self.verdict.components)]
 
     @property
     def end(self) -> int:
-        """The place below it."""
+        """The first row below it."""
         return self.rows[-1][0] + 1
 
 
-def list_drawable_effects(found: Sequence[Verdict]) -> list[DrawnVerdict]:
-    """The verdicts that are drawn: none for a single component, or where no component has an effect."""
-    components = [component for verdict in found for component in verdict.components]
-    if len(components) < MIN_COMPONENTS or all(m.effect is None for c in components for m in c.measures):
+def list_drawable_effects(verdicts: Sequence[Verdict]) -> list[DrawnVerdict]:
+    """Return the verdicts that fit into the figure, with their rows.
+
+    The list is empty where there is a single component, and where no component has an effect.
+    """
+    components = [component for verdict in verdicts for component in verdict.components]
+    if len(components) < MIN_COMPONENTS or all(test.effect is None for c in components for test in c.tests):
         return []
-    made: list[DrawnVerdict] = []
-    for verdict in found:
-        group = DrawnVerdict(verdict, made[-1].end if made else 0)
-        if made and group.end > MAX_ROWS:
+    groups: list[DrawnVerdict] = []
+    for verdict in verdicts:
+        group = DrawnVerdict(verdict, groups[-1].end if groups else 0)
+        if groups and group.end > MAX_ROWS:
             break
-        made.append(group)
-    return made
+        groups.append(group)
+    return groups
 
 
 def effects_figure_height(groups: Sequence[DrawnVerdict]) -> float:
-    """Of the figure, in inches."""
+    """Return the height of the figure, in inches."""
     return 1.25 + 0.4 * groups[-1].end
 
 
 def draw_effects(figure: Figure, groups: Sequence[DrawnVerdict]) -> None:
-    """One row for each component, under its verdict's name; shaded is where the claim says that the effect lies."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
+    """Draw one row for each component below the title of its verdict. The claimed side of the threshold is shaded."""
     axes = figure.subplots()
-    keys = list(dict.fromkeys(m.error for g in groups for c in g.verdict.components for m in c.measures))
-    styles = dict(zip(keys, ERROR_STYLES, strict=False))
-    left, right = _axis(axes, [value for group in groups for c in group.verdict.components for value in _values(c)])
+    components = [component for group in groups for component in group.verdict.components]
+    metrics = dict.fromkeys(test.metric for component in components for test in component.tests)
+    styles = dict(zip(metrics, ERROR_STYLES, strict=False))
+    limits = _scale_axis(axes, [value for component in components for value in _list_values(component)])
     for group in groups:
-        if group.heading:
-            title = fill(shorten_label(f"{group.verdict.title}: {group.verdict.state}", 110), 54)
-            text = axes.text(
-                0, group.top + 0.1, title, transform=axes.get_yaxis_transform(), weight="bold", va="center"
-            )
-            text.set_in_layout(False)
-        # Not through the headings.
-        top, bottom = group.rows[0][0] - 0.45, group.rows[-1][0] + 0.45
-        axes.plot([0, 0], [top, bottom], color=INK, linewidth=0.9, zorder=2)
-        for place, component in group.rows:
-            _row(axes, place, component, styles, left, right)
-            says = _says(component)
-            if not group.heading:
-                says = f"{group.verdict.state}\n{says}"
-            axes.text(1.015, place, says, transform=axes.get_yaxis_transform(), fontsize=8.5, va="center", ha="left")
-    last = groups[-1].rows[-1][0]
-    axes.set_ylim(last + 0.6, groups[0].top - 0.5)
-    axes.set_yticks(
-        [place for group in groups for place, _ in group.rows],
-        [_label(component) for group in groups for _, component in group.rows],
-    )
+        _draw_group(axes, group, styles, limits)
+    last_row = groups[-1].rows[-1][0]
+    axes.set_ylim(last_row + 0.6, groups[0].top - 0.5)
+    rows = [row for group in groups for row in group.rows]
+    axes.set_yticks([row for row, _ in rows], [_format_label(component) for _, component in rows])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(False)
+    draw_legend(figure, _build_legend(components, styles))
+
+
+def _draw_group(axes: Axes, group: DrawnVerdict, styles: Mapping[str, ErrorStyle], limits: tuple[float, float]) -> None:
+    """Draw the rows of one verdict, with its title above several and its state beside a single one."""
+    verdict = group.verdict
+    if group.has_heading:
+        title = fill(shorten_label(f"{verdict.title}: {verdict.state}", 110), 54)
+        text = axes.text(0, group.top + 0.1, title, transform=axes.get_yaxis_transform(), weight="bold", va="center")
+        text.set_in_layout(False)
+    # The zero line stops between the groups, so that it does not cross their headings.
+    top, bottom = group.rows[0][0] - 0.45, group.rows[-1][0] + 0.45
+    axes.plot([0, 0], [top, bottom], color=INK, linewidth=0.9, zorder=2)
+    for row, component in group.rows:
+        _draw_row(axes, row, component, styles, limits)
+        result = _format_result(component)
+        if not group.has_heading:
+            result = f"{verdict.state}\n{result}"
+        axes.text(1.015, row, result, transform=axes.get_yaxis_transform(), fontsize=8.5, va="center", ha="left")
+
+
+def _draw_row(
+    axes: Axes, row: int, component: Component, styles: Mapping[str, ErrorStyle], limits: tuple[float, float]
+) -> None:
+    """Draw one component: the claimed side as a shade, the threshold, and the effect in each error."""
+    from matplotlib.patches import Rectangle
+
+    left, right = limits
+    claimed = {"greater": (component.threshold, right), "less": (left, component.threshold)}
+    if component.side in claimed:
+        low, high = claimed[component.side]
+        axes.add_patch(Rectangle((low, row - 0.38), high - low, 0.76, color=CLAIMED_COLOUR, linewidth=0, zorder=0))
+    if component.threshold:
+        ends = [row - 0.38, row + 0.38]
+        axes.plot([component.threshold] * 2, ends, color=INK, linewidth=1.4, linestyle=":", zorder=3)
+    for number, test in enumerate(component.tests):
+        if test.effect is None:
+            continue
+        y = row + 0.34 * ((number + 0.5) / len(component.tests) - 0.5)
+        interval = (test.low, test.high) if test.low is not None and test.high is not None else None
+        colour, marker = styles[test.metric]
+        draw_estimate(axes, y, test.effect, interval, colour, marker, orientation="horizontal", style=MARK_STYLE)
+
+
+def _build_legend(components: Sequence[Component], styles: Mapping[str, ErrorStyle]) -> list[Artist]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     handles: list[Artist] = [
-        Line2D([], [], color=styles[key][0], marker=styles[key][1], markersize=6, linewidth=2, label=METRICS[key].label)
-        for key in keys
+        Line2D([], [], color=style.colour, marker=style.marker, markersize=6, linewidth=2, label=METRICS[metric].label)
+        for metric, style in styles.items()
     ]
-    components = [component for group in groups for component in group.verdict.components]
     if any(component.threshold for component in components):
         handles.append(Line2D([], [], color=INK, linewidth=1.4, linestyle=":", label="margin"))
     if any(component.side != "two-sided" for component in components):
         handles.append(Patch(color=CLAIMED_COLOUR, label="where it is claimed to lie"))
-    draw_legend(figure, handles)
+    return handles
 
 
-def _row(
-    axes: Axes, place: int, component: Component, styles: dict[str, tuple[str, str]], left: float, right: float
-) -> None:
-    from matplotlib.patches import Rectangle
-
-    sides = {"greater": (component.threshold, right), "less": (left, component.threshold)}
-    if component.side in sides:
-        low, high = sides[component.side]
-        axes.add_patch(Rectangle((low, place - 0.38), high - low, 0.76, color=CLAIMED_COLOUR, linewidth=0, zorder=0))
-    if component.threshold:
-        ends = [place - 0.38, place + 0.38]
-        axes.plot([component.threshold] * 2, ends, color=INK, linewidth=1.4, linestyle=":", zorder=3)
-    for number, m in enumerate(component.measures):
-        y = place + 0.34 * ((number + 0.5) / len(component.measures) - 0.5)
-        colour, marker = styles[m.error]
-        if m.effect is None:
-            continue
-        if m.low is not None and m.high is not None:
-            axes.plot([m.low, m.high], [y, y], color=colour, linewidth=2, solid_capstyle="butt", zorder=4)
-        axes.plot(
-            [m.effect], [y], color=colour, marker=marker, markersize=6,
-            markeredgecolor="white", markeredgewidth=0.7, zorder=5,
-        )  # fmt: skip
-
-
-def _says(component: Component) -> str:
-    if all(m.effect is None for m in component.measures):
+def _format_result(component: Component) -> str:
+    """Return n and p of a component."""
+    if all(test.effect is None for test in component.tests):
         return "no value"
     p = f", p = {format_p(component.p)}" if component.p is not None else ""
     return f"n = {component.n}{p}"
 
 
-def _label(component: Component) -> str:
-    """What is subtracted from what and the claim; the two sides of a long one on lines of their own."""
+def _format_label(component: Component) -> str:
+    """Return the effect and its claim; a long label is broken before the minus sign."""
     a, minus, b = component.label.partition(" − ")
-    whole = f"{component.label}  ({component.claim})"
-    if len(whole) <= 44:
-        return shorten_label(whole, 60)
+    label = f"{component.label}  ({component.claim})"
+    if len(label) <= 44:
+        return shorten_label(label, 60)
     return f"{shorten_label(a, 36)}\n{minus.strip()} {shorten_label(b, 28)}  ({component.claim})"
 
 
-def _values(component: Component) -> list[float]:
-    """All that has to be on the axis."""
-    of = [value for m in component.measures for value in (m.effect, m.low, m.high) if value is not None]
-    return [component.threshold, 0.0, *of]
+def _list_values(component: Component) -> list[float]:
+    """Return all values that the axis must include."""
+    values = [value for test in component.tests for value in (test.effect, test.low, test.high) if value is not None]
+    return [component.threshold, 0.0, *values]
 
 
-def _axis(axes: Axes, values: Iterable[float]) -> tuple[float, float]:
-    """Scale, ticks and limits of the effects; the limits."""
+def _scale_axis(axes: Axes, values: Iterable[float]) -> tuple[float, float]:
+    """Set scale, ticks and label of the axis of effects, and return its limits."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-    seen = list(values)
-    low, high = min(seen), max(seen)
+    numbers = list(values)
+    low, high = min(numbers), max(numbers)
     label = "Effect A − B (percentage points)"
     if max(-low, high) > MAX_LINEAR_EFFECT:
         axes.set_xscale("symlog", linthresh=1.0, linscale=0.7)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.reporting.figures.series import group_into_series, shorten_label
 from harness.reporting.figures.style import INK, MARKERS, draw_series_legend, scale_error_axis
 from harness.reporting.search_trials import SearchTrial, format_value, list_search_trials
-from harness.reporting.figures.series import group_into_series, shorten_label
 from harness.reporting.statistics.error_intervals import count_images
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.search_space import SearchRange

@@ -65,7 +65,7 @@ def _choose_marker(lines: list[Series], colour: str) -> str:
 
 
 def _choose_label(members: list[AnyVariant], study: ResolvedExperiment) -> str:
-    """Return what tells a line from the others: plain or residual, then shortcut, block and family where they differ."""
+    """Return ``plain`` or ``residual``, with the shortcut, block and family where the lines differ in them."""
     if isinstance(members[0], ExternalNetwork):
         return shorten_label(members[0].name)
     variants = [v for v in study.variants if isinstance(v, Variant)]

@@ -1,4 +1,4 @@
-"""What all figures share: colours, a background that GitHub shows well in light and dark, and stable bytes."""
+"""The style of all figures: colours, axes, legends, and files with equal bytes for equal results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 PLAIN_COLOURS = ("#D55E00", "#E69F00")
 RESIDUAL_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9")
-"""Okabe and Ito 2008: told apart with every common colour blindness. Markers repeat the distinction."""
+"""Colours of Okabe and Ito 2008, which common colour blindness leaves distinct. Markers repeat the distinction."""
 MARKERS = ("o", "s", "D", "^", "v", "P")
 INK, LIGHT_GREY = "#24292f", "#d8dee4"
 DASHED: Any = (0, (3, 1.5))
 MATPLOTLIB_STYLE: Any = {
-    "font.family": "DejaVu Sans",  # Ships with matplotlib, so that every machine draws the same glyphs.
+    "font.family": "DejaVu Sans",  # matplotlib ships it, so every machine draws the same glyphs.
     "font.size": 10.5,
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
@@ -47,10 +47,10 @@ MATPLOTLIB_STYLE: Any = {
 
 
 def render_figure(width: float, height: float, draw: Callable[[Figure], None]) -> dict[str, bytes]:
-    """Draw one figure of ``width`` x ``height`` inches; its content by suffix, ``svg`` and ``png``.
+    """Draw one figure of ``width`` x ``height`` inches, and return its content as ``svg`` and ``png``.
 
-    On a transparent page with a white rounded card of its own, which needs no light and dark variant. No date
-    and no version are written, so equal results give equal bytes.
+    A white rounded card lies under the figure, so that one file suits light and dark pages. The files hold no date and
+    no version, so equal results give equal bytes.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -84,18 +84,30 @@ def render_figure(width: float, height: float, draw: Callable[[Figure], None]) -
     return content
 
 
+def panel_grid(panels: int) -> tuple[int, int]:
+    """Return rows and columns for a number of panels: at most three columns, and four panels as a square."""
+    columns = 2 if panels == 4 else min(panels, 3)
+    return -(-panels // columns), columns
+
+
 def scale_error_axis(axes: Axes, values: Iterable[float], images: int) -> None:
-    """An axis of errors in percent: linear, or where they span decades logarithmic down to one image, then to zero."""
+    """Scale the y axis for errors in percent.
+
+    The scale is linear. Where the errors span a factor of 30 or more, it is logarithmic down to about the error of one
+    image, and linear from there to zero.
+
+    Args:
+        images: Number of images that the errors are measured on.
+    """
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    seen = [float(v) for v in values]
-    positive = [v for v in seen if v > 0]
+    positive = [float(value) for value in values if value > 0]
     top = max(positive, default=1.0)
     if not positive or top / min(positive) < 30:
         axes.set_ylim(bottom=0)
         return
-    one = 100 / images
-    threshold = next(t for t in (0.001, 0.01, 0.1, 1.0, 10.0) if t >= min(one, 10.0) / 1.5)
+    one_image = 100 / images
+    threshold = next(t for t in (0.001, 0.01, 0.1, 1.0, 10.0) if t >= min(one_image, 10.0) / 1.5)
     axes.set_yscale("symlog", linthresh=threshold, linscale=0.6)
     ticks = [0.0, *(t for t in (0.001, 0.01, 0.1, 0.3, 1, 3, 10, 30, 100) if t >= threshold)]
     axes.yaxis.set_major_locator(FixedLocator([t for t in ticks if t <= 1.6 * top]))
@@ -105,32 +117,33 @@ def scale_error_axis(axes: Axes, values: Iterable[float], images: int) -> None:
 
 
 def scale_log_axis(axes: Axes, values: Iterable[float]) -> None:
-    """A logarithmic axis of values above zero, labelled at 1, 2 and 5 where they span few decades."""
+    """Scale the y axis logarithmically for values above zero, with labels that suit their range."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    seen = [float(v) for v in values]
-    low, high = min(seen, default=1.0), max(seen, default=1.0)
+    numbers = [float(value) for value in values]
+    low, high = min(numbers, default=1.0), max(numbers, default=1.0)
+    ratio = high / low
     axes.set_yscale("log")
-    # Values that all but agree are drawn flat, and not blown up to fill the axis.
-    room = max((high / low) ** 0.06, (2 / (high / low)) ** 0.5)
+    # The axis spans a factor of two at least, so that values that almost agree look flat.
+    room = max(ratio**0.06, (2 / ratio) ** 0.5)
     axes.set_ylim(low / room, high * room)
     axes.yaxis.set_minor_locator(NullLocator())
-    if high / low < 100:
-        axes.yaxis.set_major_locator(LogLocator(subs=log_tick_steps(high / low)))
+    if ratio < 100:
+        axes.yaxis.set_major_locator(LogLocator(subs=log_tick_steps(ratio)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
 
 
 def log_tick_steps(ratio: float) -> tuple[float, ...]:
-    """Where a logarithmic axis over that ratio has its ticks, within a decade."""
+    """Return the multiples of a power of ten that get a tick, on a logarithmic axis that spans the factor ``ratio``."""
     if ratio < 4:
         return (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if ratio < 2 else (1, 1.5, 2, 3, 4, 6, 8)
     return (1, 2, 5) if ratio < 30 else (1, 3)
 
 
 class LegendEntry(Protocol):
-    """What a legend tells apart."""
+    """A line or point style that a legend explains."""
 
     @property
     def label(self) -> str: ...
@@ -140,20 +153,20 @@ class LegendEntry(Protocol):
     def marker(self) -> str: ...
 
 
-def draw_series_legend(figure: Figure, lines: Sequence[LegendEntry]) -> None:
-    """One legend over all panels, in as many rows as it takes to fit."""
+def draw_series_legend(figure: Figure, entries: Sequence[LegendEntry]) -> None:
+    """Draw one legend for all panels, above them, with a line and marker for each entry."""
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=line.colour, marker=line.marker, markersize=7, linewidth=1.6, label=line.label)
-        for line in lines
+        Line2D([], [], color=entry.colour, marker=entry.marker, markersize=7, linewidth=1.6, label=entry.label)
+        for entry in entries
     ]
     draw_legend(figure, handles)
 
 
 def draw_legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """A legend over all panels: in one row where it fits, else in columns as wide as the longest label."""
-    letters = [len(str(handle.get_label())) + 7 for handle in handles]
+    """Draw one legend for all panels, above them: in one row if it fits, else in equal columns."""
+    widths = [len(str(handle.get_label())) + 7 for handle in handles]
     room = int(figure.get_figwidth() * 13)
-    columns = len(handles) if sum(letters) <= room else max(1, room // max(letters))
+    columns = len(handles) if sum(widths) <= room else max(1, room // max(widths))
     figure.legend(handles=list(handles), loc="outside upper center", borderaxespad=0.5, ncols=columns)

@@ -1,79 +1,100 @@
-"""What happens over the epochs: training and test error, and the gradient at three convolutions."""
+"""The figures over the epochs: training and test error, and the gradient norm at three convolutions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from harness.reporting.figures.style import DASHED, scale_error_axis, draw_legend
-from harness.reporting.series import Series, group_into_series, shorten_label
-from harness.reporting.statistics.estimates import t_interval_factor
-from harness.reporting.verdicts.components import SEEDS_FOR_INTERVALS, count_images
+from harness.reporting.figures.series import Series, group_into_series, shorten_label
+from harness.reporting.figures.style import DASHED, draw_legend, panel_grid, scale_error_axis
+from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS, count_images
+from harness.reporting.statistics.intervals import t_interval_factor
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.results_table import Results
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MAX_SEED_LINES = 40
-"""Seeds of one variant up to which each has its line; of more, the means and their intervals alone."""
+"""Most seeds of one variant for which each has a thin line; of more, only mean and interval are drawn."""
+TEST_WIDTH, TRAINING_WIDTH = 2.2, 1.6
+
+
+class GradientLine(NamedTuple):
+    """The line of one convolution's gradient norm."""
+
+    label: str
+    colour: str
+    style: str
+
+
 GRADIENT_LINES = {
-    "grad/first": ("first", "#D55E00", "-"),
-    "grad/middle": ("middle", "#009E73", "--"),
-    "grad/last": ("last", "#0072B2", ":"),
+    "grad/first": GradientLine("first convolution", "#D55E00", "-"),
+    "grad/middle": GradientLine("middle convolution", "#009E73", "--"),
+    "grad/last": GradientLine("last convolution", "#0072B2", ":"),
 }
+"""Lines by their metric."""
 
 
 def choose_training_error(results: Results) -> str:
-    """Clean training error where it was measured, else online."""
-    clean = results.epochs["train/error_clean"].notna().any()
-    return "train/error_clean" if clean else "train/error"
+    """Return the metric of the clean training error, or of the online one where the clean one was not measured."""
+    has_clean = results.epochs["train/error_clean"].notna().any()
+    return "train/error_clean" if has_clean else "train/error"
 
 
 def has_training_curves(results: Results) -> bool:
-    """Whether some trial measured a training or test error at two epochs."""
+    """Return whether some trial has a training or test error at two epochs or more."""
     frame = results.epochs
-    return any(
-        frame[frame[k].notna()].groupby("trial").size().gt(1).any() for k in (choose_training_error(results), "test/error")
-    )
+    metrics = (choose_training_error(results), "test/error")
+    return any(frame[frame[metric].notna()].groupby("trial").size().gt(1).any() for metric in metrics)
 
 
-def values_by_epoch(results: Results, variant: AnyVariant, key: str) -> pd.DataFrame:
-    """``key`` of one variant: epochs as rows, seeds as columns. A diverged trial goes on at chance error.
+def values_by_epoch(results: Results, variant: AnyVariant, metric: str) -> pd.DataFrame:
+    """Return one variant's values of a metric, with epochs as rows and seeds as columns.
 
-    So a mean over seeds is over the same seeds at every epoch, and does not fall when a bad one drops out.
+    A diverged trial continues at chance error. So every mean is over the same seeds, and does not improve when a bad
+    trial ends. Gradient norms have no such value and end with the trial.
     """
-    columns = ["epoch", "seed", "outcome", key]
+    columns = ["epoch", "seed", "outcome", metric]
     rows = results.epochs.loc[results.epochs["variant"] == variant.name, columns]
-    table = rows.pivot_table(index="epoch", columns="seed", values=key, aggfunc="last", dropna=False).sort_index()
+    table = rows.pivot_table(index="epoch", columns="seed", values=metric, aggfunc="last", dropna=False).sort_index()
     table = table.dropna(how="all", axis=1)
-    if key.startswith("grad/"):
+    if metric.startswith("grad/"):
         return table.dropna(how="all")
-    ends = rows[rows["outcome"] == TrialStatus.DIVERGED].groupby("seed")["epoch"].max()
-    # Where it diverges a trial is evaluated out of turn, at epochs at which the others have no value.
-    in_turn = results.epochs[results.epochs["outcome"] != TrialStatus.DIVERGED]
-    measured = in_turn if in_turn[key].notna().any() else results.epochs
-    epochs = sorted(measured.loc[measured[key].notna(), "epoch"].unique())
-    table = table.reindex(epochs)
-    for seed, end in ends.items():
+    # A diverged trial was also evaluated at its last epoch, at which the other trials may have no value.
+    regular = results.epochs[results.epochs["outcome"] != TrialStatus.DIVERGED]
+    measured = regular if regular[metric].notna().any() else results.epochs
+    table = table.reindex(sorted(measured.loc[measured[metric].notna(), "epoch"].unique()))
+    last_epochs = rows[rows["outcome"] == TrialStatus.DIVERGED].groupby("seed")["epoch"].max()
+    for seed, last_epoch in last_epochs.items():
         if seed in table.columns:
-            table.loc[table.index >= end, seed] = results.study.data.chance_error
+            table.loc[table.index >= last_epoch, seed] = results.study.data.chance_error
     return table.dropna(how="all")
 
 
-def panel_grid(depths: int) -> tuple[int, int]:
-    """Rows and columns for so many panels."""
-    columns = 2 if depths == 4 else min(depths, 3)
-    return -(-depths // columns), columns
+def interval_by_epoch(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the 95 % t interval of the mean at every epoch with five seeds or more.
+
+    Args:
+        table: Errors in percent, with epochs as rows and seeds as columns.
+
+    Returns:
+        Columns ``low`` and ``high``, cut at 0 and 100, with epochs as rows.
+    """
+    count = table.count(axis=1)
+    table, count = table[count >= SEEDS_FOR_INTERVALS], count[count >= SEEDS_FOR_INTERVALS]
+    mean, half_width = table.mean(axis=1), count.map(t_interval_factor) * table.std(axis=1)
+    return pd.DataFrame({"low": (mean - half_width).clip(lower=0), "high": (mean + half_width).clip(upper=100)})
 
 
 def draw_training_curves(figure: Figure, results: Results) -> None:
-    """One panel per depth: test error in full lines, training error dashed (He et al. 2015, fig. 1 and 4).
+    """Draw one panel per depth, as He et al. 2015 in their figures 1 and 4: test error solid, training error dashed.
 
-    Each seed is a thin line; a band is the 95 % t interval of the mean.
+    Each seed is a thin line, and a band is the 95 % t interval of the mean.
     """
     from matplotlib.lines import Line2D
 
@@ -81,78 +102,79 @@ def draw_training_curves(figure: Figure, results: Results) -> None:
     depths = sorted({depth for line in lines for depth in line.depths})
     rows, columns = panel_grid(len(depths))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    key, shown, used = choose_training_error(results), [], []
-    # Of more lines than there are colours, marks tell those of one colour apart.
-    marked = len({line.colour for line in lines}) < len(lines)
+    training_error = choose_training_error(results)
+    # Where two lines share a colour, markers tell them apart.
+    has_markers = len({line.colour for line in lines}) < len(lines)
+    drawn: list[float] = []
     for axes, depth in zip(grid, depths, strict=False):
         axes.set_title(f"Depth {depth}")
         for line in lines:
             for variant in (v for v in line.variants if v.depth == depth):
-                used += [line] if line not in used else []
-                for metric, style, width in ((key, DASHED, 1.6), ("test/error", "-", 2.2)):
-                    table = values_by_epoch(results, variant, metric)
-                    if table.empty:
-                        continue
-                    shown += table.to_numpy()[np.isfinite(table.to_numpy())].tolist()
-                    if table.shape[1] <= MAX_SEED_LINES:
-                        axes.plot(table.index, table, color=line.colour, linewidth=0.5, alpha=0.3, linestyle=style)
-                    x, low, high = _band(table)
-                    axes.fill_between(x, low, high, color=line.colour, alpha=0.17, linewidth=0)
-                    marks = {"marker": line.marker, "markevery": max(len(table) // 6, 1)} if marked else {}
-                    axes.plot(
-                        table.index, table.mean(axis=1), color=line.colour, linewidth=width, linestyle=style, **marks
-                    )
+                marker = line.marker if has_markers else None
+                training, test = (values_by_epoch(results, variant, m) for m in (training_error, "test/error"))
+                drawn += _draw_errors(axes, training, line.colour, DASHED, TRAINING_WIDTH, marker)
+                drawn += _draw_errors(axes, test, line.colour, "-", TEST_WIDTH, marker)
     for axes in grid[len(depths) :]:
         axes.set_visible(False)
-    scale_error_axis(grid[0], shown, count_images(key, results.study.data))
+    scale_error_axis(grid[0], drawn, count_images(training_error, results.study.data))
     for axes in grid[::columns]:
         axes.set_ylabel("Error (%)")
     for axes in grid[max(len(depths) - columns, 0) : len(depths)]:
         axes.set_xlabel("Epoch")
         axes.tick_params(labelbottom=True)
-    name = "training, clean" if key.endswith("clean") else "training, online"
+    training_label = "training, clean" if training_error.endswith("clean") else "training, online"
+    # In the order in which the panels show them.
+    shown_lines = sorted(lines, key=lambda line: line.depths[0])
     handles = [
-        Line2D([], [], color=line.colour, linewidth=2, label=line.label, marker=line.marker if marked else None)
-        for line in used
+        Line2D([], [], color=line.colour, linewidth=2, label=line.label, marker=line.marker if has_markers else None)
+        for line in shown_lines
     ]
-    styles = [("-", 2.2, "test"), (DASHED, 1.6, name)]
-    handles += [Line2D([], [], color="#57606a", linewidth=w, linestyle=s, label=text) for s, w, text in styles]
+    styles = [("-", TEST_WIDTH, "test"), (DASHED, TRAINING_WIDTH, training_label)]
+    handles += [Line2D([], [], color="#57606a", linewidth=w, linestyle=s, label=label) for s, w, label in styles]
     draw_legend(figure, handles)
 
 
-def _band(table: pd.DataFrame) -> tuple[list[int], list[float], list[float]]:
-    """Epochs with five seeds or more, and the 95 % t interval of their mean, cut at 0 and 100 %."""
-    epochs, low, high = [], [], []
-    for epoch, n, mean, sd in zip(table.index, table.count(axis=1), table.mean(axis=1), table.std(axis=1), strict=True):
-        if n >= SEEDS_FOR_INTERVALS:
-            half = t_interval_factor(int(n)) * sd
-            epochs.append(int(epoch))
-            low.append(max(mean - half, 0.0))
-            high.append(min(mean + half, 100.0))
-    return epochs, low, high
+def _draw_errors(
+    axes: Axes, table: pd.DataFrame, colour: str, style: Any, width: float, marker: str | None
+) -> list[float]:
+    """Draw the seeds, the band and the mean of one error, and return the values that were drawn."""
+    if table.empty:
+        return []
+    if table.shape[1] <= MAX_SEED_LINES:
+        axes.plot(table.index, table, color=colour, linewidth=0.5, alpha=0.3, linestyle=style)
+    band = interval_by_epoch(table)
+    axes.fill_between(band.index, band["low"], band["high"], color=colour, alpha=0.17, linewidth=0)
+    markers = {"marker": marker, "markevery": max(len(table) // 6, 1)} if marker else {}
+    axes.plot(table.index, table.mean(axis=1), color=colour, linewidth=width, linestyle=style, **markers)
+    values = table.to_numpy()
+    return values[np.isfinite(values)].tolist()
 
 
 def list_gradient_variants(results: Results) -> list[tuple[Series, AnyVariant]]:
-    """The deepest variant of each of the first three lines that has a gradient norm on record."""
+    """Return the deepest variant with a recorded gradient norm of each line, for the first three such lines."""
     frame = results.epochs
     measured = set(frame.loc[frame[list(GRADIENT_LINES)].gt(0).any(axis=1), "variant"])
-    lines = [(line, [v for v in line.variants if v.name in measured]) for line in group_into_series(results.study)]
-    return [(line, found[-1]) for line, found in lines if found][:3]
+    deepest: list[tuple[Series, AnyVariant]] = []
+    for line in group_into_series(results.study):
+        variants = [variant for variant in line.variants if variant.name in measured]
+        if variants:
+            deepest.append((line, variants[-1]))
+    return deepest[:3]
 
 
 def draw_gradients(figure: Figure, results: Results) -> None:
-    """Geometric mean over seeds of the gradient norm, with the range of all seeds; logarithmic."""
+    """Draw the geometric mean over seeds of each gradient norm and a band over all seeds, on a logarithmic axis."""
     chosen = list_gradient_variants(results)
     grid = figure.subplots(1, len(chosen), sharey=True, squeeze=False).ravel()
     for axes, (line, variant) in zip(grid, chosen, strict=True):
-        for key, (position, colour, style) in GRADIENT_LINES.items():
-            table = values_by_epoch(results, variant, key)
+        for metric, (label, colour, style) in GRADIENT_LINES.items():
+            table = values_by_epoch(results, variant, metric)
             logs = table.where(table > 0).apply(np.log10).dropna(how="all")
             if logs.empty:
                 continue
             x, mean = logs.index.to_numpy(), 10 ** logs.mean(axis=1)
             axes.fill_between(x, 10 ** logs.min(axis=1), 10 ** logs.max(axis=1), color=colour, alpha=0.14, linewidth=0)
-            axes.plot(x, mean, color=colour, linestyle=style, linewidth=2, label=f"{position} convolution")
+            axes.plot(x, mean, color=colour, linestyle=style, linewidth=2, label=label)
         axes.set_yscale("log")
         axes.set_title(f"{line.label}: {shorten_label(variant.name)}")
         axes.set_xlabel("Epoch (0: before the first update)")

@@ -1,14 +1,15 @@
-"""What a report does not show, written from its own numbers."""
+"""The section "Limitations" of a report: what its results do not show, computed from its own numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from harness.reporting.formatting import format_quantity, format_interval, format_number
-from harness.reporting.statistics.estimates import estimate_mean
-from harness.reporting.verdicts.components import SEEDS_FOR_INTERVALS, select_error_interval
+from harness.reporting.formatting import format_interval, format_number, format_quantity
+from harness.reporting.page.tables import count_fewest_seeds
+from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS, select_error_interval
+from harness.reporting.statistics.intervals import estimate_mean
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Degradation, ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
@@ -16,60 +17,90 @@ from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_markdown
 
 
-def list_limitations(study: ResolvedExperiment, final: pd.DataFrame, found: Sequence[Verdict]) -> list[str]:
-    """What the report does not show, from its own numbers; Markdown."""
-    data, experiment = study.data, study.experiment
-    budget = f"One budget of {format_quantity(experiment.recipe.epochs, 'epoch')}"
-    lines = [
-        f"{budget} and one recipe for all variants. A variant that is behind here may only converge more slowly, or "
-        "want another recipe; a longer budget would tell."
+def list_limitations(study: ResolvedExperiment, final: pd.DataFrame, verdicts: Sequence[Verdict]) -> list[str]:
+    """Return one Markdown paragraph per limitation.
+
+    Args:
+        final: The last epoch of every trial.
+    """
+    return [
+        *_limits_of_recipe(study),
+        _limits_of_seeds(study, final),
+        *_limits_of_data(study, final),
+        *_limits_of_margins(study),
+        *_limits_of_trials(final, verdicts),
     ]
-    tune = experiment.tune
-    if tune is not None:
-        lines = [
-            f"{budget}. A variant that is behind here may only converge more slowly; a longer budget would tell.",
-            f"A search of {format_quantity(tune.samples, 'recipe')} per variant, judged by {data.val:,} validation images at "
-            f"{format_quantity(len(tune.seeds), 'seed')}: a larger search, or one over other fields, may choose otherwise. The "
-            "search is not repeated, so intervals leave out how much its choice varies.",
-        ]
+
+
+def _limits_of_recipe(study: ResolvedExperiment) -> Iterator[str]:
+    """Say which budget and which recipes the results hold for."""
+    tune = study.experiment.tune
+    epochs = format_quantity(study.experiment.recipe.epochs, "epoch")
+    if tune is None:
+        yield (
+            f"All variants have one budget of {epochs} and one recipe. A variant with a higher error may only converge "
+            "more slowly, or need another recipe. A longer budget would show it."
+        )
+        return
+    yield (
+        f"All variants have one budget of {epochs}. A variant with a higher error may only converge more slowly. "
+        "A longer budget would show it."
+    )
+    yield (
+        f"The search tried {format_quantity(tune.samples, 'recipe')} per variant and chose by {study.data.val:,} "
+        f"validation images at {format_quantity(len(tune.seeds), 'seed')}. A larger search, or a search over other "
+        "fields, may choose other recipes. The search is not repeated, so the intervals leave out how much its choice "
+        "varies."
+    )
+
+
+def _limits_of_seeds(study: ResolvedExperiment, final: pd.DataFrame) -> str:
+    """Say what the number of seeds allows."""
     n = count_fewest_seeds(study, final)
     if n < SEEDS_FOR_CLAIMS:
-        lines.append(f"{format_quantity(n, 'seed')}: too few for any claim; {SEEDS_FOR_CLAIMS} are needed.")
-    else:
-        lines.append(
-            f"{n} seeds vary initialisation and the order of the data, not the split, the machine or the "
-            "recipe. A verdict that was looked at with fewer seeds in this record, undeclared, is called exploratory; "
-            "what was seen elsewhere the record can not tell."
-        )
-    lines.append(
-        f"One data set: {escape_markdown(data.name)}, {data.train:,} training images of {data.size[0]} × {data.size[1]} "
-        "pixels. Other data, image sizes and widths may behave otherwise."
+        return f"{format_quantity(n, 'seed')}: too few for any claim; {SEEDS_FOR_CLAIMS} are needed."
+    return (
+        f"The {n} seeds vary the initialisation and the order of the data. They do not vary the split, the machine or "
+        "the recipe. If this record holds an undeclared interim look at a verdict with fewer seeds, the verdict is "
+        "called exploratory. The record cannot know of looks outside it."
+    )
+
+
+def _limits_of_data(study: ResolvedExperiment, final: pd.DataFrame) -> Iterator[str]:
+    """Say which data the results hold for, and how precise a test error is."""
+    data = study.data
+    yield (
+        f"There is one data set: {escape_markdown(data.name)}, with {data.train:,} training images of "
+        f"{data.size[0]} × {data.size[1]} pixels. Results on other data, image sizes and widths may differ."
     )
     rows = final[final["test/error"].notna() & (final["outcome"] != TrialStatus.DIVERGED)]
     if data.test and len(rows):
-        means = rows.groupby("variant", sort=False)["test/error"].mean()
-        best = float(means.min())
-        bounds = select_error_interval(estimate_mean([best] * SEEDS_FOR_INTERVALS), "test/error", data)
-        assert bounds is not None
-        lines.append(
-            f"{data.test:,} test images: one image is {format_number(100 / data.test)} points, and the lowest mean, "
-            f"{format_number(best)} %, has an exact interval over images from {format_interval(bounds.low, bounds.high)} %. "
-            "Intervals over seeds are conditional on this split and leave that uncertainty out."
+        lowest = float(rows.groupby("variant", sort=False)["test/error"].mean().min())
+        # Equal values have no spread over seeds, which selects the exact interval over images.
+        interval = select_error_interval(estimate_mean([lowest] * SEEDS_FOR_INTERVALS), "test/error", data)
+        assert interval is not None
+        yield (
+            f"There are {data.test:,} test images, so one image is {format_number(100 / data.test)} points. The lowest "
+            f"mean test error, {format_number(lowest)} %, has an exact interval over images from "
+            f"{format_interval(interval.low, interval.high)} %. Intervals over seeds hold for this split only; they "
+            "leave that uncertainty out."
         )
-    margins = {c.margin for c in experiment.contrasts if isinstance(c, Degradation)}
+
+
+def _limits_of_margins(study: ResolvedExperiment) -> Iterator[str]:
+    """Say how many training images each declared margin is."""
+    margins = {contrast.margin for contrast in study.experiment.contrasts if isinstance(contrast, Degradation)}
     for margin in sorted(margins):
-        lines.append(
-            f"The margin of {margin:g} points is {format_number(margin * data.train / 100, 1)} training images: a declared "
-            "choice, not a finding."
+        images = format_number(margin * study.data.train / 100, 1)
+        yield (
+            f"The margin of {margin:g} (in percentage points) is {images} training images. It is a declared choice, not a "
+            "finding."
         )
+
+
+def _limits_of_trials(final: pd.DataFrame, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Say which trials shared a device or diverged."""
     if len(final) and final["shared"].any():
-        lines.append("Trials shared their device, so their times are no measurement to compare variants by.")
-    if any(v.diverged for v in found) or (final["outcome"] == TrialStatus.DIVERGED).any():
-        lines.append("Diverged trials stand at chance error, which is a convention; see the verdict without them.")
-    return lines
-
-
-def count_fewest_seeds(study: ResolvedExperiment, final: pd.DataFrame) -> int:
-    """Recorded seeds of the variant that has fewest."""
-    counted = final.groupby("variant").size()
-    return min(int(counted.get(variant.name, 0)) for variant in study.variants)
+        yield "Trials shared their device, so their times must not be used to compare variants."
+    if any(verdict.diverged for verdict in verdicts) or (final["outcome"] == TrialStatus.DIVERGED).any():
+        yield "Diverged trials count at chance error, which is a convention. See the verdict without their seeds."

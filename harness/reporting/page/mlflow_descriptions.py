@@ -1,80 +1,90 @@
-"""What the report says of each variant, for its run in MLflow: the same cells as in the report's tables."""
+"""Description and metrics of each variant's run in MLflow, with the same cells as the report's tables."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from harness.reporting.formatting import format_quantity
+from harness.reporting.formatting import format_quantity, format_table_row
 from harness.reporting.page import tables
-from harness.reporting.series import list_seed_values
-from harness.reporting.statistics.estimates import estimate_mean
-from harness.reporting.verdicts.components import select_error_interval
+from harness.reporting.statistics.error_intervals import select_error_interval
+from harness.reporting.statistics.intervals import estimate_mean
+from harness.reporting.statistics.seed_values import list_seed_values
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
 from harness.tracking.metrics import MEASURED_COSTS, METRICS
-from harness.tracking.mlflow_record.descriptions import VariantDescription, variant_words
+from harness.tracking.mlflow_record.descriptions import VariantDescription, describe_variant
 from harness.tracking.results_table import Results
 
-STATIC = ("Parameters", "MACs per image", "Training seconds per trial")
-MEASURED = ("Latency of one image (ms)", "Training step (ms)", "Peak memory (MiB)")
-MARKS = {
-    "‡": "‡ All seeds agree: an exact interval over the images.",
-    "†": "† The device was shared: not a time to compare by.",
+COST_TITLES = ("Parameters", "MACs per image", "Training seconds per trial")
+MEASURED_COST_TITLES = ("Latency of one image (ms)", "Training step (ms)", "Peak memory (MiB)")
+MARK_NOTES = {
+    tables.IMAGES_MARK: "All seeds agree, so the interval is the exact one over the images.",
+    tables.SHARED_MARK: "The device was shared, so this time must not be used to compare variants.",
 }
 
 
 def describe_variants(results: Results) -> dict[str, VariantDescription]:
-    """A description and metrics for each variant of which trials are recorded, by its name.
+    """Return a description, with metrics, of each variant that has a recorded trial, by its name.
 
-    The metrics are ``seeds/sd_...``, ``seeds/low_...`` and ``seeds/high_...`` of the last errors (95 % interval, from
-    5 seeds on), and the measured costs, where they were measured under the trials' conditions.
+    The metrics are standard deviation and 95 % interval of the last errors (``seeds/sd_...``, ``seeds/low_...``,
+    ``seeds/high_...``; intervals from 5 seeds on), and the costs that were measured under the trials' conditions.
     """
     final = results.final
     keys = tables.list_measured_errors(final)
     titles = [METRICS[key].title for key in keys]
-    costs = [*STATIC, *(MEASURED if tables.has_measured_costs(final) else ())]
+    titles += [*COST_TITLES, *(MEASURED_COST_TITLES if tables.has_measured_costs(final) else ())]
     rows = zip(tables.build_error_rows(results, final, keys), tables.build_cost_rows(results, final), strict=True)
-    found = {}
-    for variant, (errors, spent) in zip(results.study.variants, rows, strict=True):
-        mine = final[final["variant"] == variant.name]
-        if mine.empty:
+    descriptions = {}
+    for variant, (error_row, cost_row) in zip(results.study.variants, rows, strict=True):
+        trials = final[final["variant"] == variant.name]
+        if trials.empty:
             continue
-        cells = [*zip(titles, errors[4:], strict=True), *zip(costs, spent[1:], strict=True)]
-        bad = int((mine["outcome"] == TrialStatus.DIVERGED).sum())
-        diverged = f", {bad} of them diverged (at chance error)" if bad else ""
-        # A note is read in a narrow column, where the lines of a report's cell go side by side.
-        lines = [f"| {title} | {cell.replace('<br>', ', ')} |" for title, cell in cells]
-        marks = [words for mark, words in MARKS.items() if any(mark in row for row in lines)]
-        text = "\n".join(
-            [
-                f"{variant_words(variant)}, on {escape_markdown(results.study.data.name)}. {len(mine)} of "
-                f"{format_quantity(len(results.study.experiment.seeds), 'seed')} recorded{diverged}; "
-                f"{format_quantity(results.study.experiment.recipe.epochs, 'epoch')}.",
-                "",
-                "| | mean ± sd, [95 % interval], lowest – highest |",
-                "| :-- | :-- |",
-                *lines,
-                *(f"\n{words}" for words in marks),
-            ]
-        )
-        found[variant.name] = VariantDescription(text, _numbers(results, variant, mine, keys))
-    return found
+        cells = [*error_row[4:], *cost_row[1:]]
+        text = _describe_trials(results, variant, trials) + _render_table(titles, cells)
+        descriptions[variant.name] = VariantDescription(text, _compute_metrics(results, variant, trials, keys))
+    return descriptions
 
 
-def _numbers(results: Results, variant: AnyVariant, mine: pd.DataFrame, keys: list[str]) -> dict[str, float]:
-    """Of one variant: spread and interval of its last errors, then its measured costs."""
-    numbers: dict[str, float] = {}
+def _describe_trials(results: Results, variant: AnyVariant, trials: pd.DataFrame) -> str:
+    """Return one line of Markdown: the variant, its data set, its recorded seeds and its budget."""
+    experiment = results.study.experiment
+    count = int((trials["outcome"] == TrialStatus.DIVERGED).sum())
+    diverged = f", {count} of them diverged (at chance error)" if count else ""
+    return (
+        f"{describe_variant(variant)}, on {escape_markdown(results.study.data.name)}. {len(trials)} of "
+        f"{format_quantity(len(experiment.seeds), 'seed')} recorded{diverged}; "
+        f"{format_quantity(experiment.recipe.epochs, 'epoch')}."
+    )
+
+
+def _render_table(titles: Sequence[str], cells: Sequence[str]) -> str:
+    """Return a Markdown table with a row per title, followed by a note for each mark in its cells."""
+    # MLflow shows a description in a narrow column, which has no room for several lines in a cell.
+    rows = [[title, cell.replace("<br>", ", ")] for title, cell in zip(titles, cells, strict=True)]
+    lines = ["", "", "| | mean ± sd, [95 % interval], lowest – highest |", "| :-- | :-- |"]
+    lines += map(format_table_row, rows)
+    lines += [f"\n{mark} {note}" for mark, note in MARK_NOTES.items() if tables.has_mark(rows, mark)]
+    return "\n".join(lines)
+
+
+def _compute_metrics(
+    results: Results, variant: AnyVariant, trials: pd.DataFrame, keys: Sequence[str]
+) -> dict[str, float]:
+    """Return standard deviation and interval of a variant's last errors, and its measured costs."""
+    metrics: dict[str, float] = {}
     for key in keys:
-        errors = list_seed_values(mine, variant, key)
+        errors = list_seed_values(trials, variant, key)
         if len(errors) < 2:
             continue
         estimate = estimate_mean(errors)
-        bounds = select_error_interval(estimate, key, results.study.data)
-        spread = {"sd": estimate.sd} | ({"low": bounds.low, "high": bounds.high} if bounds is not None else {})
-        numbers |= {f"seeds/{name}_{key.replace('/', '_')}": v for name, v in spread.items() if v is not None}
+        interval = select_error_interval(estimate, key, results.study.data)
+        values = {"sd": estimate.sd} | ({"low": interval.low, "high": interval.high} if interval is not None else {})
+        metrics |= {f"seeds/{name}_{key.replace('/', '_')}": v for name, v in values.items() if v is not None}
     for key in MEASURED_COSTS:
-        measured = mine[key].dropna()
+        measured = trials[key].dropna()
         if len(measured):
-            numbers[key] = float(measured.iloc[0])
-    return numbers
+            metrics[key] = float(measured.iloc[0])
+    return metrics

@@ -1,4 +1,4 @@
-"""Published results beside measured ones: only where data set, network, shortcut and stride are the same."""
+"""Published results for comparison: only those of the same network on the same data set."""
 
 from __future__ import annotations
 
@@ -9,76 +9,77 @@ from typing import Any
 
 import pandas as pd
 
-from harness.reporting.formatting import format_number
-from harness.reporting.statistics.estimates import estimate_mean
+from harness.reporting.formatting import format_mean
+from harness.reporting.statistics.intervals import estimate_mean
 from harness.specs import Catalogue, DataInfo, Variant
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
 from harness.tracking.results_table import Results
 
-FILE = Path(__file__).with_suffix(".csv")
-SIZES = {
+PUBLISHED_FILE = Path(__file__).with_suffix(".csv")
+DATASET_SIZES = {
     "cifar10": (50_000, 10_000, 10, (32, 32)),
     "imagenet": (1_281_167, 50_000, 1000, (224, 224)),
 }
-"""(training and validation images, test images, classes, size) by which the data sets of the file are known."""
+"""Training and validation images, test images, classes and image size: they identify a data set of the file."""
 
 
 @cache
 def load_published_results() -> list[dict[str, str]]:
-    """The table as it is shipped; errors in percent, shortcuts and strides as the spec calls them."""
-    with FILE.open(newline="") as file:
+    """Return the rows of ``published.csv``: errors in percent, shortcuts and strides named as in a spec."""
+    with PUBLISHED_FILE.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
 def identify_dataset(data: DataInfo) -> str | None:
-    """Which data set of the table this is; None for any other, for a part of one, or at another size."""
+    """Return which data set of the file this is; None for another one, for a part of one, or at another image size."""
     name = {"imagefolder": "imagenet"}.get(data.name, data.name)
-    whole = (data.train + data.val, data.test, data.classes, data.size)
-    return name if SIZES.get(name) == whole else None
+    sizes = (data.train + data.val, data.test, data.classes, data.size)
+    return name if DATASET_SIZES.get(name) == sizes else None
 
 
-def find_published_results(variant: AnyVariant, name: str | None) -> list[dict[str, str]]:
-    """What was published of a network on a data set: of this network exactly, under whatever name it goes here."""
+def find_published_results(variant: AnyVariant, dataset: str | None) -> list[dict[str, str]]:
+    """Return the rows of exactly this network on a data set, whatever name the network has here."""
     if not isinstance(variant, Variant):
         return []
-    return [row for row, network in _networks() if row["dataset"] == name and network == _shape(variant)]
+    network = _describe_network(variant)
+    return [row for row, described in _list_published_networks() if row["dataset"] == dataset and described == network]
 
 
 @cache
-def _networks() -> list[tuple[dict[str, str], dict[str, Any]]]:
-    """Each row with its network: the shipped one, whatever the user's own families call so."""
-    catalogue, found = Catalogue.shipped(), []
+def _list_published_networks() -> list[tuple[dict[str, str], dict[str, Any]]]:
+    """Return each row of the file with its network, which is a shipped one even if a user reuses the name."""
+    catalogue, networks = Catalogue.shipped(), []
     for row in load_published_results():
-        spec = catalogue.get(row["variant"])
-        assert isinstance(spec, Variant)
-        changed = spec.model_copy(update={"shortcut": row["shortcut"], "stride_on": row["stride_on"]})
-        found.append((row, _shape(changed)))
-    return found
+        shipped = catalogue.get(row["variant"])
+        assert isinstance(shipped, Variant)
+        variant = shipped.model_copy(update={"shortcut": row["shortcut"], "stride_on": row["stride_on"]})
+        networks.append((row, _describe_network(variant)))
+    return networks
 
 
-def _shape(variant: Variant) -> dict[str, Any]:
+def _describe_network(variant: Variant) -> dict[str, Any]:
+    """Return the identity of a network without the fields that follow from its data set."""
     return {key: value for key, value in variant.identity().items() if key not in ("classes", "in_channels")}
 
 
 def build_published_rows(results: Results, final: pd.DataFrame) -> list[list[str]]:
-    """Variant, measured test error with n, published error, how and where it was published."""
-    name = identify_dataset(results.study.data)
+    """Return a row per published result: variant, measured test error, published error, protocol and source."""
+    dataset = identify_dataset(results.study.data)
     rows = []
-    for variant in results.study.variants if name is not None else ():
+    for variant in results.study.variants if dataset is not None else ():
         measured = final.loc[(final["variant"] == variant.name) & final["test/error"].notna(), "test/error"]
-        for row in find_published_results(variant, name) if len(measured) else ():
+        for published in find_published_results(variant, dataset) if len(measured) else ():
             estimate = estimate_mean(measured.to_numpy())
-            spread = f" ± {format_number(estimate.sd)}" if estimate.sd is not None else ""
-            theirs = row["error"] + f" ± {row['spread']}" * bool(row["spread"])
-            second = " (seen in a secondary source)" * (row["confidence"] == "secondary")
+            spread = f" ± {published['spread']}" if published["spread"] else ""
+            note = " (from a secondary source)" if published["confidence"] == "secondary" else ""
             rows.append(
                 [
                     escape_markdown(variant.name),
-                    f"{format_number(estimate.mean)}{spread}, n = {estimate.n}",
-                    theirs,
-                    row["protocol"],
-                    row["source"] + second,
+                    f"{format_mean(estimate.mean, estimate.sd)}, n = {estimate.n}",
+                    published["error"] + spread,
+                    published["protocol"],
+                    published["source"] + note,
                 ]
             )
     return rows

@@ -1,40 +1,59 @@
-"""The report's tables, as rows of finished Markdown cells."""
+"""Tables of an experiment's report with a row per variant, and of its recipe; the cells are Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-import numpy as np
 import pandas as pd
 
-from harness.reporting.formatting import ABSENT, format_count, format_interval, format_number, format_p, format_points, keep_together
-from harness.reporting.series import Series, group_into_series
-from harness.reporting.statistics.depth_trends import find_onset_depth, fit_slope_on_depth
-from harness.reporting.statistics.estimates import Comparison, estimate_mean, t_interval_factor
-from harness.reporting.verdicts.components import SEEDS_FOR_INTERVALS, cell, select_error_interval
-from harness.reporting.verdicts.verdict import Verdict
-from harness.specs import DataInfo, Recipe
+from harness.reporting.formatting import (
+    ABSENT,
+    format_count,
+    format_interval,
+    format_mean,
+    format_number,
+    keep_together,
+)
+from harness.reporting.statistics.error_intervals import ErrorInterval, select_error_interval
+from harness.reporting.statistics.intervals import estimate_mean, t_interval_factor
+from harness.reporting.statistics.seed_values import values_by_seed
+from harness.specs import DataInfo, Recipe, ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import code_span, escape_markdown
-from harness.tracking.metrics import METRICS
 from harness.tracking.results_table import Results
 
 Rows = list[list[str]]
+IMAGES_MARK = "‡"
+"""Marks an interval over images, which stands in for a t interval if all seeds agree."""
+SHARED_MARK = "†"
+"""Marks a time that was measured on a shared device."""
 MIXED_CONDITIONS = "mixed conditions"
-"""In place of times under unlike hardware, software or settings."""
+"""Shown in place of a time that was measured under unequal hardware, software or settings."""
+ERRORS = ("train/error_clean", "train/error", "val/error", "test/error")
 KEY_FIELDS = ("epochs", "batch", "optimiser", "lr", "schedule", "weight_decay", "precision", "augment")
+"""Recipe fields that are shown even with their default value."""
 
 
 def list_measured_errors(final: pd.DataFrame) -> list[str]:
-    """The errors that were measured, clean training error first."""
-    keys = ("train/error_clean", "train/error", "val/error", "test/error")
-    return [key for key in keys if final[key].notna().any()]
+    """Return the keys of the errors that were measured, the clean training error first."""
+    return [key for key in ERRORS if final[key].notna().any()]
+
+
+def count_fewest_seeds(study: ResolvedExperiment, final: pd.DataFrame) -> int:
+    """Return the number of recorded seeds of the variant that has the fewest."""
+    counts = final.groupby("variant").size()
+    return min(int(counts.get(variant.name, 0)) for variant in study.variants)
+
+
+def has_mark(rows: Iterable[Sequence[str]], mark: str) -> bool:
+    """Return whether some cell of a table has a mark such as ``‡``."""
+    return any(mark in text for row in rows for text in row)
 
 
 def build_error_rows(results: Results, final: pd.DataFrame, keys: Sequence[str]) -> Rows:
-    """Variant, depth, shortcut, n, and each error's mean ± sd, interval and range."""
+    """Return a row per variant: name, depth, shortcut, n, and one cell per error in ``keys``."""
     rows = []
     for variant in results.study.variants:
         n = int((final["variant"] == variant.name).sum())
@@ -46,15 +65,21 @@ def build_error_rows(results: Results, final: pd.DataFrame, keys: Sequence[str])
 
 
 def format_error_cell(final: pd.DataFrame, variant: AnyVariant, key: str, data: DataInfo, trials: int) -> str:
-    """Mean ± sd, then the 95 % interval and the range of the seeds on lines of their own; n where it is not all."""
-    values = list(cell(final, variant.name, key, frozenset()).values())
-    if not values:
+    """Return mean ± standard deviation, 95 % interval, and lowest – highest seed, each on its own line.
+
+    Args:
+        final: The last epoch of every trial.
+        key: Key of the error.
+        trials: Recorded trials of the variant. If some of them lack the error, a last line shows n.
+    """
+    errors = list(values_by_seed(final, variant.name, key).values())
+    if not errors:
         return ABSENT
-    estimate = estimate_mean(values)
-    lines = [format_number(estimate.mean) + (f" ± {format_number(estimate.sd)}" if estimate.sd is not None else "")]
-    bounds = select_error_interval(estimate, key, data)
-    if bounds is not None:
-        lines.append(f"[{format_interval(bounds.low, bounds.high)}]{' ‡' if bounds.binomial else ''}")
+    estimate = estimate_mean(errors)
+    lines = [format_mean(estimate.mean, estimate.sd)]
+    interval = select_error_interval(estimate, key, data)
+    if interval is not None:
+        lines.append(format_error_interval(interval))
     if estimate.n > 1:
         lines.append(f"{format_number(estimate.min)} – {format_number(estimate.max)}")
     if estimate.n != trials:
@@ -62,28 +87,41 @@ def format_error_cell(final: pd.DataFrame, variant: AnyVariant, key: str, data: 
     return keep_together("<br>".join(lines))
 
 
+def format_error_interval(interval: ErrorInterval) -> str:
+    """Return ``[low to high]``, with ``‡`` if the interval is over images."""
+    return f"[{format_interval(interval.low, interval.high)}]{f' {IMAGES_MARK}' if interval.over_images else ''}"
+
+
 def build_cost_rows(results: Results, final: pd.DataFrame) -> Rows:
-    """Variant, parameters, MACs, training seconds of a trial; then what was measured, if anything was."""
+    """Return a row per variant: name, parameters, MACs, training seconds per trial.
+
+    If `harness bench` measured some variant, latency, training step and peak memory follow.
+    """
     rows, measured = [], has_measured_costs(final)
     for variant in results.study.variants:
-        mine = final[final["variant"] == variant.name]
-        costs = [format_count(mine[key].iloc[0]) if len(mine) else ABSENT for key in ("cost/params", "cost/macs")]
-        bench = [_bench(mine, "bench/latency"), _bench(mine, "bench/step"), _mebibytes(mine)] if measured else []
-        rows.append([escape_markdown(variant.name), *costs, format_training_seconds(mine), *bench])
+        trials = final[final["variant"] == variant.name]
+        counts = [format_count(trials[key].iloc[0]) if len(trials) else ABSENT for key in ("cost/params", "cost/macs")]
+        costs = [format_milliseconds(trials, "bench/latency"), format_milliseconds(trials, "bench/step")]
+        costs = [*costs, format_peak_memory(trials)] if measured else []
+        rows.append([escape_markdown(variant.name), *counts, format_training_seconds(trials), *costs])
     return rows
 
 
 def has_measured_costs(final: pd.DataFrame) -> bool:
-    """Whether the cost of some variant was measured under the conditions of its trials."""
+    """Return whether the cost of some variant was measured under the conditions of its trials."""
     return bool(final[["bench/latency_s", "bench/step_s"]].notna().to_numpy().any())
 
 
-def _bench(mine: pd.DataFrame, key: str) -> str:
-    """Milliseconds of a measured cost: mean and 95 % t interval over processes."""
-    measured = mine[mine[f"{key}_s"].notna()]
+def format_milliseconds(trials: pd.DataFrame, key: str) -> str:
+    """Return a variant's measured time in milliseconds: mean and 95 % t interval over processes.
+
+    Args:
+        key: ``bench/latency`` or ``bench/step``.
+    """
+    measured = trials[trials[f"{key}_s"].notna()]
     if measured.empty:
         return ABSENT
-    if _mixed(measured):
+    if _has_mixed_conditions(measured):
         return MIXED_CONDITIONS
     row = measured.iloc[0]
     mean = 1000 * row[f"{key}_s"]
@@ -91,119 +129,61 @@ def _bench(mine: pd.DataFrame, key: str) -> str:
     return keep_together(f"{format_number(mean)} [{format_interval(mean - half, mean + half)}]")
 
 
-def _mebibytes(mine: pd.DataFrame) -> str:
-    measured = mine[mine["bench/peak_bytes"].notna()]
-    if _mixed(measured):
+def format_peak_memory(trials: pd.DataFrame) -> str:
+    """Return a variant's measured peak memory in MiB."""
+    measured = trials[trials["bench/peak_bytes"].notna()]
+    if _has_mixed_conditions(measured):
         return MIXED_CONDITIONS
-    return ABSENT if measured.empty else f"{format_number(measured['bench/peak_bytes'].iloc[0] / 2**20, 0)}"
+    return ABSENT if measured.empty else format_number(measured["bench/peak_bytes"].iloc[0] / 2**20, 0)
 
 
-def _mixed(rows: pd.DataFrame) -> bool:
-    return len(rows[list(CONDITIONS)].drop_duplicates()) > 1
+def format_training_seconds(trials: pd.DataFrame) -> str:
+    """Return mean ± standard deviation of a variant's training seconds per trial.
 
-
-def format_training_seconds(mine: pd.DataFrame) -> str:
-    """Times under unlike conditions are not averaged; diverged trials ended early and do not count."""
-    ended = mine[(mine["outcome"] == TrialStatus.FINISHED) & mine["time/train_s"].notna()]
-    if ended.empty:
+    Only finished trials count, because diverged ones ended early. Times under unequal conditions are not averaged.
+    """
+    finished = trials[(trials["outcome"] == TrialStatus.FINISHED) & trials["time/train_s"].notna()]
+    if finished.empty:
         return ABSENT
-    if _mixed(ended):
+    if _has_mixed_conditions(finished):
         return MIXED_CONDITIONS
-    estimate = estimate_mean(ended["time/train_s"].to_numpy())
-    spread = f" ± {format_number(estimate.sd, 1)}" if estimate.sd is not None else ""
-    return keep_together(f"{format_number(estimate.mean, 1)}{spread}{' †' if ended['shared'].any() else ''}")
+    estimate = estimate_mean(finished["time/train_s"].to_numpy())
+    mark = f" {SHARED_MARK}" if finished["shared"].any() else ""
+    return keep_together(format_mean(estimate.mean, estimate.sd, 1) + mark)
 
 
-def build_contrast_rows(verdict: Verdict) -> Rows:
-    """Component, claim, error, effect, interval, p, n, P(A < B), correlation; the deciding error in bold."""
-    rows = []
-    for component in verdict.components:
-        for m in component.measures:
-            label = METRICS[m.error].label
-            strong = m.p is not None and m is component.deciding and len(component.measures) > 1
-            c = m.comparison if m.n >= SEEDS_FOR_INTERVALS else None
-            rows.append(
-                [
-                    escape_markdown(component.label),
-                    escape_markdown(component.claim),
-                    f"**{label}**" if strong else label,
-                    format_points(m.effect),
-                    keep_together(format_interval(m.low, m.high, sign=True) + (" ‡" if m.binomial else "")),
-                    format_p(m.p),
-                    str(m.n) + (" (Welch)" if m.comparison and m.comparison.method == "welch" else ""),
-                    _probability(c),
-                    format_number(c.correlation if c else None),
-                ]
-            )
-    return rows
-
-
-def _probability(c: Comparison | None) -> str:
-    """P(A < B) with its 95 % interval."""
-    if c is None or c.probability is None:
-        return ABSENT
-    return keep_together(f"{format_number(c.probability)} [{format_interval(c.probability_low, c.probability_high)}]")
-
-
-def build_depth_rows(results: Results, final: pd.DataFrame) -> Rows:
-    """Line, error, n, slope per ten layers, its interval, and the first depth that is worse than a shallower one."""
-    rows = []
-    for line in group_into_series(results.study):
-        for key in ("train/error_clean", "train/error"):
-            found = _complete(line, final, key)
-            if found is None:
-                continue
-            depths, table = found
-            slope, onset = fit_slope_on_depth(depths, 10 * table), find_onset_depth(depths, table)
-            text = f"{onset.depth} (against {onset.best})" if onset else "none"
-            rows.append(
-                [
-                    escape_markdown(line.label),
-                    METRICS[key].label,
-                    str(table.shape[1]),
-                    format_points(slope.mean),
-                    ABSENT if slope.agree else keep_together(format_interval(slope.low, slope.high, sign=True)),
-                    text,
-                ]
-            )
-    return rows
-
-
-def _complete(line: Series, final: pd.DataFrame, key: str) -> tuple[list[int], np.ndarray] | None:
-    """Depths and errors (depths, seeds) over the seeds that every depth has; None below 5 of them."""
-    cells = [cell(final, variant.name, key, frozenset()) for variant in line.variants]
-    seeds = sorted(set.intersection(*(set(c) for c in cells)))
-    if len(cells) < 2 or len(seeds) < SEEDS_FOR_INTERVALS:
-        return None
-    return line.depths, np.array([[c[seed] for seed in seeds] for c in cells])
+def _has_mixed_conditions(trials: pd.DataFrame) -> bool:
+    """Return whether trials ran under unequal hardware, software or settings."""
+    return len(trials[list(CONDITIONS)].drop_duplicates()) > 1
 
 
 def build_recipe_rows(recipe: Recipe) -> Rows:
-    """Field and value: what differs from its default, and the fields that everybody asks for."""
+    """Return name and value of the recipe's key fields, of its changed fields, and of those that they depend on."""
     fields = recipe.model_dump(mode="json")
     changed = recipe.model_dump(mode="json", exclude_defaults=True)
-    shown = [name for name in fields if name in KEY_FIELDS or name in changed]
-    in_force = {
+    names = [name for name in fields if name in KEY_FIELDS or name in changed]
+    is_in_force = {
         "momentum": recipe.optimiser == "sgd",
         "milestones": recipe.schedule == "step",
         "decay": recipe.schedule == "step",
         "crop_padding": recipe.augment in ("crop", "crop-flip"),
     }
-    shown += [name for name, used in in_force.items() if used and name not in shown]
-    return [[name, escape_markdown(_value(fields[name]))] for name in shown]
+    names += [name for name, in_force in is_in_force.items() if in_force and name not in names]
+    return [[name, escape_markdown(_format_field(fields[name]))] for name in names]
 
 
-def _value(value: object) -> str:
+def _format_field(value: object) -> str:
+    """Return the value of a recipe's field as text."""
     if isinstance(value, list):
-        return ", ".join(map(_value, value))
+        return ", ".join(map(_format_field, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def build_trial_rows(results: Results, final: pd.DataFrame) -> Rows:
-    """Variant, and its seeds with the trial ids."""
+    """Return a row per variant: its name, and its seeds with their trial ids."""
     rows = []
     for variant in results.study.variants:
-        mine = final[final["variant"] == variant.name]
-        ids = [f"{seed}: {code_span(trial)}" for seed, trial in zip(mine["seed"], mine["trial"], strict=True)]
+        trials = final[final["variant"] == variant.name]
+        ids = [f"{seed}: {code_span(trial)}" for seed, trial in zip(trials["seed"], trials["trial"], strict=True)]
         rows.append([escape_markdown(variant.name), ", ".join(ids) or ABSENT])
     return rows

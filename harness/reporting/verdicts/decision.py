@@ -45,13 +45,14 @@ def choose_state(p: float | None, p_opposite: float | None, level: float) -> Ver
 
 
 def _decide_with_and_without_diverged(results: Results) -> list[Verdict]:
-    """Decide all contrasts of one experiment. Where trials diverged, the verdict must be the same without their seeds."""
+    """Decide all contrasts of one experiment, where trials diverged also without their seeds."""
     study = results.study
     final = results.final if len(results.epochs) else results.epochs
     diverged = final[final["outcome"] == TrialStatus.DIVERGED]
     verdicts = _decide(study, final, [frozenset() for _ in study.contrast_variants])
     diverged_seeds = [
-        frozenset(diverged[diverged["variant"].isin(list(cells.values()))]["seed"].tolist()) for cells in study.contrast_variants
+        frozenset(diverged[diverged["variant"].isin(list(cells.values()))]["seed"].tolist())
+        for cells in study.contrast_variants
     ]
     if any(diverged_seeds):
         others = _decide(study, final, diverged_seeds)
@@ -60,7 +61,10 @@ def _decide_with_and_without_diverged(results: Results) -> list[Verdict]:
         verdicts = [
             _combine(a, b, contrast, study) if seeds or a.state != b.state else a for a, b, seeds, contrast in pairs
         ]
-    return [add_notes(verdict, cells, results, diverged) for verdict, cells in zip(verdicts, study.contrast_variants, strict=True)]
+    return [
+        add_notes(verdict, cells, results, diverged)
+        for verdict, cells in zip(verdicts, study.contrast_variants, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

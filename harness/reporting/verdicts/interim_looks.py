@@ -51,7 +51,7 @@ def explain_exploratory(study: ResolvedExperiment, look: InterimLook) -> str:
 
 
 def _list_earlier_looks(looks: Sequence[InterimLook], look: InterimLook) -> list[InterimLook]:
-    """Return the recorded looks at the same comparison with a seed in common, up to the first with exactly its seeds."""
+    """Return the recorded looks at the same comparison with a common seed, up to the first with the same seeds."""
     earlier = []
     for recorded in looks:
         if recorded.cells == look.cells and set(recorded.seeds) & set(look.seeds):

@@ -1,37 +1,45 @@
-"""One sentence per verdict, made to be quoted: its state, its budget, its numbers and its n."""
+"""The sentences of a verdict, made to be quoted: its state, its budget, its numbers and its n."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from harness.reporting.formatting import format_quantity, format_interval, format_number, format_p, format_percent, format_points, join_words
+from harness.reporting.formatting import (
+    format_interval,
+    format_number,
+    format_p,
+    format_percent,
+    format_points,
+    format_quantity,
+    join_words,
+)
 from harness.reporting.verdicts.components import Component
+from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Contrast, Degradation, Difference, ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 from harness.specs.experiment.resolved_experiment import TunedExperiment
 from harness.tracking.metrics import METRICS, TRAINING_ERRORS
 
-if TYPE_CHECKING:
-    from harness.reporting.verdicts.verdict import Verdict
+RISE_BELOW_MARGIN = "The tests show a rise, and they also show that it is smaller than the margin."
+"""Note of a verdict whose claim and opposite claim both pass the level."""
 
 
 def format_title(contrast: Contrast) -> str:
-    """What a contrast claims, in a few words."""
+    """Return the claim of a contrast, in a few words."""
     if isinstance(contrast, Degradation):
-        return f"Depth degradation from depth {contrast.shallow} to {contrast.deep}{_which(contrast)}"
+        return f"Depth degradation from depth {contrast.shallow} to {contrast.deep}{_format_family(contrast)}"
     relation = {"less": "below", "greater": "above", "two-sided": "different from"}[contrast.side]
-    return f"{_metric(contrast.metric)} of {contrast.a} {relation} that of {contrast.b}"
+    return f"{_format_metric(contrast.metric)} of {contrast.a} {relation} that of {contrast.b}"
 
 
-def _which(contrast: Degradation) -> str:
-    """The family and shortcut, where the contrast had to name them."""
+def _format_family(contrast: Degradation) -> str:
+    """Return family and shortcut in parentheses, where the contrast names them."""
     parts = [part for part in (contrast.family, contrast.shortcut) if part]
     return f" ({', '.join(parts)})" if parts else ""
 
 
 def describe_budget(study: ResolvedExperiment) -> str:
-    """The clause that no conclusion goes without; where variants are tuned it says at whose recipe."""
+    """Return the clause that every conclusion has: its epochs and, where variants are tuned, its recipe."""
     recipe = ""
     if study.experiment.tune is not None:
         recipe = ", each variant at its tuned recipe" if isinstance(study, TunedExperiment) else ", one recipe for all"
@@ -39,11 +47,11 @@ def describe_budget(study: ResolvedExperiment) -> str:
 
 
 def describe_small_sample(n: int) -> str:
-    """What ``n`` seeds are good for, where it is not a claim; empty from 8 on."""
+    """Return why ``n`` seeds give no verdict, as a phrase; empty from 8 seeds on."""
     if n >= SEEDS_FOR_CLAIMS:
         return ""
     if n == 0:
-        return "a cell of the comparison holds no trial"
+        return "one of the compared variants has no recorded trial"
     if n == 1:
         return "a smoke run with n = 1 seed"
     if n < 5:
@@ -52,121 +60,130 @@ def describe_small_sample(n: int) -> str:
 
 
 def write_conclusion(verdict: Verdict, contrast: Contrast, study: ResolvedExperiment) -> str:
-    """The sentence; plain text."""
-    start = f"{verdict.state.capitalize()} {describe_budget(study)}{', exploratory' if verdict.exploratory else ''}: "
-    if describe_small_sample(verdict.n):
-        return start + f"{verdict.title} – {describe_small_sample(verdict.n)}{_effects(verdict)}."
-    if verdict.without is not None and verdict.state == "undecided" and verdict.without.conclusion:
+    """Return the conclusion to quote, as plain text."""
+    exploratory = ", exploratory" if verdict.exploratory else ""
+    start = f"{verdict.state.capitalize()} {describe_budget(study)}{exploratory}: "
+    small_sample = describe_small_sample(verdict.n)
+    if small_sample:
+        return start + f"{verdict.title} – {small_sample}{_format_bare_effects(verdict)}."
+    without = verdict.without_diverged
+    if without is not None and verdict.state == "undecided" and without.conclusion:
         return start + (
-            f"{verdict.title} – the verdict is not the same with and without the seeds of diverged trials; "
-            f"n = {verdict.n} with them and {verdict.without.n} without."
+            f"{verdict.title} – the verdict differs with and without the seeds of diverged trials; "
+            f"n = {verdict.n} with them and {without.n} without."
         )
     if verdict.state == "undecided":
-        return start + _undecided(verdict, study)
-    several = study.claims
-    p = verdict.p_adjusted if verdict.state == "supported" else verdict.p_opposite
-    holm = f"; p = {format_p(p)} after Holm's correction for {several} verdicts" if several > 1 else ""
-    if isinstance(contrast, Degradation):
-        say = _degraded if verdict.state == "supported" else _not_degraded
-        return f"{start}{say(verdict, contrast)}{holm}."
-    return f"{start}{_different(verdict, contrast)}{holm}."
+        return start + _describe_undecided(verdict, study)
+    p = verdict.p_adjusted if verdict.state == "supported" else verdict.p_opposite_adjusted
+    count = study.verdict_count
+    holm = f" p = {format_p(p)} after Holm's correction for {count} verdicts." if count > 1 else ""
+    if isinstance(contrast, Difference):
+        return f"{start}{_describe_difference(verdict, contrast)}{holm}"
+    if verdict.state == "supported":
+        return f"{start}{_describe_degradation(verdict, contrast)}{holm}"
+    return f"{start}{_describe_contradiction(verdict, contrast)}{holm}"
 
 
-def _from_to(contrast: Degradation) -> str:
-    return f"from depth {contrast.shallow} to depth {contrast.deep}{_which(contrast)}"
+def _format_depths(contrast: Degradation) -> str:
+    return f"from depth {contrast.shallow} to depth {contrast.deep}{_format_family(contrast)}"
 
 
-def _seeds(verdict: Verdict) -> str:
-    if verdict.paired:
+def _format_n(verdict: Verdict) -> str:
+    if verdict.is_paired:
         return f"n = {verdict.n} paired seeds"
     return f"n = {verdict.n} seeds in the smallest group, not all paired"
 
 
-def _effects(verdict: Verdict) -> str:
-    """Bare effects, for when nothing may be inferred from them; none for a component without them."""
-    seen = [(c, c.measures[0]) for c in verdict.components if c.measures[0].effect is not None]
-    if not seen:
+def _format_bare_effects(verdict: Verdict) -> str:
+    """Return the effects without intervals, for a sample too small for inference; empty where no effect is known."""
+    measured = [(c, c.tests[0]) for c in verdict.components if c.tests[0].effect is not None]
+    if not measured:
         return ""
-    shown = [f"{c.label} {format_points(m.effect)}" for c, m in seen]
-    return f" (seen, in points of {_metric(seen[0][1].error).lower()}: {'; '.join(shown)})"
+    effects = "; ".join(f"{component.label} {format_points(test.effect)}" for component, test in measured)
+    return f" (measured, in points of {_format_metric(measured[0][1].metric).lower()}: {effects})"
 
 
-def _with_interval(component: Component, opposite: bool = False) -> str:
-    m = component.opposing if opposite else component.deciding
-    p = m.p_opposite if opposite else m.p
-    bounds = format_interval(m.low, m.high, sign=True)
-    return f"95 % interval {'over images ' if m.binomial else ''}{bounds}, p = {format_p(p)}"
+def _format_test(component: Component, opposite: bool = False) -> str:
+    """Return interval and p of the weakest test of the claim, or of the opposite claim."""
+    test = component.weakest_opposite_test if opposite else component.weakest_test
+    p = test.p_opposite if opposite else test.p
+    images = "over images " if test.over_images else ""
+    return f"95 % interval {images}{format_interval(test.low, test.high, sign=True)}, p = {format_p(p)}"
 
 
-def _degraded(verdict: Verdict, contrast: Degradation) -> str:
-    plain, residual, both = verdict.components
-    rise, change, gap = (component.deciding.effect for component in verdict.components)
+def _describe_degradation(verdict: Verdict, contrast: Degradation) -> str:
+    plain, residual, interaction = verdict.components
+    rise, change, gap = (component.weakest_test.effect for component in verdict.components)
     return (
-        f"{_from_to(contrast)} the training error of the plain nets rises by {format_number(rise)} points "
-        f"({_with_interval(plain)}), that of the residual nets changes by {format_points(change)} "
-        f"({_with_interval(residual)} for less than the margin of {contrast.margin:g}), and the gap between these "
-        f"changes is {format_number(gap)} ({_with_interval(both)}); {_seeds(verdict)}, clean and online training error "
-        "agree, the weaker result is quoted"
+        f"{_format_depths(contrast)}, the training error of the plain networks rises by {format_number(rise)} points "
+        f"({_format_test(plain)}). That of the residual networks changes by {format_points(change)} points "
+        f"({_format_test(residual)} for a change below the margin of {contrast.margin:g}). The plain change exceeds "
+        f"the residual change by {format_number(gap)} points ({_format_test(interaction)}). {_format_n(verdict)}. "
+        "Clean and online training error agree; the numbers are those of the weaker result."
     )
 
 
-def _not_degraded(verdict: Verdict, contrast: Degradation) -> str:
-    what = {
-        "plain": f"the training error of the plain nets does not rise by as much as the margin of {contrast.margin:g}",
-        "residual": f"the training error of the residual nets rises by more than the margin of {contrast.margin:g}",
-        "interaction": "the training error of the residual nets rises by more than that of the plain nets",
+def _describe_contradiction(verdict: Verdict, contrast: Degradation) -> str:
+    findings = {
+        "plain": f"the training error of the plain networks rises by less than the margin of {contrast.margin:g}",
+        "residual": f"the training error of the residual networks rises by more than the margin of {contrast.margin:g}",
+        "interaction": "the training error of the residual networks rises by more than that of the plain networks",
     }
     ways = len(verdict.components)
     shown = join_words(
-        f"{what[c.name]} ({format_points(c.opposing.effect)} points, {_with_interval(c, opposite=True)})"
+        f"{findings[c.name]} ({format_points(c.weakest_opposite_test.effect)} points, {_format_test(c, opposite=True)})"
         for c in verdict.components
         if c.p_opposite is not None and c.p_opposite <= verdict.level / ways
     )
     return (
-        f"{_from_to(contrast)} {shown}; {_seeds(verdict)}, on both training errors, "
-        f"each of {ways} ways to contradict tested at {format_percent(verdict.level)} / {ways}"
+        f"{_format_depths(contrast)}, {shown}. {_format_n(verdict)}. Both training errors show it. "
+        f"Each of the {ways} ways to contradict is tested at {format_percent(verdict.level)} / {ways}."
     )
 
 
-def _different(verdict: Verdict, contrast: Difference) -> str:
-    (only,) = verdict.components
-    opposite = verdict.state == "contradicted"
-    effect = only.deciding.effect or 0.0
+def _describe_difference(verdict: Verdict, contrast: Difference) -> str:
+    (component,) = verdict.components
+    effect = component.weakest_test.effect or 0.0
     direction = "lower" if effect < 0 else "higher"
     return (
-        f"the {_metric(contrast.metric).lower()} of {contrast.a} is {direction} than that of {contrast.b} by "
-        f"{format_number(abs(effect))} points ({_with_interval(only, opposite)} for the difference); {_seeds(verdict)}"
+        f"the {_format_metric(contrast.metric).lower()} of {contrast.a} is {direction} than that of {contrast.b} by "
+        f"{format_number(abs(effect))} points ({_format_test(component, verdict.state == 'contradicted')} for the "
+        f"difference). {_format_n(verdict)}."
     )
 
 
-def _undecided(verdict: Verdict, study: ResolvedExperiment) -> str:
+def _describe_undecided(verdict: Verdict, study: ResolvedExperiment) -> str:
     if verdict.notes:
-        return f"{verdict.title} – a rise is shown, but also that it is smaller than the margin; {_seeds(verdict)}."
-    open_ones = [c for c in verdict.components if c.p is None or c.p > verdict.level]
-    if open_ones:
-        missing = join_words(
-            f"{c.label} {c.claim} ({format_points(c.deciding.effect)} points, {_with_interval(c)})" for c in open_ones
+        return f"{verdict.title} – {RISE_BELOW_MARGIN[0].lower()}{RISE_BELOW_MARGIN[1:]} {_format_n(verdict)}."
+    unproven = [c for c in verdict.components if c.p is None or c.p > verdict.level]
+    if unproven:
+        claims = join_words(
+            f"{c.label} {c.claim} ({format_points(c.weakest_test.effect)} points, {_format_test(c)})" for c in unproven
         )
-        shared = f" at level {verdict.level:.3g}" if verdict.level != study.experiment.level else ""
-        why = f"not established{shared}: {missing}"
+        level = f" at level {verdict.level:.3g}" if verdict.level != study.experiment.level else ""
+        reason = f"not established{level}: {claims}"
     else:
-        several = study.claims
-        why = f"not established after Holm's correction for {several} verdicts (p = {format_p(verdict.p_adjusted)})"
-    smallest = min(c.smallest for c in (open_ones or verdict.components))
-    return f"{verdict.title} – {why}; {_seeds(verdict)}{_needed(verdict, open_ones, smallest)}."
+        reason = (
+            f"not established after Holm's correction for {study.verdict_count} verdicts "
+            f"(p = {format_p(verdict.p_adjusted)})"
+        )
+    smallest = min(c.smallest_effect for c in (unproven or verdict.components))
+    return f"{verdict.title} – {reason}. {_format_n(verdict)}.{_describe_way_to_decide(verdict, unproven, smallest)}"
 
 
-def _needed(verdict: Verdict, open_ones: Sequence[Component], smallest: float) -> str:
-    """What would decide it."""
-    if any(c.limited_by_images(verdict.level) for c in open_ones):
-        return "; all seeds agree there, so that not more seeds would tell more, but more images"
-    if not verdict.seeds:
+def _describe_way_to_decide(verdict: Verdict, unproven: Sequence[Component], smallest: float) -> str:
+    """Return a sentence on how many seeds, or what else, would decide the verdict; empty where that is not known."""
+    if any(component.is_limited_by_images(verdict.level) for component in unproven):
+        return " All seeds have the same error there, so more images are needed, not more seeds."
+    seeds = verdict.seeds_to_decide
+    if not seeds:
         return ""
-    if verdict.seeds <= verdict.n:
-        return f"; at the spread seen {verdict.seeds:,} seeds suffice for an effect of {smallest:g} points (power 0.8)"
-    return f"; about {verdict.seeds:,} seeds would decide an effect of {smallest:g} points at the spread seen"
+    if seeds <= verdict.n:
+        return f" At the observed spread, {seeds:,} seeds suffice for an effect of {smallest:g} points (power 0.8)."
+    return f" At the observed spread, about {seeds:,} seeds would decide an effect of {smallest:g} points (power 0.8)."
 
 
-def _metric(key: str) -> str:
-    both = key in TRAINING_ERRORS
-    return METRICS[key].label.replace(", ", " (") + (")" if both else "")
+def _format_metric(key: str) -> str:
+    """Return the metric's label, with ``clean`` or ``online`` in parentheses."""
+    label = METRICS[key].label
+    return f"{label.replace(', ', ' (')})" if key in TRAINING_ERRORS else label

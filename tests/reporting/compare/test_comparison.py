@@ -11,8 +11,8 @@ from harness.errors import HarnessError
 from harness.io.yaml_documents import Document
 from harness.reporting.compare.comparison import read_comparison, write_comparison
 from harness.reporting.index import MARK, rebuild_reports
-from harness.reporting.page.benchmark_table import write_benchmark_report
-from harness.reporting.page.output_directory import report_kind
+from harness.reporting.page.benchmark_page import write_benchmark_report
+from harness.io.output_directory import report_kind
 from harness.reporting.page.report import write_report
 from harness.specs import Catalogue, resolve
 from harness.specs.experiment.experiment import Experiment

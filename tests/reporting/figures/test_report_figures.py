@@ -13,14 +13,16 @@ from harness.reporting.figures.error_against_cost import list_cost_points, find_
 from harness.reporting.figures.label_placement import place_labels, choose_log_ticks
 from harness.reporting.figures.layer_curves import list_layer_panels, find_normalisation, select_layer_curves
 from harness.reporting.figures.report_figures import draw_figures
-from harness.reporting.figures.training_curves import _band, values_by_epoch, panel_grid
+from harness.reporting.figures.training_curves import _band, values_by_epoch
+from harness.reporting.figures.style import panel_grid
 from harness.reporting.page.report import write_report
 from harness.reporting.page.tables import build_cost_rows
-from harness.reporting.series import group_into_series
-from harness.reporting.statistics.estimates import estimate_mean
-from harness.reporting.verdicts.components import SEEDS_FOR_INTERVALS
-from harness.reporting.verdicts.verdict import decide_contrasts
-from harness.tracking.results_table import LAYERS, read_csv, write_csv
+from harness.reporting.figures.series import group_into_series
+from harness.reporting.statistics.intervals import estimate_mean
+from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS
+from harness.reporting.verdicts.decision import decide_contrasts
+from harness.tracking.results_csv import read_csv, write_csv
+from harness.tracking.results_table import LAYERS_COLUMN
 
 
 def alone(study):
@@ -154,7 +156,7 @@ def test_an_older_table_has_no_such_figure(quickstart, tmp_path):
     path = tmp_path / "results.csv"
     write_csv(quickstart, path)
     assert read_csv(path).epochs.equals(quickstart.epochs)
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns=LAYERS)
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns=LAYERS_COLUMN)
     frame.to_csv(path, index=False)
     older = read_csv(path)
     assert set(draw_figures(older)) == set(draw_figures(quickstart)) - {"layers"}
@@ -170,7 +172,7 @@ def test_an_older_table_has_no_such_figure(quickstart, tmp_path):
 def test_values_by_layer_that_are_none_are_refused(quickstart, tmp_path, wrong):
     path = tmp_path / "results.csv"
     epochs = quickstart.epochs.copy()
-    epochs.loc[epochs.index[0], LAYERS] = wrong
+    epochs.loc[epochs.index[0], LAYERS_COLUMN] = wrong
     write_csv(type(quickstart)(quickstart.study, epochs), path)
     with pytest.raises(HarnessError) as caught:
         read_csv(path)
@@ -179,9 +181,9 @@ def test_values_by_layer_that_are_none_are_refused(quickstart, tmp_path, wrong):
 
 
 def test_values_by_layer_in_the_table_are_compact_json(quickstart):
-    rows = quickstart.epochs[quickstart.epochs[LAYERS] != ""]
+    rows = quickstart.epochs[quickstart.epochs[LAYERS_COLUMN] != ""]
     assert sorted(rows["epoch"].unique()) == [0, 10]
-    for text, depth in zip(rows[LAYERS], rows["depth"], strict=True):
+    for text, depth in zip(rows[LAYERS_COLUMN], rows["depth"], strict=True):
         assert " " not in text
         assert json.loads(text)["layers"] == depth - 1
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from harness.reporting.page.benchmark_table import format_benchmark_cells, build_benchmark_rows, render_benchmark_page, describe_benchmark, compare_step_times
-from harness.reporting.statistics.estimates import estimate_ratio
+from harness.reporting.page.benchmark_page import describe_benchmark, format_benchmark_cells, render_benchmark_page
+from harness.reporting.page.benchmark_table import build_benchmark_rows, compare_step_times
+from harness.reporting.statistics.intervals import estimate_ratio
 from harness.specs import Catalogue
 from harness.specs.measured_cost import CostSetting, MeasuredCost
 

@@ -5,7 +5,7 @@ from scipy import stats
 
 from harness.reporting.page.mlflow_descriptions import describe_variants
 from harness.reporting.page.report import render_report
-from harness.reporting.verdicts.verdict import decide_contrasts
+from harness.reporting.verdicts.decision import decide_contrasts
 
 NAME = "cifar-plain20-w8"
 

@@ -10,9 +10,10 @@ from harness.reporting.figures.report_figures import draw_figures
 from harness.reporting.formatting import format_count, format_number, format_p
 from harness.reporting.page.report import render_report, write_report
 from harness.reporting.page.tables import format_training_seconds
-from harness.reporting.verdicts.verdict import decide_contrasts
+from harness.reporting.verdicts.decision import decide_contrasts
 from harness.text import escape_markdown
-from harness.tracking.results_table import Results, read_csv
+from harness.tracking.results_csv import read_csv
+from harness.tracking.results_table import Results
 
 DRAWN = ("depth", "costs", "effects", "curves", "layers", "gradients")
 FILES = {

@@ -7,7 +7,7 @@ import pytest
 
 from harness.reporting.compare.diff import compare_results
 from harness.reporting.page.report import write_report
-from harness.tracking.results_table import read_csv, write_csv
+from harness.tracking.results_csv import read_csv, write_csv
 
 SCRIPT = Path(__file__).resolve().parents[3] / "benchmarks" / "scale.py"
 

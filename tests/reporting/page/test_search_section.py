@@ -12,7 +12,8 @@ from harness.reporting.verdicts.summaries import format_headline, format_summary
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import Epoch, History
-from harness.tracking.results_table import Results, read_csv, build_results_table
+from harness.tracking.results_csv import read_csv
+from harness.tracking.results_table import Results, build_results_table
 
 TUNE = {
     "samples": 4,
@@ -189,7 +190,7 @@ def test_stopped_diverged_and_missing_search_trials_are_named(tmp_path):
     assert "hollow marks were stopped early" in readme
     assert [p.error for p in list_search_points(results)[:3]] == [20.0, 70.0, 90.0]
     fewer = Results(
-        results.study, results.epochs, results.aside[results.aside["trial"] != results.study.search_trials[0].id]
+        results.study, results.epochs, results.tuning[results.tuning["trial"] != results.study.search_trials[0].id]
     )
     assert "**The search is not complete:**" in text_of(fewer, tmp_path / "fewer")
 

@@ -8,7 +8,13 @@ import pytest
 from scipy import stats
 
 from harness.reporting.statistics.depth_trends import find_onset_depth, fit_slope_on_depth
-from harness.reporting.statistics.estimates import binomial_interval, adjust_p_values, estimate_mean, compare_pairs, find_pareto_front, probability_interval, sign_flip_p_value, compare_groups, welch_p_value
+from harness.reporting.statistics.proportions import binomial_interval, probability_interval
+from harness.reporting.statistics.multiple_testing import adjust_p_values
+from harness.reporting.statistics.intervals import estimate_mean
+from harness.reporting.statistics.comparisons import compare_pairs
+from harness.reporting.figures.pareto_front import find_pareto_front
+from harness.reporting.statistics.sign_flip_test import sign_flip_p_value
+from harness.reporting.statistics.welch_test import compare_groups, welch_p_value
 from harness.reporting.statistics.sample_size import seeds_for_power
 from harness.specs.experiment.interim_looks import seeds_to_reach
 
@@ -35,8 +41,8 @@ def test_mean_interval_is_student_t():
 
 def test_one_seed_has_no_spread():
     assert estimate_mean([3.0]) == estimate_mean([3.0]).__class__(1, 3.0, None, None, None, 3.0, 3.0)
-    assert not estimate_mean([3.0]).agree
-    assert estimate_mean([0.1 + 0.2, 0.3]).agree
+    assert not estimate_mean([3.0]).has_no_spread
+    assert estimate_mean([0.1 + 0.2, 0.3]).has_no_spread
 
 
 @pytest.mark.parametrize("values", [[], [1.0, math.nan], [math.inf, 1.0], [[1.0], [2.0]]])
@@ -164,7 +170,7 @@ def test_onset_is_against_the_best_shallower_depth():
     wiggle = np.array([0.0, 0.1, -0.1, 0.05, -0.05])
     errors = np.array([2 + wiggle, 1 - wiggle, 1.8 + wiggle, 5 + wiggle])
     onset = find_onset_depth([8, 14, 20, 32], errors)
-    assert (onset.depth, onset.best) == (20, 14)
+    assert (onset.depth, onset.best_shallower) == (20, 14)
     assert onset.difference.effect == pytest.approx(0.8)
     assert find_onset_depth([8, 14], errors[:2]) is None
     with pytest.raises(ValueError, match="rise"):

@@ -8,7 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from harness.reporting.statistics.estimates import adjust_p_values, estimate_mean, compare_pairs, probability_interval, sign_flip_p_value, sign_flip_p_values, t_interval, compare_groups, welch_interval, welch_p_value, welch_p_values
+from harness.reporting.statistics.multiple_testing import adjust_p_values
+from harness.reporting.statistics.intervals import estimate_mean, t_interval
+from harness.reporting.statistics.comparisons import compare_pairs
+from harness.reporting.statistics.proportions import probability_interval
+from harness.reporting.statistics.sign_flip_test import sign_flip_p_value, sign_flip_p_values
+from harness.reporting.statistics.welch_test import compare_groups, welch_interval, welch_p_value, welch_p_values
 
 DRAWN = 20_000
 LEVEL = 0.05

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from harness.reporting.verdicts.verdict import decide_contrasts
+from harness.reporting.verdicts.decision import decide_contrasts
 from harness.tracking.history import Epoch, History
-from harness.tracking.results_table import results_table
+from harness.tracking.results_table import build_results_table
 
 RECORDS = 2_000
 FEWER = 1_000
@@ -38,7 +38,7 @@ def record(study, errors):
                 epochs=epochs,
             )
         )
-    return results_table(study, histories)
+    return build_results_table(study, histories)
 
 
 def near(share, nominal):

@@ -17,7 +17,7 @@ from harness.tracking.checkpoint_record import CheckpointRecord
 from harness.tracking.history import HISTORY_FILE
 from harness.tracking.mlflow_record.writer import MlflowRecord
 from harness.tracking.record import open_checkpoint_folder
-from harness.tracking.results_table import read_csv
+from harness.tracking.results_csv import read_csv
 
 A, B = "cifar-resnet8-w8", "cifar-plain8-w8"
 CONTRAST = {"kind": "difference", "a": A, "b": B, "metric": "test/error"}
@@ -192,13 +192,13 @@ def test_the_record_remembers(study, planted_histories, tmp_path, uri):
 
     def run(n):
         s = study(**TWO, seeds=list(range(10, 10 + n)))
-        record.prepare(s if n == 8 and record.experiment_is_new else s.with_looks_of(record.study()))
-        record.refresh()
+        record.prepare_runs(s if n == 8 and record.is_new else s.with_looks_of(record.read_experiment()))
+        record.refresh_runs()
         for history in planted_histories(s, gradients=False):
-            if history.id in record.trials():
+            if history.id in record.read_trials():
                 continue
             if isinstance(record, MlflowRecord):
-                record.publish(record.create_trial(s, history.trial), history)
+                record.publish_history(record.create_trial_run(s, history.trial), history)
             else:
                 content = pack_archive({HISTORY_FILE: history.model_dump_json().encode()})
                 (open_checkpoint_folder(here) / history.id).write(Checkpoint(1, 1).name, content)
@@ -218,4 +218,4 @@ def test_the_record_remembers(study, planted_histories, tmp_path, uri):
     assert _files(tmp_path / "alone" / "quickstart") == nine
     assert run(8)[1] == eight
     assert "exploratory" not in eight[next(path for path in eight if path.name == "README.md")].decode().split("##")[1]
-    assert [len(look.seeds) for look in here.record("quickstart").study().looks] == [8, 9]
+    assert [len(look.seeds) for look in here.record("quickstart").read_experiment().looks] == [8, 9]

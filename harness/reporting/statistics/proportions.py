@@ -1,0 +1,33 @@
+"""Exact intervals of proportions: wrong images among all images, pairs in which A is lower among all pairs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from scipy import stats
+
+from harness.reporting.statistics.intervals import CONFIDENCE
+
+
+@lru_cache(maxsize=4096)
+def binomial_interval(wrong: int, images: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return the exact interval, in percent, of an error of ``wrong`` out of ``images``.
+
+    Source: Clopper and Pearson 1934.
+    """
+    interval: Any = stats.binomtest(wrong, images).proportion_ci(confidence_level=confidence, method="exact")
+    return 100 * float(interval.low), 100 * float(interval.high)
+
+
+def probability_interval(lower: int, ties: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of P(A < B) + P(A = B) / 2, from ``n`` pairs.
+
+    Ties count against A at the lower end and for A at the upper end. Since P(A < B) <= P(A < B) + P(A = B) / 2 <=
+    P(A <= B), the interval covers at least as often as the exact one of Clopper and Pearson 1934.
+
+    Args:
+        lower: Pairs in which A is lower than B.
+        ties: Pairs in which both are equal.
+    """
+    return binomial_interval(lower, n)[0] / 100, binomial_interval(lower + ties, n)[1] / 100
