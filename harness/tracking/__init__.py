@@ -1,1 +1,1 @@
-"""The record: what was measured, and the way back into tables. No ray, no torch."""
+"""The record: what was measured, and how it becomes a table of results. Imports neither torch nor Ray."""

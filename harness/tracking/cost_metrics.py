@@ -1,4 +1,4 @@
-"""Measured costs in the record: what of them is charted, and which of them belong beside a trial."""
+"""Measured costs: their form in the record, their means as metrics, and which of them belong to a trial."""
 
 from __future__ import annotations
 
@@ -12,89 +12,122 @@ from harness.errors import HarnessError
 from harness.specs import Recipe, ResolvedExperiment
 from harness.specs.measured_cost import CONDITIONS, FEWEST_REPEATS, MeasuredCost, Phase
 from harness.specs.network.any_variant import AnyVariant
+from harness.tracking.metrics import (
+    BENCHMARK_CONTENDED,
+    BENCHMARK_DEVICE_BYTES,
+    BENCHMARK_HOST_BYTES,
+    BENCHMARK_PROCESSES,
+    BENCHMARK_THROUGHPUT,
+    BENCHMARK_TRAINING_THROUGHPUT,
+    FIRST_STEP_SECONDS,
+    LATENCY,
+    LATENCY_PROCESSES,
+    LATENCY_SD,
+    MACS,
+    STEP_PEAK_BYTES,
+    STEP_PROCESSES,
+    STEP_SD,
+    STEP_SECONDS,
+)
 
-ELSEWHERE = "measured costs"
+COSTS_EXPERIMENT = "measured costs"
 """The MLflow experiment of costs that belong to no experiment; no experiment can have this name."""
+PhaseName = Literal["inference", "training"]
 
 
 def parse_cost(content: bytes, where: str) -> MeasuredCost:
-    """A measurement as it was recorded.
+    """Return a measured cost from its JSON.
 
     Raises:
-        HarnessError: It is none, or of a version that this one does not know.
+        HarnessError: It is not a measured cost, or not one that this version can read.
     """
     try:
         return MeasuredCost.model_validate_json(content)
     except ValidationError as error:
         raise HarnessError(
-            "it holds no measured cost that this version can read",
+            "this version cannot read this measured cost",
             where=where,
             remedy="Upgrade depthbench, or delete that run and measure again with harness bench.",
         ) from error
 
 
-def phases(cost: MeasuredCost, name: Literal["inference", "training"]) -> list[Phase]:
-    """Of each process; none where the network cannot be trained on such a batch."""
+def list_phases(cost: MeasuredCost, name: PhaseName) -> list[Phase]:
+    """Return a phase as each process measured it; empty where the network cannot be trained on such a batch."""
     return [phase for repeat in cost.repeats if (phase := getattr(repeat, name)) is not None]
 
 
-def step_seconds(phase: Phase) -> list[float]:
-    """Every timed step of a process, in order."""
+def list_step_seconds(phase: Phase) -> list[float]:
+    """Return the seconds of every timed step of one process, in order."""
     return [seconds for turn in phase.turns for seconds in turn]
 
 
-def medians(cost: MeasuredCost, name: Literal["inference", "training"]) -> list[float]:
-    """Seconds of a step, the median of each process."""
-    return [median(step_seconds(phase)) for phase in phases(cost, name)]
+def median_step_seconds(cost: MeasuredCost, name: PhaseName) -> list[float]:
+    """Return the median seconds of a step, one value for each process."""
+    return [median(list_step_seconds(phase)) for phase in list_phases(cost, name)]
 
 
-def cost_figures(cost: MeasuredCost) -> dict[str, float]:
-    """What MLflow shows of a run of kind ``cost``; means over its processes."""
-    inference, training = phases(cost, "inference"), phases(cost, "training")
-    found = {
-        "bench/latency_s": fmean(medians(cost, "inference")),
-        "bench/images_per_s": cost.batch / fmean(medians(cost, "inference")),
-        "bench/first_step_s": fmean(phase.first_s for phase in inference),
-        "bench/host_bytes": float(max(phase.host_bytes for phase in inference + training)),
-        "bench/processes": float(len(cost.repeats)),
-        "bench/contended": float(bool(cost.busy)),
-        "cost/macs": float(cost.macs),
+def summarise_cost(cost: MeasuredCost) -> dict[str, float]:
+    """Return the metrics of a measured cost's run in MLflow: means over its processes, by key."""
+    inference, training = list_phases(cost, "inference"), list_phases(cost, "training")
+    latency = fmean(median_step_seconds(cost, "inference"))
+    metrics = {
+        LATENCY: latency,
+        BENCHMARK_THROUGHPUT: cost.batch / latency,
+        FIRST_STEP_SECONDS: fmean(phase.first_s for phase in inference),
+        BENCHMARK_HOST_BYTES: float(max(phase.host_bytes for phase in inference + training)),
+        BENCHMARK_PROCESSES: float(len(cost.repeats)),
+        BENCHMARK_CONTENDED: float(bool(cost.busy)),
+        MACS: float(cost.macs),
     }
     if training:
-        found["bench/step_s"] = fmean(medians(cost, "training"))
-        found["bench/train_images_per_s"] = cost.batch / found["bench/step_s"]
+        step = fmean(median_step_seconds(cost, "training"))
+        metrics |= {STEP_SECONDS: step, BENCHMARK_TRAINING_THROUGHPUT: cost.batch / step}
     if any(phase.device_bytes for phase in inference + training):
-        found["bench/device_bytes"] = float(max(phase.device_bytes for phase in inference + training))
-    return found
+        metrics[BENCHMARK_DEVICE_BYTES] = float(max(phase.device_bytes for phase in inference + training))
+    return metrics
 
 
-def costs_for_trial(
+def select_trial_costs(
     variant: AnyVariant,
     recipe: Recipe,
     provenance: Mapping[str, Any],
     study: ResolvedExperiment,
     costs: Iterable[MeasuredCost],
-) -> dict[str, Any]:
-    """The measured costs of a trial's variant, by metric key: at equal hardware, software and settings, or none.
+) -> dict[str, float]:
+    """Return the measured costs of a trial's variant by metric key, measured under the conditions of the trial.
 
-    Latency is of one image; a training step is one of the trial's recipe. A measurement of fewer than five processes,
-    or one that may have shared its device, is none. Of several, the newest counts.
+    The latency is that of one image, and the training step is a step of the trial's recipe. A measurement counts only
+    with the trial's hardware, software and settings, at least :data:`FEWEST_REPEATS` processes, and a device that no
+    other process used. The newest one counts.
+
+    Args:
+        costs: Measured costs, oldest first.
     """
-    found: dict[str, Any] = {}
+    selected: dict[str, float] = {}
     for cost in costs:
-        equal = all(cost.conditions.get(key) == provenance.get(key) for key in CONDITIONS)
-        if cost.busy or not equal or cost.setting.size != study.data.size or len(cost.repeats) < FEWEST_REPEATS:
-            continue
-        if cost.variant.identity() != variant.identity():
+        if not _has_conditions(cost, variant, provenance, study):
             continue
         if cost.batch == 1:
-            found |= _mean("bench/latency", medians(cost, "inference"))
-        if cost.setting.is_step_of(recipe) and cost.fitted is None and phases(cost, "training"):
-            found |= _mean("bench/step", medians(cost, "training"))
-            held = (phase.device_bytes or phase.host_bytes for phase in phases(cost, "training"))
-            found["bench/peak_bytes"] = float(max(held))
-    return found
+            seconds = median_step_seconds(cost, "inference")
+            selected |= dict(zip((LATENCY, LATENCY_SD, LATENCY_PROCESSES), _describe_sample(seconds), strict=True))
+        if cost.setting.is_step_of(recipe) and cost.fitted is None and list_phases(cost, "training"):
+            seconds = median_step_seconds(cost, "training")
+            selected |= dict(zip((STEP_SECONDS, STEP_SD, STEP_PROCESSES), _describe_sample(seconds), strict=True))
+            peaks = (phase.device_bytes or phase.host_bytes for phase in list_phases(cost, "training"))
+            selected[STEP_PEAK_BYTES] = float(max(peaks))
+    return selected
 
 
-def _mean(key: str, values: list[float]) -> dict[str, float]:
-    return {f"{key}_s": fmean(values), f"{key}_sd_s": stdev(values), f"{key}_n": float(len(values))}
+def _has_conditions(
+    cost: MeasuredCost, variant: AnyVariant, provenance: Mapping[str, Any], study: ResolvedExperiment
+) -> bool:
+    """Return whether a cost was measured for this variant, alone on the device and under a trial's conditions."""
+    if cost.busy or len(cost.repeats) < FEWEST_REPEATS or cost.setting.size != study.data.size:
+        return False
+    has_equal_conditions = all(cost.conditions.get(key) == provenance.get(key) for key in CONDITIONS)
+    return has_equal_conditions and cost.variant.identity() == variant.identity()
+
+
+def _describe_sample(values: list[float]) -> tuple[float, float, float]:
+    """Return mean, standard deviation and number of values."""
+    return fmean(values), stdev(values), float(len(values))

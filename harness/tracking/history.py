@@ -1,7 +1,8 @@
-"""A trial's history: what it measured at each epoch, with all that is needed to judge it. No torch here.
+"""A trial's history: what was measured at each epoch, with everything that is needed to judge it.
 
-It is the ``history.json`` of a trial's checkpoint (its journal), the ``history.json`` artifact of its MLflow
-run, and what tables are made of: one format, so that each can be rebuilt from the others.
+It is one format in three places, so that each can be rebuilt from the others: ``history.json`` in a trial's
+checkpoint, the artifact ``history.json`` of the trial's run in MLflow, and the source of the tables. This module does
+not import torch.
 """
 
 from __future__ import annotations
@@ -22,20 +23,18 @@ from harness.specs.experiment.trial import Trial
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.identity import Spec
 from harness.specs.network.layer_profile import LayerProfile
+from harness.tracking.metrics import CLOCKS
 from harness.tracking.outcome_names import outcome_name, parse_outcome
 
 FORMAT = 2
-"""2 has the values by layer, which a version for 1 would call damaged, and train anew."""
+"""The newest format of a history. Format 1 had no values by layer."""
 HISTORY_FILE = "history.json"
-MEMORY = "memory_bytes"
-"""Tag of a trial's run: what it took at most, of how much."""
 SEED_GROUPS = "together"
-"""In the provenance: the companies of seeds that a trial was trained in, one after the other; an empty one for alone.
+"""Key in the provenance: the groups of seeds that the trial was trained in, one after the other.
 
-Rounding depends on them, and the time of a trial is its share of theirs.
+A trial that was trained alone has an empty group. Rounding depends on the group, and the time of a trial is its share
+of the group's time.
 """
-
-
 Outcome = Annotated[TrialStatus, BeforeValidator(parse_outcome), PlainSerializer(outcome_name)]
 
 
@@ -48,13 +47,13 @@ class Epoch(Spec):
 
 
 class History(Spec):
-    """All that a trial has recorded so far.
+    """Everything that a trial has recorded so far.
 
     Attributes:
         outcome: RUNNING, FINISHED, DIVERGED or PRUNED. The JSON calls a pruned trial ``stopped``.
-        costs: Static costs by metric key, and under ``counter`` which tool counted them.
+        costs: Static costs by metric key, and under ``counter`` the tool that counted them.
         provenance: Software, device and execution settings, as text or plain values.
-        layers: Values by layer, by the epoch they were measured in: 0 and the last; none in older records.
+        layers: Values by layer, by the epoch in which they were measured: 0 and the last. Empty in older records.
     """
 
     format: int = FORMAT
@@ -67,33 +66,33 @@ class History(Spec):
     layers: dict[int, LayerProfile] = Field({})
 
     @property
-    def done(self) -> bool:
-        """Whether the trial has come to its end."""
+    def is_complete(self) -> bool:
+        """Whether the trial came to its end."""
         return self.outcome.is_complete
 
     @property
     def last_epoch(self) -> int:
-        """Epochs that were measured."""
+        """The number of the last measured epoch; 0 where none is measured."""
         return self.epochs[-1].epoch if self.epochs else 0
 
     @property
     def seconds(self) -> float:
-        """On the training and the evaluation clock."""
+        """Time on the training and the evaluation clock."""
         last = self.epochs[-1].metrics if self.epochs else {}
-        return sum(last.get(f"time/{clock}_s") or 0.0 for clock in ("train", "eval"))
+        return sum(last.get(key) or 0.0 for key in CLOCKS)
 
     @property
     def memory(self) -> tuple[int, int]:
-        """Bytes that it took at most, and that its device has; 0 in older records."""
-        found = self.provenance.get("memory")
-        known = found if isinstance(found, dict) else {}
-        peak, device = (known.get(key) for key in ("peak", "device"))
+        """The most bytes that it used, and the bytes of its device; 0 in older records."""
+        memory = self.provenance.get("memory")
+        sizes = memory if isinstance(memory, dict) else {}
+        peak, device = sizes.get("peak"), sizes.get("device")
         return (peak if isinstance(peak, int) else 0, device if isinstance(device, int) else 0)
 
-    def extended(self, number: int, metrics: dict[str, float], layers: LayerProfile | None = None) -> History:
-        """The same with an epoch that was measured now, and its values by layer where there are any."""
+    def with_epoch(self, number: int, metrics: dict[str, float], layers: LayerProfile | None = None) -> History:
+        """Return a copy with one more epoch, measured now, and with its values by layer where there are any."""
         finite = {key: value if abs(value) < float("inf") else None for key, value in metrics.items()}
-        # The machine's clock may be set back; the record's time never runs backwards.
+        # The machine's clock may be set back; the times in a record never run backwards.
         at = max(int(time.time() * 1000), self.epochs[-1].at if self.epochs else 0)
         update: dict[str, Any] = {"epochs": (*self.epochs, Epoch(epoch=number, at=at, metrics=finite))}
         if layers is not None:
@@ -102,35 +101,37 @@ class History(Spec):
 
 
 def find_ensemble_seeds(history: History | None) -> tuple[int, ...]:
-    """The seeds that a trial was last trained together with, its own among them; none where it was alone."""
+    """Return the seeds with which a trial was last trained as one network, its own included; none if it was alone."""
     return tuple(history.provenance.get(SEED_GROUPS, [[]])[-1]) if history is not None else ()
 
 
 class NewerFormat(HarnessError):
-    """Written by a newer version of this project: refused, never skipped or overwritten."""
+    """A newer version of this project wrote the record or checkpoint. It is refused, never skipped or overwritten."""
 
 
 class WrongTrial(HarnessError):
-    """A journal that lies in another trial's folder."""
+    """A checkpoint lies in the folder of another trial."""
 
 
 def parse_history(content: bytes | str, where: str) -> History:
-    """A history from its JSON.
+    """Return a history from its JSON.
 
     Raises:
-        NewerFormat: It was written by a newer version.
-        HarnessError: It is no history.
+        NewerFormat: A newer version wrote it.
+        HarnessError: It is not a history.
     """
     try:
         raw = json.loads(content)
         number = raw["format"]
         if not isinstance(number, int):
-            raise TypeError("format is no number")
+            raise TypeError("the format is not a number")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise HarnessError("this is no history", where=where, remedy="The file is damaged.") from error
+        raise HarnessError(
+            "this is not a history", where=where, remedy="The file is damaged; restore it from a copy."
+        ) from error
     if number > FORMAT:
         raise NewerFormat(
-            f"written in format {number}; this version reads up to {FORMAT}",
+            f"the history has format {number}; this version reads formats up to {FORMAT}",
             where=where,
             remedy="Upgrade depthbench, or use another --home.",
         )
@@ -138,18 +139,18 @@ def parse_history(content: bytes | str, where: str) -> History:
         return History.model_validate(raw, strict=False)
     except ValueError as error:
         raise HarnessError(
-            "this is no history that this version can read",
+            "this version cannot read this history",
             where=where,
-            remedy="It was written by another version of depthbench, or is damaged.",
+            remedy="Another version of depthbench wrote it, or it is damaged.",
         ) from error
 
 
 def read_history(file: BinaryIO, where: str, trial: str) -> History:
-    """The history inside a checkpoint of ``trial``.
+    """Return the history inside a checkpoint of ``trial``.
 
     Raises:
-        NewerFormat: It was written by a newer version.
-        OtherTrial: It belongs to another trial.
+        NewerFormat: A newer version wrote it.
+        WrongTrial: It belongs to another trial.
         HarnessError: The file is damaged.
     """
     history = parse_history(read_member(file, HISTORY_FILE, where), where)
@@ -157,26 +158,27 @@ def read_history(file: BinaryIO, where: str, trial: str) -> History:
         raise WrongTrial(
             f"this is a checkpoint of trial {history.id}, in the folder of trial {trial}",
             where=where,
-            remedy="Move it back to where it belongs; nothing was changed.",
+            remedy=f"Move it back to the folder of trial {history.id}; nothing was changed.",
         )
     return history
 
 
-def _warn_of_damage(checkpoint: str, error: HarnessError) -> None:
-    warnings.warn(f"a damaged checkpoint is left out: {error}", stacklevel=3)
+def warn_of_damage(checkpoint: str, error: HarnessError) -> None:
+    """Warn that a checkpoint is skipped because it cannot be read."""
+    warnings.warn(f"the damaged checkpoint {checkpoint} is skipped: {error}", stacklevel=3)
 
 
 def read_newest_history(
-    folder: Folder, trial: str, damaged: Callable[[str, HarnessError], None] = _warn_of_damage
+    folder: Folder, trial: str, on_damage: Callable[[str, HarnessError], None] = warn_of_damage
 ) -> History | None:
-    """The history in a trial's newest readable checkpoint; None where there is none.
+    """Return the history in a trial's newest readable checkpoint; None where there is none.
 
     Args:
-        damaged: Told of each newer one that cannot be read: its name, and why.
+        on_damage: Is called with the name of each newer checkpoint that cannot be read, and with the error.
 
     Raises:
-        NewerFormat: The newest was written by a newer version.
-        OtherTrial: A checkpoint belongs to another trial.
+        NewerFormat: A newer version wrote the newest checkpoint.
+        WrongTrial: A checkpoint belongs to another trial.
     """
     for checkpoint in list_checkpoints(folder):
         try:
@@ -185,5 +187,5 @@ def read_newest_history(
         except (NewerFormat, WrongTrial):
             raise
         except HarnessError as error:
-            damaged(checkpoint.name, error)
+            on_damage(checkpoint.name, error)
     return None

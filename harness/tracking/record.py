@@ -1,22 +1,151 @@
-"""The record of an experiment, wherever it is kept: opened by the settings that name its place."""
+"""The record of one experiment: its interface, and how it is opened. MLflow holds it, or the checkpoints alone do."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
 from harness.io.storage import Folder
 from harness.settings import Settings
+from harness.specs import ResolvedExperiment, Trial
+from harness.specs.measured_cost import MeasuredCost
+from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.checkpoint_record import CheckpointRecord
-from harness.tracking.mlflow_record.client import NO_STORE, open_store, probe_store, choose_tracking_uri
-from harness.tracking.mlflow_record.reader import list_experiment_names
+from harness.tracking.history import History
+from harness.tracking.mlflow_record.descriptions import VariantDescription
+from harness.tracking.mlflow_record.experiment import list_experiment_names
+from harness.tracking.mlflow_record.store.addresses import NO_STORE, choose_tracking_uri
+from harness.tracking.mlflow_record.store.client import has_store, open_store
 from harness.tracking.mlflow_record.writer import MlflowRecord
+from harness.tracking.recorded_trial import RecordedTrial
 
-Record = MlflowRecord | CheckpointRecord
-"""An experiment in MLflow, or in the checkpoints of its trials alone. Both answer the same calls."""
+
+class Record(Protocol):
+    """The record of one experiment.
+
+    :class:`~harness.tracking.mlflow_record.writer.MlflowRecord` and
+    :class:`~harness.tracking.checkpoint_record.CheckpointRecord` implement it.
+
+    Attributes:
+        name: The experiment's name.
+        uri: The tracking store; empty where there is no MLflow.
+        address: The store or directory without a password, for messages.
+        is_new: Whether the experiment never ran here.
+    """
+
+    name: str
+    uri: str
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def is_new(self) -> bool: ...
+
+    # The experiment as a whole.
+
+    def create_experiment(self, study: ResolvedExperiment) -> None:
+        """Create the experiment where it is missing; this has to come before its lock."""
+
+    def prepare_runs(self, study: ResolvedExperiment, storage: str = "", write_experiment: bool = True) -> None:
+        """Create the missing runs of a report and of variants, and store the description of the experiment.
+
+        Args:
+            storage: Where the checkpoints of this run are.
+            write_experiment: False for a run of a single trial, which leaves the stored description.
+        """
+
+    def read_experiment(self) -> ResolvedExperiment:
+        """Return the experiment as it was last run, or raise a HarnessError where it never ran."""
+        ...
+
+    def write_experiment(self, study: ResolvedExperiment) -> None:
+        """Replace the stored description of the experiment, after another run or another interim look."""
+
+    def read_storage(self) -> str:
+        """Return where the checkpoints of the experiment's last run are; empty where that is not known."""
+        ...
+
+    def read_lease(self) -> str:
+        """Return the lease of the process that holds the experiment; empty where no process does."""
+        ...
+
+    def write_lease(self, content: str) -> None:
+        """Replace the lease; an empty one frees the experiment."""
+
+    # Its trials.
+
+    def refresh_runs(self, variant: str | None = None) -> None:
+        """Forget what was read before; with ``variant`` read only the runs of the variant of this name again."""
+
+    def read_trials(self) -> dict[str, RecordedTrial]:
+        """Return the newest entry of each trial by its id."""
+        ...
+
+    def read_superseded_trials(self) -> dict[str, list[RecordedTrial]]:
+        """Return the entries that were taken out of the record, by trial id, oldest first."""
+        ...
+
+    def read_unended_trials(self) -> dict[str, RecordedTrial]:
+        """Return the trials whose runs did not end in MLflow, by id."""
+        ...
+
+    def read_histories(self, trials: Iterable[str]) -> list[History]:
+        """Return the complete histories of those of the trials that are recorded here."""
+        ...
+
+    def find_in_other_experiments(self, trials: Iterable[str]) -> dict[str, Callable[[], History]]:
+        """Return those of the trials that another experiment has recorded, each with a function to read it."""
+        ...
+
+    def create_trial_run(self, study: ResolvedExperiment, trial: Trial) -> str:
+        """Create a run for a trial and return its id."""
+        ...
+
+    def publish_history(self, run_id: str, history: History) -> None:
+        """Send a history that its own process could not send; a complete one ends the run."""
+
+    def mark_failed(self, run_id: str, message: str, trace: str) -> None:
+        """Mark a trial's run as failed."""
+
+    def mark_interrupted(self, run_id: str, reason: str) -> None:
+        """Mark a trial's run as interrupted; the next ``harness run`` resumes the trial."""
+
+    def supersede_trials(self, trials: Iterable[str], reason: str) -> None:
+        """Take trials out of the record of every experiment, without deleting anything."""
+
+    def read_traceback(self, run_id: str) -> str:
+        """Return the traceback of a failed trial."""
+        ...
+
+    # Its variants, its report and its costs.
+
+    def write_seed_means(self, study: ResolvedExperiment, variant: AnyVariant, histories: Sequence[History]) -> None:
+        """Write the means over a variant's seeds."""
+
+    def describe_variants(self, study: ResolvedExperiment, descriptions: Mapping[str, VariantDescription]) -> None:
+        """Write a report's descriptions of the variants, by the variant's name."""
+
+    def attach_report(self, directory: Path, headline: str) -> None:
+        """Upload a report's files, and describe the experiment by the report's headline."""
+
+    def write_end_reason(self, reason: str) -> None:
+        """Write how the last ``harness run`` ended."""
+
+    def record_cost(self, cost: MeasuredCost) -> None:
+        """Add a measured cost."""
+
+    def read_costs(self) -> list[MeasuredCost]:
+        """Return the measured costs, oldest first."""
+        ...
 
 
 def open_record(settings: Settings, experiment: str, create: bool = True) -> Record:
     """Open the record of an experiment.
 
     Args:
+        experiment: Its name.
         create: Whether to create a store that does not exist yet.
 
     Raises:
@@ -47,4 +176,4 @@ def list_recorded_experiments(settings: Settings) -> list[str]:
     uri = choose_tracking_uri(settings.tracking_uri, settings.home)
     if uri == NO_STORE:
         return sorted(path.stem for path in (settings.home / "studies").glob("*.json"))
-    return list_experiment_names(open_store(uri)) if probe_store(uri) else []
+    return list_experiment_names(open_store(uri)) if has_store(uri) else []

@@ -1,4 +1,4 @@
-"""How well the samples of a search did on the validation split, and which of them is chosen."""
+"""The validation scores of a search's samples, and the choice of the best sample."""
 
 from __future__ import annotations
 
@@ -10,51 +10,62 @@ from statistics import fmean
 from harness.specs import ResolvedExperiment, Sample
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
+from harness.tracking.metrics import VALIDATION_ERROR, VALIDATION_LOSS
 
 
 @dataclass(frozen=True)
 class Score:
-    """Of one sample.
+    """The score of one sample; lower is better.
 
     Attributes:
-        value: The mean of the search's metric over its seeds, at the last epoch that each had.
-        tie: The mean of the validation loss, which decides between equal errors.
-        whole: Whether every trial was given its whole budget.
+        value: The mean of the search's metric over the sample's seeds, each at its last epoch.
+        validation_loss: The mean of the validation loss, which decides between equal values.
+        is_whole: Whether every trial was trained for its whole budget: none was pruned.
     """
 
     value: float
-    tie: float
-    whole: bool
+    validation_loss: float
+    is_whole: bool
 
 
 def score_sample(study: ResolvedExperiment, sample: Sample, histories: Mapping[str, History]) -> Score | None:
-    """Of a sample; None where one of its trials has not come to its end. What diverged scores as guessing does."""
+    """Return a sample's score; None where one of its trials is not complete.
+
+    A diverged trial scores as a network that guesses.
+
+    Args:
+        histories: The complete histories, by trial id.
+    """
     tune = study.experiment.tune
     assert tune is not None
-    mine = [histories.get(trial.id) for trial in study.trials_of(sample)]
-    known = [history for history in mine if history is not None]
-    if len(known) < len(mine):
+    complete = [histories[trial.id] for trial in study.trials_of(sample) if trial.id in histories]
+    if len(complete) < len(study.trials_of(sample)):
         return None
-    guessing = {"val/error": study.data.chance_error, "val/loss": log(study.data.classes)}
-    value, tie = (
-        fmean(last_value(history, key, guessing[key]) for history in known) for key in (tune.metric, "val/loss")
+    guessing = {VALIDATION_ERROR: study.data.chance_error, VALIDATION_LOSS: log(study.data.classes)}
+    value, loss = (
+        fmean(read_final_value(history, key, guessing[key]) for history in complete)
+        for key in (tune.metric, VALIDATION_LOSS)
     )
-    return Score(value, tie, all(history.outcome is not TrialStatus.PRUNED for history in known))
+    return Score(value, loss, all(history.outcome is not TrialStatus.PRUNED for history in complete))
 
 
-def last_value(history: History, key: str, guessing: float) -> float:
-    """A metric where it was last measured; ``guessing`` for what diverged."""
+def read_final_value(history: History, key: str, guessing: float) -> float:
+    """Return the last measured value of a metric; ``guessing`` for a diverged trial, or where there is none."""
     if history.outcome is TrialStatus.DIVERGED:
         return guessing
     measured = (epoch.metrics.get(key) for epoch in reversed(history.epochs))
     return next((value for value in measured if value is not None), guessing)
 
 
-def best_sample(samples: Sequence[Sample], scores: Mapping[tuple[str, int], Score]) -> Sample:
-    """The sample with the lowest score: of those that were not stopped early, the first of equal ones."""
+def choose_sample(samples: Sequence[Sample], scores: Mapping[tuple[str, int], Score]) -> Sample:
+    """Return the best sample: one without pruned trials if there is any, and the first of equal ones.
 
-    def key(sample: Sample) -> tuple[bool, float, float, int]:
-        found = scores[sample.variant, sample.number]
-        return not found.whole, found.value, found.tie, sample.number
+    Args:
+        scores: By variant and number of the sample.
+    """
 
-    return min(samples, key=key)
+    def rank(sample: Sample) -> tuple[bool, float, float, int]:
+        score = scores[sample.variant, sample.number]
+        return not score.is_whole, score.value, score.validation_loss, sample.number
+
+    return min(samples, key=rank)

@@ -1,4 +1,4 @@
-"""What a results table must hold before anything is concluded from it: files are edited, joined and cut."""
+"""Checks of a results table before anything is concluded from it: users edit, join and cut such files."""
 
 from __future__ import annotations
 
@@ -8,65 +8,69 @@ import pandas as pd
 from harness.errors import HarnessError
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
-from harness.tracking.metrics import EVALUATED_ERRORS
+from harness.tracking.metrics import EVALUATED_ERRORS, ONLINE_TRAINING_ERROR
 
-REMEDY = "Give a results.csv that `harness report` wrote, unchanged; `harness report NAME` writes it from the record."
+REMEDY = (
+    "Give a results.csv as `harness report` wrote it, unchanged; `harness report NAME` writes it again from the record."
+)
 
 
-def require_sound(study: ResolvedExperiment, epochs: pd.DataFrame, where: str) -> None:
-    """Refuse a table from which a wrong conclusion would be drawn.
+def validate_table(study: ResolvedExperiment, epochs: pd.DataFrame, where: str) -> None:
+    """Raise an error for a table from which wrong conclusions would be drawn.
 
     Args:
-        epochs: One row per trial and epoch, of the columns that :class:`harness.tracking.results_table.Results` has.
+        epochs: One row per trial and epoch, with the columns of :class:`harness.tracking.results_table.Results`.
         where: The file.
 
     Raises:
-        HarnessError: A trial stands there twice or is of no declared variant or seed, or an error is not a number
-            between 0 and 100 where there has to be one.
+        HarnessError: A trial occurs twice or belongs to no declared variant or seed, or an error that has to be
+            measured is not a number between 0 and 100.
     """
-    _require_declared(study, epochs, where)
-    _require_once(epochs, where)
-    _require_errors(epochs, where)
+    _require_declared_trials(study, epochs, where)
+    _require_unique_rows(epochs, where)
+    _require_valid_errors(epochs, where)
 
 
-def _require_declared(study: ResolvedExperiment, epochs: pd.DataFrame, where: str) -> None:
-    named = {variant.name for variant in study.variants}
-    _refuse(epochs[~epochs["variant"].isin(list(named))], "its experiment declares no such variant", where)
-    _refuse(epochs[~epochs["seed"].isin(study.experiment.seeds)], "its experiment declares no such seed", where)
+def _require_declared_trials(study: ResolvedExperiment, epochs: pd.DataFrame, where: str) -> None:
+    names = [variant.name for variant in study.variants]
+    _refuse(epochs[~epochs["variant"].isin(names)], "the experiment declares no such variant", where)
+    _refuse(epochs[~epochs["seed"].isin(study.experiment.seeds)], "the experiment declares no such seed", where)
 
 
-def _require_once(epochs: pd.DataFrame, where: str) -> None:
-    twice = epochs[epochs.duplicated(["trial", "epoch"])]
-    _refuse(twice, "the same trial and epoch stand there twice", where, with_epoch=True)
+def _require_unique_rows(epochs: pd.DataFrame, where: str) -> None:
+    repeated = epochs[epochs.duplicated(["trial", "epoch"])]
+    _refuse(repeated, "the table has two rows for this trial and epoch", where, with_epoch=True)
     trials = epochs[["trial", "variant", "seed", "outcome"]].drop_duplicates()
-    _refuse(trials[trials.duplicated("trial")], "it is of two variants, seeds or outcomes", where)
+    _refuse(trials[trials.duplicated("trial")], "its rows name several variants, seeds or outcomes", where)
     _refuse(trials[trials.duplicated(["variant", "seed"])], "another trial has the same variant and seed", where)
 
 
-def _require_errors(epochs: pd.DataFrame, where: str) -> None:
+def _require_valid_errors(epochs: pd.DataFrame, where: str) -> None:
     for key in EVALUATED_ERRORS:
         values = epochs[key]
-        _refuse(epochs[(values < 0) | (values > 100) | np.isinf(values)], f"{key} is no percentage", where, True)
+        is_invalid = (values < 0) | (values > 100) | np.isinf(values)
+        _refuse(epochs[is_invalid], f"{key} is not a percentage", where, with_epoch=True)
     last = epochs.drop_duplicates("trial", keep="last")
     finished = last[last["outcome"] == TrialStatus.FINISHED]
     for key in EVALUATED_ERRORS:
-        # Online training error is always there; the others were measured in all trials or in none.
-        if key == "train/error" or finished[key].notna().any():
-            _refuse(finished[finished[key].isna()], f"its last epoch has no {key}, though it did not diverge", where)
+        # Every trial has its online training error; the other errors are measured in all trials or in none.
+        if key == ONLINE_TRAINING_ERROR or finished[key].notna().any():
+            _refuse(finished[finished[key].isna()], f"its last epoch has no {key}, although it did not diverge", where)
 
 
-def _refuse(rows: pd.DataFrame, why: str, where: str, with_epoch: bool = False) -> None:
+def _refuse(rows: pd.DataFrame, problem: str, where: str, with_epoch: bool = False) -> None:
+    """Raise an error about the first of the rows, if there is any."""
     if rows.empty:
         return
     first = rows.iloc[0]
     epoch = f", epoch {first['epoch']}" if with_epoch else ""
-    more = _more(len(rows), rows["trial"].nunique())
     raise HarnessError(
-        f"trial {first['trial']} ({first['variant']} seed {first['seed']}{epoch}): {why}{more}",
+        f"trial {first['trial']} ({first['variant']} seed {first['seed']}{epoch}): {problem}{_count_rows(rows)}",
         where=where,
         remedy=REMEDY,
     )
 
 
-def _more(rows: int, trials: int) -> str:
-    return f"; so in {rows:,} rows of {trials:,} trial{'s' * (trials > 1)}" if rows > 1 else ""
+def _count_rows(rows: pd.DataFrame) -> str:
+    trials = rows["trial"].nunique()
+    return f"; this holds for {len(rows):,} rows of {trials:,} trial{'s' * (trials > 1)}" if len(rows) > 1 else ""

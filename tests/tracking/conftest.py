@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 from tracking.stores import PASSWORD, SEEDS, SMALL, USER
 
-from harness.tracking.mlflow_record.client import open_store
+from harness.tracking.mlflow_record.store.client import open_store
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import pytest
 from reporting.conftest import PROVENANCE, make_study
 
 from harness.specs.measured_cost import CONDITIONS, CostSetting, MeasuredCost
-from harness.tracking.cost_metrics import costs_for_trial
+from harness.tracking.cost_metrics import select_trial_costs
 
 SETTING = {"size": (8, 8), "batch": 1}
 
@@ -31,7 +31,7 @@ def quickstart_study():
 
 
 def found(study, *costs):
-    return costs_for_trial(
+    return select_trial_costs(
         study.variants[0], study.experiment.recipe, {**PROVENANCE, "kernels": "deterministic"}, study, costs
     )
 

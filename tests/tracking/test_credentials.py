@@ -41,15 +41,15 @@ def test_a_server_refuses_wrong_credentials(harness, auth_server, experiment_fil
 @pytest.mark.slow
 def test_who_may_only_read_is_told_so(auth_server, study, environment, tmp_path, monkeypatch):
     environment()
-    MlflowRecord(auth_server.uri, study.experiment.name).prepare(study)
+    MlflowRecord(auth_server.uri, study.experiment.name).prepare_runs(study)
     from mlflow.server import get_app_client
 
     get_app_client("basic-auth", auth_server.uri).create_user("reader", "only-reading-5")
     environment("reader", "only-reading-5")
     store = MlflowRecord(auth_server.uri, study.experiment.name)
-    assert store.study().to_record_json() == study.to_record_json()
+    assert store.read_experiment().to_record_json() == study.to_record_json()
     with pytest.raises(HarnessError, match="does not allow") as caught:
-        store.create_trial(study, study.trials[0])
+        store.create_trial_run(study, study.trials[0])
     assert "only-reading-5" not in str(caught.value)
 
 

@@ -8,9 +8,9 @@ import pytest
 from harness.errors import HarnessError
 from harness.io.storage import Folder
 from harness.processes import Process
-from harness.tracking.checkpoint_record import CheckpointRecord
-from harness.tracking.lock import Lease, ExperimentLock
 from harness.tracking import lock as locks
+from harness.tracking.checkpoint_record import CheckpointRecord
+from harness.tracking.lock import ExperimentLock, Lease
 
 
 @pytest.fixture

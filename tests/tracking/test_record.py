@@ -15,12 +15,15 @@ from harness.specs.network.layer_profile import LayerProfile
 from harness.tracking.checkpoint_record import CheckpointRecord
 from harness.tracking.history import HISTORY_FILE, Epoch, History, parse_history, read_newest_history
 from harness.tracking.metrics import METRICS
-from harness.tracking.mlflow_record.client import choose_tracking_uri, open_store, redact_passwords
-from harness.tracking.mlflow_record.publisher import BackgroundPublisher, flatten_params
+from harness.tracking.mlflow_record.publishing.background_publisher import BackgroundPublisher
+from harness.tracking.mlflow_record.publishing.entities import flatten_params
 from harness.tracking.mlflow_record.seed_means import compute_seed_means
+from harness.tracking.mlflow_record.store.addresses import choose_tracking_uri, redact_passwords
+from harness.tracking.mlflow_record.store.client import open_store
 from harness.tracking.mlflow_record.writer import MlflowRecord
 from harness.tracking.record import open_record
-from harness.tracking.results_table import COLUMNS, build_results_table, read_csv, write_csv
+from harness.tracking.results_csv import COLUMNS, read_csv, write_csv
+from harness.tracking.results_table import build_results_table
 
 COSTS = {"cost/params": 10, "cost/macs": 20, "cost/flops": 40, "cost/activations": 30, "counter": "fvcore"}
 LAYERS = {2: LayerProfile(layers=3, normalised=True, gradient=(0.1234, None, 1e-30), response=(1.0, 2.5, 0.0))}
@@ -72,15 +75,15 @@ def empty_store(tmp_path_factory):
 def store(study, tmp_path, empty_store):
     (tmp_path / "mlflow.db").write_bytes(empty_store)
     store = MlflowRecord(f"sqlite:///{tmp_path}/mlflow.db", study.experiment.name)
-    store.prepare(study)
+    store.prepare_runs(study)
     return store
 
 
 def _publish_all(store, study):
     histories = [_history(trial, offset=trial.seed - 100) for trial in study.trials]
     for history in histories:
-        store.publish(store.create_trial(study, history.trial), history)
-    store.refresh()
+        store.publish_history(store.create_trial_run(study, history.trial), history)
+    store.refresh_runs()
     return histories
 
 
@@ -107,8 +110,8 @@ def test_stores_that_do_not_answer(tmp_path, uri, says):
 
 def test_reading_creates_no_store(tmp_path):
     record = open_record(Settings(tmp_path / "home"), "x", create=False)
-    assert record.trials() == {}
-    assert record.elsewhere(["a"]) == {}
+    assert record.read_trials() == {}
+    assert record.find_in_other_experiments(["a"]) == {}
     assert not (tmp_path / "home").exists()
 
 
@@ -120,14 +123,17 @@ def test_passwords_are_not_shown():
 def test_journals_are_a_record_too(study, tmp_path):
     storage = Folder.from_location(tmp_path / "trials")
     record = CheckpointRecord(tmp_path, study.experiment.name, storage)
-    record.prepare(study)
+    record.prepare_runs(study)
     histories = [_history(trial) for trial in study.trials]
     for history in histories:
         content = pack_archive({HISTORY_FILE: history.model_dump_json().encode()})
         (storage / history.id).write(Checkpoint(1, 2).name, content)
-    assert CheckpointRecord(tmp_path, study.experiment.name, storage).study().to_record_json() == study.to_record_json()
-    assert record.histories([t.id for t in study.trials]) == histories
-    assert len(record.trials()) == 8
+    assert (
+        CheckpointRecord(tmp_path, study.experiment.name, storage).read_experiment().to_record_json()
+        == study.to_record_json()
+    )
+    assert record.read_histories([t.id for t in study.trials]) == histories
+    assert len(record.read_trials()) == 8
 
 
 def test_a_damaged_newest_journal_falls_back_and_says_so(study, tmp_path):
@@ -151,15 +157,17 @@ def test_a_newer_format_is_refused(study):
 def test_the_format_before_is_read(study):
     """It had no values by layer."""
     content = json.loads(_history(study.trials[0]).model_dump_json(exclude={"layers"})) | {"format": 1}
-    assert parse_history(json.dumps(content), "x") == _history(study.trials[0]).model_copy(update={"layers": {}, "format": 1})
+    assert parse_history(json.dumps(content), "x") == _history(study.trials[0]).model_copy(
+        update={"layers": {}, "format": 1}
+    )
 
 
 def test_values_by_layer_are_an_artifact_and_no_metrics(store, study):
     (history, *_) = _publish_all(store, study)
-    run_id = store.trials()[history.id].run_id
+    run_id = store.read_trials()[history.id].run_id
     assert json.loads(store._artifact(run_id, "layers.json")) == {"2": LAYERS[2].model_dump(mode="json")}
     assert not [key for key in store.client.get_run(run_id).data.metrics if key not in METRICS]
-    assert store.histories([history.id]) == [history]
+    assert store.read_histories([history.id]) == [history]
 
 
 def test_the_table_and_results_csv_are_one(study, tmp_path):
@@ -221,11 +229,11 @@ def test_means_follow_forced_trials(store, study):
     histories = _publish_all(store, study)
     variant = study.variants[0]
     mine = [h for h in histories if h.trial.variant.name == variant.name]
-    store.summarise(study, variant, mine)
-    store.refresh()
-    store.summarise(study, variant, [_history(h.trial, offset=20) for h in mine])
-    store.refresh()
-    (run,) = [run for run in store.runs("variant") if run.data.tags["variant"] == variant.name]
+    store.write_seed_means(study, variant, mine)
+    store.refresh_runs()
+    store.write_seed_means(study, variant, [_history(h.trial, offset=20) for h in mine])
+    store.refresh_runs()
+    (run,) = [run for run in store.list_runs("variant") if run.data.tags["variant"] == variant.name]
     assert run.data.metrics["train/error"] == 45
 
 
@@ -243,8 +251,8 @@ def test_epochs_that_are_there_are_not_sent_again(store, study, begun):
     # What is measured before the first update is of other kinds.
     before = Epoch(epoch=0, at=1_759_999_999_000, metrics={"grad/first": 3.0})
     first = first.model_copy(update={"epochs": (before, *first.epochs)})
-    run_id = store.create_trial(study, study.trials[0])
-    store.publish(run_id, first)
+    run_id = store.create_trial_run(study, study.trials[0])
+    store.publish_history(run_id, first)
     again = first.model_copy(
         update={"epochs": tuple(epoch.model_copy(update={"at": epoch.at + 5}) for epoch in first.epochs)}
     )
@@ -267,25 +275,25 @@ def test_epochs_that_are_there_are_not_sent_again(store, study, begun):
 def test_publishing_what_is_left_says_nothing_about_why_a_trial_stopped(store, study):
     """Whether it runs, and why it does not, is the driver's to say; `harness sync` only adds what is missing."""
     trial = study.trials[0]
-    run_id = store.create_trial(study, trial)
-    store.stop(run_id, "the time limit of 2:00:00")
-    store.publish(run_id, _history(trial, epochs=1, outcome="running"))
+    run_id = store.create_trial_run(study, trial)
+    store.mark_interrupted(run_id, "the time limit of 2:00:00")
+    store.publish_history(run_id, _history(trial, epochs=1, outcome="running"))
     run = store.client.get_run(run_id)
     assert (run.info.status, run.data.tags["stopped"]) == ("KILLED", "the time limit of 2:00:00")
 
 
 def test_a_run_that_is_put_aside_does_not_stay_running(store, study):
     trial = study.trials[0]
-    run_id = store.create_trial(study, trial)
-    store.supersede([trial.id], "a test")
+    run_id = store.create_trial_run(study, trial)
+    store.supersede_trials([trial.id], "a test")
     assert store.client.get_run(run_id).info.status == "KILLED"
 
 
 def test_an_older_attempt_does_not_reopen_a_finished_run(store, study):
-    run_id = store.create_trial(study, study.trials[0])
-    store.publish(run_id, _history(study.trials[0]))
+    run_id = store.create_trial_run(study, study.trials[0])
+    store.publish_history(run_id, _history(study.trials[0]))
     with pytest.raises(HarnessError, match="finished already"):
-        store.publish(run_id, _history(study.trials[0], epochs=1, outcome="running"))
+        store.publish_history(run_id, _history(study.trials[0], epochs=1, outcome="running"))
     assert store.client.get_run(run_id).info.status == "FINISHED"
 
 

@@ -16,10 +16,11 @@ from harness.io.storage import Folder
 from harness.settings import Settings
 from harness.specs import Execution, Resources
 from harness.tracking.history import Epoch, History
-from harness.tracking.mlflow_record.client import _make_whole
-from harness.tracking.mlflow_record.descriptions import NOTE, VariantDescription
-from harness.tracking.mlflow_record.publisher import BackgroundPublisher
-from harness.tracking.mlflow_record.reader import MODEL_TAG, list_experiments
+from harness.tracking.mlflow_record.descriptions import VariantDescription
+from harness.tracking.mlflow_record.experiment import list_experiments
+from harness.tracking.mlflow_record.publishing.background_publisher import BackgroundPublisher
+from harness.tracking.mlflow_record.store.client import create_sqlite_store
+from harness.tracking.mlflow_record.tags import MODEL_TAG, NOTE_TAG
 from harness.tracking.mlflow_record.ui import serve_ui
 from harness.tracking.mlflow_record.writer import MlflowRecord
 from harness.tracking.record import open_record
@@ -65,7 +66,7 @@ def uri(request, tmp_path, tables, environment):
 @pytest.fixture
 def store(uri, study, tmp_path):
     store = MlflowRecord(uri, study.experiment.name, home=tmp_path / "home")
-    store.prepare(study)
+    store.prepare_runs(study)
     return store
 
 
@@ -73,8 +74,8 @@ def _publish_all(store, study):
     first = min(study.experiment.seeds)
     histories = [_history(trial, offset=trial.seed - first) for trial in study.trials]
     for history in histories:
-        store.publish(store.create_trial(study, history.trial), history)
-    store.refresh()
+        store.publish_history(store.create_trial_run(study, history.trial), history)
+    store.refresh_runs()
     return histories
 
 
@@ -86,10 +87,10 @@ def test_histories_and_the_study_come_back_exactly(store, study):
     histories = _publish_all(store, study)
     ids = [trial.id for trial in study.trials]
     fresh = MlflowRecord(store.uri, store.name)
-    assert fresh.study().to_record_json() == study.to_record_json()
-    assert fresh.histories(ids) == histories
-    assert all(run.finished and run.seconds == 1.5 for run in fresh.trials().values())
-    run_id = fresh.trials()[ids[0]].run_id
+    assert fresh.read_experiment().to_record_json() == study.to_record_json()
+    assert fresh.read_histories(ids) == histories
+    assert all(run.is_recorded and run.seconds == 1.5 for run in fresh.read_trials().values())
+    run_id = fresh.read_trials()[ids[0]].run_id
     assert _metrics(fresh, run_id, "train/error_clean") == [(1, 1 / 3, AT + 1000), (2, 1 / 6, AT + 2000)]
     assert _metrics(fresh, run_id, "cost/macs") == [(0, 2**40 + 1, AT + 1000)]
     assert all(value != value for _, value, _ in _metrics(fresh, run_id, "grad/first"))
@@ -103,23 +104,23 @@ def test_an_experiment_whose_first_run_could_not_keep_its_study_is_new(uri, stud
 
     with monkeypatch.context() as patched, pytest.raises(HarnessError):
         patched.setattr(store.client, "log_text", full)
-        store.prepare(study)
+        store.prepare_runs(study)
     fresh = MlflowRecord(uri, study.experiment.name, home=tmp_path / "home")
-    assert fresh.runs("report") and fresh.experiment_is_new
-    fresh.prepare(study)
-    assert not fresh.experiment_is_new and fresh.study().to_record_json() == study.to_record_json()
+    assert fresh.list_runs("report") and fresh.is_new
+    fresh.prepare_runs(study)
+    assert not fresh.is_new and fresh.read_experiment().to_record_json() == study.to_record_json()
 
 
 def test_a_store_that_was_moved_with_its_artifacts_is_read(study, tmp_path, tables):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "mlflow.db").write_bytes(tables)
     store = MlflowRecord(f"sqlite:///{tmp_path}/old/mlflow.db", study.experiment.name)
-    store.prepare(study)
+    store.prepare_runs(study)
     histories = _publish_all(store, study)
     (tmp_path / "old").rename(tmp_path / "new")
     moved = MlflowRecord(f"sqlite:///{tmp_path}/new/mlflow.db", study.experiment.name)
-    assert moved.study().to_record_json() == study.to_record_json()
-    assert moved.histories([trial.id for trial in study.trials]) == histories
+    assert moved.read_experiment().to_record_json() == study.to_record_json()
+    assert moved.read_histories([trial.id for trial in study.trials]) == histories
 
 
 def test_all_experiments_of_a_store_are_found_however_many_it_answers_at_once(store, study, monkeypatch):
@@ -134,15 +135,15 @@ def test_a_store_that_another_process_made_meanwhile_stays(tmp_path, tables):
     file = tmp_path / "mlflow.db"
     file.write_bytes(tables)
     before = file.stat().st_ino
-    _make_whole(file)
+    create_sqlite_store(file)
     assert file.stat().st_ino == before and sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db"]
 
 
 def test_publishing_twice_stores_once(store, study):
     history = _history(study.trials[0])
-    run_id = store.create_trial(study, study.trials[0])
-    store.publish(run_id, history)
-    store.publish(run_id, history)
+    run_id = store.create_trial_run(study, study.trials[0])
+    store.publish_history(run_id, history)
+    store.publish_history(run_id, history)
     assert _metrics(store, run_id, "train/error") == [(1, 50.0, AT + 1000), (2, 25.0, AT + 2000)]
     assert [step for step, _, _ in _metrics(store, run_id, "grad/first")] == [1, 2]
     assert len(store.client.get_run(run_id).inputs.dataset_inputs) == 1
@@ -151,12 +152,12 @@ def test_publishing_twice_stores_once(store, study):
 def test_a_run_per_variant_with_its_trials_under_it(store, study):
     histories = _publish_all(store, study)
     for variant in study.variants:
-        store.summarise(study, variant, [h for h in histories if h.trial.variant.name == variant.name])
-    store.refresh()
-    variants = {run.info.run_id: run for run in store.runs("variant")}
+        store.write_seed_means(study, variant, [h for h in histories if h.trial.variant.name == variant.name])
+    store.refresh_runs()
+    variants = {run.info.run_id: run for run in store.list_runs("variant")}
     assert {run.data.tags["variant"] for run in variants.values()} == {v.name for v in study.variants}
-    assert len(store.runs("trial")) == 4
-    for run in store.runs("trial"):
+    assert len(store.list_runs("trial")) == 4
+    for run in store.list_runs("trial"):
         parent = variants[run.data.tags["mlflow.parentRunId"]]
         assert parent.data.tags["variant"] == run.data.tags["variant"]
         assert run.data.params["variant.widths"] == "2-4-8"
@@ -171,19 +172,19 @@ def test_a_run_per_variant_with_its_trials_under_it(store, study):
 
 def test_the_runs_of_one_variant_are_read_anew_alone(store, study):
     """As a driver does when a variant's last trial ends: its workers wrote, and a whole large record takes long."""
-    store.prepare(study)
+    store.prepare_runs(study)
     reader = MlflowRecord(store.uri, store.name)
     for trial in study.trials:
-        store.create_trial(study, trial)
-    assert len(reader.runs("trial")) == len(reader.trials()) == 4
-    for history, run in zip(map(_history, study.trials), store.runs("trial"), strict=True):
-        store.publish(run.info.run_id, history)
+        store.create_trial_run(study, trial)
+    assert len(reader.list_runs("trial")) == len(reader.read_trials()) == 4
+    for history, run in zip(map(_history, study.trials), store.list_runs("trial"), strict=True):
+        store.publish_history(run.info.run_id, history)
     first, second = (v.name for v in study.variants)
-    reader.refresh(first)
-    ended = {t.variant.name: reader.trials()[t.id].finished for t in study.trials}
+    reader.refresh_runs(first)
+    ended = {t.variant.name: reader.read_trials()[t.id].is_recorded for t in study.trials}
     assert ended == {first: True, second: False}
-    reader.refresh()
-    assert all(run.finished for run in reader.trials().values())
+    reader.refresh_runs()
+    assert all(run.is_recorded for run in reader.read_trials().values())
 
 
 def test_runs_are_described(store, study, tmp_path):
@@ -191,36 +192,36 @@ def test_runs_are_described(store, study, tmp_path):
     histories = _publish_all(store, study)
     first, second = study.variants
     for variant in study.variants:
-        store.summarise(study, variant, [h for h in histories if h.trial.variant.name == variant.name])
+        store.write_seed_means(study, variant, [h for h in histories if h.trial.variant.name == variant.name])
     directory = tmp_path / "reports"
     directory.mkdir()
     (directory / "README.md").write_text("a report")
     said = {first.name: VariantDescription("**It** is so.", {"seeds/low_test_error": 8.5, "bench/latency_s": 1 / 3})}
     for _ in range(2):
-        store.refresh()
+        store.refresh_runs()
         store.attach_report(directory, "**Undecided.**")
-        store.describe(study, said)
-    store.refresh()
-    runs = {run.data.tags["variant"]: run for run in store.runs("variant")}
-    assert runs[first.name].data.tags[NOTE] == "**It** is so."
+        store.describe_variants(study, said)
+    store.refresh_runs()
+    runs = {run.data.tags["variant"]: run for run in store.list_runs("variant")}
+    assert runs[first.name].data.tags[NOTE_TAG] == "**It** is so."
     assert [row[:2] for row in _metrics(store, runs[first.name].info.run_id, "bench/latency_s")] == [(0, 1 / 3)]
-    assert runs[second.name].data.tags[NOTE].startswith(f"**{second.name}**: residual network (identity shortcuts)")
-    store.describe(study, {first.name: VariantDescription("again", {"bench/latency_s": 0.25})})
+    assert runs[second.name].data.tags[NOTE_TAG].startswith(f"**{second.name}**: residual network (identity shortcuts)")
+    store.describe_variants(study, {first.name: VariantDescription("again", {"bench/latency_s": 0.25})})
     assert store.client.get_run(runs[first.name].info.run_id).data.metrics["bench/latency_s"] == 0.25
-    trial = store.runs("trial")[0]
-    note = trial.data.tags[NOTE]
+    trial = store.list_runs("trial")[0]
+    note = trial.data.tags[NOTE_TAG]
     assert "Error after 2 epochs: 9.00 % in testing, 0.17 % clean in training, 25.00 % online in training." in note
     assert f"seed {trial.data.tags['seed']}; trial `{trial.data.tags['trial']}`" in note
-    (report,) = store.runs("report")
-    assert report.data.tags[NOTE].startswith("**Undecided.**\n\nThe report is `README.md`")
-    assert store.client.get_experiment(store.experiment_id).tags[NOTE] == "**Undecided.**"
+    (report,) = store.list_runs("report")
+    assert report.data.tags[NOTE_TAG].startswith("**Undecided.**\n\nThe report is `README.md`")
+    assert store.client.get_experiment(store.experiment_id).tags[NOTE_TAG] == "**Undecided.**"
 
 
 def test_a_trained_network_is_kept_as_a_model(store, study, tmp_path, monkeypatch):
     import torch
 
     trial = study.trials[0]
-    run_id = store.create_trial(study, trial)
+    run_id = store.create_trial_run(study, trial)
     folder, execution = Folder.from_location(tmp_path / trial.id), Execution(log_model=True)
     job = TrialGroup(trial, execution, Resources(), folder, store.uri, run_id, "x", False, study.data.size, "")
     (*_, last) = run_group(job)
@@ -248,48 +249,48 @@ def test_added_seeds_get_a_fresh_variant_run(store, study):
     variant = study.variants[0]
     mine = [h for h in histories if h.trial.variant.name == variant.name]
     for some in (mine[:1], mine):
-        store.summarise(study, variant, some)
-        store.refresh()
-    (run,) = [run for run in store.runs("variant") if run.data.tags["variant"] == variant.name]
+        store.write_seed_means(study, variant, some)
+        store.refresh_runs()
+    (run,) = [run for run in store.list_runs("variant") if run.data.tags["variant"] == variant.name]
     assert [row[1] for row in _metrics(store, run.info.run_id, "train/error")] == [50.5, 25.5]
-    children = [r for r in store.runs("trial") if r.data.tags["variant"] == variant.name]
+    children = [r for r in store.list_runs("trial") if r.data.tags["variant"] == variant.name]
     assert {r.data.tags["mlflow.parentRunId"] for r in children} == {run.info.run_id}
 
 
 def test_superseded_trials_leave_the_record_and_stay_in_mlflow(store, study):
     _publish_all(store, study)
-    store.supersede([study.trials[0].id], "a test")
-    assert study.trials[0].id not in store.trials()
-    assert len(store.runs("trial")) == 4
+    store.supersede_trials([study.trials[0].id], "a test")
+    assert study.trials[0].id not in store.read_trials()
+    assert len(store.list_runs("trial")) == 4
 
 
 def test_a_failed_trial_keeps_its_traceback(store, study):
-    run_id = store.create_trial(study, study.trials[0])
-    store.fail(run_id, "ValueError: no", "Traceback ...")
+    run_id = store.create_trial_run(study, study.trials[0])
+    store.mark_failed(run_id, "ValueError: no", "Traceback ...")
     run = store.client.get_run(run_id)
     assert (run.info.status, run.data.tags["error"]) == ("FAILED", "ValueError: no")
     assert store._artifact(run_id, "traceback.txt") == b"Traceback ..."
-    store.refresh()
-    assert not store.trials()[study.trials[0].id].finished
+    store.refresh_runs()
+    assert not store.read_trials()[study.trials[0].id].is_recorded
 
 
 def test_a_trial_of_another_experiment_is_found(store, study, quick_study, tmp_path):
     histories = _publish_all(store, study)
     other = quick_study(name=f"{study.experiment.name}-other", seeds=list(study.experiment.seeds), **SMALL)
     second = MlflowRecord(store.uri, other.experiment.name, home=tmp_path / "home")
-    second.prepare(other)
-    found = second.elsewhere([trial.id for trial in other.trials])
+    second.prepare_runs(other)
+    found = second.find_in_other_experiments([trial.id for trial in other.trials])
     assert {identity: read() for identity, read in found.items()} == {h.id: h for h in histories}
 
 
 def test_the_outbox_publishes_and_ends_the_run(store, study):
     trial = study.trials[0]
-    outbox = BackgroundPublisher(store.uri, store.create_trial(study, trial))
+    outbox = BackgroundPublisher(store.uri, store.create_trial_run(study, trial))
     outbox.publish(_history(trial, epochs=1, outcome="running"))
     outbox.publish(_history(trial))
     assert outbox.close(60), outbox.last_error
-    store.refresh()
-    assert store.histories([trial.id]) == [_history(trial)]
+    store.refresh_runs()
+    assert store.read_histories([trial.id]) == [_history(trial)]
 
 
 def test_artifacts_lie_outside_the_working_directory(store, study, tmp_path, monkeypatch):
@@ -299,9 +300,9 @@ def test_artifacts_lie_outside_the_working_directory(store, study, tmp_path, mon
         place.mkdir()
     monkeypatch.chdir(places[0])
     history = _history(study.trials[0])
-    store.publish(store.create_trial(study, history.trial), history)
+    store.publish_history(store.create_trial_run(study, history.trial), history)
     monkeypatch.chdir(places[1])
-    assert MlflowRecord(store.uri, store.name).histories([history.id]) == [history]
+    assert MlflowRecord(store.uri, store.name).read_histories([history.id]) == [history]
     assert [list(place.iterdir()) for place in places] == [[], []]
 
 
@@ -319,7 +320,7 @@ def test_the_ui_is_for_training_runs_of_an_experiment(store, tmp_path):
 
 def test_an_experiment_that_never_ran(store):
     with pytest.raises(HarnessError, match=f"Did you mean '{store.name}'"):
-        MlflowRecord(store.uri, store.name + "k").study()
+        MlflowRecord(store.uri, store.name + "k").read_experiment()
 
 
 def test_a_deleted_experiment_is_named(store):
@@ -390,9 +391,9 @@ def test_tables_that_were_never_finished_are_no_store(tmp_path):
     with sqlite3.connect(tmp_path / "mlflow.db") as connection:
         connection.execute("CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY)")
     connection.close()
-    assert open_record(Settings(tmp_path), "x", create=False).trials() == {}
+    assert open_record(Settings(tmp_path), "x", create=False).read_trials() == {}
     # MLflow itself could not finish them: "table already exists", at every start.
-    assert open_record(Settings(tmp_path), "x").trials() == {}
+    assert open_record(Settings(tmp_path), "x").read_trials() == {}
     assert (tmp_path / "mlflow.db.unfinished").exists()
     assert not list(tmp_path.glob(".making-*"))
     (tmp_path / "mlflow.db").write_bytes(b"no database at all, whatever its name says")
@@ -441,21 +442,21 @@ def test_reading_makes_no_tables_and_a_password_may_come_from_the_environment(po
     """In a database as PostgreSQL makes it under the locale C, of whose text psycopg gives bytes."""
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     uri = postgresql.uri("empty", "SQL_ASCII").replace(f":{PASSWORD}", "")
-    assert open_record(Settings(tmp_path, uri), "x", create=False).trials() == {}
+    assert open_record(Settings(tmp_path, uri), "x", create=False).read_trials() == {}
     dump = subprocess.run([*postgresql.dump, "empty"], env=postgresql.env, capture_output=True, text=True, check=True)
     assert "CREATE TABLE" not in dump.stdout
     record = open_record(Settings(tmp_path, uri), "x")
-    assert record.experiment_is_new
-    assert PASSWORD not in record.place
+    assert record.is_new
+    assert PASSWORD not in record.address
 
 
 @pytest.mark.slow
 def test_a_database_that_goes_away_is_said_to(postgresql, study, tmp_path, capfd):
     store = MlflowRecord(postgresql.uri("gone"), study.experiment.name, home=tmp_path)
-    store.prepare(study)
+    store.prepare_runs(study)
     subprocess.run([*postgresql.drop, "gone"], env=postgresql.env, check=True)
     with pytest.raises(HarnessError, match="does not answer") as caught:
-        store.create_trial(study, study.trials[0])
+        store.create_trial_run(study, study.trials[0])
     printed = "".join(capfd.readouterr())
     assert PASSWORD not in str(caught.value) + printed
     assert "Traceback" not in printed

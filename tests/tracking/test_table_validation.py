@@ -5,7 +5,7 @@ import pytest
 from reporting.conftest import make_results, make_study
 
 from harness.errors import HarnessError
-from harness.tracking.results_table import read_csv, write_csv
+from harness.tracking.results_csv import read_csv, write_csv
 
 
 @pytest.fixture(scope="module")

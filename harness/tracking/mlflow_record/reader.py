@@ -28,6 +28,7 @@ from harness.tracking.mlflow_record.tags import (
     SUPERSEDED_TAG,
     TRACEBACK_FILE,
     TRIAL,
+    TRIAL_TAG,
     VARIANT,
 )
 from harness.tracking.mlflow_record.trial_runs import is_complete, read_trial_run
@@ -91,9 +92,9 @@ class MlflowReader(MlflowExperiment):
             if SUPERSEDED_TAG in run.data.tags:
                 continue
             trial = read_trial_run(run)
-            earlier = trials.get(run.data.tags[TRIAL])
+            earlier = trials.get(run.data.tags[TRIAL_TAG])
             if earlier is None or trial.is_recorded or not earlier.is_recorded:
-                trials[run.data.tags[TRIAL]] = trial
+                trials[run.data.tags[TRIAL_TAG]] = trial
         self._recorded_trials = trials
         return trials
 
@@ -107,7 +108,7 @@ class MlflowReader(MlflowExperiment):
         for run in self._list_trial_runs():
             if SUPERSEDED_TAG in run.data.tags:
                 trial = replace(read_trial_run(run), error=run.data.tags[SUPERSEDED_TAG])
-                trials.setdefault(run.data.tags[TRIAL], []).append(trial)
+                trials.setdefault(run.data.tags[TRIAL_TAG], []).append(trial)
         return trials
 
     @wrap_store_errors
@@ -144,7 +145,7 @@ class MlflowReader(MlflowExperiment):
             return {}
         readers: dict[str, Callable[[], History]] = {}
         for run in self.search_runs(others):
-            trial = run.data.tags.get(TRIAL)
+            trial = run.data.tags.get(TRIAL_TAG)
             if trial in missing and is_complete(run) and SUPERSEDED_TAG not in run.data.tags:
                 readers[trial] = lambda run_id=run.info.run_id: self._read_history(run_id)  # type: ignore[misc]
         return readers

@@ -1,4 +1,4 @@
-"""The means over a variant's seeds, as metrics for its run in MLflow."""
+"""The means over a variant's seeds, as metrics for the variant's run in MLflow."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from statistics import fmean
 
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
+from harness.tracking.metrics import DIVERGED_SEEDS, RECORDED_SEEDS
 
-Row = tuple[str, float, int, int]
+MetricRow = tuple[str, float, int, int]
 """(key, value, timestamp in ms, step)."""
 
 
-def mean_metrics(histories: Sequence[History]) -> Iterator[Row]:
-    """The mean over seeds of every metric at each epoch; then single values: n, costs.
+def compute_seed_means(histories: Sequence[History]) -> Iterator[MetricRow]:
+    """Yield the mean of every metric at each epoch, then single values: the number of seeds, and the costs.
 
-    Single values stand at step 0, where the UI draws bars instead of lines. Spread and interval of the last errors
-    come with the report, which computes them (:meth:`harness.tracking.mlflow_record.writer.MlflowRecord.describe`).
-
-    An epoch counts only where all seeds have it: a mean over the survivors of a divergence would flatter. A value
-    that is not finite in one seed is left out as a mean, and seen in the trials.
+    A mean is yielded only where the metric is finite in all seeds at that epoch: a mean over the seeds that survived
+    a divergence would flatter the variant. Single values have step 0, for which the UI draws bars instead of lines.
+    The spread of the last errors and their interval come with the report, which computes them
+    (:meth:`harness.tracking.mlflow_record.writer.MlflowRecord.describe_variants`).
     """
-    at_epoch: dict[tuple[int, str], list[float | None]] = defaultdict(list)
-    measured: dict[int, int] = {}
+    values_at: dict[tuple[int, str], list[float | None]] = defaultdict(list)
+    measured_at: dict[int, int] = {}
     for history in histories:
         for epoch in history.epochs:
-            measured[epoch.epoch] = max(measured.get(epoch.epoch, 0), epoch.at)
+            measured_at[epoch.epoch] = max(measured_at.get(epoch.epoch, 0), epoch.at)
             for key, value in epoch.metrics.items():
-                at_epoch[epoch.epoch, key].append(value)
-    for (epoch_number, key), values in sorted(at_epoch.items()):
+                values_at[epoch.epoch, key].append(value)
+    for (number, key), values in sorted(values_at.items()):
         finite = [value for value in values if value is not None and math.isfinite(value)]
         if len(finite) == len(histories):
-            yield key, fmean(finite), measured[epoch_number], epoch_number
-    if not measured:
+            yield key, fmean(finite), measured_at[number], number
+    if not measured_at:
         return
-    last = max(measured)
-    yield "seeds/n", float(len(histories)), measured[last], 0
-    yield "seeds/diverged", float(sum(h.outcome is TrialStatus.DIVERGED for h in histories)), measured[last], 0
+    at = measured_at[max(measured_at)]
+    diverged = sum(history.outcome is TrialStatus.DIVERGED for history in histories)
+    yield RECORDED_SEEDS, float(len(histories)), at, 0
+    yield DIVERGED_SEEDS, float(diverged), at, 0
     for key, cost in histories[0].costs.items():
         if not isinstance(cost, str):
-            yield key, float(cost), measured[last], 0
+            yield key, float(cost), at, 0

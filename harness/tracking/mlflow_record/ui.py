@@ -1,4 +1,4 @@
-"""The MLflow UI on the right store, on loopback."""
+"""MLflow's UI, started on the store of the record, on the loopback interface."""
 
 from __future__ import annotations
 
@@ -11,27 +11,35 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.errors import HarnessError, Interrupted, suggest_nearest
-from harness.tracking.mlflow_record.client import NO_STORE, open_store, find_sqlite_file, choose_tracking_uri, redact_passwords
-from harness.tracking.mlflow_record.reader import list_experiment_names
+from harness.tracking.mlflow_record.experiment import list_experiment_names
+from harness.tracking.mlflow_record.store.addresses import (
+    NO_STORE,
+    choose_tracking_uri,
+    find_sqlite_file,
+    redact_passwords,
+)
+from harness.tracking.mlflow_record.store.client import open_store
 
 HOST = "127.0.0.1"
 VIEW = "compareRunsMode=CHART&workflowType=machine_learning"
-"""The charts of training runs; by itself MLflow opens at what it has for language models."""
-QUICK = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-"""A dozen processes that run jobs of MLflow's own, which nobody here gives it."""
+"""The charts of training runs. By default MLflow opens its pages for language models."""
+ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Without it the server starts about a dozen processes for MLflow's own jobs, which this project does not use."""
+STOP_SECONDS = 10
 
 
 def serve_ui(option: str | None, home: Path, experiment: str | None, port: int, console: Console) -> int:
-    """Serve until interrupted; for a tracking server that runs already, say where it is.
+    """Serve the UI until the user interrupts it; for a tracking server that already runs, print its address.
 
     Args:
-        experiment: To open at; None: the only one there is, else MLflow's list of all.
+        option: The option ``--tracking-uri``.
+        experiment: The experiment whose page to print; None for the only one in the store, else MLflow's list of all.
 
     Returns:
         The exit status.
 
     Raises:
-        HarnessError: There is no store yet, or the port is taken.
+        HarnessError: There is no store or no such experiment yet, or the port is in use.
     """
     uri = choose_tracking_uri(option, home)
     file = find_sqlite_file(uri)
@@ -41,34 +49,43 @@ def serve_ui(option: str | None, home: Path, experiment: str | None, port: int, 
             where=redact_passwords(uri),
             remedy="Run an experiment first: harness run quickstart",
         )
-    client = open_store(uri)
-    names = list_experiment_names(client)
-    if experiment is None and len(names) == 1:
-        experiment = names[0]
-    found = client.get_experiment_by_name(experiment) if experiment else None
-    if experiment and found is None:
-        raise HarnessError(
-            f"no experiment '{experiment}' is recorded",
-            where=redact_passwords(uri),
-            remedy=suggest_nearest(experiment, names) or f"Run it first: harness run {experiment}",
-        )
-    page = f"/#/experiments/{found.experiment_id}/runs?{VIEW}" if found else ""
+    page = _find_page(uri, experiment)
     if uri.startswith("http"):
         console.print(f"The store is a server already: {redact_passwords(uri).rstrip('/')}{page}")
         return 0
-    with socket.socket() as probe:
-        if probe.connect_ex((HOST, port)) == 0:
-            raise HarnessError(f"port {port} is taken", where="--port", remedy=f"Try --port {port + 1}.")
+    _require_free_port(port)
     console.print(f"MLflow UI: http://{HOST}:{port}{page or '/'}   (Ctrl-C ends it)", soft_wrap=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    # The artifacts of a database's experiments are files of this machine, which the server reads in place.
+    # The artifacts of a database's experiments are files of this machine; the server reads them from there.
     command += ["--serve-artifacts", "--artifacts-destination", str(home.absolute() / "artifacts")]
-    # The address may hold a password, and everybody on the machine sees a command line.
-    environment = QUICK | {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
+    # All users of a machine can read a command line, and the address may hold a password.
+    environment = ENVIRONMENT | {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
     server = subprocess.Popen(command, env=environment)  # noqa: S603 (our own words and a checked port)
     try:
         return server.wait()
     except Interrupted:
         server.terminate()
-        server.wait(10)
+        server.wait(STOP_SECONDS)
         return 0
+
+
+def _find_page(uri: str, name: str | None) -> str:
+    """Return the path of an experiment's page; empty where none is given and the store holds several."""
+    client = open_store(uri)
+    names = list_experiment_names(client)
+    if name is None and len(names) == 1:
+        name = names[0]
+    experiment = client.get_experiment_by_name(name) if name else None
+    if name and experiment is None:
+        raise HarnessError(
+            f"no experiment '{name}' is recorded",
+            where=redact_passwords(uri),
+            remedy=suggest_nearest(name, names) or f"Run it first: harness run {name}",
+        )
+    return f"/#/experiments/{experiment.experiment_id}/runs?{VIEW}" if experiment else ""
+
+
+def _require_free_port(port: int) -> None:
+    with socket.socket() as client:
+        if client.connect_ex((HOST, port)) == 0:
+            raise HarnessError(f"port {port} is in use", where="--port", remedy=f"Try --port {port + 1}.")

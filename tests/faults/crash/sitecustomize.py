@@ -62,35 +62,39 @@ def _files(module):
     around(Path, "replace", "checkpoint rename", lambda path, target: _is_checkpoint(path))
 
 
-def _outbox(module):
-    around(module.Publisher, "_introduce", "introduction")
-    around(module.Publisher, "_log", "publish", lambda publisher, batch, epochs: bool(batch))
-    connect = module.connect
+def _history_publisher(module):
+    around(module.HistoryPublisher, "_prepare_run", "introduction")
+    around(module.HistoryPublisher, "_send_batch", "publish", lambda publisher, batch, epochs: bool(batch))
 
-    def connected(uri):
-        client = connect(uri)
+
+def _background_publisher(module):
+    create_client = module.create_client
+
+    def create_watched_client(uri):
+        client = create_client(uri)
         around(client, "log_text", "artifact")
         around(client, "set_terminated", "termination")
         return client
 
-    module.connect = connected
+    module.create_client = create_watched_client
 
 
-def _store(module):
-    around(module.Store, "create", "experiment creation")
-    around(module.Store, "prepare", "preparation")
-    around(module.Store, "create_trial", "run creation")
-    around(module.Store, "write_lease", "lease")
-    around(module.Store, "summarise", "means")
-    around(module.Store, "note_end", "end note")
-    around(module.Store, "attach_report", "report upload")
+def _record(module):
+    around(module.MlflowRecord, "create_experiment", "experiment creation")
+    around(module.MlflowRecord, "prepare_runs", "preparation")
+    around(module.MlflowRecord, "create_trial_run", "run creation")
+    around(module.MlflowRecord, "write_lease", "lease")
+    around(module.MlflowRecord, "write_seed_means", "means")
+    around(module.MlflowRecord, "write_end_reason", "end note")
+    around(module.MlflowRecord, "attach_report", "report upload")
 
 
 PATCHES = {
     "harness.io.atomic_files": _files,
     "harness.io.storage": _storage,
-    "harness.tracking.mlflow_record.publisher": _outbox,
-    "harness.tracking.mlflow_record.writer": _store,
+    "harness.tracking.mlflow_record.publishing.history_publisher": _history_publisher,
+    "harness.tracking.mlflow_record.publishing.background_publisher": _background_publisher,
+    "harness.tracking.mlflow_record.writer": _record,
 }
 
 

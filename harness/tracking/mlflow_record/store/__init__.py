@@ -1,0 +1,1 @@
+"""The MLflow store itself: its address, whether it answers, its database and its errors."""

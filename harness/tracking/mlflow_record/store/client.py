@@ -1,0 +1,142 @@
+"""How an MLflow store is opened: a client, a quick check that the store answers, and the creation of a SQLite file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.io.atomic_files import require_writable
+from harness.tracking.mlflow_record.store.addresses import CREDENTIALS, find_sqlite_file, redact_passwords
+from harness.tracking.mlflow_record.store.database_schema import POSTGRESQL_DEFAULTS, has_tables
+from harness.tracking.mlflow_record.store.store_errors import CREDENTIALS_REMEDY, convert_store_error
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CHECK_SECONDS = 5
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+KINDS = ("http", "https", "databricks", *DATABASES)
+
+
+def create_client(uri: str) -> MlflowClient:
+    """Return a client whose HTTP requests fail soon; the callers try again themselves."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # MLflow would print two lines at the end of every run, into the display of the trials.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    for name, value in POSTGRESQL_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # This logger prints the traceback of every exception that MLflow raises.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
+
+
+def open_store(uri: str) -> MlflowClient:
+    """Return a client of a store that answers; create a SQLite file with its tables where it is missing.
+
+    The driver calls this before any worker starts, because several processes that create one SQLite file at the
+    same time damage it.
+
+    Raises:
+        HarnessError: The store cannot be reached, created or read.
+    """
+    file = find_sqlite_file(uri)
+    if file is not None:
+        require_writable(file.parent)
+        file.parent.mkdir(parents=True, exist_ok=True)
+    if not has_store(uri) and file is not None:
+        create_sqlite_store(file)
+    try:
+        client = create_client(uri)
+        client.search_experiments(max_results=1)
+    except ImportError as error:
+        raise HarnessError(
+            "MLflow is not installed",
+            where="--tracking-uri",
+            remedy="Install it, or give --tracking-uri none to keep the record in the checkpoints.",
+        ) from error
+    except Exception as error:
+        remedy = "Check the address, or leave it out to use SQLite in --home."
+        raise convert_store_error(error, f"--tracking-uri {redact_passwords(uri)}", remedy) from error
+    return client
+
+
+def create_sqlite_store(file: Path) -> None:
+    """Create a SQLite store under another name and link it to ``file``, so that it appears there complete.
+
+    MLflow cannot complete a file whose creation was killed. A store that another process created meanwhile stays.
+    """
+    with TemporaryDirectory(dir=file.parent, prefix=".making-") as folder:
+        original, complete = Path(folder) / "made.db", Path(folder) / "whole.db"
+        create_client(f"sqlite:///{original}").search_experiments(max_results=1)
+        # A copy, because the connections of this process keep the original open.
+        complete.write_bytes(original.read_bytes())
+        if file.exists() and not has_store(f"sqlite:///{file}"):
+            # Tables without even the default experiment: a killed process left them.
+            file.replace(file.with_name(f"{file.name}.unfinished"))
+        with suppress(FileExistsError):
+            os.link(complete, file)
+
+
+def has_store(uri: str) -> bool:
+    """Return whether there is a store at an address, within a short time limit; write nothing.
+
+    A tracking server is asked for its health; a database is searched for MLflow's tables.
+
+    Returns:
+        False for a database, or a SQLite file, that holds no store yet.
+
+    Raises:
+        HarnessError: Nothing answers, the schema is that of another MLflow, or the address is of an unknown kind.
+    """
+    scheme = uri.partition(":")[0].partition("+")[0]
+    remedy = "Start it, check --tracking-uri and MLFLOW_TRACKING_URI, or leave both out to use SQLite in --home."
+    if scheme not in KINDS:
+        # The form of the rest is unknown, so a password in it could not be removed: the address is not shown.
+        raise HarnessError(f"'{scheme}' is not a kind of tracking store", where="--tracking-uri", remedy=remedy)
+    if scheme == "databricks":
+        return True
+    if scheme in DATABASES:
+        file = find_sqlite_file(uri)
+        return (file is None or file.exists()) and has_tables(uri, redact_passwords(uri))
+    _require_healthy_server(uri, remedy)
+    return True
+
+
+def _require_healthy_server(uri: str, remedy: str) -> None:
+    """Raise a HarnessError unless a tracking server answers."""
+    where = f"--tracking-uri {redact_passwords(uri)}"
+    if CREDENTIALS.search(uri):
+        raise HarnessError(
+            "the address of a tracking server must not contain a user or a password",
+            where=where,
+            remedy=f"{CREDENTIALS_REMEDY} instead.",
+        )
+    try:
+        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=CHECK_SECONDS).close()  # noqa: S310 (http only)
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            # The server answers; MLflow's client sends the credentials later.
+            return
+        raise HarnessError(f"the server answers with status {error.code}", where=where, remedy=remedy) from error
+    except (OSError, ValueError, HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLError):
+            # The server answers. MLflow's client has settings of its own for certificates, and reports its own error.
+            return
+        raise HarnessError(f"the tracking server cannot be reached: {reason}", where=where, remedy=remedy) from error
