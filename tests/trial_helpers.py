@@ -1,4 +1,4 @@
-"""Looks at the trials of the quick experiment."""
+"""Read and change what trials of the quick experiment have left: their statuses, results and files."""
 
 import io
 
@@ -8,25 +8,26 @@ from harness.api import collect
 from harness.api.trials import trials_of
 from harness.execution.attempts import read_attempts
 
-QUIET = Console(file=io.StringIO(), width=140)
+SILENT_CONSOLE = Console(file=io.StringIO(), width=140)
 
 
-def states(here, **options):
-    """State of each trial of the quick experiment by its id."""
-    return {known.id: known.state for known in trials_of(["quick"], here, **options)[0].of("quick")}
+def trial_statuses(settings, **options):
+    """Return the status of each trial of the quick experiment by its id."""
+    return {known.id: known.state for known in trials_of(["quick"], settings, **options)[0].of("quick")}
 
 
-def untimed(settings):
-    """All its measurements but the times."""
-    frame = collect("quick", settings)[0].epochs
-    return frame.drop(columns=[c for c in frame.columns if c.startswith("time/")] + ["at", "shared"])
+def results_without_times(settings):
+    """Return the quick experiment's table of epochs without the columns that differ from run to run."""
+    epochs = collect("quick", settings)[0].epochs
+    return epochs.drop(columns=[c for c in epochs.columns if c.startswith("time/")] + ["at", "shared"])
 
 
-def files(home):
-    """Checkpoints and attempts with their content; a store may note the time of a look."""
+def read_trial_files(home):
+    """Return the content of each checkpoint and attempt by its path."""
     return {path: path.read_bytes() for path in sorted((home / "trials").rglob("*")) if path.is_file()}
 
 
-def rewrite(folder, **changes):
+def rewrite_last_attempt(folder, **changes):
+    """Replace fields of a trial's last attempt in its file."""
     last = read_attempts(folder)[-1].model_copy(update=changes)
-    folder.write(last.name, last.model_dump_json().encode())
+    folder.write(last.name, last.to_json())
