@@ -1,8 +1,12 @@
-"""What the commands do, for notebooks too; they join the two wings of the house, launching and reporting."""
+"""What the commands do, as functions. They connect experiments with reports, and serve notebooks and the command line."""
 
-from harness.api.experiments import collect, plan, report_due, run, sync
-from harness.api.load_experiment import load_resolved_experiment, parse_seeds
-from harness.api.reports import combine, diff, report, report_all
+from harness.api.experiments.load_experiment import load_resolved_experiment, parse_seeds
+from harness.api.experiments.plan import plan
+from harness.api.experiments.run import run
+from harness.api.experiments.sync import sync
+from harness.api.results.collect import collect
+from harness.api.results.compare import combine, diff
+from harness.api.results.report import report, report_all
 from harness.settings import Settings
 
 __all__ = [
@@ -15,7 +19,6 @@ __all__ = [
     "plan",
     "report",
     "report_all",
-    "report_due",
     "run",
     "sync",
 ]

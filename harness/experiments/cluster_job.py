@@ -7,7 +7,7 @@ import socket
 
 from harness.errors import HarnessError
 from harness.settings import Settings
-from harness.tracking.mlflow_record.client import sqlite_file, tracking_uri
+from harness.tracking.mlflow_record.store.addresses import choose_tracking_uri, find_sqlite_file
 from harness.version import source_version
 
 JOB_VARIABLE = "DEPTHBENCH_SENT"
@@ -47,7 +47,7 @@ def require_lasting_storage(settings: Settings) -> None:
     """
     if JOB_VARIABLE not in os.environ or settings.home.is_absolute():
         return
-    if sqlite_file(tracking_uri(settings.tracking_uri, settings.home)) is not None:
+    if find_sqlite_file(choose_tracking_uri(settings.tracking_uri, settings.home)) is not None:
         content, variable = "record", "MLFLOW_TRACKING_URI"
     elif settings.storage is None:
         content, variable = "checkpoints", "DEPTHBENCH_STORAGE"

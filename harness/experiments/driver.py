@@ -42,16 +42,16 @@ def run_experiment(
         HarnessError: Another process holds the experiment's lock, or something prevents the run.
     """
     study, record, storage = checked.plan.study, checked.record, checked.storage
-    record.create(study)
+    record.create_experiment(study)
     lock = ExperimentLock(
         record, f"harness run {study.experiment.name}", lambda holder: stop.ask(holder, hands_off=True)
     )
     context = RunContext(record, storage, settings, console, stop, lock, force)
     result, planned, last_study = RunResult(), set[str](), None
-    with lock(), ExitStack() as launchers:
+    with lock.hold(), ExitStack() as launchers:
         while True:
             # Before this process held the lock, another driver may have trained trials of the first plan.
-            record.refresh()
+            record.refresh_runs()
             plan = plan_experiment(study, record, storage, settings, force, planned)
             if plan.study == last_study:
                 break
@@ -79,10 +79,10 @@ def run_plan(plan: Plan, context: RunContext, launchers: ExitStack) -> RunResult
         new = [planned.trial.id for planned in plan.trials if planned.status == TrialStatus.NEW]
         archive_trials(new, context.record, context.storage, "trained again")
     with ProgressDisplay(plan, context.console) as display:
-        context.lock.require()
+        context.lock.require_held()
         result = PlanRun(plan, context, display).run(launcher)
     if context.stop.hands_off:
         raise HarnessError(
-            context.lock.lost, where="the lock", remedy="Checkpoints are written. Run the experiment again later."
+            context.lock.loss, where="the lock", remedy="Checkpoints are written. Run the experiment again later."
         )
     return result

@@ -9,7 +9,6 @@ from harness.experiments.planning.plan import Plan
 from harness.experiments.run_context import RunContext
 from harness.launchers.base import Launcher
 from harness.specs.experiment.trial_status import TrialStatus
-from harness.tracking.mlflow_record.writer import MlflowRecord
 
 
 def start_launcher(plan: Plan, context: RunContext, launchers: ExitStack) -> tuple[Launcher, Plan]:
@@ -29,7 +28,7 @@ def start_launcher(plan: Plan, context: RunContext, launchers: ExitStack) -> tup
 
     recipe, settings = plan.study.experiment.recipe, context.settings
     if plan.to_run and settings.address is None:
-        decode_once(plan.trials[0].trial.data, recipe.augment, show=context.console.is_terminal)
+        decode_once(plan.trials[0].trial.data, recipe.augment, show_progress=context.console.is_terminal)
     if settings.launcher == "inline" or not plan.to_run:
         return context.inline_launcher or launch, plan
     return _start_ray(plan, context, launchers)
@@ -37,19 +36,20 @@ def start_launcher(plan: Plan, context: RunContext, launchers: ExitStack) -> tup
 
 def _start_ray(plan: Plan, context: RunContext, launchers: ExitStack) -> tuple[Launcher, Plan]:
     """Join or start a Ray cluster and check that its machines see the same storage, tracking server and data."""
-    from harness.launchers.ray.cluster_hosts import ClusterRequest, require_tracking_server, require_shared_storage
+    from harness.launchers.ray.cluster_hosts import ClusterRequest
     from harness.launchers.ray.data_staging import stage_data
     from harness.launchers.ray.launcher import RayLauncher
+    from harness.launchers.ray.shared_access import require_shared_storage, require_tracking_server
 
     experiment, settings, console = plan.study.experiment, context.settings, context.console
     ended = [p.trial.id for p in plan.trials if p.trial.scheduler is not None and p.status.is_complete]
     with console.status("Starting Ray ..."):
         # A search's scheduler also compares with the trials that earlier runs have recorded.
-        rivals = context.record.histories(ended) if ended else []
+        rivals = context.record.read_histories(ended) if ended else []
         request = ClusterRequest(settings.hosts, settings.wait, settings.at_once)
         launcher = RayLauncher(experiment.resources, settings.address, rivals, request, console.print)
         launchers.callback(launcher.close)
-        if isinstance(context.record, MlflowRecord):
+        if context.record.uri:
             require_tracking_server(context.record.uri)
         if launcher.address is not None:
             require_shared_storage(context.storage)

@@ -19,8 +19,7 @@ from harness.experiments.run_result import RunResult
 from harness.launchers.base import Launcher, ReportProgress
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_rich
-from harness.tracking.mlflow_record.client import retry
-from harness.tracking.mlflow_record.writer import MlflowRecord
+from harness.tracking.mlflow_record.store.store_errors import retry
 from harness.version import source_revision
 
 STORE_SECONDS = 90.0
@@ -78,22 +77,22 @@ class PlanRun:
     def prepare(self) -> None:
         """Create missing runs, publish trials that are already trained, close abandoned runs. Can be repeated."""
         study = self.plan.study
-        self.record.prepare(study, str(self.storage), self.context.is_whole_experiment)
-        self.run_ids = {identity: run.run_id for identity, run in self.record.trials().items()}
+        self.record.prepare_runs(study, str(self.storage), self.context.is_whole_experiment)
+        self.run_ids = {identity: run.run_id for identity, run in self.record.read_trials().items()}
         unpublished = [planned for planned in self.plan.trials if planned.status == TrialStatus.UNPUBLISHED]
         for planned in [*self.to_run, *unpublished]:
             if planned.trial.id not in self.run_ids:
-                self.run_ids[planned.trial.id] = self.record.create_trial(study, planned.trial)
-        others = self.record.elsewhere([planned.trial.id for planned in unpublished if planned.in_other_experiment])
+                self.run_ids[planned.trial.id] = self.record.create_trial_run(study, planned.trial)
+        others = self.record.find_in_other_experiments([planned.trial.id for planned in unpublished if planned.in_other_experiment])
         for planned in unpublished:
             identity = planned.trial.id
             if planned.in_other_experiment:
                 read_history = others[identity]
-                self.record.publish(self.run_ids[identity], read_history())
+                self.record.publish_history(self.run_ids[identity], read_history())
             else:
                 publish_history(identity, self.record, self.storage, self.run_ids)
         close_abandoned_runs(self.record, self.storage, keep={planned.trial.id for planned in self.to_run})
-        self.record.refresh()
+        self.record.refresh_runs()
 
     def handle_progress(self, progress: Progress) -> None:
         """Report a trial's progress. Write its end to the store in the background, so that other trials do not wait."""
@@ -114,25 +113,25 @@ class PlanRun:
 
     def settle(self, result: RunResult) -> None:
         """Write whatever the store did not accept during the run, and update the variants' means. Can be repeated."""
-        self.record.refresh()
-        recorded = self.record.trials()
+        self.record.refresh_runs()
+        recorded = self.record.read_trials()
         for planned in self.to_run:
             identity, label, status = planned.trial.id, planned.trial.label, self._status(planned)
             run = recorded.get(identity)
             if status.is_complete:
-                is_recorded = run is not None and run.finished
+                is_recorded = run is not None and run.is_recorded
                 if is_recorded or publish_history(identity, self.record, self.storage, self.run_ids):
                     result.unpublished = [other for other in result.unpublished if other != label]
             elif status == TrialStatus.INTERRUPTED:
                 publish_history(identity, self.record, self.storage, self.run_ids)
-                self.record.stop(self.run_ids[identity], result.stop_reason or "stopped")
-            elif status == TrialStatus.FAILED and run is not None and run.status != "FAILED":
+                self.record.mark_interrupted(self.run_ids[identity], result.stop_reason or "stopped")
+            elif status == TrialStatus.FAILED and run is not None and run.status != TrialStatus.FAILED:
                 # A failed trial has no run in a record without MLflow.
                 self._record_failure(self.last_progress[identity])
         average_variants(self.record, self.plan.study)
         if self.context.is_whole_experiment:
             failures = f"{len(result.failed)} trials failed" if result.failed else ""
-            self.record.note_end(result.stop_reason or failures or "all trials are recorded")
+            self.record.write_end_reason(result.stop_reason or failures or "all trials are recorded")
 
     def summarise(self) -> RunResult:
         """Return how the trials ended. All that this run trained count as unpublished until :meth:`settle`."""
@@ -160,7 +159,7 @@ class PlanRun:
                 execution=planned.execution(self.plan.study.execution),
                 resources=experiment.resources,
                 folder=self.storage / planned.trial.id,
-                tracking_uri=self.record.uri if isinstance(self.record, MlflowRecord) else "",
+                tracking_uri=self.record.uri,
                 run_id=self.run_ids[planned.trial.id],
                 launch=launch,
                 # A trial has a whole GPU for itself. The cores of one machine share its memory and its clock.
@@ -184,7 +183,7 @@ class PlanRun:
         return progress.status
 
     def _record_failure(self, progress: Progress) -> None:
-        self.record.fail(self.run_ids[progress.trial], progress.message, progress.traceback)
+        self.record.mark_failed(self.run_ids[progress.trial], progress.message, progress.traceback)
 
     def _retry(self, action: Callable[[], None], seconds: float) -> None:
         retry(action, seconds, lambda error: self.context.notify(waiting_message(error)))

@@ -16,8 +16,8 @@ from harness.launchers.base import Notify
 from harness.launchers.resources import require_local_resources
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment
-from harness.tracking.mlflow_record.client import retry
-from harness.tracking.record import Record, checkpoint_folder, has_mlflow, open_record
+from harness.tracking.mlflow_record.store.store_errors import retry
+from harness.tracking.record import Record, open_checkpoint_folder, has_mlflow, open_record
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def preflight(study: ResolvedExperiment, settings: Settings, force: bool, notify
     if settings.address is None:
         require_local_resources(experiment.resources, experiment.recipe.precision)
     require_searcher(experiment.tune, settings.launcher)
-    storage = checkpoint_folder(settings)
+    storage = open_checkpoint_folder(settings)
     storage.require_writable()
     record = retry(
         lambda: open_record(settings, experiment.name), STORE_SECONDS, lambda error: notify(waiting_message(error))

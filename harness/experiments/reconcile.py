@@ -18,8 +18,8 @@ def publish_history(identity: str, record: Record, storage: Folder, run_ids: Map
     history = read_newest_history(storage / identity, identity)
     if history is None:
         return False
-    record.publish(run_ids[identity], history)
-    return history.done
+    record.publish_history(run_ids[identity], history)
+    return history.is_complete
 
 
 def average_variants(record: Record, study: ResolvedExperiment, only: str | None = None) -> None:
@@ -28,13 +28,13 @@ def average_variants(record: Record, study: ResolvedExperiment, only: str | None
     Args:
         only: Name of the only variant to update; None for all.
     """
-    record.refresh(only)
+    record.refresh_runs(only)
     trials: dict[str, list[str]] = {}
     for trial in study.all_trials:
         trials.setdefault(trial.variant.name, []).append(trial.id)
     for variant in study.compared_variants:
-        if only in (None, variant.name) and (histories := record.histories(trials.get(variant.name, ()))):
-            record.summarise(study, variant, histories)
+        if only in (None, variant.name) and (histories := record.read_histories(trials.get(variant.name, ()))):
+            record.write_seed_means(study, variant, histories)
 
 
 def close_abandoned_runs(record: Record, storage: Folder, keep: set[str]) -> dict[str, str]:
@@ -49,17 +49,17 @@ def close_abandoned_runs(record: Record, storage: Folder, keep: set[str]) -> dic
         What was done with each trial, by label.
     """
     actions = {}
-    for identity, run in record.left_running().items():
+    for identity, run in record.read_unended_trials().items():
         if identity in keep:
             continue
         history = read_newest_history(storage / identity, identity)
         if history is not None:
-            record.publish(run.run_id, history)
-        if history is not None and history.done:
+            record.publish_history(run.run_id, history)
+        if history is not None and history.is_complete:
             actions[run.name] = PUBLISHED
             continue
         epochs = history.last_epoch if history is not None else 0
-        record.stop(run.run_id, f"its process ended; its checkpoint holds {epochs} epochs")
+        record.mark_interrupted(run.run_id, f"its process ended; its checkpoint holds {epochs} epochs")
         actions[run.name] = f"marked as interrupted after {epochs} epochs; `harness run` resumes it from its checkpoint"
     return actions
 
@@ -70,12 +70,12 @@ def sync_record(study: ResolvedExperiment, record: Record, storage: Folder) -> d
     Returns:
         What was done with each trial, by label.
     """
-    record.refresh()
-    runs = record.trials()
+    record.refresh_runs()
+    runs = record.read_trials()
     actions = {}
     for trial in study.all_trials:
         run = runs.get(trial.id)
-        if run is not None and not run.finished and publish_history(trial.id, record, storage, {trial.id: run.run_id}):
+        if run is not None and not run.is_recorded and publish_history(trial.id, record, storage, {trial.id: run.run_id}):
             actions[trial.label] = PUBLISHED
     actions |= close_abandoned_runs(record, storage, keep=set())
     average_variants(record, study)
@@ -84,7 +84,7 @@ def sync_record(study: ResolvedExperiment, record: Record, storage: Folder) -> d
 
 def archive_trials(trials: Sequence[str], record: Record, storage: Folder, reason: str) -> None:
     """Take trials out of the record: tag their runs as superseded and rename their folders. Nothing is deleted."""
-    record.supersede(trials, reason)
+    record.supersede_trials(trials, reason)
     names = storage.list_names()
     for trial in trials:
         if trial in names:

@@ -83,18 +83,18 @@ def _replace_samples(
     """Return the experiment with these samples, sorted by variant and number, and these choices."""
     order = {variant.name: position for position, variant in enumerate(study.variants)}
     ordered = tuple(sorted(samples, key=lambda sample: (order[sample.variant], sample.number)))
-    return ResolvedExperiment(**{**study.field_values(), "samples": ordered, "choices": choices})
+    return study.replace(samples=ordered, choices=choices)
 
 
 def _complete_histories(trials: Sequence[str], record: Record, storage: Folder) -> dict[str, History]:
     """Return the complete histories of trials by id, from the record or else from their checkpoints."""
-    histories = {history.id: history for history in record.histories(trials) if history.done}
+    histories = {history.id: history for history in record.read_histories(trials) if history.is_complete}
     folders = set(storage.list_names())
     for trial in trials:
         if trial in histories or trial not in folders:
             continue
         history = read_newest_history(storage / trial, trial)
-        if history is not None and history.done:
+        if history is not None and history.is_complete:
             histories[trial] = history
     return histories
 

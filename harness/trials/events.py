@@ -1,4 +1,4 @@
-"""What happened to a trial, as lines in the order of time."""
+"""The events of one trial, in the order of time."""
 
 from __future__ import annotations
 
@@ -7,21 +7,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.execution.attempts import Attempt
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import Epoch
 from harness.trials.status import TrialSummary
 
-STARTED = "started"
+LISTED_METRICS = (
+    ("train error", "train/error", "{:.2f} %"),
+    ("test error", "test/error", "{:.2f} %"),
+    ("lr", "optim/lr", "{:.3g}"),
+    ("", "time/epoch_s", "{:.1f} s"),
+)
+"""Metrics in the line of an epoch: name, key and format."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened.
+    """Something that happened to a trial.
 
     Attributes:
-        at: Milliseconds since 1970; None where only its place in the order is known.
-        kind: ``started``, ``epoch``, ``note``, ``ended``, ``traceback``.
-        text: For a person; a traceback has many lines.
-        metrics: Of an epoch.
+        at: Milliseconds since 1970; None if only its position in the order is known.
+        kind: ``started``, ``epoch``, ``note``, ``ended`` or ``traceback``.
+        text: A line for people; a traceback has many lines.
+        attempt: Number of the attempt; None if it is unknown.
+        metrics: All metrics of an epoch.
     """
 
     at: int | None
@@ -31,47 +39,48 @@ class Event:
     metrics: dict[str, Any] | None = None
 
 
-def events(known: TrialSummary, trace: str = "") -> Iterator[Event]:
-    """Attempts with the epochs that each measured, and how they ended.
+def list_events(trial: TrialSummary, traceback: str = "") -> Iterator[Event]:
+    """Yield the attempts at a trial, the epochs that each of them measured, and how each ended.
 
     Args:
-        trace: The store's traceback, where the attempts themselves have none.
+        traceback: The traceback in the record, for a trial whose attempts have none.
     """
-    epochs = list(known.journal.epochs) if known.journal is not None else []
-    for place, attempt in enumerate(known.attempts):
-        begun = f" at epoch {attempt.epoch}" + f", step {attempt.step}" * bool(attempt.step)
-        text = f"attempt {attempt.number} started{begun if attempt.epoch or attempt.step else ''}, {attempt.process}"
-        yield Event(attempt.started, STARTED, text, attempt.number)
-        later = known.attempts[place + 1 :]
-        # What two attempts measured stands once, at the time of the one whose checkpoint was kept.
-        mine = [e for e in epochs if not later or e.at < later[0].started]
-        epochs = epochs[len(mine) :]
-        yield from (_measured(epoch, attempt.number) for epoch in mine)
+    epochs = list(trial.history.epochs) if trial.history is not None else []
+    for position, attempt in enumerate(trial.attempts):
+        start = f" at epoch {attempt.epoch}" + f", step {attempt.step}" * bool(attempt.step)
+        start = start if attempt.epoch or attempt.step else ""
+        yield Event(attempt.started, "started", f"attempt {attempt.number} started{start}, {attempt.process}", attempt.number)
+        later = trial.attempts[position + 1 :]
+        # An epoch that two attempts measured belongs to the one whose checkpoint was kept.
+        own_epochs = [epoch for epoch in epochs if not later or epoch.at < later[0].started]
+        epochs = epochs[len(own_epochs) :]
+        yield from (_epoch_event(epoch, attempt.number) for epoch in own_epochs)
         yield from (Event(None, "note", f"note: {note}", attempt.number) for note in attempt.notes)
-        yield from _ended(attempt, known, last=not later)
-    # An attempt whose file is gone, or whose clock was ahead.
-    yield from (_measured(epoch, None) for epoch in epochs)
-    if trace and not any(attempt.trace for attempt in known.attempts):
-        yield Event(None, "traceback", trace.rstrip())
+        yield from _end_events(attempt, trial, is_last=not later)
+    # These epochs belong to an attempt whose file is gone, or whose clock was ahead.
+    yield from (_epoch_event(epoch, None) for epoch in epochs)
+    if traceback and not any(attempt.trace for attempt in trial.attempts):
+        yield Event(None, "traceback", traceback.rstrip())
 
 
-def _ended(attempt: Attempt, known: TrialSummary, last: bool) -> Iterator[Event]:
-    if attempt.ended:
+def _end_events(attempt: Attempt, trial: TrialSummary, is_last: bool) -> Iterator[Event]:
+    """Yield how an attempt ended, and the traceback of a failure."""
+    name = f"attempt {attempt.number}"
+    if attempt.end_status is not None:
         error = f": {attempt.error}" if attempt.error else ""
-        yield Event(None, "ended", f"attempt {attempt.number} {attempt.ended}{error}", attempt.number)
+        yield Event(None, "ended", f"{name} {attempt.end_status}{error}", attempt.number)
         if attempt.trace:
             yield Event(None, "traceback", attempt.trace.rstrip(), attempt.number)
-    elif last and known.state == "running":
-        yield Event(None, "ended", f"attempt {attempt.number}: {known.state_shown}", attempt.number)
+    elif is_last and trial.status == TrialStatus.RUNNING:
+        yield Event(None, "ended", f"{name}: {trial.status_text}", attempt.number)
     else:
-        yield Event(None, "ended", f"attempt {attempt.number} died: {attempt.process} said no more", attempt.number)
+        yield Event(None, "ended", f"{name} ended without a record: {attempt.process} is gone", attempt.number)
 
 
-def _measured(epoch: Epoch, attempt: int | None) -> Event:
-    shown = (("train error", "train/error", "{:.2f} %"), ("test error", "test/error", "{:.2f} %"),
-             ("lr", "optim/lr", "{:.3g}"), ("", "time/epoch_s", "{:.1f} s"))  # fmt: skip
+def _epoch_event(epoch: Epoch, attempt: int | None) -> Event:
+    """Return the event of a measured epoch, with its most important metrics in the text."""
     parts = [f"epoch {epoch.epoch:>4}"]
-    for name, key, form in shown:
+    for name, key, form in LISTED_METRICS:
         if key in epoch.metrics:
             value = epoch.metrics[key]
             parts.append(f"{name} {'not finite' if value is None else form.format(value)}".strip())

@@ -1,34 +1,37 @@
-"""The trials of some experiments: listed, found by the first digits of an id, also those that were put aside."""
+"""The index of trials: the trials of some experiments, listed, or found by the first digits of an id."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from harness.errors import HarnessError, suggest_nearest
-from harness.execution.archive import RERUN_SUFFIX, ARCHIVED_NAME, ArchiveNote, read_archive_note, archived_names
+from harness.errors import HarnessError, StoreUnavailable, suggest_nearest
+from harness.execution.archive import ARCHIVED_NAME, RERUN_SUFFIX, ArchiveNote, archived_names, read_archive_note
 from harness.execution.attempts import read_attempts
 from harness.io.storage import Folder
 from harness.specs import ResolvedExperiment
-from harness.tracking.checkpoint_record import CheckpointRecord
-from harness.tracking.mlflow_record.reader import RecordedTrial
+from harness.specs.experiment.trial_status import TrialStatus
+from harness.tracking.recorded_trial import RecordedTrial
 from harness.tracking.record import Record
-from harness.trials.status import TrialSummary, newest_readable
+from harness.trials.status import TrialSummary, read_readable_history
 
 READERS = 8
-SHORTEST = 4
-"""Digits of an id that name a trial, at least."""
+"""Threads that read trials."""
+FEWEST_DIGITS = 4
+"""Fewest digits of an id that identify a trial."""
 MOST_NAMED = 8
+"""Most trials that an error names."""
 
 
 class TrialIndex:
     """All trials of some experiments that share a store and a storage.
 
     Args:
-        records: By the experiment's name.
-        studies: The same experiments as they were last run.
-        storage: Where checkpoints are.
+        records: The record of each experiment, by its name.
+        studies: Each experiment as it was last run, by its name.
+        storage: The folder of all checkpoints.
 
     Raises:
         HarnessError: The store or the storage does not answer.
@@ -38,135 +41,179 @@ class TrialIndex:
         self, records: Mapping[str, Record], studies: Mapping[str, ResolvedExperiment], storage: Folder
     ) -> None:
         self.records, self.studies, self.storage = records, studies, storage
-        self.names = set(storage.list_names())
-        self._no_store = all(isinstance(record, CheckpointRecord) for record in records.values())
+        self.folder_names = set(storage.list_names())
+        self._has_no_store = not any(record.uri for record in records.values())
         self._trials = {name: {t.id: t for t in study.all_trials} for name, study in studies.items()}
-        self._runs = {n: {} if isinstance(r, CheckpointRecord) else r.trials() for n, r in records.items()}
-        self._old = {name: record.superseded() for name, record in records.items()}
+        self._runs = {name: record.read_trials() if record.uri else {} for name, record in records.items()}
+        self._superseded_runs = {name: record.read_superseded_trials() for name, record in records.items()}
 
-    def ids(self, name: str) -> list[str]:
-        """Of an experiment: in its order, then what is recorded of other settings."""
-        return list(dict.fromkeys([*self._trials[name], *self._runs[name]]))
+    def list_ids(self, experiment: str) -> list[str]:
+        """Return the ids of an experiment's trials in its order, then those that are recorded with other settings."""
+        return list(dict.fromkeys([*self._trials[experiment], *self._runs[experiment]]))
 
-    def all_of(self, name: str) -> list[str]:
-        """The same, then those that were put aside and are of other settings."""
-        return list(dict.fromkeys([*self.ids(name), *self._old[name]]))
+    def list_ids_with_archived(self, experiment: str) -> list[str]:
+        """Return the ids of an experiment's trials, then those of which only archived runs are left."""
+        return list(dict.fromkeys([*self.list_ids(experiment), *self._superseded_runs[experiment]]))
 
-    def all_ids(self) -> list[str]:
-        """Of all experiments, then those of which there is only a folder."""
-        known = [identity for name in self.records for identity in self.all_of(name)]
-        return list(dict.fromkeys(known + self.ids_of_folders()))
+    def list_all_ids(self) -> list[str]:
+        """Return the ids of all experiments' trials, then those of which only a folder is left."""
+        ids = [identity for experiment in self.records for identity in self.list_ids_with_archived(experiment)]
+        return list(dict.fromkeys(ids + self.list_ids_with_folder()))
 
-    def ids_of_folders(self) -> list[str]:
-        """Those that have a folder, also one that was put aside."""
-        return sorted({name[:12] for name in self.names if re.fullmatch("[0-9a-f]{12}", name) or ARCHIVED_NAME.fullmatch(name)})
+    def list_ids_with_folder(self) -> list[str]:
+        """Return the ids of all trials that have a folder, current or archived."""
+        names = (n for n in self.folder_names if re.fullmatch("[0-9a-f]{12}", n) or ARCHIVED_NAME.fullmatch(n))
+        return sorted({name[:12] for name in names})
 
-    def of(self, name: str) -> list[TrialSummary]:
-        """The trials of an experiment, as they are now."""
-        return self._read(self.ids(name), name)
+    def list_trials(self, experiment: str) -> list[TrialSummary]:
+        """Return the current trials of an experiment."""
+        return self._summarise_all(self.list_ids(experiment), experiment)
 
-    def aside_of(self, name: str) -> list[TrialSummary]:
-        """What was put aside of an experiment, oldest first for each trial."""
+    def list_archived(self, experiment: str) -> list[TrialSummary]:
+        """Return the archived versions of an experiment's trials, oldest first for each trial."""
         with ThreadPoolExecutor(READERS) as pool:
-            versions = pool.map(lambda identity: self._versions(identity, name), self.all_of(name))
-            return [old for olds in versions for old in olds]
+            ids = self.list_ids_with_archived(experiment)
+            versions = pool.map(lambda identity: self._archived_versions(identity, experiment), ids)
+            return [version for of_trial in versions for version in of_trial]
 
     def find(self, prefix: str) -> TrialSummary:
-        """The trial whose id begins so.
+        """Return the trial whose id starts with ``prefix``.
 
         Raises:
-            HarnessError: There is none, or there are several.
+            HarnessError: No trial's id starts like this, or several trials' ids do.
         """
-        word = prefix.strip().lower()
-        if not re.fullmatch(f"[0-9a-f]{{{SHORTEST},12}}", word):
+        digits = prefix.strip().lower()
+        if not re.fullmatch(f"[0-9a-f]{{{FEWEST_DIGITS},12}}", digits):
             raise HarnessError(
-                f"'{prefix}' is no id of a trial, nor the first {SHORTEST} digits of one",
-                remedy="`harness trials` lists them.",
+                f"'{prefix}' is not the id of a trial, nor the first {FEWEST_DIGITS} or more digits of one",
+                remedy="`harness trials` lists all ids.",
             )
-        ids = self.all_ids()
-        matches = [identity for identity in ids if identity.startswith(word)]
+        ids = self.list_all_ids()
+        matches = [identity for identity in ids if identity.startswith(digits)]
         if len(matches) != 1:
-            raise self._not_one(prefix, matches, ids)
+            raise self._ambiguous(prefix, matches) if matches else _unknown(prefix, ids)
         (identity,) = matches
-        return self._read([identity], self._home_of(identity))[0]
+        return self._summarise(identity, self._main_experiment(identity))
 
-    def _not_one(self, prefix: str, matches: Sequence[str], ids: Sequence[str]) -> HarnessError:
-        if matches:
-            named = "; ".join(f"{i} ({self._read([i], self._home_of(i))[0].label})" for i in matches[:MOST_NAMED])
-            more = f", and {len(matches) - MOST_NAMED} more" if len(matches) > MOST_NAMED else ""
-            return HarnessError(
-                f"{len(matches)} trials begin with '{prefix}': {named}{more}",
-                remedy="Give more digits; `harness trials` lists them all.",
-            )
-        hint = suggest_nearest(prefix, ids)
-        # With thousands of trials the words would fill the screen.
-        hint = hint if len(ids) <= MOST_NAMED or not hint.startswith("Known") else ""
-        return HarnessError(f"no trial begins with '{prefix}'", remedy=f"{hint} `harness trials` lists them.".strip())
+    def with_recorded_history(self, trial: TrialSummary) -> TrialSummary:
+        """Return a recorded trial with its history from the record, if no checkpoint holds its whole history."""
+        if trial.is_trained or trial.run is None or not trial.run.is_recorded or trial.archive_note is not None:
+            return trial
+        histories = self.records[trial.experiments[0]].read_histories([trial.id])
+        return replace(trial, history=histories[0]) if histories else trial
+
+    def read_traceback(self, trial: TrialSummary) -> str:
+        """Return the traceback of a failed trial, from its last attempt or else from the record; empty if none is kept.
+
+        Raises:
+            StoreUnavailable: The store does not answer.
+        """
+        if trial.last_attempt is not None and trial.last_attempt.trace:
+            return trial.last_attempt.trace
+        if trial.run is None or trial.run.status != TrialStatus.FAILED or not trial.run.run_id:
+            return ""
+        try:
+            return self.records[trial.experiments[0]].read_traceback(trial.run.run_id)
+        except StoreUnavailable:
+            raise
+        except HarnessError:
+            return ""
 
     def experiments_of(self, identity: str) -> list[str]:
-        """Names of the experiments that hold a trial, those that would train it first."""
-        holding = [name for name in self.records if identity in self.ids(name) or identity in self._old[name]]
-        return sorted(holding, key=lambda name: identity not in self._trials[name])
+        """Return the names of the experiments that hold a trial, first those whose current settings contain it."""
+        names = [
+            name
+            for name in self.records
+            if identity in self.list_ids(name) or identity in self._superseded_runs[name]
+        ]
+        return sorted(names, key=lambda name: identity not in self._trials[name])
 
-    def _home_of(self, identity: str) -> str:
-        """The experiment through which a trial is spoken of: where it is recorded, else where it is to be."""
-        holding = self.experiments_of(identity)
-        finished = [n for n in holding if identity in self._runs[n] and self._runs[n][identity].finished]
-        return (finished or holding or [""])[0]
+    def _main_experiment(self, identity: str) -> str:
+        """Return the experiment that has recorded a trial, else one that contains it; empty if there is none."""
+        names = self.experiments_of(identity)
+        finished = [n for n in names if identity in self._runs[n] and self._runs[n][identity].is_recorded]
+        return (finished or names or [""])[0]
 
-    def _read(self, ids: Iterable[str], name: str) -> list[TrialSummary]:
+    def _ambiguous(self, prefix: str, matches: Sequence[str]) -> HarnessError:
+        named = "; ".join(
+            f"{i} ({self._summarise(i, self._main_experiment(i)).label})" for i in matches[:MOST_NAMED]
+        )
+        more = f", and {len(matches) - MOST_NAMED} more" if len(matches) > MOST_NAMED else ""
+        return HarnessError(
+            f"{len(matches)} trials' ids start with '{prefix}': {named}{more}",
+            remedy="Give more digits. `harness trials` lists all ids.",
+        )
+
+    def _summarise_all(self, ids: Iterable[str], experiment: str) -> list[TrialSummary]:
         with ThreadPoolExecutor(READERS) as pool:
-            return list(pool.map(lambda identity: self._look(identity, name), ids))
+            return list(pool.map(lambda identity: self._summarise(identity, experiment), ids))
 
-    def _look(self, identity: str, name: str) -> TrialSummary:
+    def _summarise(self, identity: str, experiment: str) -> TrialSummary:
+        """Read everything about a trial, as one experiment records it."""
         folder = self.storage / identity
-        journal, troubles = newest_readable(folder, identity) if identity in self.names else (None, ())
-        run = self._runs.get(name, {}).get(identity)
-        if self._no_store and journal is not None and journal.done:
+        has_folder = identity in self.folder_names
+        history, damage = read_readable_history(folder, identity) if has_folder else (None, ())
+        run = self._runs.get(experiment, {}).get(identity)
+        if self._has_no_store and history is not None and history.is_complete:
             run = RecordedTrial(
-                "", True, journal.seconds, "FINISHED", name=journal.trial.label, outcome=journal.outcome
+                "", history.outcome, "FINISHED", name=history.trial.label, seconds=history.seconds
             )
-        versions = self._versions(identity, name)
-        trial = self._trials.get(name, {}).get(identity)
-        again = self.storage / f"{identity}{RERUN_SUFFIX}"
-        known = TrialSummary(
+        versions = self._archived_versions(identity, experiment)
+        trial = self._trials.get(experiment, {}).get(identity)
+        if trial is None and run is None and not has_folder and versions:
+            # No experiment would train the trial any more: its newest archived version is all that is left.
+            return versions[-1]
+        rerun = self.storage / f"{identity}{RERUN_SUFFIX}"
+        return TrialSummary(
             id=identity,
-            experiments=tuple(dict.fromkeys([*([name] if name else []), *self.experiments_of(identity)])),
+            experiments=tuple(dict.fromkeys([*([experiment] if experiment else []), *self.experiments_of(identity)])),
             trial=trial,
             folder=folder,
             run=run,
-            journal=journal,
-            attempts=tuple(read_attempts(folder)) if identity in self.names else (),
-            troubles=troubles,
-            aside=tuple((str(old.folder), old.why) for old in versions if old.why is not None),
-            again=newest_readable(again / identity, identity)[0] if again.name in self.names else None,
-            current=trial is not None,
+            history=history,
+            attempts=tuple(read_attempts(folder)) if has_folder else (),
+            damage=damage,
+            archived=tuple((str(v.folder), v.archive_note) for v in versions if v.archive_note is not None),
+            unfinished_rerun=read_readable_history(rerun / identity, identity)[0]
+            if rerun.name in self.folder_names
+            else None,
+            is_current=trial is not None,
         )
-        # Of a trial that nobody would train any more, the newest that was put aside is all there is.
-        gone = trial is None and run is None and identity not in self.names
-        return versions[-1] if gone and versions else known
 
-    def _versions(self, identity: str, name: str) -> list[TrialSummary]:
-        """What was put aside of a trial: its folders, or where there are none any more its runs."""
-        runs = self._old.get(name, {}).get(identity, [])
-        folders = archived_names(self.names, identity)
-        trial = self._trials.get(name, {}).get(identity)
-        experiments = (name,) if name else ()
+    def _archived_versions(self, identity: str, experiment: str) -> list[TrialSummary]:
+        """Return the archived versions of a trial, oldest first: from its folders, or else from its superseded runs."""
+        runs = self._superseded_runs.get(experiment, {}).get(identity, [])
+        folders = [self.storage / name for name in archived_names(self.folder_names, identity)]
+        trial = self._trials.get(experiment, {}).get(identity)
+        experiments = (experiment,) if experiment else ()
         if not folders:
-            reasons = [(run, ArchiveNote(reason=run.error, at=run.at)) for run in runs]
-            return [
-                TrialSummary(identity, experiments, trial, self.storage / identity, run=run, why=reason)
-                for run, reason in reasons
-            ]
-        found = []
-        for number, folder in enumerate(self.storage / each for each in folders):
-            journal, troubles = newest_readable(folder, identity)
-            reason = read_archive_note(folder)
-            # Folder and run were put aside together; the newest ones correspond.
-            place = number - len(folders) + len(runs)
-            run = runs[place] if place >= 0 else None
-            if not reason.reason and run is not None:
-                reason = ArchiveNote(reason=run.error, at=run.at)
-            tried = tuple(read_attempts(folder))
-            found.append(TrialSummary(identity, experiments, trial, folder, run, journal, tried, troubles, why=reason))
-        return found
+            folder = self.storage / identity
+            return [TrialSummary(identity, experiments, trial, folder, run, archive_note=_note_of(run)) for run in runs]
+        versions = []
+        for number, folder in enumerate(folders):
+            history, damage = read_readable_history(folder, identity)
+            note = read_archive_note(folder)
+            # A folder and its run were archived together, so the newest folder belongs to the newest run.
+            position = number - len(folders) + len(runs)
+            run = runs[position] if position >= 0 else None
+            if not note.reason and run is not None:
+                note = _note_of(run)
+            attempts = tuple(read_attempts(folder))
+            versions.append(
+                TrialSummary(
+                    identity, experiments, trial, folder, run, history, attempts, damage, archive_note=note
+                )
+            )
+        return versions
+
+
+def _note_of(run: RecordedTrial) -> ArchiveNote:
+    """Return the archive note of a superseded run, whose error is the reason."""
+    return ArchiveNote(reason=run.error, at=run.at)
+
+
+def _unknown(prefix: str, ids: Sequence[str]) -> HarnessError:
+    hint = suggest_nearest(prefix, ids)
+    # A list of thousands of ids would fill the screen.
+    hint = hint if len(ids) <= MOST_NAMED or not hint.startswith("Known") else ""
+    return HarnessError(f"no trial's id starts with '{prefix}'", remedy=f"{hint} `harness trials` lists all ids.".strip())

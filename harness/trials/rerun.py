@@ -1,27 +1,57 @@
-"""One trial trained again beside its recorded self, which stays in the record until the new one is done."""
+"""The rerun of one trial. The earlier training stays in the record until the rerun is complete, and is archived then."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.execution.archive import AGAIN
+from harness.execution.archive import RERUN_SUFFIX, archive_folder, archived_names
+from harness.execution.attempts import read_attempts
 from harness.execution.trial_group import TrialGroup
-from harness.experiments.planning.plan import Plan, PlannedTrial, estimate
+from harness.experiments.driver import run_plan
+from harness.experiments.plan_run import PlanRun
+from harness.experiments.planning.estimate import estimate_seconds
+from harness.experiments.planning.plan import Plan
+from harness.experiments.planning.planned_trial import PlannedTrial
+from harness.experiments.reconcile import archive_trials
+from harness.experiments.run_context import RunContext
+from harness.experiments.run_result import RunResult
 from harness.io.storage import Folder
 from harness.io.storage_mark import MARK
 from harness.launchers.base import ReportProgress
 from harness.launchers.inline import launch
 from harness.launchers.stop_request import StopRequest
 from harness.specs import ResolvedExperiment, Trial
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.checkpoint_record import CheckpointRecord
-from harness.tracking.history import History
+from harness.tracking.history import History, find_ensemble_seeds
+from harness.trials.status import TrialSummary, read_readable_history
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """The result of a rerun.
+
+    Attributes:
+        trial: The trial before the rerun.
+        result: How the training ended.
+        before: The earlier history, if the trial had been trained to its end; else None.
+        after: The trial's whole history after the rerun; None if the training did not end.
+        traceback: The traceback of a failure.
+    """
+
+    trial: TrialSummary
+    result: RunResult
+    before: History | None = None
+    after: History | None = None
+    traceback: str = ""
 
 
 class DebugLauncher:
-    """The launcher without Ray that keeps what a trial raised, for a debugger to look at.
+    """The inline launcher, which keeps a trial's exception for a debugger.
 
     Attributes:
         error: The last exception that ended a trial, with its traceback.
@@ -30,78 +60,153 @@ class DebugLauncher:
     def __init__(self) -> None:
         self.error: Exception | None = None
 
-    def __call__(self, jobs: Sequence[TrialGroup], concurrency: int, report: ReportProgress, stop: StopRequest) -> None:
-        """Run the jobs in their order."""
-        launch(jobs, concurrency, report, stop, self._keep)
+    def __call__(
+        self, groups: Sequence[TrialGroup], concurrency: int, report: ReportProgress, stop: StopRequest
+    ) -> None:
+        """Run the trial groups in their order."""
+        launch(groups, concurrency, report, stop, self._keep_error)
 
-    def _keep(self, error: Exception) -> None:
+    def _keep_error(self, error: Exception) -> None:
         self.error = error
 
 
-def single_trial_plan(
-    study: ResolvedExperiment, trial: Trial, epochs_done: int = 0, trained: bool = False, company: tuple[int, ...] = ()
-) -> Plan:
-    """A plan of one trial; of one that is trained, only what there is to publish.
+def rerun_trial(trial: TrialSummary, spec: Trial, study: ResolvedExperiment, context: RunContext) -> Rerun:
+    """Train a trial again, or resume it if it is unfinished.
 
     Args:
-        company: The seeds that it was trained together with: in the same network it comes out the same bit for bit.
+        trial: The trial as it is now, with the recorded history if no checkpoint holds it.
+        spec: The trial's spec in ``study``.
+        study: The experiment through which the trial is found.
+        context: The record of that experiment, its storage and its lock.
+
+    Raises:
+        HarnessError: The launcher, the store or the storage is not usable.
     """
-    left = 1 - epochs_done / trial.recipe.epochs
-    if trained:
-        return Plan(study, (PlannedTrial(trial, "unpublished", 0.0, trial.recipe.epochs),), 1)
-    state = "started" if epochs_done else "new"
-    planned = PlannedTrial(trial, state, left * estimate(trial, study), epochs_done, company=company)  # type: ignore[arg-type]
-    return Plan(study, (planned,), 1)
+    promoted = _finish_promotion(trial, spec, study, context)
+    if promoted is not None:
+        return promoted
+    if trial.is_trained or (trial.run is not None and trial.run.is_recorded):
+        return _train_again(trial, spec, study, context)
+    return _resume(trial, spec, study, context)
 
 
-@contextmanager
-def scratch_record(name: str, storage: Folder) -> Iterator[CheckpointRecord]:
-    """A record of its own for what is trained in ``storage``: nothing of it reaches the store."""
-    with TemporaryDirectory(prefix="depthbench-again-") as scratch:
-        yield CheckpointRecord(Path(scratch), name, storage)
+def _resume(trial: TrialSummary, spec: Trial, study: ResolvedExperiment, context: RunContext) -> Rerun:
+    """Train an unfinished trial from its checkpoint to its end, as ``harness run`` would."""
+    plan = _plan_training(spec, study, trial.history)
+    with ExitStack() as launchers:
+        result = run_plan(plan, context, launchers)
+    return Rerun(trial, result, None, *_read_result(trial.folder, trial.id))
+
+
+def _train_again(trial: TrialSummary, spec: Trial, study: ResolvedExperiment, context: RunContext) -> Rerun:
+    """Train a complete trial in a rerun folder. Only once that is done does it replace the earlier training."""
+    before = trial.history
+    if find_ensemble_seeds(before) and study.experiment.execution.seeds_together == "off":
+        # Only the ensemble of the earlier training rounds the same, however the experiment trains new trials now.
+        execution = study.experiment.execution.model_copy(update={"seeds_together": "auto"})
+        study = study.replace(experiment=study.experiment.model_copy(update={"execution": execution}))
+    rerun_folder = context.storage / f"{trial.id}{RERUN_SUFFIX}"
+    earlier_rerun = _read_earlier_rerun(trial, before, rerun_folder, context.storage)
+    if earlier_rerun is not None and earlier_rerun.is_complete:
+        result = RunResult(trained=1)
+    else:
+        if earlier_rerun is not None:
+            context.notify(f"Resuming an earlier rerun, which ended at epoch {earlier_rerun.last_epoch}.")
+        plan = _plan_training(spec, study, earlier_rerun, find_ensemble_seeds(before))
+        with _scratch_record(trial.experiments[0], rerun_folder) as scratch, ExitStack() as launchers:
+            scratch_context = replace(context, record=scratch, storage=rerun_folder, is_whole_experiment=True)
+            result = run_plan(plan, scratch_context, launchers)
+    after, traceback = _read_result(rerun_folder / trial.id, trial.id)
+    if after is None:
+        return Rerun(trial, result, before, None, traceback)
+    archive_trials([trial.id], context.record, context.storage, "trained again by harness rerun")
+    promote_rerun(context.storage, trial.id)
+    result.store_error = result.store_error or _publish(spec, study, context).store_error
+    return Rerun(trial, result, before, after)
+
+
+def _finish_promotion(
+    trial: TrialSummary, spec: Trial, study: ResolvedExperiment, context: RunContext
+) -> Rerun | None:
+    """Finish an earlier rerun that was cut off after it archived the trial, and before it took the trial's place.
+
+    Returns:
+        The result of that rerun; None if there is none to finish.
+    """
+    storage = context.storage
+    after, _ = read_readable_history(storage / f"{trial.id}{RERUN_SUFFIX}" / trial.id, trial.id)
+    if after is None or not after.is_complete or trial.run is not None or trial.id in storage.list_names():
+        return None
+    promote_rerun(storage, trial.id)
+    result = RunResult(trained=1, store_error=_publish(spec, study, context).store_error)
+    archived = archived_names(storage.list_names(), trial.id)
+    before = read_readable_history(storage / archived[-1], trial.id)[0] if archived else None
+    return Rerun(trial, result, before, after)
 
 
 def promote_rerun(storage: Folder, trial: str) -> None:
-    """Give the folder of a trial that was trained beside its old self the name that it is looked for under.
+    """Rename the folder in which a trial was trained again, so that it becomes the trial's own folder.
 
     Raises:
         HarnessError: The storage does not answer.
     """
-    place = storage / f"{trial}{AGAIN}"
-    (place / trial).rename(storage / trial)
-    place.remove(MARK)
-    if place.path is not None:
+    rerun_folder = storage / f"{trial}{RERUN_SUFFIX}"
+    (rerun_folder / trial).rename(storage / trial)
+    rerun_folder.remove(MARK)
+    if rerun_folder.path is not None:
         with suppress(OSError):
-            place.path.rmdir()
+            rerun_folder.path.rmdir()
 
 
-def first_difference(before: History, now: History) -> str:
-    """The first epoch and metric in which two histories differ, clocks left out; empty where all are bit for bit equal.
+def _read_earlier_rerun(
+    trial: TrialSummary, before: History | None, rerun_folder: Folder, storage: Folder
+) -> History | None:
+    """Return the history that an earlier rerun left, to resume it; archive it if the trial was trained again since."""
+    history, _ = read_readable_history(rerun_folder / trial.id, trial.id)
+    if history is not None and history.is_complete and before is not None and history.epochs[-1].at < before.epochs[0].at:
+        reason = "left by a rerun that was cut off"
+        archive_folder(storage, trial.id, storage.list_names(), reason, rerun_folder / trial.id)
+        return None
+    return history
 
-    JSON keeps every bit of a float, so histories from a journal and from the store compare alike.
+
+def _read_result(folder: Folder, trial: str) -> tuple[History | None, str]:
+    """Return a trial's whole history; if it has none yet, None and the traceback of its last attempt."""
+    history, _ = read_readable_history(folder, trial)
+    if history is not None and history.is_complete:
+        return history, ""
+    attempts = read_attempts(folder)
+    return None, attempts[-1].trace if attempts else ""
+
+
+def _plan_training(
+    spec: Trial, study: ResolvedExperiment, history: History | None, ensemble_seeds: tuple[int, ...] = ()
+) -> Plan:
+    """Return a plan that trains one trial.
+
+    Args:
+        history: What is trained of it; None for nothing.
+        ensemble_seeds: The ensemble to train it in; by default that of ``history``.
     """
-    old, new = ({epoch.epoch: epoch.metrics for epoch in history.epochs} for history in (before, now))
-    for epoch in sorted(old.keys() | new.keys()):
-        if epoch not in old or epoch not in new:
-            return f"epoch {epoch} was measured {'now' if epoch in new else 'before'} alone"
-        for key in dict.fromkeys([*old[epoch], *new[epoch]]):
-            if key.startswith("time/"):
-                continue
-            if key not in old[epoch] or key not in new[epoch]:
-                return f"epoch {epoch}: {key} was measured {'now' if key in new[epoch] else 'before'} alone"
-            if old[epoch][key] != new[epoch][key]:
-                return f"epoch {epoch}: {key} was {old[epoch][key]!r}, is {new[epoch][key]!r}"
-    if before.outcome != now.outcome:
-        return f"it {before.outcome} before, and {now.outcome} now"
-    return ""
+    epochs_done = history.last_epoch if history is not None else 0
+    planned = PlannedTrial(
+        spec,
+        TrialStatus.INTERRUPTED if epochs_done else TrialStatus.NEW,
+        (1 - epochs_done / spec.recipe.epochs) * estimate_seconds(spec, study),
+        epochs_done,
+        ensemble_seeds=ensemble_seeds or find_ensemble_seeds(history),
+    )
+    return Plan(study, (planned,), 1)
 
 
-def differing_settings(before: History, now: History) -> list[str]:
-    """What else is not the same of the two, and may be why: software, device, threads, revision."""
-    ignored = {"attempts", "shared", "memory"}
-    keys = [key for key in dict.fromkeys([*before.provenance, *now.provenance]) if key not in ignored]
-    return [
-        f"{key}: {before.provenance.get(key)} -> {now.provenance.get(key)}"
-        for key in keys
-        if before.provenance.get(key) != now.provenance.get(key)
-    ]
+def _publish(spec: Trial, study: ResolvedExperiment, context: RunContext) -> RunResult:
+    """Publish a trained trial from its checkpoint."""
+    planned = PlannedTrial(spec, TrialStatus.UNPUBLISHED, 0.0, spec.recipe.epochs)
+    return PlanRun(Plan(study, (planned,), 1), context).run(launch)
+
+
+@contextmanager
+def _scratch_record(name: str, storage: Folder) -> Iterator[CheckpointRecord]:
+    """Yield a temporary record of the trials in ``storage``, so that a rerun writes nothing into the real one."""
+    with TemporaryDirectory(prefix="depthbench-again-") as directory:
+        yield CheckpointRecord(Path(directory), name, storage)

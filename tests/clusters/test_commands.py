@@ -140,21 +140,22 @@ def test_what_was_typed_is_sent_and_not_what_this_machine_s_environment_says(mon
 
 @pytest.mark.parametrize("checkout", [False, True])
 def test_a_job_says_which_depthbench_sent_it_unless_it_brings_its_own(tmp_path, monkeypatch, checkout):
-    from harness.api.cluster import cluster_jobs
+    from harness.api.cluster.job_target import JobTarget
+    from harness.api.cluster.send import send
     from harness.version import source_version
 
     sent = []
 
     @contextmanager
-    def reach(self, shipped=None):
+    def connect(self, ships_source=None):
         yield SimpleNamespace(submit=lambda *given: sent.append(given)), ""
 
-    monkeypatch.setattr(cluster_jobs.JobTarget, "reach", reach)
+    monkeypatch.setattr(JobTarget, "connect", connect)
     monkeypatch.chdir(tmp_path)
     if checkout:
         (tmp_path / "harness").mkdir()
         (tmp_path / "harness/__init__.py").touch()
     settings = Settings(tmp_path / ".depthbench", reports=tmp_path / "reports")
-    job = cluster_jobs.send("quickstart", cluster_jobs.JobTarget(address="http://head:8265"), settings, [])
+    job = send("quickstart", JobTarget(address="http://head:8265"), settings, [])
     own = {} if checkout else {"DEPTHBENCH_SENDER": source_version()}
     assert sent[0][3] == {"DEPTHBENCH_SENT": job.job, **own}

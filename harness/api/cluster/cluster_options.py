@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api.cluster.cluster_jobs import JobTarget
+from harness.api.cluster.job_target import JobTarget
 from harness.errors import HarnessError
 from harness.settings import RunOptions, Settings
 from harness.settings.option import options_of

@@ -15,7 +15,7 @@ from harness.settings.run_options import words_to_send
 from harness.text import escape_rich
 
 if TYPE_CHECKING:
-    from harness.api.cluster.cluster_jobs import JobTarget
+    from harness.api.cluster.job_target import JobTarget
     from harness.clusters.remote.sent_jobs import SentJob
 
 app = typer.Typer()
@@ -63,6 +63,7 @@ def status(settings: Settings, cluster: Cluster = None, as_json: Json = False) -
     Example: harness status --cluster cluster.yaml
     """
     from harness.api.cluster import cluster_jobs
+    from harness.api.cluster.job_target import JobTarget
     from harness.cli.views.job_view import jobs_as_json, print_jobs
 
     jobs = cluster_jobs.status(settings, JobTarget(cluster) if cluster is not None else None)
@@ -90,6 +91,7 @@ def pull(
     Example: harness pull quickstart --cluster cluster.yaml
     """
     from harness.api.cluster import cluster_jobs
+    from harness.api.cluster.job_target import JobTarget
     from harness.cli.views.report_view import print_report
     from harness.clusters.remote.sent_jobs import newest_sent_job
 
@@ -111,13 +113,13 @@ def send_and_follow(
         typed: The values that the user typed, by field name; the cluster receives them as they are.
     """
     from harness.api import parse_seeds
-    from harness.api.cluster import cluster_jobs
     from harness.api.cluster.cluster_options import drop_environment
+    from harness.api.cluster.send import send
 
     if options.seeds is not None:
         parse_seeds(options.seeds)
     try:
-        sent = cluster_jobs.send(
+        sent = send(
             experiment,
             target,
             drop_environment(settings, typed),

@@ -10,7 +10,7 @@ from harness.errors import HarnessError
 from harness.launchers.resources import count_cores
 from harness.settings import Settings
 from harness.specs import Resources
-from harness.tracking.mlflow_record.reader import RecordedTrial
+from harness.tracking.recorded_trial import RecordedTrial
 
 USABLE_MEMORY = 0.9
 """Share of a device's memory that a plan uses."""

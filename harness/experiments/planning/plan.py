@@ -21,7 +21,6 @@ from harness.specs import ResolvedExperiment, Trial
 from harness.specs.experiment.resolved_experiment import SEARCH, TUNED
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History, find_ensemble_seeds, read_newest_history
-from harness.tracking.mlflow_record.reader import RecordedTrial
 from harness.tracking.record import Record
 
 
@@ -95,7 +94,7 @@ def plan_experiment(
     """
     if not force or trained:
         study = extend_search(study, record, storage)
-    last_run = None if record.experiment_is_new else record.study()
+    last_run = None if record.is_new else record.read_experiment()
     return make_plan(
         study.with_looks_of(last_run),
         record,
@@ -163,8 +162,8 @@ class _Progress:
     """
 
     def __init__(self, study: ResolvedExperiment, record: Record, storage: Folder, retrain: Collection[str]) -> None:
-        self.study, self.recorded = study, record.trials()
-        self.finished = {i: run for i, run in self.recorded.items() if run.finished and i not in retrain}
+        self.study, self.recorded = study, record.read_trials()
+        self.finished = {i: run for i, run in self.recorded.items() if run.is_recorded and i not in retrain}
         self.unfinished = [trial.id for trial in study.all_trials if trial.id not in self.finished]
         self.histories: dict[str, History] = {}
         folders = set(storage.list_names()) - set(retrain)
@@ -173,7 +172,7 @@ class _Progress:
             if history is not None:
                 self.histories[identity] = history
         missing = [identity for identity in self.unfinished if identity not in self.histories and identity not in retrain]
-        self.in_other_experiments = record.elsewhere(missing) if missing else {}
+        self.in_other_experiments = record.find_in_other_experiments(missing) if missing else {}
 
     def plan_trial(self, trial: Trial, seconds: float) -> PlannedTrial:
         """Return a trial with its status.
@@ -183,13 +182,13 @@ class _Progress:
         """
         part = self.study.purpose_of(trial)
         if trial.id in self.finished:
-            return PlannedTrial(trial, _recorded_status(self.finished[trial.id]), 0.0, part=part)
+            return PlannedTrial(trial, self.finished[trial.id].status, 0.0, part=part)
         if trial.id in self.in_other_experiments:
             return PlannedTrial(trial, TrialStatus.UNPUBLISHED, 0.0, part=part, in_other_experiment=True)
         history = self.histories.get(trial.id)
         if history is None:
             return PlannedTrial(trial, TrialStatus.NEW, seconds, part=part)
-        if history.done:
+        if history.is_complete:
             return PlannedTrial(trial, TrialStatus.UNPUBLISHED, 0.0, history.last_epoch, part)
         return PlannedTrial(
             trial,
@@ -203,13 +202,8 @@ class _Progress:
 
     def count_started_without_checkpoint(self) -> int:
         """Return the number of unfinished trials that were started, but have no checkpoint in this storage."""
-        started = (i for i in self.unfinished if i in self.recorded and self.recorded[i].begun)
+        started = (i for i in self.unfinished if i in self.recorded and self.recorded[i].has_begun)
         return sum(identity not in self.histories for identity in started)
-
-
-def _recorded_status(run: RecordedTrial) -> TrialStatus:
-    """Return how a recorded trial ended; a record without MLflow holds no outcome, and counts it as finished."""
-    return {"diverged": TrialStatus.DIVERGED, "stopped": TrialStatus.PRUNED}.get(run.outcome, TrialStatus.FINISHED)
 
 
 def _pending_trials(study: ResolvedExperiment, scale: float) -> tuple[PendingTrials, ...]:
@@ -235,9 +229,9 @@ def _pending_trials(study: ResolvedExperiment, scale: float) -> tuple[PendingTri
 
 def _other_storage_warning(trials: int, record: Record, storage: Folder) -> str:
     """Return a warning about trials that were started with checkpoints in another storage; empty if there are none."""
-    if not trials or record.storage in ("", str(storage)):
+    if not trials or record.read_storage() in ("", str(storage)):
         return ""
     return (
-        f"{trials} trial{'s' * (trials > 1)} started with checkpoints in {record.storage}, and would start again from "
-        f"the beginning in {storage}. To resume {'them' if trials > 1 else 'it'}: --storage {record.storage}"
+        f"{trials} trial{'s' * (trials > 1)} started with checkpoints in {record.read_storage()}, and would start again from "
+        f"the beginning in {storage}. To resume {'them' if trials > 1 else 'it'}: --storage {record.read_storage()}"
     )

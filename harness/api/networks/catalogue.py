@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api.input_shape import default_input, fit_input
+from harness.api.networks.input_shape import default_input, fit_input
 from harness.errors import HarnessError
 from harness.specs import Catalogue, ExternalNetwork, LayerPlan
 from harness.specs.catalogue.families import Family
@@ -102,9 +102,7 @@ def list_variants(
     return CatalogueList(tuple(rows), tuple(too_small), uncounted, failures, tuple(_depth_rules(catalogue)))
 
 
-def _costs(
-    variant: AnyVariant, size: tuple[int, int], count: bool, show_counting: ShowCounting
-) -> StaticCosts | None:
+def _costs(variant: AnyVariant, size: tuple[int, int], count: bool, show_counting: ShowCounting) -> StaticCosts | None:
     """Return the costs of a variant; None for a network of another library that is not counted yet.
 
     Raises:
@@ -203,9 +201,7 @@ def inspect_variant(
             )
         variant = variant.with_content_hash()
         with show_counting(variant.name):
-            return VariantInspection(
-                variant, size, static_costs(variant, size), tuple(by_stage(variant, size)), None
-            )
+            return VariantInspection(variant, size, static_costs(variant, size), tuple(by_stage(variant, size)), None)
     plan = plan_layers(variant, size)
     parts = by_layer(plan) if every_layer else by_stage(variant, size)
     return VariantInspection(variant, size, static_costs(variant, size), tuple(parts), plan)
@@ -240,5 +236,7 @@ def compare_variants(first: str, second: str, shape: str | None = None) -> Varia
     variants = [catalogue.get(name) for name in (first, second)]
     shape = shape or default_input(variants[0])
     fitted, sizes = zip(*(fit_input(variant, shape) for variant in variants), strict=True)
-    one, other = (variant.with_content_hash() if isinstance(variant, ExternalNetwork) else variant for variant in fitted)
+    one, other = (
+        variant.with_content_hash() if isinstance(variant, ExternalNetwork) else variant for variant in fitted
+    )
     return VariantComparison(one, other, sizes[0], compare_costs(one, other, sizes[0]))

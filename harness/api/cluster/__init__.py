@@ -1,0 +1,1 @@
+"""Jobs on a cluster that this machine is not part of."""

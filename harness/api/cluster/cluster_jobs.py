@@ -1,0 +1,137 @@
+"""Jobs that were sent to a cluster: follow one, stop one, list them, write the report of one here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.api.cluster.job_target import JobTarget
+from harness.api.results.report import report
+from harness.errors import HarnessError, Interrupted
+from harness.settings import Settings
+
+if TYPE_CHECKING:
+    from harness.clusters.remote.job_server import Job
+    from harness.clusters.remote.sent_jobs import SentJob
+    from harness.reporting.verdicts.verdict import Verdict
+
+POLL_SECONDS = 0.5
+RETRY_SECONDS = 3.0
+RECONNECT_SECONDS = 1800.0
+"""Time for which a lost connection is tried again. Time in which this machine sleeps does not count."""
+JOB_EXIT_CODES = (1, 2, 3)
+"""Exit codes of a job with which the command that follows it ends as well."""
+
+
+def follow(sent: SentJob, show: Callable[[str], None], notify: Callable[[str], None]) -> Job:
+    """Show what a job prints until it ends. A lost connection is made again.
+
+    Args:
+        show: Receives what the job prints.
+        notify: Receives messages about the connection.
+
+    Raises:
+        HarnessError: The cluster refuses the login, does not know the job, or was unreachable for too long.
+        Interrupted: The user left. The job runs on.
+    """
+    from harness.clusters.remote.ssh import ClusterUnreachable
+
+    target, shown, lost_since = JobTarget.of(sent), 0, 0.0
+
+    def show_next(text: str) -> None:
+        nonlocal shown, lost_since
+        shown += len(text)
+        lost_since = 0.0
+        show(text)
+
+    try:
+        while True:
+            try:
+                with target.connect() as (jobs, _):
+                    lost_since = 0.0
+                    # A cluster that was started again does not know the job, and raises here.
+                    jobs.look(sent.job)
+                    while True:
+                        jobs.follow(sent.job, show_next, shown)
+                        if (job := jobs.look(sent.job)).over:
+                            return job
+                        # The job's last lines arrive before Ray has noted its end.
+                        time.sleep(POLL_SECONDS)
+            except ClusterUnreachable as error:
+                now = time.monotonic()
+                if not lost_since:
+                    notify(f"{error.what}. The job runs on; connecting again ...")
+                lost_since = lost_since or now
+                if now - lost_since > RECONNECT_SECONDS:
+                    raise
+                time.sleep(RETRY_SECONDS)
+    except Interrupted as interrupt:
+        interrupt.message = (
+            f"{sent.job} runs on. `harness attach {sent.experiment}` follows it again, "
+            f"`harness attach {sent.experiment} --stop` stops it with checkpoints."
+        )
+        raise
+
+
+def stop(sent: SentJob) -> Job:
+    """Stop a job, which writes checkpoints first, and return how it ended.
+
+    Raises:
+        HarnessError: The cluster does not answer, or does not know the job.
+    """
+    from harness.clusters.remote.job_server import STOP_SECONDS
+
+    with JobTarget.of(sent).connect() as (jobs, _):
+        jobs.stop(sent.job)
+        until = time.monotonic() + STOP_SECONDS + 10
+        while not (job := jobs.look(sent.job)).over and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
+        return job
+
+
+def status(settings: Settings, target: JobTarget | None) -> dict[str, list[Job] | HarnessError]:
+    """Return the jobs of a cluster, or of every cluster that a job was sent to from here.
+
+    Returns:
+        The jobs by cluster, or the error of a cluster that cannot be reached.
+    """
+    from harness.clusters.remote.sent_jobs import sent_jobs
+
+    targets = [target] if target else list(dict.fromkeys(JobTarget.of(sent) for sent in sent_jobs(settings.home)))
+    jobs_by_target: dict[str, list[Job] | HarnessError] = {}
+    for each in targets:
+        try:
+            with each.connect() as (jobs, _):
+                jobs_by_target[str(each)] = jobs.all()
+        except HarnessError as error:
+            jobs_by_target[str(each)] = error
+    return jobs_by_target
+
+
+def pull(name: str, target: JobTarget, settings: Settings) -> tuple[list[Verdict], Path]:
+    """Write the report of an experiment on this machine, from the record on a cluster.
+
+    Returns:
+        Its verdicts, and the path of its README.md.
+
+    Raises:
+        HarnessError: The cluster does not answer, has no MLflow server, or never ran the experiment.
+    """
+    if target.file is None:
+        raise HarnessError(
+            "the address of a job server does not tell where the record is",
+            where=target.option,
+            remedy=f"harness report {name} --tracking-uri http://HOST:5000",
+        )
+    with target.connect() as (_, mlflow):
+        if not mlflow:
+            raise HarnessError(
+                "no MLflow server of the cluster answers",
+                where=str(target),
+                remedy="Its start commands have to export MLFLOW_TRACKING_URI=http://..., as those of cluster.yaml do. "
+                f"For a record in another place: harness report {name} --tracking-uri ...",
+            )
+        return report(name, replace(settings, tracking_uri=mlflow))

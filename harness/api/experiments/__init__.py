@@ -1,0 +1,1 @@
+"""Experiments: load one, plan it, run it, bring its record up to date."""

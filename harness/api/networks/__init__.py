@@ -1,0 +1,1 @@
+"""Networks without an experiment: the catalogue, their costs, published weights."""

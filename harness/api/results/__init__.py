@@ -1,0 +1,1 @@
+"""Results: the table of an experiment, its report, and comparisons between experiments."""

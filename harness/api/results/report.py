@@ -1,0 +1,77 @@
+"""Write the report of an experiment, or all reports again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.api.results.collect import read_results
+from harness.settings import Settings
+
+if TYPE_CHECKING:
+    from harness.reporting.verdicts.verdict import Verdict
+    from harness.tracking.record import Record
+    from harness.tracking.results_table import Results
+
+
+def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
+    """Write the report of an experiment from the record, or from a results.csv. Trains nothing.
+
+    Args:
+        name: The path of a results.csv, or an experiment's name.
+
+    Returns:
+        Its verdicts, and the path of its README.md.
+
+    Raises:
+        HarnessError: There is no such record, or the directory cannot be written to.
+    """
+    from harness.io.output_directory import require_report_directory
+    from harness.reporting.page.mlflow_descriptions import describe_variants
+    from harness.reporting.page.report import write_report
+    from harness.reporting.verdicts.summaries import format_headline
+    from harness.text import escape_markdown
+
+    results, record = read_results(name, settings)
+    directory = settings.reports / results.study.experiment.name
+    require_report_directory(directory)
+    results = record_looks(results, record)
+    verdicts = write_report(results, directory)
+    if record is not None:
+        question = escape_markdown(results.study.experiment.question)
+        # MLflow's UI shows only the first paragraph of the note at first, so the answer is in it too.
+        record.attach_report(directory, f"**{question}** {format_headline(verdicts).removeprefix('> ')}")
+        record.describe_variants(results.study, describe_variants(results))
+    return verdicts, directory / "README.md"
+
+
+def report_all(settings: Settings) -> list[Path]:
+    """Write every report below ``settings.reports`` again, each from its own files, and an index of them.
+
+    Returns:
+        The paths of the pages, the index last.
+
+    Raises:
+        HarnessError: A report cannot be read or written. Nothing is written if one cannot be read.
+    """
+    from harness.reporting.index import rebuild_reports
+
+    return rebuild_reports(settings.reports)
+
+
+def record_looks(results: Results, record: Record | None) -> Results:
+    """Return the results with the interim looks that their verdicts are.
+
+    The record keeps them before anybody sees the verdicts.
+
+    Args:
+        record: The record of the results; None if they come from a results.csv.
+    """
+    from harness.reporting.verdicts.decision import decide_contrasts
+    from harness.reporting.verdicts.interim_looks import add_looks
+
+    recorded, shown = add_looks(results, decide_contrasts(results))
+    if record is not None and recorded.looks != results.study.looks:
+        record.write_experiment(recorded)
+    return replace(results, study=shown)

@@ -1,0 +1,1 @@
+"""Single trials: find one, train it again, discard it, free space."""

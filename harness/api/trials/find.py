@@ -1,0 +1,93 @@
+"""Find trials among all experiments of a store, and lock the experiments that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError, StoreUnavailable
+from harness.settings import Settings
+from harness.tracking.record import open_checkpoint_folder, list_recorded_experiments, open_record
+
+if TYPE_CHECKING:
+    from harness.tracking.lock import ExperimentLock
+    from harness.trials.index import TrialIndex
+    from harness.trials.status import TrialSummary
+
+
+def open_index(names: Sequence[str], settings: Settings) -> tuple[TrialIndex, dict[str, str]]:
+    """Open the trials of some experiments, or of all recorded ones.
+
+    Args:
+        names: Names of experiments; empty for all.
+
+    Returns:
+        The index of their trials; and by experiment why it cannot be read, if no experiment was named.
+
+    Raises:
+        HarnessError: The store does not answer, or a named experiment cannot be read.
+    """
+    from harness.trials.index import TrialIndex
+
+    records, studies, unreadable = {}, {}, {}
+    for name in dict.fromkeys(names) or list_recorded_experiments(settings):
+        if Path(name).name != name or "\0" in name:
+            raise HarnessError(f"'{name}' is not the name of an experiment", remedy="Give its name, not a path.")
+        try:
+            record = open_record(settings, name, create=False)
+            if names or not record.is_new:
+                studies[name] = record.read_experiment()
+                records[name] = record
+        except StoreUnavailable:
+            raise
+        except HarnessError as error:
+            if names:
+                raise
+            unreadable[name] = str(error)
+    return TrialIndex(records, studies, open_checkpoint_folder(settings)), unreadable
+
+
+def find_trial(prefix: str, settings: Settings) -> tuple[TrialSummary, TrialIndex]:
+    """Return the trial whose id starts with ``prefix``, and the index of all recorded trials.
+
+    Raises:
+        HarnessError: No trial's id starts like this, or several trials' ids do.
+    """
+    index, _ = open_index((), settings)
+    return index.find(prefix), index
+
+
+def show_trial(prefix: str, settings: Settings) -> tuple[TrialSummary, TrialIndex]:
+    """Return the same as :func:`find_trial`, with the trial's history from the record if no checkpoint holds it.
+
+    Raises:
+        HarnessError: No trial's id starts like this, or several trials' ids do.
+    """
+    trial, index = find_trial(prefix, settings)
+    return index.with_recorded_history(trial), index
+
+
+@contextmanager
+def lock_experiments(names: Sequence[str], settings: Settings, command: str) -> Iterator[dict[str, ExperimentLock]]:
+    """Hold the locks of several experiments, so that no other process trains a trial that they share.
+
+    Args:
+        command: The command that holds the locks, for the error of a second process.
+
+    Yields:
+        The locks by experiment.
+
+    Raises:
+        HarnessError: Another process holds one of them.
+    """
+    from harness.tracking.lock import ExperimentLock
+
+    with ExitStack() as stack:
+        locks = {}
+        # Every process takes the locks in the same order, so that no two wait for each other.
+        for name in sorted(set(names)):
+            record = open_record(settings, name, create=False)
+            locks[name] = stack.enter_context(ExperimentLock(record, command).hold())
+        yield locks
