@@ -57,7 +57,7 @@ def test_nothing_in_the_harness_loads_unsafely():
     # A report is Markdown: its filter md escapes for HTML and for Markdown (the tests above).
     # A worker of a trial reads its job from the pipe of the process that started it, which no file or port reaches.
     assert found == {
-        ("harness/reporting/page/report.py", "jinja2 without autoescape"),
+        ("harness/reporting/page/template.py", "jinja2 without autoescape"),
         ("harness/execution/worker_group.py", "import pickle"),
         ("harness/execution/worker.py", "import pickle"),
         ("harness/execution/worker.py", "pickle.load"),

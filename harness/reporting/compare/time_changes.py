@@ -64,7 +64,7 @@ def _to_percent(log_ratio: float) -> float:
 
 
 class BenchmarkSummary(NamedTuple):
-    """A time of one variant that `harness bench` measured: mean and standard deviation in seconds over ``n`` processes."""
+    """A measured cost of one variant: mean and standard deviation, in seconds, over ``n`` processes."""
 
     mean: float
     sd: float

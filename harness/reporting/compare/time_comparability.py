@@ -51,7 +51,7 @@ def explain_incomparability(
         timed = [select_exclusive_trials(rows) for rows in timed]
         empty = [side for side, rows in zip(sides, timed, strict=True) if rows.empty]
         if empty:
-            return f"all trials shared their device or did not finish in {join_words(empty)}"
+            return f"no finished trial had its device to itself in {join_words(empty)}"
     for side, rows in zip(sides, timed, strict=True):
         mixed = [column for column in CONDITIONS if len(list_distinct(rows[column])) > 1]
         if mixed:

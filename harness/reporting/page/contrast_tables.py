@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from harness.reporting.figures.series import Series, group_into_series
 from harness.reporting.formatting import ABSENT, format_interval, format_number, format_p, format_points, keep_together
 from harness.reporting.page.tables import IMAGES_MARK, Rows
-from harness.reporting.figures.series import Series, group_into_series
 from harness.reporting.statistics.comparisons import Comparison
 from harness.reporting.statistics.depth_trends import find_onset_depth, fit_slope_on_depth
 from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS

@@ -93,8 +93,8 @@ def _limits_of_margins(study: ResolvedExperiment) -> Iterator[str]:
     for margin in sorted(margins):
         images = format_number(margin * study.data.train / 100, 1)
         yield (
-            f"The margin of {margin:g} (in percentage points) is {images} training images. It is a declared choice, not a "
-            "finding."
+            f"The margin of {margin:g} (in percentage points) is {images} training images. It is a declared choice, "
+            "not a finding."
         )
 
 

@@ -9,12 +9,12 @@ import yaml
 
 from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable
-from harness.reporting.figures.report_figures import FIGURE_NAMES, draw_figures
 from harness.io.output_directory import install_files, require_report_directory
+from harness.reporting.figures.report_figures import FIGURE_NAMES, draw_figures
 from harness.reporting.page.report_content import build_report_content
 from harness.reporting.page.template import render_template
-from harness.reporting.verdicts.verdict import Verdict
 from harness.reporting.verdicts.decision import decide_contrasts
+from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import ResolvedExperiment
 from harness.tracking.results_csv import format_csv
 from harness.tracking.results_table import Results

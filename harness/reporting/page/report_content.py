@@ -26,8 +26,8 @@ from harness.reporting.page.limitations import list_limitations
 from harness.reporting.page.published import build_published_rows
 from harness.reporting.page.search_section import build_search_section
 from harness.reporting.statistics.sign_flip_test import MAX_EXACT_PAIRS, RANDOM_FLIPS
-from harness.reporting.verdicts.verdict import Verdict
 from harness.reporting.verdicts.summaries import format_headline
+from harness.reporting.verdicts.verdict import Verdict
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
 from harness.tracking.metrics import METRICS

@@ -86,4 +86,4 @@ def add_looks(results: Results, verdicts: Sequence[Verdict]) -> tuple[ResolvedEx
         if not same:
             looks.append(look)
         indices.append(same[0] if same else len(looks) - 1)
-    return study.with_looks(tuple(looks)), study.with_looks(tuple(looks[: max(indices, default=-1) + 1]))
+    return study.replace(looks=tuple(looks)), study.replace(looks=tuple(looks[: max(indices, default=-1) + 1]))

@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from reporting.conftest import INFO, make_results, make_study
+from reporting_helpers import INFO, make_results, make_study
 
 from harness.errors import HarnessError
 from harness.io.yaml_documents import Document
 from harness.reporting.compare.comparison import read_comparison, write_comparison
-from harness.reporting.index import MARK, rebuild_reports
+from harness.reporting.index import GENERATED_MARK, rebuild_reports
 from harness.reporting.page.benchmark_page import write_benchmark_report
 from harness.io.output_directory import report_kind
 from harness.reporting.page.report import write_report
@@ -184,7 +184,7 @@ def test_all_are_rebuilt_from_their_own_files_and_the_index_names_them(reports):
     after = content(reports)
     index = after.pop("README.md").decode()
     assert after == before
-    assert index.startswith(f"# Reports\n\n{MARK}\n")
+    assert index.startswith(f"# Reports\n\n{GENERATED_MARK}\n")
     assert re.findall(r"^## \[(.*)\]\((.*)\)$", index, flags=re.M) == [
         (name, f"{name}/README.md") for name in ("both", "costs", "fewer", "quickstart")
     ]

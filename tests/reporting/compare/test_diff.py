@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reporting.conftest import INFO, make_results, make_study
+from reporting_helpers import INFO, make_results, make_study
 
 from harness.errors import HarnessError
 from harness.io.yaml_documents import Document
@@ -33,7 +33,7 @@ def _results(shift=None, changes=None, alone=False, speed=1.0, jitter=1, **plant
         planting["provenance"] = {
             key: {**every.get(key, {}), **planting.get("provenance", {}).get(key, {})} for key in every
         }
-    found = make_results(study, tests=_tests(study, shift), **planting)
+    found = make_results(study, test_errors=_tests(study, shift), **planting)
     rng = np.random.default_rng(jitter)
     each = {trial: speed * np.exp(rng.normal(0, 0.01)) for trial in found.epochs["trial"].unique()}
     found.epochs["time/train_s"] *= found.epochs["trial"].map(each)

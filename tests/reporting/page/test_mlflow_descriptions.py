@@ -69,7 +69,7 @@ def test_few_seeds_diverged_and_missing_ones(study, planted):
 def test_seeds_that_agree_get_the_interval_over_images(study, planted):
     agreeing = study()
     tests = {variant.name: [0.0] * 8 for variant in agreeing.variants}
-    said = describe_variants(planted(agreeing, tests=tests))[NAME]
+    said = describe_variants(planted(agreeing, test_errors=tests))[NAME]
     numbers = said.metrics
     assert "\n‡ All seeds agree" in said.text
     assert (numbers["seeds/sd_test_error"], numbers["seeds/low_test_error"]) == (0, 0)

@@ -1,7 +1,7 @@
 """Published results stand only beside networks and data that are the same."""
 
 import pytest
-from reporting.conftest import INFO, make_results
+from reporting_helpers import INFO, make_results
 
 from harness.io.yaml_documents import Document
 from harness.reporting.page import published
@@ -54,7 +54,7 @@ def test_the_report_shows_them_where_they_match(widths, shown):
     choice = {"name": "cifar-resnet20"} | ({"set": {"widths": widths}} if widths else {})
     study = _study(CIFAR, [choice])
     name = study.variants[0].name
-    results = make_results(study, {name: [1.0, 2.0, 3.0]}, tests={name: [8.0, 9.0, 10.0]})
+    results = make_results(study, {name: [1.0, 2.0, 3.0]}, test_errors={name: [8.0, 9.0, 10.0]})
     rows = build_published_rows(results, results.final)
     assert bool(rows) is shown
     text = render_report(results, decide_contrasts(results), [])

@@ -3,13 +3,12 @@
 import re
 
 import pytest
-from reporting.conftest import INFO, QUICKSTART, make_results, make_study
+from reporting_helpers import INFO, QUICKSTART, make_results, make_study
 
 from harness.reporting.page.report import write_report
-from harness.reporting.page.search_section import list_search_points
+from harness.reporting.search_trials import list_search_trials
 from harness.reporting.verdicts.decision import decide_contrasts
 from harness.reporting.verdicts.summaries import format_headline, format_summary_lines
-from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import Epoch, History
 from harness.tracking.results_csv import read_csv
@@ -79,11 +78,9 @@ def planted_search(tuned_error, choice=2, searches=None, **tune):
         "seeds": QUICKSTART["seeds"],
     }
     study = make_study(**changes)
-    study = ResolvedExperiment(**{**study.field_values(), "data": INFO.model_copy(update={"train": 1294, "val": 144})})
+    study = study.replace(data=INFO.model_copy(update={"train": 1294, "val": 144}))
     deep = next(v.name for v in study.variants if v.is_plain and v.depth == 32)
-    study = ResolvedExperiment(
-        **{**study.field_values(), "choices": {v.name: choice if v.name == deep else 0 for v in study.variants}}
-    )
+    study = study.replace(choices={v.name: choice if v.name == deep else 0 for v in study.variants})
     common = make_results(study)
     histories = histories_of(common)
     like = histories[0]
@@ -146,7 +143,7 @@ def test_search_trials_enter_no_statistics(rescued):
 def test_a_family_counts_both_readings_from_the_start():
     """Before the search is done there is one verdict, at the level that it will have beside the other."""
     whole = planted_search(0.1)
-    waiting = build_results_table(ResolvedExperiment(**{**whole.study.field_values(), "choices": {}}), histories_of(whole))
+    waiting = build_results_table(whole.study.replace(choices={}), histories_of(whole))
     (only,) = decide_contrasts(waiting)
     assert only.p_adjusted == decide_contrasts(whole)[0].p_adjusted
 
@@ -188,7 +185,7 @@ def test_stopped_diverged_and_missing_search_trials_are_named(tmp_path):
     readme = text_of(results, tmp_path / "quickstart")
     assert "stopped after 3 epochs" in readme
     assert "hollow marks were stopped early" in readme
-    assert [p.error for p in list_search_points(results)[:3]] == [20.0, 70.0, 90.0]
+    assert [p.error for p in list_search_trials(results)[:3]] == [20.0, 70.0, 90.0]
     fewer = Results(
         results.study, results.epochs, results.tuning[results.tuning["trial"] != results.study.search_trials[0].id]
     )
