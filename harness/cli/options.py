@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from harness.settings import BenchmarkOptions
 from harness.settings.option import Option, options_of, parse_options
 
 Experiment = Annotated[
@@ -23,12 +24,6 @@ RecordedExperiments = Annotated[
 TrialId = Annotated[str, typer.Argument(help="A trial's id, or its first digits (at least 4).", metavar="ID")]
 Variant = Annotated[
     str, typer.Argument(help="A variant, such as resnet18, cifar-plain56, cifar-resnet1202 or wrn-28-10.")
-]
-InputShape = Annotated[
-    str | None,
-    typer.Option(
-        "--input", help="The shape of an image: 3x224x224, 224x224 or 224. Default: the family's.", metavar="CxHxW"
-    ),
 ]
 Cluster = Annotated[
     Path | None,
@@ -79,11 +74,14 @@ def _derive_parameter(kind: type, name: str, defaults: dict[str, Any]) -> inspec
     value_type = _value_type(kind, name, option)
     if option.typed_as is not None:
         default, value_type = None, value_type | None
-    typer_option = typer.Option(
+    annotation = Annotated[value_type, _typer_option(option)]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _typer_option(option: Option) -> Any:
+    return typer.Option(
         option.flag, help=option.help, metavar=option.metavar, envvar=option.environment, min=option.minimum
     )
-    annotation = Annotated[value_type, typer_option]  # type: ignore[valid-type]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def _value_type(kind: type, name: str, option: Option) -> Any:
@@ -91,6 +89,9 @@ def _value_type(kind: type, name: str, option: Option) -> Any:
     if option.choices:
         return StrEnum(name.capitalize(), {choice: choice for choice in option.choices})
     return option.typed_as or get_type_hints(kind)[name]
+
+
+InputShape = Annotated[str | None, _typer_option(options_of(BenchmarkOptions)["shape"])]
 
 
 def typed_options(context: typer.Context) -> dict[str, Any]:

@@ -120,24 +120,6 @@ def test_an_open_port_that_is_not_ray_s(greeting):
     assert address in refused.value.where and "6379" in refused.value.remedy
 
 
-def test_what_was_typed_is_sent_and_not_what_this_machine_s_environment_says(monkeypatch):
-    from typer.testing import CliRunner
-
-    from harness.cli.commands import run
-    from harness.cli.main import app
-
-    sent = []
-    monkeypatch.setattr(run, "send", lambda *given: sent.append(given))
-    typed = ["--seeds", "8", "--data-root", "/nfs/data", "--time-limit", "1h"]
-    command = ["run", "quickstart", "--address", "http://head:8265", *typed]
-    done = CliRunner().invoke(app, command, env={"DEPTHBENCH_STORAGE": "/here/alone"})
-    assert done.exit_code == 0, done.output
-    _, place, settings, words, *_ = sent[0]
-    assert (place.address, settings.storage, words) == ("http://head:8265", None, typed)
-    CliRunner().invoke(app, [*command, "--storage", "s3://ours/x"])
-    assert sent[1][2].storage == "s3://ours/x" and sent[1][3][2:4] == ["--storage", "s3://ours/x"]
-
-
 @pytest.mark.parametrize("checkout", [False, True])
 def test_a_job_says_which_depthbench_sent_it_unless_it_brings_its_own(tmp_path, monkeypatch, checkout):
     from harness.api.cluster.job_target import JobTarget

@@ -2,11 +2,8 @@
 
 import pytest
 
-from harness.cli.options import image_shape
-from harness.cli.views.block_diagram import block_diagram
 from harness.costs import count_network
 from harness.costs.complexity_by_stage import by_layer, by_stage, compare_costs
-from harness.errors import HarnessError
 from harness.specs import ExternalNetwork
 from harness.specs.network.layer_plan import plan_layers
 
@@ -58,32 +55,3 @@ def test_a_training_step_takes_more_memory_with_more_images(catalogue):
     assert plan.weight_bytes() == 4 * 11689512
     assert plan.training_bytes(2) - plan.training_bytes(1) == 12 * plan.activations
     assert plan.training_bytes(1, copies=4) - plan.training_bytes(1) == plan.weight_bytes()
-
-
-def test_a_block_is_drawn_with_what_runs_beside_it(catalogue):
-    block = plan_layers(catalogue.get("resnet18"), 224).stages[1][0]
-    assert block_diagram(block, "relu") == [
-        "64x56x56",
-        "│",
-        "├───────────────────╮",
-        "3x3 conv, 128, /2   │",
-        "norm                1x1 conv, 128, /2",
-        "relu                norm",
-        "3x3 conv, 128       │",
-        "norm                │",
-        "+───────────────────╯",
-        "relu",
-        "│",
-        "128x28x28",
-    ]
-    plain = block_diagram(plan_layers(catalogue.get("plain18"), 224).stages[1][0], "relu")
-    assert not any("╮" in line or "╯" in line for line in plain)
-
-
-def test_shapes_of_images():
-    assert image_shape("3x224x192") == (3, 224, 192)
-    assert image_shape("32x16") == (None, 32, 16)
-    assert image_shape("8") == (None, 8, 8)
-    for text in ("0x3", "x3", "3x3x3x3", "big", "", "-3", "²"):
-        with pytest.raises(HarnessError, match="no shape of images"):
-            image_shape(text)

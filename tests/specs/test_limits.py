@@ -235,16 +235,3 @@ def test_ten_thousand_seeds_are_read(quick_study):
 def test_errors_steer_no_terminal():
     error = HarnessError("a\x1b[31m\nb", where="\x9b\u202e\ud800", remedy="c\rd\te")
     assert str(error) == "\\x9b\\u202e\\ud800: a\\x1b[31m\nb. c\\rd\te"
-
-
-def test_names_that_look_like_markup_are_printed_as_they_are(experiment_file, tmp_path, capsys, monkeypatch):
-    from harness.cli.main import app
-
-    monkeypatch.chdir(tmp_path)
-    path = experiment_file(
-        variants={"name": "cifar-resnet8", "label": "a[/red]b"}, contrasts=None, question="Is [/bold] no tag?"
-    )
-    app(["plan", str(path), "--tracking-uri", "none"], standalone_mode=False)
-    shown = capsys.readouterr().out
-    assert "a[/red]b" in shown
-    assert "Is [/bold] no tag?" in shown
