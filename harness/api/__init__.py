@@ -1,4 +1,4 @@
-"""What the commands do, as functions. They connect experiments with reports, and serve notebooks and the command line."""
+"""What the commands do, as functions, for notebooks and the command line."""
 
 from harness.api.experiments.load_experiment import load_resolved_experiment, parse_seeds
 from harness.api.experiments.plan import plan

@@ -1,4 +1,4 @@
-"""A data set into one file, for machines that are to train on it."""
+"""Pack a data set into one file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from harness.specs.experiment.data import DataInfo
 def pack_data(
     name: str, to: str, data_root: str | Path | None = None, image_size: int | None = None, download: bool = False
 ) -> tuple[DataInfo, int]:
-    """Write a data set as uint8 images into one file, at a path or URL; what it holds, and its size in bytes.
+    """Write a data set as uint8 images into one file, which the machines of a cluster can read.
 
     Args:
-        to: Ends in ``.pack``.
-        image_size: Side in pixels that an image folder is decoded at.
+        to: Path or URL of the file, ending in ``.pack``.
+        data_root: The place of the data set; None: where it is usually kept.
+        image_size: Side in pixels at which an image folder is decoded.
+        download: Whether the data set may be downloaded.
+
+    Returns:
+        What the file contains, and its size in bytes.
 
     Raises:
-        HarnessError: The data is not at hand, or the file cannot be written.
+        HarnessError: The data set is missing, or the file cannot be written.
     """
     from harness.data.decode_cache import pack_dataset
     from harness.data.description import describe_data

@@ -8,7 +8,6 @@ from dataclasses import replace
 from harness.experiments.planning.plan import Plan
 from harness.experiments.run_context import RunContext
 from harness.launchers.base import Launcher
-from harness.specs.experiment.trial_status import TrialStatus
 
 
 def start_launcher(plan: Plan, context: RunContext, launchers: ExitStack) -> tuple[Launcher, Plan]:

@@ -83,7 +83,9 @@ class PlanRun:
         for planned in [*self.to_run, *unpublished]:
             if planned.trial.id not in self.run_ids:
                 self.run_ids[planned.trial.id] = self.record.create_trial_run(study, planned.trial)
-        others = self.record.find_in_other_experiments([planned.trial.id for planned in unpublished if planned.in_other_experiment])
+        others = self.record.find_in_other_experiments(
+            [planned.trial.id for planned in unpublished if planned.in_other_experiment]
+        )
         for planned in unpublished:
             identity = planned.trial.id
             if planned.in_other_experiment:

@@ -17,7 +17,7 @@ from harness.launchers.resources import require_local_resources
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment
 from harness.tracking.mlflow_record.store.store_errors import retry
-from harness.tracking.record import Record, open_checkpoint_folder, has_mlflow, open_record
+from harness.tracking.record import Record, has_mlflow, open_checkpoint_folder, open_record
 
 
 @dataclass(frozen=True)

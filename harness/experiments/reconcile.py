@@ -75,7 +75,11 @@ def sync_record(study: ResolvedExperiment, record: Record, storage: Folder) -> d
     actions = {}
     for trial in study.all_trials:
         run = runs.get(trial.id)
-        if run is not None and not run.is_recorded and publish_history(trial.id, record, storage, {trial.id: run.run_id}):
+        if (
+            run is not None
+            and not run.is_recorded
+            and publish_history(trial.id, record, storage, {trial.id: run.run_id})
+        ):
             actions[trial.label] = PUBLISHED
     actions |= close_abandoned_runs(record, storage, keep=set())
     average_variants(record, study)

@@ -26,8 +26,8 @@ class RunContext:
         stop: The request to end the run early.
         lock: The lock on the experiment, which the run holds.
         force: Whether recorded trials are trained again. Their earlier runs and checkpoints are archived first.
-        is_whole_experiment: Whether the plans cover the whole experiment. Only then does the record keep the experiment's
-            settings, and note how the run ended.
+        is_whole_experiment: Whether the plans cover the whole experiment. Only then does the record keep the
+            experiment's settings, and note how the run ended.
         inline_launcher: Replaces the inline launcher, for example to open a debugger; None for the usual one.
     """
 

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any
 
 from harness.errors import HarnessError
 from harness.io.storage import Folder
+from harness.launchers.ray.optuna_proposals import propose_sample
 from harness.specs import ResolvedExperiment, Sample, SearchSpec
-from harness.specs.experiment.search_space import Fields, SearchRange
 from harness.specs.identity import canonical
 from harness.specs.random_streams import stream_seed
 from harness.tracking.history import History, read_newest_history
 from harness.tracking.record import Record
 from harness.tracking.search_scores import Score, choose_sample, score_sample
 
-SAMPLES_PER_RANDOM_SAMPLE = 4
-"""TPE draws one in so many samples at random before it learns from them, but at least two."""
 MOST_PROPOSALS = 20
 """Most proposals that a searcher makes until it finds a new sample."""
 
@@ -110,44 +107,7 @@ def _next_sample(
     values = [scores[sample.variant, sample.number].value for sample in samples]
     for attempt in range(MOST_PROPOSALS):
         seed = stream_seed(tune.seeds[0], "optuna", variant, number, attempt) % 2**32
-        fields = _propose(tune, [sample.fields for sample in samples], values, seed)
+        fields = propose_sample(tune, [sample.fields for sample in samples], values, seed)
         if canonical(fields) not in tried:
             return Sample(variant=variant, number=number, fields=fields)
     return Sample(variant=variant, number=number, fields=tune.draw_sample(number, tried))
-
-
-def _propose(tune: SearchSpec, points: Sequence[Fields], values: Sequence[float], seed: int) -> Fields:
-    """Return the sample that Ray Tune's OptunaSearch proposes after it has seen ``values`` at ``points``.
-
-    Each sample has a new searcher with a seed of its own, so an interruption can lose no state.
-    """
-    from optuna.logging import WARNING, set_verbosity
-    from optuna.samplers import TPESampler
-    from ray.tune.search.optuna import OptunaSearch
-
-    # Optuna would print a line for every study that it creates, into the display of the trials.
-    set_verbosity(WARNING)
-    startup = max(2, tune.samples // SAMPLES_PER_RANDOM_SAMPLE)
-    searcher = OptunaSearch(
-        OptunaSearch.convert_search_space({name: _tune_domain(span) for name, span in tune.fields.items()}),
-        metric=tune.metric,
-        mode="min",
-        sampler=TPESampler(n_startup_trials=startup, seed=seed),
-        points_to_evaluate=[dict(point) for point in points],
-        evaluated_rewards=list(values),
-    )
-    proposal = searcher.suggest("next")
-    assert proposal is not None
-    return {
-        name: proposal[name] if span.values else span.round_value(float(proposal[name]))
-        for name, span in tune.fields.items()
-    }
-
-
-def _tune_domain(span: SearchRange) -> Any:
-    """Return a search range as Ray Tune describes it."""
-    from ray import tune
-
-    if span.values:
-        return tune.choice(list(span.values))
-    return (tune.loguniform if span.log else tune.uniform)(span.low, span.high)

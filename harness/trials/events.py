@@ -49,7 +49,9 @@ def list_events(trial: TrialSummary, traceback: str = "") -> Iterator[Event]:
     for position, attempt in enumerate(trial.attempts):
         start = f" at epoch {attempt.epoch}" + f", step {attempt.step}" * bool(attempt.step)
         start = start if attempt.epoch or attempt.step else ""
-        yield Event(attempt.started, "started", f"attempt {attempt.number} started{start}, {attempt.process}", attempt.number)
+        yield Event(
+            attempt.started, "started", f"attempt {attempt.number} started{start}, {attempt.process}", attempt.number
+        )
         later = trial.attempts[position + 1 :]
         # An epoch that two attempts measured belongs to the one whose checkpoint was kept.
         own_epochs = [epoch for epoch in epochs if not later or epoch.at < later[0].started]

@@ -13,8 +13,8 @@ from harness.execution.attempts import read_attempts
 from harness.io.storage import Folder
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
-from harness.tracking.recorded_trial import RecordedTrial
 from harness.tracking.record import Record
+from harness.tracking.recorded_trial import RecordedTrial
 from harness.trials.status import TrialSummary, read_readable_history
 
 READERS = 8
@@ -122,9 +122,7 @@ class TrialIndex:
     def experiments_of(self, identity: str) -> list[str]:
         """Return the names of the experiments that hold a trial, first those whose current settings contain it."""
         names = [
-            name
-            for name in self.records
-            if identity in self.list_ids(name) or identity in self._superseded_runs[name]
+            name for name in self.records if identity in self.list_ids(name) or identity in self._superseded_runs[name]
         ]
         return sorted(names, key=lambda name: identity not in self._trials[name])
 
@@ -135,9 +133,7 @@ class TrialIndex:
         return (finished or names or [""])[0]
 
     def _ambiguous(self, prefix: str, matches: Sequence[str]) -> HarnessError:
-        named = "; ".join(
-            f"{i} ({self._summarise(i, self._main_experiment(i)).label})" for i in matches[:MOST_NAMED]
-        )
+        named = "; ".join(f"{i} ({self._summarise(i, self._main_experiment(i)).label})" for i in matches[:MOST_NAMED])
         more = f", and {len(matches) - MOST_NAMED} more" if len(matches) > MOST_NAMED else ""
         return HarnessError(
             f"{len(matches)} trials' ids start with '{prefix}': {named}{more}",
@@ -155,9 +151,7 @@ class TrialIndex:
         history, damage = read_readable_history(folder, identity) if has_folder else (None, ())
         run = self._runs.get(experiment, {}).get(identity)
         if self._has_no_store and history is not None and history.is_complete:
-            run = RecordedTrial(
-                "", history.outcome, "FINISHED", name=history.trial.label, seconds=history.seconds
-            )
+            run = RecordedTrial("", history.outcome, "FINISHED", name=history.trial.label, seconds=history.seconds)
         versions = self._archived_versions(identity, experiment)
         trial = self._trials.get(experiment, {}).get(identity)
         if trial is None and run is None and not has_folder and versions:
@@ -200,9 +194,7 @@ class TrialIndex:
                 note = _note_of(run)
             attempts = tuple(read_attempts(folder))
             versions.append(
-                TrialSummary(
-                    identity, experiments, trial, folder, run, history, attempts, damage, archive_note=note
-                )
+                TrialSummary(identity, experiments, trial, folder, run, history, attempts, damage, archive_note=note)
             )
         return versions
 
@@ -216,4 +208,5 @@ def _unknown(prefix: str, ids: Sequence[str]) -> HarnessError:
     hint = suggest_nearest(prefix, ids)
     # A list of thousands of ids would fill the screen.
     hint = hint if len(ids) <= MOST_NAMED or not hint.startswith("Known") else ""
-    return HarnessError(f"no trial's id starts with '{prefix}'", remedy=f"{hint} `harness trials` lists all ids.".strip())
+    remedy = f"{hint} `harness trials` lists all ids.".strip()
+    return HarnessError(f"no trial's id starts with '{prefix}'", remedy=remedy)

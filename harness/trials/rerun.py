@@ -1,4 +1,4 @@
-"""The rerun of one trial. The earlier training stays in the record until the rerun is complete, and is archived then."""
+"""The rerun of one trial. The earlier training stays in the record until the rerun is complete; then it is archived."""
 
 from __future__ import annotations
 
@@ -125,9 +125,7 @@ def _train_again(trial: TrialSummary, spec: Trial, study: ResolvedExperiment, co
     return Rerun(trial, result, before, after)
 
 
-def _finish_promotion(
-    trial: TrialSummary, spec: Trial, study: ResolvedExperiment, context: RunContext
-) -> Rerun | None:
+def _finish_promotion(trial: TrialSummary, spec: Trial, study: ResolvedExperiment, context: RunContext) -> Rerun | None:
     """Finish an earlier rerun that was cut off after it archived the trial, and before it took the trial's place.
 
     Returns:
@@ -163,7 +161,9 @@ def _read_earlier_rerun(
 ) -> History | None:
     """Return the history that an earlier rerun left, to resume it; archive it if the trial was trained again since."""
     history, _ = read_readable_history(rerun_folder / trial.id, trial.id)
-    if history is not None and history.is_complete and before is not None and history.epochs[-1].at < before.epochs[0].at:
+    if history is None or not history.is_complete or before is None:
+        return history
+    if history.epochs[-1].at < before.epochs[0].at:
         reason = "left by a rerun that was cut off"
         archive_folder(storage, trial.id, storage.list_names(), reason, rerun_folder / trial.id)
         return None

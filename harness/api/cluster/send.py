@@ -98,9 +98,7 @@ def _host_options(target: JobTarget, settings: Settings, resources: Resources) -
     return [str(word) for option, value in values.items() if value for word in (option, value)]
 
 
-def _submit(
-    target: JobTarget, settings: Settings, experiment: str, command: str, package: JobPackage
-) -> SentJob:
+def _submit(target: JobTarget, settings: Settings, experiment: str, command: str, package: JobPackage) -> SentJob:
     """Submit a job, and note it in the home before, so that a lost connection does not lose it.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment
-from harness.tracking.record import open_checkpoint_folder, has_mlflow, open_record
+from harness.tracking.record import has_mlflow, open_checkpoint_folder, open_record
 
 if TYPE_CHECKING:
     from harness.experiments.planning.plan import Plan

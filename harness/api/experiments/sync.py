@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.errors import HarnessError, StoreUnavailable
 from harness.settings import Settings
-from harness.tracking.record import open_checkpoint_folder, list_recorded_experiments, open_record
+from harness.tracking.record import list_recorded_experiments, open_checkpoint_folder, open_record
 
 
 def sync(names: Sequence[str], settings: Settings) -> tuple[dict[str, dict[str, str]], dict[str, str]]:

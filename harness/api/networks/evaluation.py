@@ -1,8 +1,8 @@
-"""A variant with given weights held against a folder of images."""
+"""Measure the accuracy of published or own weights on a folder of images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,22 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.specs import Catalogue
+from harness.specs.network.any_variant import AnyVariant
 
 if TYPE_CHECKING:
     from harness.training.evaluation import Counted
 
-IMAGENET_VAL = (1000, 50_000)
-"""Classes and images of the data that published accuracies are of."""
+IMAGENET_VALIDATION = (1000, 50_000)
+"""Classes and images of the data set on which published accuracies are measured."""
+DEFAULT_CROP = 224
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of it.
+    """The accuracy of a network with given weights.
 
     Attributes:
-        top1: Images whose label is the likeliest class, and ``top5`` among the five likeliest.
-        interval: Exact binomial 95 % interval of the top-1 accuracy in percent, over images.
-        published: Of torchvision's own weights, top-1 and top-5 in percent; None for others, or for other data.
+        images: Number of images.
+        classes: Number of classes.
+        top1: Images whose label is the most likely class.
+        top5: Images whose label is among the five most likely classes.
+        interval: Exact binomial 95 % interval of the top-1 accuracy over the images, in percent.
+        transform: Size of the images and of their crop, in words.
+        published: Top-1 and top-5 accuracy that torchvision publishes for its weights, in percent. None for other
+            weights, other data or another transform.
     """
 
     variant: str
@@ -50,80 +57,49 @@ def evaluate(
     download: bool = False,
     progress: Callable[[Counted, int], None] = lambda counted, total: None,
 ) -> Evaluation:
-    """Top-1 and top-5 of a variant with given weights, one central crop of each image.
+    """Measure top-1 and top-5 accuracy of a variant with given weights, on the central crop of each image.
 
     Args:
-        name: Of the variant.
-        weights: A file that torch.save wrote, or the name of torchvision's own, such as IMAGENET1K_V1.
-        data_root: Images in class folders, in its ``val`` or ``test`` where there is one.
-        resize: Shorter side in pixels before the crop; None: what the weights want, or in the same ratio to the crop.
-        crop: Side in pixels; None: what the weights want, else 224.
-        download: Whether torchvision's weights may be fetched.
+        name: The variant's name.
+        weights: A file that torch.save wrote, or the name of torchvision's weights, such as IMAGENET1K_V1.
+        data_root: Images in class folders, or a directory that holds them as ``val`` or ``test``.
+        resize: Shorter side in pixels before the crop; None: what the weights were published with, in proportion to the
+            crop.
+        crop: Side of the crop in pixels; None: what the weights were published with, else 224.
+        download: Whether torchvision's weights may be downloaded.
+        progress: Receives the counts so far and the number of images.
 
     Raises:
-        HarnessError: The weights are of another network, the data has other classes, or something is not there.
+        HarnessError: The weights are missing or belong to another network, or the data has other classes.
     """
-    from torchvision.transforms import InterpolationMode
-    from torchvision.transforms._presets import ImageClassification
-
     from harness.data.image_folders import list_evaluation_images
     from harness.launchers.resources import count_cores
     from harness.models import build
-    from harness.models.weights import find_classifier, load_weights, published_weights, read_state_dict, find_torchvision_weights
+    from harness.models.weights import load_weights, read_state_dict
     from harness.reporting.statistics.proportions import binomial_interval
     from harness.training.device import parse_device
-    from harness.training.evaluation import evaluate as run
+    from harness.training.evaluation import evaluate as count_correct
 
-    place = parse_device(device)
+    torch_device = parse_device(device)
     spec = Catalogue.load().get(name)
-    entry: Any = None
-    if Path(weights).is_file() or "/" in weights or "." in weights:
-        path = Path(weights)
-    else:
-        entry = published_weights(name, weights)
-        path = find_torchvision_weights(name, weights, download)
+    path, published = _find_weights(name, weights, download)
     state = read_state_dict(path)
     if batch < 1:
-        raise HarnessError(f"a batch of {batch} images is none", where="--batch", remedy="Use 1 or more.")
+        raise HarnessError(f"a batch of {batch} images has no image", where="--batch", remedy="Use 1 or more.")
     classes, files = list_evaluation_images(data_root)
-    known = spec.classes
-    with suppress(HarnessError):
-        head = state.get(f"{find_classifier(build(spec, seed=0), spec.classes)}.weight")
-        known = head.shape[0] if head is not None else known
-    if known != len(classes):
-        raise HarnessError(
-            f"these weights tell {known} classes apart, and the data has {len(classes)}",
-            where=f"{data_root}, --data-root",
-            remedy="Give the validation images of the data set that the weights were trained on.",
-        )
-    network = build(spec.model_copy(update={"classes": known}), seed=0)
+    _require_classes(spec, state, len(classes), data_root)
+    network = build(spec.model_copy(update={"classes": len(classes)}), seed=0)
     load_weights(network, state, str(path))
-    wanted = entry.transforms() if entry is not None else ImageClassification(crop_size=224)
-    if entry is not None and hasattr(network, "transform_input"):
-        # torchvision's networks of Szegedy et al. undo its normalisation where its own weights are used.
+    if published is not None and hasattr(network, "transform_input"):
+        # torchvision's networks of Szegedy et al. undo its normalisation if its own weights are used.
         network.transform_input = True  # type: ignore[assignment]
-    cut = crop or wanted.crop_size[0]
-    side = resize or round(wanted.resize_size[0] * cut / wanted.crop_size[0])
-    if cut > side:
-        raise HarnessError(
-            f"a crop of {cut} pixels is larger than the image, whose shorter side is {side}",
-            where="--crop",
-            remedy=f"Use --resize {cut} or more.",
-        )
-    transform = ImageClassification(
-        crop_size=cut,
-        resize_size=side,
-        mean=tuple(wanted.mean),
-        std=tuple(wanted.std),
-        interpolation=wanted.interpolation if entry is not None else InterpolationMode.BILINEAR,
-    )
-    for counted in run(network, files, transform, batch, count_cores(), place):
+    transform, sizes, is_preset = _choose_transform(published, resize, crop)
+    for counted in count_correct(network, files, transform, batch, count_cores(), torch_device):
         progress(counted, len(files))
-    scores = None
-    preset = (side, cut) == (wanted.resize_size[0], wanted.crop_size[0])
-    if entry is not None and preset and (len(classes), len(files)) == IMAGENET_VAL:
-        metrics = entry.meta["_metrics"]["ImageNet-1K"]
-        scores = metrics["acc@1"], metrics["acc@5"]
+    accuracies = None
+    if published is not None and is_preset and (len(classes), len(files)) == IMAGENET_VALIDATION:
+        metrics = published.meta["_metrics"]["ImageNet-1K"]
+        accuracies = metrics["acc@1"], metrics["acc@5"]
     return Evaluation(
         spec.name,
         weights,
@@ -132,6 +108,66 @@ def evaluate(
         counted.top1,
         counted.top5,
         binomial_interval(counted.top1, counted.images),
-        f"resize {side}, crop {cut}",
-        scores,
+        sizes,
+        accuracies,
     )
+
+
+def _find_weights(name: str, weights: str, download: bool) -> tuple[Path, Any]:
+    """Return the file of the weights, and torchvision's entry for them; None for a file of the user's."""
+    from harness.models.weights import find_torchvision_weights, published_weights
+
+    if Path(weights).is_file() or "/" in weights or "." in weights:
+        return Path(weights), None
+    published = published_weights(name, weights)
+    return find_torchvision_weights(name, weights, download), published
+
+
+def _require_classes(spec: AnyVariant, state: Mapping[str, Any], classes: int, data_root: Path) -> None:
+    """Check that weights are for as many classes as the data has.
+
+    Raises:
+        HarnessError: They are not.
+    """
+    from harness.models import build
+    from harness.models.weights import find_classifier
+
+    outputs = spec.classes
+    with suppress(HarnessError):
+        classifier = state.get(f"{find_classifier(build(spec, seed=0), spec.classes)}.weight")
+        outputs = classifier.shape[0] if classifier is not None else outputs
+    if outputs != classes:
+        raise HarnessError(
+            f"the weights are for {outputs} classes, but the data has {classes}",
+            where=f"{data_root}, --data-root",
+            remedy="Give the validation images of the data set on which the weights were trained.",
+        )
+
+
+def _choose_transform(published: Any, resize: int | None, crop: int | None) -> tuple[Any, str, bool]:
+    """Return the transform of the images, its sizes in words, and whether they are those of the published weights.
+
+    Raises:
+        HarnessError: The crop is larger than the resized image.
+    """
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms._presets import ImageClassification
+
+    preset = published.transforms() if published is not None else ImageClassification(crop_size=DEFAULT_CROP)
+    crop_size = crop or preset.crop_size[0]
+    resize_size = resize or round(preset.resize_size[0] * crop_size / preset.crop_size[0])
+    if crop_size > resize_size:
+        raise HarnessError(
+            f"a crop of {crop_size} pixels is larger than the image, whose shorter side is {resize_size}",
+            where="--crop",
+            remedy=f"Use --resize {crop_size} or more.",
+        )
+    transform = ImageClassification(
+        crop_size=crop_size,
+        resize_size=resize_size,
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+        interpolation=preset.interpolation if published is not None else InterpolationMode.BILINEAR,
+    )
+    is_preset = (resize_size, crop_size) == (preset.resize_size[0], preset.crop_size[0])
+    return transform, f"resize {resize_size}, crop {crop_size}", is_preset

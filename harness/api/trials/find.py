@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, StoreUnavailable
 from harness.settings import Settings
-from harness.tracking.record import open_checkpoint_folder, list_recorded_experiments, open_record
+from harness.tracking.record import list_recorded_experiments, open_checkpoint_folder, open_record
 
 if TYPE_CHECKING:
     from harness.tracking.lock import ExperimentLock

@@ -88,7 +88,7 @@ def _locate_data(
         raise HarnessError(
             f"the experiment of {trial.label} was last run with other settings, which do not contain this trial",
             where=f"trial {trial.id}",
-            remedy="Run the experiment with the trial's settings: harness run NAME --set ... `harness show` lists them.",
+            remedy="Run it with the trial's settings, which `harness show` lists: harness run NAME --set ...",
         )
     study = index.studies[trial.experiments[0]]
     last_root = trial.history.trial.data.root if trial.history is not None else None

@@ -14,7 +14,9 @@ the data decides no result."""
 
 def describe_changes(before: ResolvedExperiment, after: ResolvedExperiment) -> tuple[str, ...]:
     """Return one line for each field that two runs of an experiment set differently."""
-    old, new = (_flatten(study.model_dump(mode="json", exclude=LISTED_APART)["experiment"]) for study in (before, after))
+    old, new = (
+        _flatten(study.model_dump(mode="json", exclude=LISTED_APART)["experiment"]) for study in (before, after)
+    )
     lines = [
         f"{key}: {old.get(key, '(none)')} -> {new.get(key, '(none)')}"
         for key in old | new

@@ -18,7 +18,7 @@ from harness.experiments.search import extend_search
 from harness.io.storage import Folder
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment, Trial
-from harness.specs.experiment.resolved_experiment import SEARCH, TUNED
+from harness.specs.experiment.resolved_experiment import SEARCH_SUFFIX, TUNED_SUFFIX
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History, find_ensemble_seeds, read_newest_history
 from harness.tracking.record import Record
@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def to_run(self) -> list[PlannedTrial]:
-        """Trials to train: a search first, because others depend on it, then the longest, to fill all slots to the end."""
+        """Trials to train: a search first, because others depend on it, then the longest, to fill all slots."""
         trials = [planned for planned in self.trials if planned.needs_training]
         return sorted(trials, key=lambda planned: (not planned.is_search, -planned.seconds))
 
@@ -171,7 +171,9 @@ class _Progress:
             history = read_newest_history(storage / identity, identity) if identity in folders else None
             if history is not None:
                 self.histories[identity] = history
-        missing = [identity for identity in self.unfinished if identity not in self.histories and identity not in retrain]
+        missing = [
+            identity for identity in self.unfinished if identity not in self.histories and identity not in retrain
+        ]
         self.in_other_experiments = record.find_in_other_experiments(missing) if missing else {}
 
     def plan_trial(self, trial: Trial, seconds: float) -> PlannedTrial:
@@ -221,17 +223,18 @@ def _pending_trials(study: ResolvedExperiment, scale: float) -> tuple[PendingTri
         seconds = scale * estimate_seconds(trial, study)
         samples = (tune.samples - len(study.samples_of(variant.name))) * len(tune.seeds)
         if samples:
-            pending.append(PendingTrials(f"{variant.name}{SEARCH.rstrip()}", "search", samples, samples * seconds))
+            pending.append(PendingTrials(f"{variant.name}{SEARCH_SUFFIX.rstrip()}", "search", samples, samples * seconds))
         seeds = len(experiment.seeds)
-        pending.append(PendingTrials(f"{variant.name}{TUNED}", "tuned", seeds, seeds * seconds))
+        pending.append(PendingTrials(f"{variant.name}{TUNED_SUFFIX}", "tuned", seeds, seeds * seconds))
     return tuple(pending)
 
 
 def _other_storage_warning(trials: int, record: Record, storage: Folder) -> str:
     """Return a warning about trials that were started with checkpoints in another storage; empty if there are none."""
-    if not trials or record.read_storage() in ("", str(storage)):
+    last_storage = record.read_storage() if trials else ""
+    if last_storage in ("", str(storage)):
         return ""
     return (
-        f"{trials} trial{'s' * (trials > 1)} started with checkpoints in {record.read_storage()}, and would start again from "
-        f"the beginning in {storage}. To resume {'them' if trials > 1 else 'it'}: --storage {record.read_storage()}"
+        f"{trials} trial{'s' * (trials > 1)} started with checkpoints in {last_storage}, and would start again from the "
+        f"beginning in {storage}. To resume {'them' if trials > 1 else 'it'}: --storage {last_storage}"
     )

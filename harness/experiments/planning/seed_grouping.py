@@ -17,7 +17,7 @@ Measured in benchmarks/README.md (c) on one thread. At 2.5 million MACs an ensem
 fast, at 10 million it makes no clear difference, and at 41 million it is slower: larger networks fill a core alone.
 """
 AUTO_GROUPS_PER_SLOT = 2
-"""Fewest groups that each concurrent slot gets with ``auto``. Fewer and longer ones would leave cores idle at the end."""
+"""Fewest groups for each concurrent slot with ``auto``. Fewer and longer ones would leave cores idle at the end."""
 
 
 def group_seeds(trials: Sequence[PlannedTrial], study: ResolvedExperiment, concurrency: int) -> list[PlannedGroup]:
