@@ -5,15 +5,15 @@ import io
 from rich.console import Console
 
 from harness.api import collect
-from harness.api.trials import trials_of
+from harness.api.trials.find import open_index
 from harness.execution.attempts import read_attempts
 
 SILENT_CONSOLE = Console(file=io.StringIO(), width=140)
 
 
-def trial_statuses(settings, **options):
+def trial_statuses(settings):
     """Return the status of each trial of the quick experiment by its id."""
-    return {known.id: known.state for known in trials_of(["quick"], settings, **options)[0].of("quick")}
+    return {trial.id: trial.status for trial in open_index(["quick"], settings)[0].list_trials("quick")}
 
 
 def results_without_times(settings):

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from harness.api import Settings, collect, load_resolved_experiment, parse_seeds, plan, run
 from harness.errors import HarnessError
-from harness.execution.runner import Progress, _merge_provenance
+from harness.execution.progress import Progress
 from harness.experiments.driver import run_plan
 from harness.experiments.planning.plan import make_plan, require_trainable
 from harness.experiments.progress_display import Display
@@ -49,7 +49,7 @@ def test_inline_run_records_everything_once(quick_study, settings):
     assert results.missing == []
     assert set(results.epochs["epoch"]) == {0, 1, 2}
     assert set(results.epochs["counter"]) == {"fvcore"}
-    assert {run.info.status for run in record.runs("variant")} == {"FINISHED"}
+    assert {run.info.status for run in record.list_runs("variant")} == {"FINISHED"}
     again = run(study, here, QUIET)
     assert again.trained == 0
     assert collect("quick", here)[0].epochs.equals(results.epochs)
@@ -100,7 +100,7 @@ def test_force_trains_again_and_deletes_nothing(quick_study, settings):
     run(study, here, QUIET)
     assert run(study, here, QUIET, force=True).trained == 4
     _, record = collect("quick", here)
-    assert len(record.runs("trial")) == 8
+    assert len(record.list_runs("trial")) == 8
     assert len(list((here.home / "trials").glob("*.superseded-1"))) == 4
 
 
@@ -193,7 +193,7 @@ def test_a_failed_trial_fails_alone(quick_study, settings, monkeypatch):
     assert set(outcome.failed.values()) == {"RuntimeError: the weather"}
     results, record = collect("quick", here)
     assert len(results.missing) == 2
-    failed = [r for r in record.runs("trial") if r.info.status == "FAILED"]
+    failed = [r for r in record.list_runs("trial") if r.info.status == "FAILED"]
     assert len(failed) == 2
     assert "the weather" in record._artifact(failed[0].info.run_id, "traceback.txt").decode()
     monkeypatch.undo()
@@ -296,14 +296,6 @@ def test_plain_lines_when_not_on_a_terminal(quick_study, tmp_path):
     assert "failed: out of [bold]luck" in lines[1]
 
 
-def test_a_resumed_trial_says_how_all_its_attempts_ran():
-    before = {"shared": False, "device": "A", "software": "x", "memory_format": "m", "kernels": "k", "threads": 1}
-    joined = _merge_provenance(before, {**before, "shared": True, "device": "B"})
-    assert joined["shared"] is True
-    assert joined["device"] == "A, then B"
-    assert joined["software"] == "x"
-
-
 def test_depth_is_compared_with_nothing_else_changed(quick_study):
     both = {"family": "cifar-resnet", "shortcut": ["none", "identity"]}
     variants = [
@@ -323,7 +315,7 @@ def test_a_host_that_sees_other_checkpoints_ends_the_run(quick_study, settings):
     """It would fail one trial after another; those of other hosts write checkpoints."""
     study, here = quick_study(), settings(uri="none")
     record = here.record("quick")
-    record.create(study)
+    record.create_experiment(study)
 
     def launcher(jobs, concurrency, report, stop):
         report(Progress(jobs[0].trial.id, "failed", message="h7 does not see the checkpoints", astray=True))

@@ -11,7 +11,7 @@ from harness.api import Settings, collect, plan, run
 from harness.errors import HarnessError
 from harness.experiments.search import extend_search, require_searcher
 from harness.launchers.ray import asha
-from harness.specs import ResolvedExperiment, SearchSpec
+from harness.specs import SearchSpec
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import read_newest_history
 from harness.tracking.record import open_checkpoint_folder
@@ -53,7 +53,7 @@ def test_inline_everything_once_and_equal_numbers(searching, settings):
     outcome = run(study, here, QUIET, announce=plans.append)
     assert outcome.failed == {}
     # 6 search trials, 2 at the common recipe, and those of the choices that are not the common recipe.
-    recorded = here.record("quick", create=False).study()
+    recorded = here.record("quick", create=False).read_experiment()
     tuned = sum(number != 0 for number in recorded.choices.values())
     assert outcome.trained == 8 + tuned
     assert [later.trials for later in plans[0].later] == [1, 1]
@@ -62,7 +62,7 @@ def test_inline_everything_once_and_equal_numbers(searching, settings):
     results, record = collect("quick", here)
     assert set(results.epochs["seed"]) == {100}
     assert len(results.final) == 2
-    searched = results.aside[results.aside["variant"].str.contains(", search ")]
+    searched = results.tuning[results.tuning["variant"].str.contains(", search ")]
     assert Counter(searched.groupby("trial")["variant"].first().str.partition(",")[0]) == {
         "cifar-plain8-w2": 3,
         "cifar-resnet8-w2": 3,
@@ -76,14 +76,14 @@ def test_inline_everything_once_and_equal_numbers(searching, settings):
 
     kinds = Counter(run.data.tags["depthbench.kind"] for run in record._search([record.experiment_id]))
     assert kinds == {"search": 6, "trial": 2 + tuned, "variant": 2 + tuned, "report": 1}
-    by_id = {run.info.run_id: run for run in record.runs("variant")}
-    for run_ in record.runs("search"):
+    by_id = {run.info.run_id: run for run in record.list_runs("variant")}
+    for run_ in record.list_runs("search"):
         parent = by_id[run_.data.tags["mlflow.parentRunId"]]
         assert parent.data.tags["variant"] == run_.data.tags["variant"]
         assert "seeds/n" not in run_.data.metrics
 
     assert run(study, here, QUIET).trained == 0
-    assert collect("quick", here)[0].aside.equals(results.aside)
+    assert collect("quick", here)[0].tuning.equals(results.tuning)
     assert {p.state for p in plan(study, here).trials} == {"recorded"}
 
 
@@ -91,14 +91,12 @@ def test_a_search_does_not_touch_the_comparison(searching, settings):
     """The same seeds with and without a search: the same trials, the same numbers."""
     run(searching(), settings(home="with"), QUIET)
     study = searching()
-    bare = ResolvedExperiment(
-        **{**study.field_values(), "samples": (), "experiment": study.experiment.model_copy(update={"tune": None})}
-    )
+    bare = study.replace(samples=(), experiment=study.experiment.model_copy(update={"tune": None}))
     run(bare, settings(home="without"), QUIET)
     searched, alone = collect("quick", settings(home="with"))[0], collect("quick", settings(home="without"))[0]
     volatile = [c for c in alone.epochs.columns if c.startswith("time/")] + ["at"]
     assert searched.epochs.drop(columns=volatile).equals(alone.epochs.drop(columns=volatile))
-    assert len(searched.aside) and not len(alone.aside)
+    assert len(searched.tuning) and not len(alone.tuning)
 
 
 def test_an_interrupted_search_goes_on_where_it_was(searching, settings):
@@ -126,7 +124,7 @@ def test_an_interrupted_search_goes_on_where_it_was(searching, settings):
     done = {
         t.id
         for t in study.search_trials
-        if (j := read_newest_history(open_checkpoint_folder(here) / t.id, t.id)) is not None and j.done
+        if (j := read_newest_history(open_checkpoint_folder(here) / t.id, t.id)) is not None and j.is_complete
     }
     assert len(done) == 2
     assert extend_search(study, record, open_checkpoint_folder(here)) == study
@@ -134,7 +132,7 @@ def test_an_interrupted_search_goes_on_where_it_was(searching, settings):
     assert run(study, here, QUIET).failed == {}
     for identity, at in times.items():
         assert read_newest_history(open_checkpoint_folder(here) / identity, identity).epochs[-1].at == at
-    assert here.record("quick").study().choices
+    assert here.record("quick").read_experiment().choices
 
 
 def test_more_samples_train_only_what_is_missing(searching, settings):
@@ -144,7 +142,7 @@ def test_more_samples_train_only_what_is_missing(searching, settings):
     states = Counter((p.part, p.state) for p in plan(more, here).trials)
     assert (states["search", "recorded"], states["search", "new"]) == (6, 2)
     assert run(more, here, QUIET).failed == {}
-    assert len(here.record("quick").study().samples) == 8
+    assert len(here.record("quick").read_experiment().samples) == 8
 
 
 def test_force_trains_the_search_again_once(searching, settings):
@@ -159,10 +157,10 @@ def test_a_choice_waits_for_the_whole_search(searching, settings, failing, monke
     failing(monkeypatch, 60)
     outcome = run(study, here, QUIET)
     assert outcome.failed
-    assert here.record("quick").study().choices == {}
+    assert here.record("quick").read_experiment().choices == {}
     monkeypatch.undo()
     assert run(study, here, QUIET).failed == {}
-    assert set(here.record("quick").study().choices) == {"cifar-plain8-w2", "cifar-resnet8-w2"}
+    assert set(here.record("quick").read_experiment().choices) == {"cifar-plain8-w2", "cifar-resnet8-w2"}
 
 
 def test_the_choice_prefers_whole_trials_then_error_then_loss_then_the_first(searching):
@@ -200,7 +198,7 @@ def test_optuna_proposes_the_same_for_the_same_results(searching, settings):
     study, here = searching({"searcher": "optuna", "samples": 4}), settings()
     assert len(study.samples) == 2
     assert run(study, here, QUIET).failed == {}
-    recorded = here.record("quick").study()
+    recorded = here.record("quick").read_experiment()
     assert [len(recorded.samples_of(v.name)) for v in study.variants] == [4, 4]
     again = extend_search(study, here.record("quick"), open_checkpoint_folder(here))
     assert (again.samples, again.choices) == (recorded.samples, recorded.choices)
@@ -212,7 +210,7 @@ def test_on_ray_the_same_choices_as_inline(searching, settings):
     study = searching()
     assert run(study, settings("ray", home="ray"), QUIET).failed == {}
     run(study, settings(home="inline"), QUIET)
-    chosen = [settings(home=home).record("quick").study().choices for home in ("ray", "inline")]
+    chosen = [settings(home=home).record("quick").read_experiment().choices for home in ("ray", "inline")]
     assert chosen[0] == chosen[1] != {}
 
 
@@ -224,45 +222,14 @@ def test_asha_stops_trials_for_good(searching, settings, monkeypatch):
     )
     assert run(study, here, QUIET).failed == {}
     results, _ = collect("quick", here)
-    last = results.aside[results.aside["variant"].str.contains(", search ")].groupby("trial").last()
+    last = results.tuning[results.tuning["variant"].str.contains(", search ")].groupby("trial").last()
     stopped = last[last["outcome"] == TrialStatus.PRUNED]
     assert len(last) == 10
     assert len(stopped) > 0
-    assert stopped["epoch"].between(asha.ceil(6 / asha.FIRST_RUNG), 5).all()
+    assert stopped["epoch"].between(asha.ceil(6 / asha.FIRST_RUNG_DIVISOR), 5).all()
     assert set(last[last["outcome"] == TrialStatus.FINISHED]["epoch"]) == {6}
-    chosen = here.record("quick").study().tuned
+    chosen = here.record("quick").read_experiment().tuned
     whole = set(last[last["outcome"] == TrialStatus.FINISHED]["variant"])
     assert {f"{name}, search {number}" for name, number in chosen.choices.items()} <= whole
     assert set(results.epochs["outcome"]) == {"finished"}
     assert run(study, here, QUIET).trained == 0
-
-
-def test_asha_compares_within_a_variant_and_knows_what_ended_before(searching):
-    """Ray's own scheduler without a cluster: a rival of another variant stops nobody."""
-    from types import SimpleNamespace
-
-    from harness.execution.runner import TrialGroup
-    from harness.io.storage import Folder
-    from harness.specs import Execution, Resources
-    from harness.tracking.history import Epoch, History
-
-    study = searching({"scheduler": "asha"}, recipe={"epochs": 8, "batch": 64, "lr": 0.05})
-    jobs = [
-        TrialGroup(t, Execution(), Resources(), Folder.from_location("/nowhere"), "", "", "", False, (8, 8), "", "val/error")
-        for t in study.search_trials
-    ]
-    plains, residuals = jobs[:3], jobs[3:]
-
-    def history(job, error):
-        epochs = tuple(Epoch(epoch=n, at=n, metrics={"val/error": error}) for n in range(1, 9))
-        return History(id=job.trial.id, trial=job.trial, outcome="finished", epochs=epochs)
-
-    for rival, stopped in ((plains[1], [plains[0].trial.id]), (residuals[1], [])):
-        cut = []
-        made = asha.build_asha_scheduler(jobs, [history(rival, 1.0)], cut.append)
-        trial = SimpleNamespace(trial_id="one", config={"job": 0})
-        made.on_trial_add(None, trial)
-        for epoch in (1, 2):
-            result = {"outcome": "running", "epoch": epoch, "score": 50.0}
-            assert made.on_trial_result(None, trial, result) == "CONTINUE"
-        assert cut == stopped

@@ -1,4 +1,4 @@
-"""Hosts are waited for, and what was asked of an autoscaler is taken back."""
+"""Wait for the hosts of a cluster, and request one from an autoscaler for as long as the wait lasts."""
 
 import pytest
 
@@ -12,47 +12,62 @@ def node(cpus):
     return {"Alive": True, "NodeManagerHostname": "host", "Resources": {"CPU": cpus}}
 
 
+def ignore(text):
+    pass
+
+
 @pytest.fixture
 def cluster(monkeypatch):
-    """Of which the nodes are said, one list a look; what it was asked for."""
-    asked = []
+    """Simulate a cluster: set the nodes at each look at it, and return the requests to its autoscaler."""
+    requests = []
 
-    def of(*looks):
-        left = list(looks)
-        monkeypatch.setattr(cluster_hosts, "_alive", lambda: left.pop(0) if len(left) > 1 else left[0])
-        monkeypatch.setattr(cluster_hosts, "_ask", lambda wanted: asked.append(wanted) or True)
-        monkeypatch.setattr(cluster_hosts, "LOOK_SECONDS", 0.01)
-        return asked
+    def simulate(*looks):
+        remaining = list(looks)
+        monkeypatch.setattr(
+            cluster_hosts, "list_alive_nodes", lambda: remaining.pop(0) if len(remaining) > 1 else remaining[0]
+        )
+        monkeypatch.setattr(cluster_hosts, "request_from_autoscaler", requests.append)
+        monkeypatch.setattr(cluster_hosts, "POLL_SECONDS", 0.01)
+        return requests
 
-    return of
+    return simulate
 
 
-def test_a_host_that_did_not_come_is_not_asked_for_any_more(cluster):
-    asked = cluster([node(0)])
+def test_wait_for_hosts_without_room_in_time_withdraws_its_request(cluster):
+    requests = cluster([node(0)])
     with pytest.raises(HarnessError, match="missing after 0 s: room for 1 CPU"):
-        wait_for_hosts(Resources(), ClusterRequest(hosts=1, seconds=0.05, at_once=4), lambda text: None)
-    assert asked == [Resources(), None]
+        wait_for_hosts(Resources(), ClusterRequest(hosts=1, wait_seconds=0.05, concurrent_trials=4), ignore)
+    assert requests == [Resources(), None]
 
 
-def test_an_interrupt_takes_it_back_too(cluster):
-    asked = cluster([node(0)])
+def test_wait_for_hosts_interrupted_withdraws_its_request(cluster):
+    requests = cluster([node(0)])
 
-    def interrupted(text):
+    def interrupt(text):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        wait_for_hosts(Resources(), ClusterRequest(hosts=1, seconds=5, at_once=4), interrupted)
-    assert asked[-1] is None
+        wait_for_hosts(Resources(), ClusterRequest(hosts=1, wait_seconds=5, concurrent_trials=4), interrupt)
+    assert requests[-1] is None
 
 
-@pytest.mark.parametrize(("at_once", "most"), [(0, 6), (2, 2), (32, 32)])
-def test_how_many_at_once(cluster, at_once, most):
-    assert not cluster([node(2)], [node(2), node(4)])
-    assert wait_for_hosts(Resources(), ClusterRequest(hosts=2, seconds=5, at_once=at_once), lambda text: None) == most
+@pytest.mark.parametrize(("concurrent_trials", "concurrency"), [(0, 6), (2, 2), (32, 32)])
+def test_wait_for_hosts_returns_the_requested_trials_or_those_that_fit(cluster, concurrent_trials, concurrency):
+    requests = cluster([node(2)], [node(2), node(4)])
+    request = ClusterRequest(hosts=2, wait_seconds=5, concurrent_trials=concurrent_trials)
+    assert wait_for_hosts(Resources(), request, ignore) == concurrency
+    assert not requests
 
 
-def test_what_can_never_fit_is_refused_at_once(cluster):
-    asked = cluster([node(2)])
-    with pytest.raises(HarnessError, match="a trial asks for 4 CPUs"):
-        wait_for_hosts(Resources(cpus=4), ClusterRequest(hosts=1, seconds=1200), lambda text: None)
-    assert not asked
+def test_wait_for_hosts_with_all_hosts_too_small_fails_at_once(cluster):
+    requests = cluster([node(2)])
+    with pytest.raises(HarnessError, match="a trial needs 4 CPUs"):
+        wait_for_hosts(Resources(cpus=4), ClusterRequest(hosts=1, wait_seconds=1200), ignore)
+    assert not requests
+
+
+def test_wait_for_hosts_notifies_about_what_is_missing(cluster):
+    cluster([node(2)], [node(2), node(4)])
+    lines = []
+    wait_for_hosts(Resources(), ClusterRequest(hosts=2, wait_seconds=5), lines.append)
+    assert lines == ["1 of 2 hosts up: host (2 CPUs); waiting up to 5 s for 1 host more ..."]
