@@ -45,7 +45,7 @@ def histories(file: Path):
     import numpy as np
 
     from harness.api import load_resolved_experiment
-    from harness.costs import count_network
+    from harness.costs.complexity import count_network
     from harness.tracking.history import Epoch, History
     from harness.tracking.metrics import EPOCH_METRICS
 

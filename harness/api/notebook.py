@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from harness.costs import StaticCosts
+    from harness.costs.complexity import StaticCosts
     from harness.experiments.run_result import RunResult
     from harness.specs.network.any_variant import AnyVariant
 
@@ -79,12 +79,12 @@ def cost(name: str | AnyVariant, input: str | int | tuple[int, ...] | None = Non
         HarnessError: There is no such variant, or the image is smaller than the variant's total stride.
     """
     from harness.api.networks.input_shape import default_input, fit_input
-    from harness.costs import static_costs
+    from harness.costs.complexity import compute_static_costs
 
     spec = _resolve_spec(name, fields)
     shape = default_input(spec) if input is None else input
     text = "x".join(map(str, shape)) if isinstance(shape, tuple) else str(shape)
-    return static_costs(*fit_input(spec, text))
+    return compute_static_costs(*fit_input(spec, text))
 
 
 def _list_settings(function: Function) -> Function:

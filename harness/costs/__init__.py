@@ -1,5 +1,1 @@
-"""What a variant costs: static costs of record by fvcore, checked by torch's counter and by the layer plan."""
-
-from harness.costs.complexity import StaticCosts, count_network, static_costs
-
-__all__ = ["StaticCosts", "count_network", "static_costs"]
+"""What a variant costs: static costs counted on the network, and time, memory and energy measured on a device."""

@@ -1,4 +1,4 @@
-"""Where a variant's costs lie, stage by stage and layer by layer, and what two variants differ in."""
+"""The static costs of a variant stage by stage and layer by layer, and the comparison of two variants."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.costs.complexity import StaticCosts, counted_children, static_costs
+from harness.costs.complexity import StaticCosts, compute_static_costs, count_external_modules
 from harness.specs import ExternalNetwork, LayerPlan, Variant
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.layer_plan import plan_layers
@@ -15,12 +15,14 @@ from harness.specs.network.layers import Layer
 
 @dataclass(frozen=True)
 class CostRow:
-    """Costs of a part of a network for one image.
+    """The costs of a part of a network for one image.
 
     Attributes:
+        name: The name of the stage, module or layer.
         output: Shape (channels, height, width) of what the part returns.
-        macs: Multiply-accumulates of convolutions and linear layers; FLOPs are twice that.
-        activations: Output elements of convolutions and linear layers.
+        params: Its parameters.
+        macs: Multiply-accumulates of its convolutions and linear layers; FLOPs are twice as many.
+        activations: Output elements of its convolutions and linear layers.
     """
 
     name: str
@@ -30,45 +32,50 @@ class CostRow:
     activations: int
 
     @classmethod
-    def over(cls, name: str, layers: Iterable[Layer], output: tuple[int, ...]) -> CostRow:
-        """The sum over some layers."""
-        inside = tuple(layers)
+    def sum_of(cls, name: str, layers: Iterable[Layer], output: tuple[int, ...]) -> CostRow:
+        """Return the sum over several layers."""
+        summed = tuple(layers)
         return cls(
             name,
             output,
-            sum(layer.params for layer in inside),
-            sum(layer.macs for layer in inside),
-            sum(layer.activations for layer in inside),
+            sum(layer.params for layer in summed),
+            sum(layer.macs for layer in summed),
+            sum(layer.activations for layer in summed),
         )
 
 
-def by_stage(variant: AnyVariant, size: tuple[int, int]) -> list[CostRow]:
-    """Stem, stages and head; of a foreign network the modules that it consists of, as fvcore counts them.
+def costs_by_stage(variant: AnyVariant, size: tuple[int, int]) -> list[CostRow]:
+    """Return the costs of stem, stages and head; for an external network those of its modules, counted by fvcore.
+
+    Args:
+        variant: The network.
+        size: Height and width of the images.
 
     Raises:
-        HarnessError: A foreign network cannot be made, or does not take such images.
+        HarnessError: An external network cannot be built, or does not accept such images.
     """
     if isinstance(variant, ExternalNetwork):
-        return [CostRow(name, *costs) for name, costs in counted_children(variant, size).items()]
+        return [CostRow(name, *counts) for name, counts in count_external_modules(variant, size).items()]
     plan = plan_layers(variant, size)
-    ends = [plan.stem[-1].output, *(stage[-1].output for stage in plan.stages), plan.head.output]
-    return [CostRow.over(name, layers, end) for (name, layers), end in zip(plan.parts(), ends, strict=True)]
+    outputs = [plan.stem[-1].output, *(stage[-1].output for stage in plan.stages), plan.head.output]
+    return [CostRow.sum_of(name, layers, output) for (name, layers), output in zip(plan.parts(), outputs, strict=True)]
 
 
-def by_layer(plan: LayerPlan) -> Iterator[CostRow]:
-    """Every layer that costs anything, in order of execution."""
-    return (CostRow.over(layer.name, [layer], layer.output) for layer in plan.layers() if layer.params or layer.macs)
+def costs_by_layer(plan: LayerPlan) -> Iterator[CostRow]:
+    """Yield the costs of every layer that has parameters or MACs, in order of execution."""
+    return (CostRow.sum_of(layer.name, [layer], layer.output) for layer in plan.layers() if layer.params or layer.macs)
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What two variants differ in, at one input size.
+class CostComparison:
+    """The differences between two variants at one input size.
 
     Attributes:
-        costs: Of each.
-        fields: The spec's fields that differ: what a has, what b has; None where it has no such field.
-        twins: Whether the shortcut is all that differs.
-        shortcuts: Costs of the shortcuts of each; None where they are no twins.
+        costs: The costs of each.
+        fields: (first variant's value, second variant's value) of each field that differs; None where a variant does
+            not have the field.
+        twins: Whether the shortcut is the only difference.
+        shortcuts: The costs of the shortcuts of each; None where the variants are no twins.
     """
 
     costs: tuple[StaticCosts, StaticCosts]
@@ -77,21 +84,25 @@ class Comparison:
     shortcuts: tuple[CostRow, CostRow] | None
 
 
-def compare_costs(a: AnyVariant, b: AnyVariant, size: tuple[int, int]) -> Comparison:
-    """Two variants side by side, for images of that height and width.
+def compare_costs(first: AnyVariant, second: AnyVariant, size: tuple[int, int]) -> CostComparison:
+    """Compare the fields and costs of two variants for images of this height and width.
 
     Raises:
-        HarnessError: A foreign network cannot be made, or does not take such images.
+        HarnessError: An external network cannot be built, or does not accept such images.
     """
-    mine, theirs = ({"kind": v.kind} | v.model_dump(mode="json", exclude=set(v.labels)) for v in (a, b))
-    keys = dict.fromkeys([*mine, *theirs])
-    fields = {key: (mine.get(key), theirs.get(key)) for key in keys if mine.get(key) != theirs.get(key)}
+    values, other_values = (
+        {"kind": variant.kind} | variant.model_dump(mode="json", exclude=set(variant.labels))
+        for variant in (first, second)
+    )
+    keys = dict.fromkeys([*values, *other_values])
+    fields = {key: (values.get(key), other_values.get(key)) for key in keys if values.get(key) != other_values.get(key)}
     shortcuts = None
-    if set(fields) == {"shortcut"} and isinstance(a, Variant) and isinstance(b, Variant):
-        shortcuts = _shortcuts(plan_layers(a, size)), _shortcuts(plan_layers(b, size))
-    return Comparison((static_costs(a, size), static_costs(b, size)), fields, shortcuts is not None, shortcuts)
+    if set(fields) == {"shortcut"} and isinstance(first, Variant) and isinstance(second, Variant):
+        shortcuts = _sum_shortcuts(plan_layers(first, size)), _sum_shortcuts(plan_layers(second, size))
+    costs = compute_static_costs(first, size), compute_static_costs(second, size)
+    return CostComparison(costs, fields, shortcuts is not None, shortcuts)
 
 
-def _shortcuts(plan: LayerPlan) -> CostRow:
+def _sum_shortcuts(plan: LayerPlan) -> CostRow:
     layers = (layer for stage in plan.stages for block in stage for layer in block.shortcut or ())
-    return CostRow.over("shortcuts", layers, plan.stages[-1][-1].output)
+    return CostRow.sum_of("shortcuts", layers, plan.stages[-1][-1].output)

@@ -1,4 +1,4 @@
-"""Whether a device was measured alone: what other processes used of it meanwhile. And its energy meter, if any."""
+"""Contention: what other processes used of a device while it was measured. Also the energy meter of a GPU."""
 
 from __future__ import annotations
 
@@ -9,103 +9,113 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-MOST_OTHER_CORES = 0.2
-"""Cores that everything else on the machine may use, on average, while a CPU is measured; an idle system uses less.
-
-Seen on an idle machine of two cores: 0.01 to 0.02."""
+MAX_CORES_OF_OTHERS = 0.2
+"""Cores that other processes may use on average while a CPU is measured. An idle machine of two cores uses 0.02."""
 
 
 class CpuContention:
-    """Looks at the processors while those processes are measured, from its creation on.
+    """The processor time that other processes use, from the creation of this object on.
 
-    Over the whole of it, not turn by turn: the system counts in ticks of ten milliseconds.
+    It covers the whole measurement and not single turns, because the system counts in ticks of ten milliseconds.
 
     Args:
-        measured: Numbers of the processes whose work is the measurement, with all below them, such as compilers; this
-            one's is none of others either.
+        measured: Numbers of the measured processes. Their child processes, such as compilers, belong to them, and this
+            process is not counted as another one.
     """
 
     def __init__(self, measured: Sequence[int]) -> None:
         self.measured = measured
-        self.began = self._reading()
+        self._start = self._read_clock_and_seconds()
 
-    def seen(self) -> str:
-        """What others used, in words, or why nobody can tell; empty where nothing did."""
-        now = self._reading()
-        if self.began is None or now is None:
-            return "unknown, as this system does not say"
-        cores = (now[1] - self.began[1]) / max(now[0] - self.began[0], 1e-3)
-        return f"others used {cores:.1f} cores" if cores > MOST_OTHER_CORES else ""
+    def cores_of_others(self) -> float | None:
+        """Return how many cores other processes used on average; None where the system does not tell."""
+        now = self._read_clock_and_seconds()
+        if self._start is None or now is None:
+            return None
+        return (now[1] - self._start[1]) / max(now[0] - self._start[0], 1e-3)
 
-    def _reading(self) -> tuple[float, float] | None:
-        """(clock, processor seconds of everybody else), those that the hypervisor gave away among them."""
+    def describe(self) -> str:
+        """Return what other processes used, or that it is unknown; empty where they used next to nothing."""
+        cores = self.cores_of_others()
+        if cores is None:
+            return "unknown, because this system does not report processor times"
+        return f"others used {cores:.1f} cores" if cores > MAX_CORES_OF_OTHERS else ""
+
+    def _read_clock_and_seconds(self) -> tuple[float, float] | None:
+        """Return (clock, processor seconds of other processes and of other virtual machines on this host)."""
         with suppress(OSError, ValueError, IndexError):
             fields = [int(field) for field in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
-            user, nice, system, _, _, interrupt, soft, stolen = fields
-            busy = user + nice + system + interrupt + soft + stolen - _ticks(os.getpid(), self.measured)
-            return time.perf_counter(), busy / os.sysconf("SC_CLK_TCK")
+            user, nice, system, _, _, interrupt, soft_interrupt, stolen = fields
+            busy = user + nice + system + interrupt + soft_interrupt + stolen
+            own = _count_ticks(os.getpid(), self.measured)
+            return time.perf_counter(), (busy - own) / os.sysconf("SC_CLK_TCK")
         return None
 
 
-def _ticks(alone: int, trees: Sequence[int]) -> int:
-    """Of processor time that a process has used, and others with all below them, those that have ended too.
+def _count_ticks(single: int, parents: Sequence[int]) -> int:
+    """Return the processor time of one process, and of others together with their descendants, in clock ticks.
 
-    One that has ended keeps its count until it is waited for, which adds it to its parent's.
+    Descendants that have ended are counted too: a process that waits for a child takes over the child's ticks, and
+    until then the system keeps the child's entry.
 
     Raises:
-        OSError: One of them is not there.
+        OSError: One of the processes does not exist.
     """
-    everyone: dict[int, list[str]] = {}
+    stat_fields: dict[int, list[str]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with suppress(OSError):
-                everyone[int(folder.name)] = (folder / "stat").read_text().rpartition(")")[2].split()
-    if missing := {alone, *trees} - everyone.keys():
+                stat_fields[int(folder.name)] = (folder / "stat").read_text().rpartition(")")[2].split()
+    if missing := {single, *parents} - stat_fields.keys():
         raise ProcessLookupError(f"no process {missing}")
-    below: dict[int, list[int]] = {}
-    for pid, fields in everyone.items():
-        below.setdefault(int(fields[1]), []).append(pid)
-    counted, waiting = set[int](), [*trees]
-    while waiting:
-        pid = waiting.pop()
-        counted.add(pid)
-        waiting += below.get(pid, [])
-    # proc(5), fields 14 and 15: its own; 16 and 17: of those that it waited for.
-    return sum(map(int, everyone[alone][11:13])) + sum(sum(map(int, everyone[pid][11:15])) for pid in counted)
+    children: dict[int, list[int]] = {}
+    for pid, fields in stat_fields.items():
+        children.setdefault(int(fields[1]), []).append(pid)
+    family, queue = set[int](), [*parents]
+    while queue:
+        pid = queue.pop()
+        family.add(pid)
+        queue += children.get(pid, [])
+    # Fields 14 and 15 of proc(5) are a process's own ticks, 16 and 17 those of the children it has waited for.
+    return sum(map(int, stat_fields[single][11:13])) + sum(sum(map(int, stat_fields[pid][11:15])) for pid in family)
 
 
 class GpuContention:
-    """Looks at a GPU while it is measured; of a CPU it knows nothing (:class:`Machine` does).
+    """The other processes on a GPU while it is measured. For a CPU it reports none; see :class:`CpuContention`.
 
     Args:
-        kind: Of the device.
-        index: Of the GPU among those that this process may use.
+        kind: The kind of device.
+        index: The number of the GPU among those that this process may use.
     """
 
     def __init__(self, kind: Literal["cpu", "cuda"], index: int = 0) -> None:
-        self.gpu = GpuMeter(index) if kind == "cuda" else None
-        # Before this process has a context on the GPU, whoever is there is somebody else.
-        self.others = self.gpu.processes() if self.gpu else 0
+        self.meter = GpuMeter(index) if kind == "cuda" else None
+        # This process does not use the GPU yet, so every process there is another one.
+        self.max_others = self.meter.count_processes() if self.meter else 0
 
-    def look(self) -> None:
-        """Count the processes on it."""
-        if self.gpu is not None:
-            self.others = max(self.others, self.gpu.processes() - 1)
+    def sample(self) -> None:
+        """Count the other processes on the GPU now, and keep the largest number."""
+        if self.meter is not None:
+            self.max_others = max(self.max_others, self.meter.count_processes() - 1)
 
-    def seen(self) -> str:
-        """What else used it, in words, or why nobody can tell; empty where nothing did."""
-        if self.gpu is not None and self.gpu.nvml is None:
-            return "unknown, as NVML cannot be asked (pip install nvidia-ml-py)"
-        return f"{self.others} other process{'es' * (self.others != 1)} on the GPU" if self.others > 0 else ""
+    def describe(self) -> str:
+        """Return how many other processes used the GPU, or that it is unknown; empty for none."""
+        if self.meter is not None and self.meter.nvml is None:
+            return "unknown, because NVML is missing (pip install nvidia-ml-py)"
+        return f"{self.max_others} other process{'es' * (self.max_others != 1)} on the GPU" if self.max_others else ""
 
 
 class GpuMeter:
-    """A GPU as NVIDIA's management library sees it; ``nvml`` is None where that cannot be asked.
+    """The processes and the energy of a GPU, read from NVIDIA's management library (NVML).
 
-    It numbers GPUs by their place on the bus, as CUDA does where CUDA_DEVICE_ORDER says so; the worker's does.
+    NVML numbers GPUs by their position on the bus. CUDA does the same where CUDA_DEVICE_ORDER is PCI_BUS_ID, which the
+    launcher sets for the process that measures.
 
     Args:
-        index: Among the GPUs that this process may use.
+        index: The number of the GPU among those that this process may use.
+
+    Attributes:
+        nvml: The library; None where it is missing or does not know the GPU.
     """
 
     def __init__(self, index: int) -> None:
@@ -120,14 +130,14 @@ class GpuMeter:
             self.handle = find(int(name) if name.isdigit() else name.encode())
             self.nvml = pynvml
 
-    def processes(self) -> int:
-        """Processes that compute on it, of this container or not."""
+    def count_processes(self) -> int:
+        """Return how many processes compute on the GPU, inside and outside this container; 0 if unknown."""
         with suppress(Exception):
             return len(self.nvml.nvmlDeviceGetComputeRunningProcesses(self.handle))
         return 0
 
-    def joules(self) -> float | None:
-        """Energy since the driver was loaded; None where the device has no meter (before Volta)."""
+    def read_joules(self) -> float | None:
+        """Return the energy used since the driver was loaded; None for a GPU without a meter (before Volta)."""
         with suppress(Exception):
             return float(self.nvml.nvmlDeviceGetTotalEnergyConsumption(self.handle)) / 1000
         return None

@@ -1,7 +1,7 @@
-"""The program that measures one variant once, in turns with others of its kind.
+"""The program that measures one variant once, in turns with other processes of the same program.
 
-A request comes as a line of JSON; then it works whenever a line arrives, and waits between: so several of them take
-turns on one machine, whose speed drifts by more than what is to be told apart.
+It reads a request as one line of JSON, and then works one turn for each line that it reads. So several processes take
+turns, and a drift in the machine's speed affects all of them alike.
 """
 
 from __future__ import annotations
@@ -21,39 +21,41 @@ from harness.specs.network.any_variant import AnyVariant
 from harness.training.memory_errors import is_exhausted
 
 
-def main(answers: IO[str]) -> None:
-    """Answer one request, ``{"variant": ..., "setting": ..., "seconds": ..., "turns": ...}``, in turns.
+def main(output: IO[str]) -> None:
+    """Carry out one request from standard input: ``{"variant": ..., "setting": ..., "seconds": ..., "turns": ...}``.
 
-    A line ``{}`` says that the imports are done, and then that another process may have its turn. The last line is
-    ``{"repeat": ...}``, ``{"error": [what, where, remedy]}``, ``{"exhausted": message}`` or ``{"crash": traceback}``.
+    Args:
+        output: Receives a line ``{}`` when the imports are done, and at the end of each turn. The last line is
+            ``{"repeat": ...}``, ``{"error": [what, where, remedy]}``, ``{"exhausted": message}`` or
+            ``{"crash": traceback}``.
     """
-    print("{}", file=answers, flush=True)
+    print("{}", file=output, flush=True)
     line = sys.stdin.readline()
     if not line:
         return
     request = json.loads(line)
-    answer: dict[str, Any]
+    result: dict[str, Any]
     try:
         variant = TypeAdapter[AnyVariant](AnyVariant).validate_python(request["variant"])
         setting = CostSetting.model_validate(request["setting"])
-        work = measure_variant(variant, setting, request["seconds"], request["turns"])
+        turns = measure_variant(variant, setting, request["seconds"], request["turns"])
         while True:
-            next(work)
-            print("{}", file=answers, flush=True)
+            next(turns)
+            print("{}", file=output, flush=True)
             if not sys.stdin.readline():
                 return
     except StopIteration as end:
-        answer = {"repeat": end.value.model_dump(mode="json")}
+        result = {"repeat": end.value.model_dump(mode="json")}
     except HarnessError as error:
-        answer = {"error": [error.what, error.where, error.remedy]}
+        result = {"error": [error.what, error.where, error.remedy]}
     except Exception as error:
-        first = str(error).strip().partition("\n")[0]
-        answer = {"exhausted": first} if is_exhausted(error) else {"crash": traceback.format_exc()}
-    print(json.dumps(answer), file=answers, flush=True)
+        message = str(error).strip().partition("\n")[0]
+        result = {"exhausted": message} if is_exhausted(error) else {"crash": traceback.format_exc()}
+    print(json.dumps(result), file=output, flush=True)
 
 
 if __name__ == "__main__":
-    # Whatever else writes to standard output, a library or a process of its own, must not be taken for an answer.
-    ours = os.fdopen(os.dup(1), "w")
+    # The results go to the original standard output. What a library or a child process prints goes to standard error.
+    original_stdout = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    main(ours)
+    main(original_stdout)

@@ -44,8 +44,8 @@ def save_checkpoint(task: TrialTask, trainer: Trainer, history: History, claim: 
             return True
         except HarnessError as error:
             claim.add_note(f"a checkpoint could not be written ({error.what}); the training went on")
-            is_last, waited = history.done or is_stopping(), time.monotonic() - started
-            if not is_last or (is_stopping() and waited > STOP_SECONDS and not history.done):
+            is_last, waited = history.is_complete or is_stopping(), time.monotonic() - started
+            if not is_last or (is_stopping() and waited > STOP_SECONDS and not history.is_complete):
                 return False
             if waited > (STOP_SECONDS if is_stopping() else SAVE_SECONDS):
                 raise
@@ -71,7 +71,7 @@ def restore(
     Raises:
         HarnessError: A checkpoint belongs to another trial, or was written by a newer version.
     """
-    from harness.costs import count_network
+    from harness.costs.complexity import count_network
 
     history = History(
         id=task.trial.id,
@@ -100,7 +100,7 @@ def _load_newest(task: TrialTask, trainer: Trainer, claim: Claim, position: tupl
         try:
             with task.folder.open(checkpoint.name) as file:
                 history = read_history(file, where, task.trial.id)
-                state = None if history.done else load_state(file, where, trainer.device)
+                state = None if history.is_complete else load_state(file, where, trainer.device)
         except (NewerFormat, WrongTrial):
             raise
         except HarnessError as error:

@@ -34,7 +34,7 @@ def run_interleaved(requests: Sequence[dict[str, Any]]) -> list[ProfilerResult]:
                     process.send(lines[index])
                     results[index] = process.read_result()
                     lines[index] = ""
-        busy = contention.seen()
+        busy = contention.describe()
         for result in results:
             for phase in ("inference", "training"):
                 if busy and result.get("repeat", {}).get(phase):

@@ -124,6 +124,11 @@ def describe_device(device: torch.device, memory_format: torch.memory_format, th
     }
 
 
+def describe_kernels(execution: Execution) -> str:
+    """Return how kernels are chosen: deterministic or autotuned, and whether they are compiled."""
+    return ("deterministic" if execution.deterministic else "autotuned") + ", compiled" * execution.compile
+
+
 def reset_peak_memory(device: torch.device) -> None:
     """Reset the peak of memory, which may come from an earlier trial of this process."""
     if device.type == "cuda":

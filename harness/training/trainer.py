@@ -22,6 +22,7 @@ from harness.training.device import (
     choose_device,
     configure_process,
     describe_device,
+    describe_kernels,
     device_name,
     peak_memory,
     reset_peak_memory,
@@ -271,9 +272,11 @@ class Trainer:
     def provenance(self) -> dict[str, Any]:
         """Return device, software and execution settings for the record."""
         description = describe_device(self.device, self.memory_format, self.threads) | {"device": self.devices}
-        kernels = "deterministic" if self.execution.deterministic else "autotuned"
-        description["kernels"] = kernels + ", compiled" * self.execution.compile
-        return description | {"precision": self.recipe.precision, "execution": self.execution.model_dump(mode="json")}
+        return description | {
+            "kernels": describe_kernels(self.execution),
+            "precision": self.recipe.precision,
+            "execution": self.execution.model_dump(mode="json"),
+        }
 
 
 def freeze_norm_statistics(network: nn.Module) -> None:

@@ -1,52 +1,58 @@
-"""What else uses the device during a measurement, and the peak of its arithmetic."""
-
-import subprocess
-import sys
-import time
+"""One variant measured in this process; tests/launchers has the processes that take turns."""
 
 import pytest
 
-from harness.costs.contention import CpuContention, GpuContention, GpuMeter
-from harness.costs.profiler import peak_flops
+from harness.costs.profiler import measure_variant
+from harness.errors import HarnessError
+from harness.specs import Variant
+from harness.specs.measured_cost import CostSetting
+
+SMALL = Variant(
+    name="small",
+    stem="conv3x3",
+    block="basic",
+    blocks=[1, 1],
+    widths=[4, 8],
+    shortcut="identity",
+    in_channels=1,
+    classes=10,
+)
 
 
-def test_who_else_works_is_seen_and_what_is_measured_is_nobody_else():
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+def measure(turns=2, **setting):
+    """Return (number of times that another process might have taken its turn, the repeat)."""
+    fields = {"batch": 4, "size": (8, 8), **setting}
+    measurement = measure_variant(SMALL, CostSetting.model_validate(fields), seconds=0.02, turns=turns)
+    pauses = 0
+    while True:
         try:
-            time.sleep(0.3)
-            stranger, measured_one = CpuContention([]), CpuContention([busy.pid])
-            time.sleep(2)
-            assert stranger.seen().startswith("others used ")
-            began, now = measured_one.began, measured_one._reading()
-            gap = (stranger._reading()[1] - stranger.began[1]) - (now[1] - began[1])
-        finally:
-            busy.kill()
-    assert gap > 0.3
+            next(measurement)
+            pauses += 1
+        except StopIteration as end:
+            return pauses, end.value
 
 
-def test_what_a_measured_process_starts_is_part_of_it():
-    """Such as the compilers of torch.compile, those that have ended too."""
-    child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'for i in range(2 * 10**7): pass']); "
-    with subprocess.Popen([sys.executable, "-c", child + "input()"], stdin=subprocess.PIPE) as starter:
-        try:
-            stranger, measured = CpuContention([]), CpuContention([starter.pid])
-            time.sleep(3)
-            used = [machine._reading()[1] - machine.began[1] for machine in (stranger, measured)]
-        finally:
-            starter.kill()
-    assert used[0] - used[1] > 0.2
+def test_measure_variant_pauses_before_each_turn_of_both_phases():
+    pauses, repeat = measure(turns=3, micro_batch=2, clip_grad_norm=1.0)
+    assert pauses == 6
+    for phase in (repeat.inference, repeat.training):
+        assert len(phase.turns) == 3
+        assert all(0 < seconds < 1 for turn in phase.turns for seconds in turn)
+    assert repeat.peak_flops > 0
+    assert (repeat.conditions["precision"], repeat.conditions["kernels"]) == ("fp32", "autotuned")
 
 
-def test_a_machine_without_nvml_has_no_gpu_to_ask():
-    gpu = GpuMeter(0)
-    if gpu.nvml is not None:
-        pytest.skip("this machine has NVML")
-    assert (gpu.processes(), gpu.joules()) == (0, None)
-    # Nobody can tell, which is not the same as nobody there.
-    assert GpuContention("cuda").seen().startswith("unknown, as NVML cannot be asked")
+def test_measure_variant_without_a_batch_that_batchnorm_can_train_on_has_no_training():
+    """The last stage has one image of one pixel, of which there is no variance."""
+    _, repeat = measure(batch=1, size=(2, 2))
+    assert repeat.training is None
+    assert repeat.inference.turns
 
 
-def test_the_peak_is_above_what_a_network_reaches():
-    import torch
-
-    assert peak_flops(torch.device("cpu"), "fp32", seconds=0.01) > 1e9
+@pytest.mark.parametrize(
+    ("setting", "error"),
+    [({"device": "cuda:99"}, "no device 'cuda:99'"), ({"precision": "fp16"}, "the CPU does not train in fp16")],
+)
+def test_measure_variant_refuses_a_device_or_precision_that_is_missing(setting, error):
+    with pytest.raises(HarnessError, match=error):
+        measure(**setting)

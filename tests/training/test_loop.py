@@ -45,15 +45,18 @@ def test_training_loop_gives_the_losses_of_a_bare_pytorch_loop(catalogue):
 
 
 def test_training_loop_yields_none_at_a_pause_and_goes_on(trial):
-    decisions = iter(["no", "save", "no", "no", "save"])
-    loop = TrainingLoop([Trainer(trial(), Execution(), Resources())])
-    yields = list(loop.run(lambda: next(decisions, "no")))
-    assert [None if results is None else [result.epoch for _, result in results] for results in yields] == [
-        None,
-        [0, 1],
-        None,
-        [2],
-    ]
+    trainer = Trainer(trial(), Execution(), Resources())
+    positions = {(0, 2), (1, 1)}
+
+    def pause():
+        if trainer.position not in positions:
+            return "no"
+        positions.remove(trainer.position)
+        return "save"
+
+    yields = TrainingLoop([trainer]).run(pause)
+    epochs = [None if results is None else [result.epoch for _, result in results] for results in yields]
+    assert epochs == [None, [0, 1], None, [2]]
 
 
 def test_training_loop_ends_when_its_only_slot_leaves(trial):

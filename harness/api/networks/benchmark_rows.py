@@ -129,7 +129,7 @@ def build_rows(networks: Sequence[Network], settings: Sequence[CostSetting]) -> 
     Raises:
         HarnessError: An external network cannot be built, or a network does not accept such images.
     """
-    from harness.costs.complexity import static_costs
+    from harness.costs.complexity import compute_static_costs
     from harness.specs import Variant
     from harness.specs.network.layer_plan import require_input
 
@@ -141,7 +141,7 @@ def build_rows(networks: Sequence[Network], settings: Sequence[CostSetting]) -> 
                 require_input(variant, size)
             occurrences[variant.name] += 1
             number = occurrences[variant.name]
-            costs = static_costs(variant, size)
+            costs = compute_static_costs(variant, size)
             rows.append(
                 MeasuredCost(
                     label=variant.name + (f" ({number})" if number > 1 else ""),

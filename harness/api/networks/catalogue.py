@@ -16,7 +16,7 @@ from harness.specs.network.layer_plan import ImageTooSmall, plan_layers
 
 if TYPE_CHECKING:
     from harness.costs.complexity import StaticCosts
-    from harness.costs.complexity_by_stage import Comparison, CostRow
+    from harness.costs.complexity_by_stage import CostComparison, CostRow
 
 ShowCounting = Callable[[str], AbstractContextManager[object]]
 """Shows the name of a network for as long as its costs are counted, which can take seconds."""
@@ -108,14 +108,14 @@ def _costs(variant: AnyVariant, size: tuple[int, int], count: bool, show_countin
     Raises:
         HarnessError: A network of another library is not installed, or does not take such images.
     """
-    from harness.costs.complexity import cached_costs, static_costs
+    from harness.costs.complexity import read_cached_costs, compute_static_costs
 
     if isinstance(variant, ExternalNetwork):
         variant = variant.with_content_hash()
         if not count:
-            return cached_costs(variant, size)
+            return read_cached_costs(variant, size)
     with show_counting(variant.name):
-        return static_costs(variant, size)
+        return compute_static_costs(variant, size)
 
 
 def _row(variant: AnyVariant, size: tuple[int, int], costs: StaticCosts | None, twin: str) -> CatalogueRow:
@@ -187,8 +187,8 @@ def inspect_variant(
         HarnessError: There is no such variant, field or shape; or a network of another library cannot be built, or has
             no layers to list.
     """
-    from harness.costs.complexity import static_costs
-    from harness.costs.complexity_by_stage import by_layer, by_stage
+    from harness.costs.complexity import compute_static_costs
+    from harness.costs.complexity_by_stage import costs_by_layer, costs_by_stage
 
     variant = Catalogue.load().get_with_fields(name, overrides)
     variant, size = fit_input(variant, shape or default_input(variant))
@@ -201,10 +201,10 @@ def inspect_variant(
             )
         variant = variant.with_content_hash()
         with show_counting(variant.name):
-            return VariantInspection(variant, size, static_costs(variant, size), tuple(by_stage(variant, size)), None)
+            return VariantInspection(variant, size, compute_static_costs(variant, size), tuple(costs_by_stage(variant, size)), None)
     plan = plan_layers(variant, size)
-    parts = by_layer(plan) if every_layer else by_stage(variant, size)
-    return VariantInspection(variant, size, static_costs(variant, size), tuple(parts), plan)
+    parts = costs_by_layer(plan) if every_layer else costs_by_stage(variant, size)
+    return VariantInspection(variant, size, compute_static_costs(variant, size), tuple(parts), plan)
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ class VariantComparison:
     first: AnyVariant
     second: AnyVariant
     size: tuple[int, int]
-    comparison: Comparison
+    comparison: CostComparison
 
 
 def compare_variants(first: str, second: str, shape: str | None = None) -> VariantComparison:

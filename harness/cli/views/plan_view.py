@@ -97,7 +97,7 @@ def _variant_table(plan: Plan) -> Table:
 
 def _variant_row(plan: Plan, variant: AnyVariant, part: str) -> list[str] | None:
     """Return the cells of one row; None where the variant has no trials of this part."""
-    from harness.costs.complexity import static_costs
+    from harness.costs.complexity import compute_static_costs
 
     planned = [p for p in plan.trials if p.part == part and p.trial.variant.identity() == variant.identity()]
     pending = [p for p in plan.pending if p.part == part and p.name.startswith(f"{variant.name}, ")]
@@ -106,7 +106,7 @@ def _variant_row(plan: Plan, variant: AnyVariant, part: str) -> list[str] | None
     to_run = [p for p in planned if p.needs_training]
     seconds = sum(p.seconds for p in to_run) + sum(p.seconds for p in pending)
     more = sum(p.trials for p in pending)
-    costs = static_costs(variant, plan.study.data.size)
+    costs = compute_static_costs(variant, plan.study.data.size)
     return [
         escape_rich(variant.name) if part == "common" else f"  {part}",
         str(variant.depth),

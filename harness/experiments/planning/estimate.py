@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from harness.costs.complexity import static_costs
+from harness.costs.complexity import compute_static_costs
 from harness.data.description import steps_per_epoch
 from harness.specs import ResolvedExperiment, Trial
 from harness.specs.network.any_variant import AnyVariant
@@ -41,5 +41,5 @@ def network_costs(variant: AnyVariant, size: tuple[int, int]) -> tuple[int, int]
     Args:
         size: Height and width of the images.
     """
-    costs = static_costs(variant, size)
+    costs = compute_static_costs(variant, size)
     return costs.params, costs.macs

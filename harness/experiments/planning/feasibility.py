@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.costs.complexity import static_costs
+from harness.costs.complexity import compute_static_costs
 from harness.data.description import require_image_files
 from harness.errors import HarnessError
 from harness.experiments.planning.estimate import estimate_seconds, network_costs
@@ -27,7 +27,7 @@ def count_external_layers(study: ResolvedExperiment) -> ResolvedExperiment:
         HarnessError: An external network cannot be built, or does not accept the data's images.
     """
     variants = tuple(
-        v.model_copy(update={"layers": static_costs(v, study.data.size).layers})
+        v.model_copy(update={"layers": compute_static_costs(v, study.data.size).layers})
         if isinstance(v, ExternalNetwork)
         else v
         for v in study.variants
