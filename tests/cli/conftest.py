@@ -8,11 +8,12 @@ from harness.cli.main import app
 
 @pytest.fixture
 def invoke(tmp_path, monkeypatch):
-    """Return a function that runs the command line in this process, in an empty directory.
+    """Return a function that runs the command line in this process, in the empty directory ``work``.
 
     Errors are raised, not printed.
     """
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
 
     def call(*arguments, env=None):
         return CliRunner().invoke(app, [str(word) for word in arguments], env=env, catch_exceptions=False)

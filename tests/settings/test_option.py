@@ -38,8 +38,8 @@ def test_text_is_parsed_into_the_type_of_the_field():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"hoem": "x"}, "there is no setting 'hoem'. Did you mean 'home'"),
-        ({"launcher": "slurm"}, "there is no launcher 'slurm'. Use ray or inline"),
+        ({"hoem": "x"}, r"there is no setting 'hoem'\. Did you mean 'home'"),
+        ({"launcher": "slurm"}, r"there is no launcher 'slurm'\. Use ray or inline"),
         ({"time_limit": "soon"}, "--time-limit: 'soon' is not a duration"),
     ],
 )

@@ -95,10 +95,7 @@ def pull(
     from harness.cli.views.report_view import print_report
     from harness.clusters.remote.sent_jobs import newest_sent_job
 
-    if cluster is not None:
-        target = JobTarget(cluster)
-    else:
-        target = JobTarget.of(newest_sent_job(settings.home, experiment))
+    target = JobTarget(cluster) if cluster is not None else JobTarget.of(newest_sent_job(settings.home, experiment))
     with out.status(f"Reading the record of {escape_rich(target)} ..."):
         verdicts, path = cluster_jobs.pull(experiment, target, settings)
     print_report(verdicts, path)

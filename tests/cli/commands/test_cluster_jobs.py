@@ -35,16 +35,8 @@ def sent(monkeypatch):
         ["--seeds", "8"],
         ["--set", "recipe.epochs=2", "--set", "name=longer"],
         ["--force", "--price", "2.5"],
-        [
-            "--tracking-uri",
-            "http://h:5000",
-            "--storage",
-            "s3://ours/x",
-            "--time-limit",
-            "1h",
-            "--data-root",
-            "/nfs/data",
-        ],
+        ["--tracking-uri", "http://h:5000", "--storage", "s3://ours/x"],
+        ["--time-limit", "1h", "--data-root", "/nfs/data"],
     ],
 )
 def test_options_are_sent_as_they_were_typed(invoke, sent, typed):
@@ -101,7 +93,7 @@ def test_exit_code_is_that_of_the_job(invoke, sent, monkeypatch, job, code):
 def test_job_that_never_started_is_an_error_with_its_message(invoke, sent, monkeypatch):
     job = make_job("FAILED", None, "No space left on device")
     monkeypatch.setattr(cluster_jobs, "follow", lambda *arguments: job)
-    with pytest.raises(HarnessError, match="No space left on device. Free space on the disk of the head"):
+    with pytest.raises(HarnessError, match=r"No space left on device\. Free space on the disk of the head"):
         invoke(*SERVER)
 
 
