@@ -1,83 +1,112 @@
-"""One driver per experiment: who comes second is told who holds it; a dead holder holds nothing."""
+"""The lock of an experiment: one holder at a time, and a lease that a dead holder cannot renew."""
 
+import itertools
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from harness.errors import HarnessError
 from harness.io.storage import Folder
 from harness.processes import Process
-from harness.tracking import lock as locks
+from harness.tracking import lock
 from harness.tracking.checkpoint_record import CheckpointRecord
 from harness.tracking.lock import ExperimentLock, Lease
 
 
 @pytest.fixture
-def register(tmp_path):
+def store(tmp_path):
     return CheckpointRecord(tmp_path, "quick", Folder.from_location(tmp_path / "trials"))
 
 
-def _lease(process, beat=0):
-    return Lease(token="theirs", owner="ada", process=process, command="harness run quick", since=0, beat=beat)
+@pytest.fixture
+def _short_times(monkeypatch):
+    monkeypatch.setattr(lock, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(lock, "WATCH_SECONDS", 0.5)
 
 
-def test_the_second_is_told_who_holds_it(register):
-    with ExperimentLock(register, "harness run quick").hold(), pytest.raises(HarnessError) as refused:
-        ExperimentLock(register, "harness sync quick").hold().__enter__()
+def format_lease(process, beat=0):
+    lease = Lease(token="theirs", owner="ada", process=process, command="harness run quick", since=0, beat=beat)
+    return lease.model_dump_json()
+
+
+REMOTE_PROCESS = Process(host="elsewhere", pid=1, born="1")
+
+
+def test_hold_while_another_holds_it_raises_and_names_the_holder(store):
+    with ExperimentLock(store, "harness run quick").hold(), pytest.raises(HarnessError) as refused:
+        ExperimentLock(store, "harness sync quick").hold().__enter__()
     assert "'harness run quick', process" in str(refused.value)
     assert "0 seconds" in str(refused.value)
-    with ExperimentLock(register, "harness sync quick").hold():
+
+
+def test_hold_after_the_holder_released_it_succeeds(store):
+    with ExperimentLock(store, "harness run quick").hold():
         pass
-    assert register.read_lease() == ""
+    with ExperimentLock(store, "harness sync quick").hold():
+        pass
+    assert store.read_lease() == ""
 
 
-def test_a_dead_process_of_this_host_holds_nothing(register):
+def test_hold_after_the_holder_died_on_this_host_succeeds(store):
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     dead = Process.current().model_copy(update={"pid": int(ended.stdout), "born": "12345"})
-    register.write_lease(_lease(dead).model_dump_json())
-    with ExperimentLock(register, "x").hold():
-        assert "theirs" not in register.read_lease()
+    store.write_lease(format_lease(dead))
+    with ExperimentLock(store, "x").hold():
+        assert "theirs" not in store.read_lease()
 
 
-def test_a_process_of_the_boot_before_is_watched_and_holds_nothing(register, monkeypatch):
-    """A machine that lost its power, a container that was started again: the name is the same, the process is not."""
-    monkeypatch.setattr(locks, "RENEW_SECONDS", 0.05)
-    monkeypatch.setattr(locks, "WATCH_SECONDS", 0.5)
-    before = Process.current().model_copy(update={"system": "another boot"})
-    register.write_lease(_lease(before).model_dump_json())
-    with ExperimentLock(register, "x").hold():
-        assert "theirs" not in register.read_lease()
+@pytest.mark.parametrize(
+    "holder",
+    [
+        pytest.param(REMOTE_PROCESS, id="on another host"),
+        pytest.param(Process.current().model_copy(update={"system": "another boot"}), id="before a reboot"),
+    ],
+)
+@pytest.mark.usefixtures("_short_times")
+def test_hold_where_a_watched_lease_is_not_renewed_succeeds(store, holder):
+    store.write_lease(format_lease(holder))
+    with ExperimentLock(store, "x").hold():
+        assert "theirs" not in store.read_lease()
 
 
-def test_another_host_is_watched_not_timed(register, monkeypatch):
-    """Clocks of two machines are not compared: a lease that is renewed has a holder, one that is not has none."""
-    monkeypatch.setattr(locks, "RENEW_SECONDS", 0.05)
-    monkeypatch.setattr(locks, "WATCH_SECONDS", 0.5)
-    there = Process(host="elsewhere", pid=1, born="1")
-    register.write_lease(_lease(there).model_dump_json())
-    with ExperimentLock(register, "x").hold():
-        pass
-    beats = iter(range(10_000))
-    monkeypatch.setattr(register, "lease", lambda: _lease(there, next(beats)).model_dump_json())
+@pytest.mark.usefixtures("_short_times")
+def test_hold_where_a_watched_lease_is_renewed_raises(store, monkeypatch):
+    beats = itertools.count()
+    monkeypatch.setattr(store, "read_lease", lambda: format_lease(REMOTE_PROCESS, next(beats)))
     with pytest.raises(HarnessError, match="process 1 on elsewhere"):
-        ExperimentLock(register, "x").hold().__enter__()
+        ExperimentLock(store, "x").hold().__enter__()
 
 
-def test_a_holder_whose_lock_was_taken_knows(register, monkeypatch):
-    monkeypatch.setattr(locks, "RENEW_SECONDS", 0.05)
-    with ExperimentLock(register, "x").hold() as lock:
-        register.write_lease(_lease(Process(host="elsewhere", pid=1)).model_dump_json())
-        for _ in range(100):
-            if lock.loss:
-                break
-            locks.time.sleep(0.05)
-        assert "ada holds this experiment" in lock.loss
-    assert "theirs" in register.read_lease(), "another's lease is left alone"
+@pytest.mark.usefixtures("_short_times")
+def test_holder_whose_lease_was_replaced_reports_the_loss_and_leaves_the_new_lease(store):
+    is_lost = threading.Event()
+    with ExperimentLock(store, "x", on_loss=lambda reason: is_lost.set()).hold() as held:
+        store.write_lease(format_lease(REMOTE_PROCESS))
+        assert is_lost.wait(30)
+        assert "ada has held this experiment" in held.loss
+        with pytest.raises(HarnessError, match="ada has held this experiment"):
+            held.require_held()
+    assert "theirs" in store.read_lease()
+
+
+@pytest.mark.usefixtures("_short_times")
+def test_holder_renews_its_lease(store):
+    written, is_renewed = store.write_lease, threading.Event()
+
+    def write_lease(content):
+        written(content)
+        if content and Lease.model_validate_json(content).beat > 1:
+            is_renewed.set()
+
+    store.write_lease = write_lease
+    with ExperimentLock(store, "x").hold():
+        assert is_renewed.wait(30)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"token": 1}'])
-def test_a_lease_that_says_nothing_is_none(register, content):
-    register.write_lease(content)
-    with ExperimentLock(register, "x").hold():
+def test_hold_where_the_lease_cannot_be_read_succeeds(store, content):
+    store.write_lease(content)
+    with ExperimentLock(store, "x").hold():
         pass

@@ -1,0 +1,61 @@
+"""The file results.csv: what is written is read back exactly, and a damaged file is refused."""
+
+import pytest
+from reporting_helpers import make_results, make_study
+from tracking.helpers import make_history
+
+from harness.errors import HarnessError
+from harness.specs.experiment.trial_status import TrialStatus
+from harness.tracking.results_csv import read_csv, write_csv
+from harness.tracking.results_table import build_results_table
+
+
+def test_read_csv_returns_what_write_csv_wrote(study, tmp_path):
+    results = build_results_table(study, [make_history(trial, offset=trial.seed % 10) for trial in study.trials])
+    write_csv(results, tmp_path / "results.csv")
+    read = read_csv(tmp_path / "results.csv")
+    assert read.study.to_record_json() == study.to_record_json()
+    assert read.epochs.equals(results.epochs)
+    write_csv(read, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
+
+
+def test_write_csv_keeps_the_file_s_word_for_a_pruned_trial(study, tmp_path):
+    first, *rest = study.trials
+    histories = [make_history(first, outcome=TrialStatus.PRUNED), *map(make_history, rest)]
+    results = build_results_table(study, histories)
+    assert set(results.epochs["outcome"]) == {TrialStatus.PRUNED, TrialStatus.FINISHED}
+    write_csv(results, tmp_path / "results.csv")
+    assert ",stopped," in (tmp_path / "results.csv").read_text()
+    assert read_csv(tmp_path / "results.csv").epochs.equals(results.epochs)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda text: text.replace("train/error_clean", "x", 1), id="another column name"),
+        pytest.param(lambda text: text.partition("\n")[0] + "\n", id="only the header"),
+        pytest.param(lambda text: "a,b\n1,2\n", id="another table"),
+    ],
+)
+def test_read_csv_of_a_damaged_file_raises(study, tmp_path, damage):
+    write_csv(build_results_table(study, map(make_history, study.trials)), tmp_path / "results.csv")
+    (tmp_path / "results.csv").write_text(damage((tmp_path / "results.csv").read_text()))
+    with pytest.raises(HarnessError):
+        read_csv(tmp_path / "results.csv")
+
+
+def test_read_csv_without_the_file_raises(tmp_path):
+    with pytest.raises(HarnessError, match="cannot be read as a results table"):
+        read_csv(tmp_path / "results.csv")
+
+
+@pytest.mark.parametrize("revision", ["127032774e15", "0012345", "1e999", "nan"])
+def test_read_csv_leaves_text_that_looks_like_a_number(revision, tmp_path):
+    study = make_study(seeds=[10], variants=[{"name": "cifar-resnet8", "label": "None"}], contrasts=[])
+    results = make_results(study, provenance={("None", 10): {"revision": revision}})
+    write_csv(results, tmp_path / "results.csv")
+    read = read_csv(tmp_path / "results.csv")
+    assert set(read.epochs["revision"]) == {revision} and set(read.epochs["variant"]) == {"None"}
+    write_csv(read, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
