@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar, get_args
 
@@ -16,6 +17,15 @@ MOST_PROBLEMS = 5
 """Problems that one error lists."""
 CONTRAST_KINDS = ("degradation", "difference")
 """Tags of the union of contrasts, which pydantic puts into the location of an error and the file does not contain."""
+PLAIN_WORDS = {
+    "^Input should": "it should",
+    "^(String|Tuple|List|Dictionary) should": "it should",
+    r"valid dictionary( or instance of \w+)?": "mapping",
+    "valid (tuple|list)": "list",
+    "valid string": "text",
+    " after validation": "",
+}
+"""Words of pydantic's messages, as regular expressions, and the words that take their place."""
 
 
 def validate_model(model: type[Model], data: Any, document: Document, at: Location = ()) -> Model:
@@ -65,10 +75,20 @@ def _describe_problem(model: type[BaseModel], item: Any, document: Document, at:
         return where, f"there is no field '{location[-1]}'.", suggest_nearest(str(location[-1]), fields)
     if kind == "missing":
         return where, f"the field '{location[-1]}' is missing.", "Add it; `harness schema` lists the fields."
-    message = item["msg"].removeprefix("Value error, ").replace("valid tuple", "list").replace("Tuple", "List")
+    message = describe_error(item)
     if kind == "value_error":
         return where, message, ""
-    return where, f"the value {repr(value)[:60]} is not valid: {message[0].lower()}{message[1:]}.", ""
+    return where, f"the value {repr(value)[:60]} is not valid: {message}.", ""
+
+
+def describe_error(item: Any) -> str:
+    """Return the message of one pydantic error in the words of YAML instead of those of Python."""
+    message: str = item["msg"]
+    if item["type"] == "value_error":
+        return message.removeprefix("Value error, ")
+    for pattern, words in PLAIN_WORDS.items():
+        message = re.sub(pattern, words, message)
+    return message[0].lower() + message[1:]
 
 
 def _field_names(model: Any, location: Sequence[str | int]) -> list[str]:

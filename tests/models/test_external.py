@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from pydantic import ValidationError
+from training_helpers import train, without_times
 
-from harness.costs import count_network
-from harness.costs.complexity import cached_costs
+from harness.costs.complexity import count_network, read_cached_costs
 from harness.errors import HarnessError
 from harness.models import build
 from harness.specs import Execution, ExternalNetwork, Resources, Trial
 from harness.training.trainer import Trainer
-from training_helpers import train, without_times
 
 HERE = Path(__file__).parent
 
@@ -58,11 +57,11 @@ def test_a_library_s_network_is_built_counted_and_takes_grey_images(kind, name, 
 
 def test_costs_are_counted_once():
     spec = _python().with_content_hash()
-    assert cached_costs(spec, (8, 8)) is None
+    assert read_cached_costs(spec, (8, 8)) is None
     costs = count_network(spec, (8, 8))
     assert (costs.params, costs.macs, costs.layers) == (4 * 9 + 4 + 50, 64 * 36 + 40, 2)
-    assert cached_costs(spec, (8, 8)) == costs
-    assert cached_costs(spec, (9, 8)) is None
+    assert read_cached_costs(spec, (8, 8)) == costs
+    assert read_cached_costs(spec, (9, 8)) is None
 
 
 def test_initialisation_follows_the_seed_and_leaves_the_global_stream():

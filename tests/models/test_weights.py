@@ -16,7 +16,7 @@ from harness.models import build
 from harness.models.weights import find_classifier, load_weights, read_state_dict
 from harness.specs import Execution, ExternalNetwork, Recipe, Resources, Trial, Variant
 from harness.specs.network.weights import Weights
-from harness.training.checkpoint import save
+from harness.training.checkpoint import write_checkpoint
 from harness.training.trainer import Trainer
 
 TINY = {
@@ -116,7 +116,7 @@ def test_a_grey_network_starts_from_colour_weights(tmp_path):
 def test_a_trial_s_own_checkpoint_is_weights(quick_study, tmp_path):
     trial = quick_study().trials[0]
     training = Trainer(trial, Execution(), Resources())
-    save(Folder.from_location(tmp_path), Checkpoint(1, 0), b"{}", training.state())
+    write_checkpoint(Folder.from_location(tmp_path), Checkpoint(1, 0), b"{}", training.state())
     state = read_state_dict(tmp_path / Checkpoint(1, 0).name)
     assert torch.equal(state["fc.weight"], training.network.fc.weight)
     damaged = bytearray((tmp_path / Checkpoint(1, 0).name).read_bytes())

@@ -4,7 +4,6 @@
 ``test_limits.py``.
 """
 
-import json
 import time
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The catalogue of variants: every named network, any depth of a family, and their plain twins."""
+"""The catalogue of variants: all named networks, any depth of a family, and their plain twins."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 from harness.errors import HarnessError, suggest_nearest
 from harness.io.validation import validate_model
 from harness.io.yaml_documents import Document
-from harness.specs.catalogue.families import ExternalFamily, Family, load_family, search_paths
+from harness.io.yaml_parser import Location
+from harness.specs.catalogue.directories import find_directories
+from harness.specs.catalogue.families import ExternalFamily, Family, load_family
 from harness.specs.experiment.data import DataInfo
-from harness.specs.experiment.experiment import VariantSelection
+from harness.specs.experiment.variant_selection import VariantSelection
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.external import INSTALL_COMMANDS, ExternalNetwork
 from harness.specs.network.shortcuts import SHORTCUTS
@@ -19,12 +21,12 @@ from harness.specs.network.variant import Variant
 from harness.specs.network.weights import Weights
 from harness.text import one_line
 
-MOST_LETTERS = 100
-"""Of a variant's name, as of every label."""
+MAX_NAME_LENGTH = 100
+"""Limit on a variant's name, which equals that of every label."""
 
 
 class Catalogue:
-    """All families at hand, by name."""
+    """All families of variants, by name. Of two families with one name the first counts."""
 
     def __init__(self, families: Iterable[Family | ExternalFamily]) -> None:
         self.families: dict[str, Family | ExternalFamily] = {}
@@ -33,55 +35,57 @@ class Catalogue:
 
     @classmethod
     def load(cls) -> Catalogue:
-        """Read every family from the shelves; the working directory's wins over the shipped one.
+        """Read every family; those of the working directory take precedence over those of Depthbench.
 
         Raises:
-            HarnessError: A file is not a family, or a member of it is no variant.
+            HarnessError: A file is not a valid family, or one of its members is not a valid variant.
         """
-        return cls(load_family(path) for shelf in search_paths("variants") for path in sorted(shelf.glob("*.yaml")))
+        return cls(
+            load_family(path) for directory in find_directories("variants") for path in sorted(directory.glob("*.yaml"))
+        )
 
     @classmethod
     def shipped(cls) -> Catalogue:
-        """The families that come with the project, whatever lies in the working directory."""
-        shelf = search_paths("variants", own=False)[0]
-        return cls(load_family(path) for path in sorted(shelf.glob("*.yaml")))
+        """Read the families of Depthbench only, without those of the working directory."""
+        directory = find_directories("variants", working_directory=False)[0]
+        return cls(load_family(path) for path in sorted(directory.glob("*.yaml")))
 
     def networks(self) -> Iterator[tuple[AnyVariant, str]]:
-        """Every named network, each with the name of its twin; empty where there is none."""
+        """Yield (network, name of its twin) of every named network; the name is empty if it has no twin."""
         for family in self.families.values():
             yield from family.networks()
 
     def members(self) -> Iterator[Variant]:
-        """Every named network of the residual family, each followed by its twin where it has one."""
+        """Yield every named residual network, followed by its plain twin if it has one."""
         return (variant for variant, _ in self.networks() if isinstance(variant, Variant))
 
     def get(self, name: str) -> AnyVariant:
-        """A variant by name: a member, a family's prefix with a depth, the twin of either.
+        """Return a variant by name: a member of a family, its prefix with a depth, or the twin of either.
 
-        Any classifier of torchvision or timm has a name: ``torchvision/resnet18`` stands beside ours of that name.
+        Every classifier of torchvision and timm has a name too, such as ``torchvision/resnet18``.
 
         Raises:
-            HarnessError: There is none; the nearest name is suggested.
+            HarnessError: No variant has this name; the error suggests the nearest name.
         """
         for family in self.families.values():
-            found = family.find(name)
-            if found is not None:
-                return found
+            variant = family.find(name)
+            if variant is not None:
+                return variant
         library, slash, model = name.partition("/")
         if slash and model and library in INSTALL_COMMANDS and library in self.families:
             return ExternalNetwork(name=name, family=library, kind=library, factory=model)
-        known = [variant.name for variant, _ in self.networks()]
+        names = [variant.name for variant, _ in self.networks()]
         raise HarnessError(
             f"there is no variant '{name}'",
             where="variant",
-            remedy=f"{suggest_nearest(name, known)} `harness variants` shows all.",
+            remedy=f"{suggest_nearest(name, names)} `harness variants` lists all.",
         )
 
     def get_with_fields(self, name: str, assignments: Sequence[str]) -> AnyVariant:
-        """A variant by name with ``field=value`` assignments applied, as ``--set`` gives them.
+        """Return a variant by name with ``field=value`` assignments applied, as in ``--set``.
 
         Raises:
-            HarnessError: There is no such variant, or what comes out is none.
+            HarnessError: No variant has this name, or the changed fields are not a valid variant.
         """
         base = self.get(name)
         document = Document(Path(base.name), base.model_dump(mode="json"), {})
@@ -93,10 +97,10 @@ class Catalogue:
         return variant.model_copy(update={"name": base.name + suffix})
 
     def family(self, name: str) -> Family | ExternalFamily:
-        """A family by name.
+        """Return a family by name.
 
         Raises:
-            HarnessError: There is none; the nearest name is suggested.
+            HarnessError: No family has this name; the error suggests the nearest name.
         """
         if name not in self.families:
             raise HarnessError(
@@ -105,78 +109,89 @@ class Catalogue:
         return self.families[name]
 
     def select_variants(
-        self, choice: VariantSelection, info: DataInfo, document: Document, at: tuple[str | int, ...]
+        self, selection: VariantSelection, info: DataInfo, document: Document, at: Location
     ) -> Sequence[AnyVariant]:
-        """The variants of one entry of an experiment, fitted to its data's channels and classes.
+        """Return the selected variants, with the channels and classes of the data.
+
+        Args:
+            at: Location of the selection in the document.
 
         Raises:
-            HarnessError: There is none of that name or depth, or a change of it is refused.
+            HarnessError: No variant has this name or depth, or a changed field is not valid.
         """
-        fit = {"in_channels": info.channels, "classes": info.classes}
-        for name in choice.set:
-            if name in fit:
+        data_fields = {"in_channels": info.channels, "classes": info.classes}
+        for name in selection.set:
+            if name in data_fields:
                 raise HarnessError(
-                    f"{name} comes from the data set", where=document.where((*at, "set", name)), remedy="Leave it out."
+                    f"the data set determines {name}, so it cannot be set",
+                    where=document.where((*at, "set", name)),
+                    remedy="Remove it.",
                 )
-        if "name" in choice.set or "family" in choice.set:
-            raise HarnessError("use label to name a variant", where=document.where((*at, "set")))
-        if choice.kind is not None:
-            factory = choice.factory or choice.name
-            fields = {"kind": choice.kind, "factory": factory, "args": choice.args, "weights": choice.weights, **fit}
-            made = validate_model(ExternalNetwork, fields, document, at)
-            return [made.model_copy(update={"name": choice.label or made.function or made.factory}).with_content_hash()]
-        if choice.name is not None:
-            return [_changed(self.get(choice.name), None, choice, fit, document, at)]
-        family = self.family(str(choice.family))
+        if "name" in selection.set or "family" in selection.set:
+            raise HarnessError(
+                "name and family cannot be set",
+                where=document.where((*at, "set")),
+                remedy="Use label to give the variant a name.",
+            )
+        if selection.kind is not None:
+            factory = selection.factory or selection.name
+            fields = {"kind": selection.kind, "factory": factory, "args": selection.args, "weights": selection.weights}
+            network = validate_model(ExternalNetwork, fields | data_fields, document, at)
+            name = selection.label or network.function or network.factory
+            return [network.model_copy(update={"name": name}).with_content_hash()]
+        if selection.name is not None:
+            return [_apply_selection(self.get(selection.name), None, selection, data_fields, document, at)]
+        family = self.family(str(selection.family))
         if not isinstance(family, Family):
             raise HarnessError(
-                f"family {family.family} has no depths: its members are networks of another library",
+                f"the family {family.family} has no depths, because its members are external networks",
                 where=document.where((*at, "family")),
-                remedy=f"Name one: name: {next(iter(family.members), '')}.",
+                remedy=f"Select a member by its name, as in name: {next(iter(family.members), '')}.",
             )
-        found = []
-        usual = family.base.get("shortcut")
-        if usual is None and not choice.shortcut:
+        variants = []
+        default_shortcut = family.base.get("shortcut")
+        if default_shortcut is None and not selection.shortcut:
             raise HarnessError(
-                f"family {family.family} has no shortcut of its own",
+                f"the family {family.family} has no default shortcut",
                 where=document.where((*at, "family")),
-                remedy=f"Name one: shortcut: {next(iter(SHORTCUTS))}.",
+                remedy=f"Add one, as in shortcut: {next(iter(SHORTCUTS))}.",
             )
-        for shortcut in choice.shortcut or (usual,):
-            for depth in choice.depth:
-                fields, name = family.find_depth(depth, choice.block)
+        for shortcut in selection.shortcut or (default_shortcut,):
+            for depth in selection.depth:
+                fields, name = family.find_depth(depth, selection.block)
                 base = family.variant({**fields, "shortcut": shortcut}, name)
                 if shortcut == family.twin.shortcut:
                     name = family.twin_name(name)
-                elif shortcut != usual:
+                elif shortcut != default_shortcut:
                     name += f"-{shortcut}"
-                found.append(_changed(base, name, choice, fit, document, at))
-        return found
+                variants.append(_apply_selection(base, name, selection, data_fields, document, at))
+        return variants
 
 
-def _changed(
+def _apply_selection(
     base: AnyVariant,
     name: str | None,
-    choice: VariantSelection,
-    fit: dict[str, int],
+    selection: VariantSelection,
+    data_fields: dict[str, int],
     document: Document,
-    at: tuple[str | int, ...],
+    at: Location,
 ) -> AnyVariant:
-    """``base`` with what an experiment sets in it, and with a name that says so."""
-    variant = validate_model(type(base), base.model_dump() | choice.set | fit, document, (*at, "set"))
-    suffix = _suffix(base, {field: getattr(variant, field) for field in choice.set})
-    called = choice.label or (name or base.name) + suffix
-    if len(called) > MOST_LETTERS:
+    """Return ``base`` with the fields that a selection sets, under its label or a name with a suffix."""
+    variant = validate_model(type(base), base.model_dump() | selection.set | data_fields, document, (*at, "set"))
+    suffix = _suffix(base, {field: getattr(variant, field) for field in selection.set})
+    full_name = selection.label or (name or base.name) + suffix
+    if len(full_name) > MAX_NAME_LENGTH:
         raise HarnessError(
-            f"its name would have {len(called)} letters: {called[:40]}...",
+            f"the name of this variant would have {len(full_name)} letters, more than {MAX_NAME_LENGTH}: "
+            f"{full_name[:40]}...",
             where=document.where((*at, "set")),
-            remedy="Give it a label.",
+            remedy="Give it a shorter name with label.",
         )
-    return variant.model_copy(update={"name": called}).with_content_hash()
+    return variant.model_copy(update={"name": full_name}).with_content_hash()
 
 
 def _suffix(base: AnyVariant, changes: dict[str, Any]) -> str:
-    """A changed variant does not carry the unchanged one's name: widths [8, 16, 32] adds ``-w8``."""
+    """Return the suffix of a changed variant's name: widths [8, 16, 32], for example, add ``-w8``."""
     parts = []
     for field, value in changes.items():
         unchanged = getattr(base, field) == value
@@ -187,6 +202,6 @@ def _suffix(base: AnyVariant, changes: dict[str, Any]) -> str:
         elif isinstance(value, dict) and not unchanged:
             parts += [f"-{key}-{one_line(str(inner))}" for key, inner in value.items()]
         elif not unchanged:
-            shown = "-".join(map(str, value)) if isinstance(value, list | tuple) else value
-            parts.append(f"-{field}-{shown}")
+            text = "-".join(map(str, value)) if isinstance(value, list | tuple) else value
+            parts.append(f"-{field}-{text}")
     return "".join(parts)

@@ -1,10 +1,9 @@
-"""Families: the YAML files of ``variants/``, each with its members, depths and twins."""
+"""Families of variants: the YAML files of ``variants/``, with their members, depths and twins."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,74 +18,62 @@ from harness.specs.network.shortcuts import SHORTCUTS
 from harness.specs.network.variant import NEEDS_SHORTCUT, Variant
 from harness.text import Identifier, Line, OptionalIdentifier, Prose
 
-PACKAGE = Path(__file__).resolve().parents[2]
-
-
-def search_paths(kind: str, own: bool = True) -> list[Path]:
-    """Where ``variants`` or ``experiments`` are looked up: working directory, then checkout, then wheel.
-
-    Args:
-        own: Whether the working directory is one of them.
-    """
-    places = []
-    # The working directory may have been removed.
-    with suppress(OSError):
-        places += [Path.cwd() / kind] if own else []
-    if (PACKAGE.parent / "pyproject.toml").exists():
-        places.append(PACKAGE.parent / kind)
-    places.append(PACKAGE / "shipped" / kind)
-    return [place for place in dict.fromkeys(places) if place.is_dir()]
-
 
 class Twin(Spec):
-    """How the twin of a member is called, and what it changes."""
+    """The twins of a family: the prefix of their names, and their shortcut."""
 
     prefix: Identifier
     shortcut: Line = "none"
 
     @field_validator("shortcut")
     @classmethod
-    def _known_shortcut(cls, value: str) -> str:
+    def _require_shortcut_type(cls, value: str) -> str:
         if value not in SHORTCUTS:
             raise ValueError(f"there is no shortcut type '{value[:60]}'. {suggest_nearest(value, SHORTCUTS)}")
         return value
 
 
 class Family(Spec):
-    """One YAML file of ``variants/``: a base spec and what may vary in it."""
+    """One YAML file of ``variants/``: the fields that its networks share, and its members, depths and twins."""
 
     family: Identifier
-    prefix: OptionalIdentifier = Field("", description="Of its members' names, before the depth (default: resnet).")
+    prefix: OptionalIdentifier = Field(
+        "", description="First part of its members' names, before the depth (default: the name of the family)."
+    )
     source: Prose = ""
     base: dict[str, Any]
-    input_size: Annotated[int, Field(gt=0, le=4096)] = Field(description="Side in pixels that costs are quoted at.")
-    depth: dict[str, str] = Field({}, description="Depth rule per block type, such as basic: 6n+2.")
-    members: dict[Identifier, dict[str, Any]] = Field({}, description="Named networks: what each changes in the base.")
+    input_size: Annotated[int, Field(gt=0, le=4096)] = Field(
+        description="Side in pixels of the images for which costs are listed."
+    )
+    depth: dict[str, str] = Field({}, description="Depth rule of each block type, such as basic: 6n+2.")
+    members: dict[Identifier, dict[str, Any]] = Field(
+        {}, description="Named networks, and the fields that each changes."
+    )
     twin: Twin
 
     _document: Document = PrivateAttr()
 
     @field_validator("depth")
     @classmethod
-    def _rules(cls, value: dict[str, str]) -> dict[str, str]:
+    def _require_depth_rules(cls, value: dict[str, str]) -> dict[str, str]:
         for rule in value.values():
             if not re.fullmatch(r"[1-9][0-9]{0,5}n\+[0-9]{1,6}", rule):
-                raise ValueError(f"'{rule[:60]}' is not a rule such as 6n+2")
+                raise ValueError(f"'{rule[:60]}' is not a depth rule: write it as in 6n+2")
         return value
 
     @model_validator(mode="after")
-    def _twins_have_names(self) -> Family:
+    def _require_distinct_prefixes(self) -> Family:
         if self.twin.prefix == self.member_prefix:
-            raise ValueError(f"members and twins are both called {self.twin.prefix}: give the twin another prefix")
+            raise ValueError(f"members and twins have the same prefix {self.twin.prefix}: give the twin another one")
         return self
 
     @property
     def member_prefix(self) -> str:
-        """Prefix of the members' names."""
+        """First part of the members' names."""
         return self.prefix or self.family
 
     def networks(self) -> Iterator[tuple[Variant, str]]:
-        """Every member and twin, each with the name of its other; empty where there is none."""
+        """Yield (network, name of its twin) of every member and twin; the name is empty if there is none."""
         for name, fields in self.members.items():
             twin = self.twin_name(name) if self.has_twin(fields) else ""
             yield self.variant(fields, name, ("members", name)), twin
@@ -94,7 +81,7 @@ class Family(Spec):
                 yield self.variant({**fields, "shortcut": self.twin.shortcut}, twin, ("twin",)), name
 
     def find(self, name: str) -> Variant | None:
-        """A member, a prefix with a depth, or the twin of either; None where it is none of them."""
+        """Return the network with this name: a member, a prefix with a depth, or the twin of either; else None."""
         for prefix, change in ((self.member_prefix, {}), (self.twin.prefix, {"shortcut": self.twin.shortcut})):
             member = self.member_prefix + name.removeprefix(prefix)
             if name.startswith(prefix) and member in self.members:
@@ -105,108 +92,129 @@ class Family(Spec):
         return None
 
     def twin_name(self, name: str) -> str:
-        """What the twin of the member ``name`` is called."""
+        """Return the name of a member's twin."""
         return self.twin.prefix + name.removeprefix(self.member_prefix)
 
     def has_twin(self, fields: dict[str, Any]) -> bool:
-        """Whether the member with ``fields`` means something without its shortcut."""
+        """Return whether the member with ``fields`` has a twin: some fields are not possible in a plain network."""
         merged = {**self.base, **fields}
         return SHORTCUTS[self.twin.shortcut] is not None or not NEEDS_SHORTCUT.keys() & {
             field for field, value in merged.items() if value
         }
 
     def variant(self, fields: dict[str, Any], name: str, location: tuple[str | int, ...] = ()) -> Variant:
-        """The base with ``fields`` changed; ``depth`` among them becomes blocks by the family's rule."""
+        """Return the base with changed fields; the depth rule turns a ``depth`` among them into blocks.
+
+        Args:
+            location: Location of the fields in the family's file, for errors.
+
+        Raises:
+            HarnessError: The fields are not a valid variant, or no network has this depth.
+        """
         merged = {**self.base, **fields}
         depth = merged.pop("depth", None)
         if depth is not None:
-            merged["blocks"] = self._blocks(depth, merged)
+            merged["blocks"] = self._blocks_for_depth(depth, merged)
         merged |= {"name": name, "family": self.family}
         variant = validate_model(Variant, merged, self._document, location)
         if depth not in (None, variant.depth):
             raise HarnessError(
-                f"the depth rule of family {self.family} calls a network of depth {variant.depth} {depth}",
+                f"the depth rule of the family {self.family} gives a network of depth {variant.depth} for depth "
+                f"{depth}",
                 where=self._document.where(("depth",)),
-                remedy="6n+2 is right for three stages of n basic blocks.",
+                remedy="Correct the rule; for three stages of n basic blocks it is 6n+2.",
             )
         return variant
 
-    def _blocks(self, depth: Any, fields: dict[str, Any]) -> list[int]:
+    def _blocks_for_depth(self, depth: Any, fields: dict[str, Any]) -> list[int]:
+        """Return the blocks of each stage in the network of a depth."""
         if isinstance(depth, bool) or not isinstance(depth, int):
-            raise HarnessError(f"{str(depth)[:60]!r} is no depth", where="depth", remedy="Give a whole number.")
+            raise HarnessError(f"{str(depth)[:60]!r} is not a depth", where="depth", remedy="Give a whole number.")
         block = fields.get("block")
         rule = self.depth.get(str(block))
         if rule is None:
-            raise HarnessError(f"family {self.family} has no depth rule for block '{str(block)[:60]}'", where="block")
+            raise HarnessError(
+                f"the family {self.family} has no depth rule for block '{str(block)[:60]}'",
+                where="block",
+                remedy=f"It has rules for: {', '.join(self.depth)}." if self.depth else "It has only its members.",
+            )
         per_block, rest = (int(number) for number in rule.split("n+"))
         count, left = divmod(depth - rest, per_block)
         if left or count < 1:
             below, above = (per_block * n + rest for n in (max(count, 1), max(count, 0) + 1))
             raise HarnessError(
-                f"depth {depth} does not exist in family {self.family}: {block} blocks need {rule}",
+                f"the family {self.family} has no network of depth {depth}: with {block} blocks depths are {rule}",
                 where="depth",
-                remedy=f"The nearest are {below} and {above}." if count >= 1 else f"The smallest is {above}.",
+                remedy=f"The nearest depths are {below} and {above}."
+                if count >= 1
+                else f"The smallest depth is {above}.",
             )
         widths = fields.get("widths")
-        # Widths that are none are refused with the rest of the variant.
+        # Validation of the variant refuses widths that are not a list.
         return [count] * (len(widths) if isinstance(widths, list | tuple) else 1)
 
     def find_depth(self, depth: int, block: str | None = None) -> tuple[dict[str, Any], str]:
-        """(fields, member name) of the family's network of this depth: a member, else by its rule.
+        """Return (fields, name) of the family's network of a depth: a member, or one by the depth rule.
 
         Raises:
             HarnessError: The family has no network of this depth.
         """
-        named = {name: self.variant(fields, name) for name, fields in self.members.items()}
-        exact = [name for name, v in named.items() if v.depth == depth and block in (None, v.block)]
-        if exact:
-            return self.members[exact[0]], exact[0]
+        members = {name: self.variant(fields, name) for name, fields in self.members.items()}
+        matches = [name for name, v in members.items() if v.depth == depth and block in (None, v.block)]
+        if matches:
+            return self.members[matches[0]], matches[0]
         if self.depth:
-            chosen = block or str(self.base.get("block"))
-            suffix = "" if chosen == self.base.get("block") else f"-{chosen}"
-            fields = {"depth": depth, "block": chosen}
-            self._blocks(depth, {**self.base, **fields})
+            block_type = block or str(self.base.get("block"))
+            suffix = "" if block_type == self.base.get("block") else f"-{block_type}"
+            fields = {"depth": depth, "block": block_type}
+            self._blocks_for_depth(depth, {**self.base, **fields})
             return fields, f"{self.member_prefix}{depth}{suffix}"
         raise HarnessError(
-            f"depth {depth} is not a member of family {self.family}",
+            f"the family {self.family} has no network of depth {depth}",
             where="depth",
-            remedy=f"It has {', '.join(str(v.depth) for v in named.values())}; "
-            "for another, name a member and set its blocks, as in set: {blocks: [3, 3, 3, 3]}.",
+            remedy=f"It has the depths {', '.join(str(v.depth) for v in members.values())}. For another depth select a "
+            "member by its name and change its blocks, as in set: {blocks: [3, 3, 3, 3]}.",
         )
 
 
 class ExternalFamily(Spec):
-    """One YAML file of ``variants/`` that names networks of another library."""
+    """One YAML file of ``variants/`` whose members are external networks."""
 
     family: Identifier
     kind: NetworkKind
     source: Prose = ""
-    input_size: Annotated[int, Field(gt=0, le=4096)] = Field(description="Side in pixels that costs are quoted at.")
+    input_size: Annotated[int, Field(gt=0, le=4096)] = Field(
+        description="Side in pixels of the images for which costs are listed."
+    )
     members: dict[Identifier, dict[str, Any]] = Field(
-        {}, description="Named networks: factory (default: the member's name) and args of each."
+        {}, description="Named networks, and the factory (default: the member's name) and args of each."
     )
 
     _document: Document = PrivateAttr()
 
     def variant(self, fields: dict[str, Any], name: str, location: tuple[str | int, ...] = ()) -> ExternalNetwork:
-        """One network."""
+        """Return the network with these fields.
+
+        Args:
+            location: Location of the fields in the family's file, for errors.
+        """
         merged = {"factory": name, **fields, "kind": self.kind, "name": name, "family": self.family}
         return validate_model(ExternalNetwork, merged, self._document, location)
 
     def networks(self) -> Iterator[tuple[ExternalNetwork, str]]:
-        """Every member; none has a twin."""
+        """Yield (network, empty name) of every member: external networks have no twins."""
         return ((self.variant(fields, name, ("members", name)), "") for name, fields in self.members.items())
 
     def find(self, name: str) -> ExternalNetwork | None:
-        """A member; None where it is none."""
+        """Return the member with this name, or None."""
         return self.variant(self.members[name], name) if name in self.members else None
 
 
 def load_family(path: Path) -> Family | ExternalFamily:
-    """Read one file of ``variants/``, and build each member once so that errors show here.
+    """Read one file of ``variants/`` and check all of its members.
 
     Raises:
-        HarnessError: The file is not a family, or a member of it is no variant.
+        HarnessError: The file is not a valid family, or one of its members is not a valid variant.
     """
     document = read_document(path)
     family: Family | ExternalFamily

@@ -1,4 +1,4 @@
-"""An experiment's file, found, read, and resolved against catalogue and data."""
+"""The file of an experiment: found by name, read, and resolved with the catalogue and the data."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from harness.errors import HarnessError, suggest_nearest
 from harness.io.validation import validate_model
 from harness.io.yaml_documents import Document, read_document
+from harness.io.yaml_parser import Location
 from harness.specs.catalogue.catalogue import Catalogue
-from harness.specs.catalogue.families import search_paths
+from harness.specs.catalogue.directories import find_directories
 from harness.specs.experiment.contrasts import Difference
 from harness.specs.experiment.data import DataInfo
 from harness.specs.experiment.experiment import MOST_TRIALS, Experiment
@@ -21,10 +22,10 @@ from harness.specs.network.any_variant import AnyVariant
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document]:
-    """Read one file of ``experiments/`` with ``--set`` overrides applied.
+    """Read the file of an experiment and apply ``--set`` assignments to it.
 
     Raises:
-        HarnessError: The file, or an override, is not an experiment.
+        HarnessError: The file with the assignments is not a valid experiment.
     """
     document = read_document(path)
     for assignment in overrides:
@@ -33,75 +34,100 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> tuple[Experime
 
 
 def find_experiment(name: str) -> Path:
-    """The file of an experiment given as a path or by name.
+    """Return the file of an experiment that is given by its path or its name.
 
     Raises:
-        HarnessError: There is no such file on any shelf.
+        HarnessError: No such file exists.
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
-        with suppress(OSError):  # a name that is too long for a file
+        with suppress(OSError):  # The name is too long for a file.
             if path.is_file():
                 return path
-        name, wanted = path.stem, path.parent
-        if wanted not in (Path("experiments"), Path()):
-            raise HarnessError("no such file", where=str(path), remedy="Give the path of an experiment's YAML.")
-    found = {file.stem: file for shelf in reversed(search_paths("experiments")) for file in shelf.glob("*.yaml")}
-    if name not in found:
+        name = path.stem
+        if path.parent not in (Path("experiments"), Path()):
+            raise HarnessError(
+                "this file does not exist", where=str(path), remedy="Give the path of an experiment's YAML file."
+            )
+    files = {
+        file.stem: file for directory in reversed(find_directories("experiments")) for file in directory.glob("*.yaml")
+    }
+    if name not in files:
         raise HarnessError(
-            f"there is no experiment '{name}'", where="experiments/", remedy=suggest_nearest(name, found)
+            f"there is no experiment '{name}'", where="experiments/", remedy=suggest_nearest(name, files)
         )
-    return found[name]
+    return files[name]
 
 
 def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, info: DataInfo) -> ResolvedExperiment:
-    """Expand an experiment's variants and contrasts.
+    """Return an experiment with its variants, and with the first samples of its search.
 
     Raises:
-        HarnessError: A variant does not exist, two share a name, a contrast compares what is not there.
+        HarnessError: A variant does not exist or is selected twice, a contrast names a variant that is not selected,
+            or there are too many trials.
     """
-    choices = sum(max(len(c.depth), 1) * max(len(c.shortcut), 1) for c in experiment.variants)
+    _require_few_trials(experiment, document)
+    variants = _select_variants(experiment, document, catalogue, info)
+    _require_distinct_variants(variants, document)
     tune = experiment.tune
-    searched = 0 if tune is None else tune.samples * len(tune.seeds)
-    if choices * (len(experiment.seeds) * (1 if tune is None else 2) + searched) > MOST_TRIALS:
+    drawn = tune.initial_samples(experiment.recipe) if tune is not None else []
+    samples = tuple(Sample(variant=v.name, number=n, fields=fields) for v in variants for n, fields in enumerate(drawn))
+    resolved = ResolvedExperiment(experiment=experiment, variants=tuple(variants), data=info, samples=samples)
+    try:
+        contrast_variants = resolved.contrast_variants
+    except HarnessError as error:
+        raise HarnessError(error.what, where=document.where(("contrasts",)), remedy=error.remedy) from error
+    # The contrasts get the full names of their variants, with the suffix that `set` has added.
+    contrasts = tuple(
+        contrast.model_copy(update=names) if isinstance(contrast, Difference) else contrast
+        for contrast, names in zip(experiment.contrasts, contrast_variants, strict=True)
+    )
+    return resolved.model_copy(update={"experiment": experiment.model_copy(update={"contrasts": contrasts})})
+
+
+def _require_few_trials(experiment: Experiment, document: Document) -> None:
+    tune, seeds = experiment.tune, len(experiment.seeds)
+    variants = sum(max(len(s.depth), 1) * max(len(s.shortcut), 1) for s in experiment.variants)
+    search_trials = 0 if tune is None else tune.samples * len(tune.seeds)
+    if variants * (seeds * (1 if tune is None else 2) + search_trials) > MOST_TRIALS:
         raise HarnessError(
-            f"{choices:,} variants by {len(experiment.seeds):,} seeds"
-            + (f", and {searched:,} search trials for each," if searched else "")
-            + " are too many trials",
-            where=document.where(("tune",) if searched else ("seeds",)),
-            remedy=f"Plan at most {MOST_TRIALS:,} in one experiment.",
+            f"{variants:,} variants with {seeds:,} seeds"
+            + (f" and {search_trials:,} search trials each" if search_trials else "")
+            + f" give more than {MOST_TRIALS:,} trials, the limit for one experiment",
+            where=document.where(("tune",) if search_trials else ("seeds",)),
+            remedy="Use fewer of them, or several experiments.",
         )
+
+
+def _select_variants(
+    experiment: Experiment, document: Document, catalogue: Catalogue, info: DataInfo
+) -> list[AnyVariant]:
     variants: list[AnyVariant] = []
-    listed = isinstance(document.data.get("variants"), list)
-    for index, choice in enumerate(experiment.variants):
-        at: tuple[str | int, ...] = ("variants", index) if listed else ("variants",)
+    is_list = isinstance(document.data.get("variants"), list)
+    for index, selection in enumerate(experiment.variants):
+        at: Location = ("variants", index) if is_list else ("variants",)
         try:
-            variants += catalogue.select_variants(choice, info, document, at)
+            variants += catalogue.select_variants(selection, info, document, at)
         except HarnessError as error:
             if document.file in error.where or error.where.startswith("--set"):
                 raise
             raise HarnessError(error.what, where=document.where((*at, error.where)), remedy=error.remedy) from error
-    seen: dict[str, str] = {}
+    return variants
+
+
+def _require_distinct_variants(variants: Sequence[AnyVariant], document: Document) -> None:
+    names_by_network: dict[str, str] = {}
     for variant in variants:
         network = digest(variant.identity(), 64)
-        other = variant.name if variant.name in seen.values() else seen.get(network)
+        is_repeated_name = variant.name in names_by_network.values()
+        other = variant.name if is_repeated_name else names_by_network.get(network)
         if other is not None:
             raise HarnessError(
-                f"{variant.name} stands there twice" + (f", also as {other}" if other != variant.name else ""),
+                f"the variant {variant.name} is selected twice"
+                + (f": it is the same network as {other}" if other != variant.name else ""),
                 where=document.where(("variants",)),
-                remedy="Remove one, or give it a label.",
+                remedy="Remove one of the two."
+                if other != variant.name
+                else "Remove one of the two, or give one of them a label.",
             )
-        seen[network] = variant.name
-    drawn = tune.initial_samples(experiment.recipe) if tune is not None else []
-    samples = tuple(Sample(variant=v.name, number=n, fields=fields) for v in variants for n, fields in enumerate(drawn))
-    study = ResolvedExperiment(experiment=experiment, variants=tuple(variants), data=info, samples=samples)
-    try:
-        cells = study.contrast_variants
-    except HarnessError as error:
-        raise HarnessError(error.what, where=document.where(("contrasts",)), remedy=error.remedy) from error
-    # A report names the variants that were compared, with the suffix that `set` gave them.
-    named = [
-        contrast.model_copy(update=found) if isinstance(contrast, Difference) else contrast
-        for contrast, found in zip(experiment.contrasts, cells, strict=True)
-    ]
-    return study.model_copy(update={"experiment": experiment.model_copy(update={"contrasts": tuple(named)})})
+        names_by_network[network] = variant.name

@@ -1,4 +1,4 @@
-"""A study: an experiment resolved, and all the trials that follow from it."""
+"""The resolved experiment: an experiment with its variants and data, and all trials that follow from it."""
 
 from __future__ import annotations
 
@@ -21,30 +21,35 @@ from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.variant import Variant
 from harness.text import Line
 
-FEWEST_CHANNELS = 16
-"""Channels of the narrowest stage from which on a CPU's kernels for channels_last are faster: by 2 to 19 % in
-benchmarks/README.md (a), where narrower nets are slower by 7 %; those of other libraries were not measured."""
-TUNED = ", tuned"
-SEARCH = ", search "
-"""After a variant's name: its trials with its own recipe, and those of a sample. No part of any identity."""
+MIN_WIDE_CHANNELS = 16
+"""Narrowest stage with which channels_last is faster on a CPU: by 2 to 19 % in benchmarks/README.md (a).
+
+Narrower networks are slower by 7 %; external networks were not measured.
+"""
+TUNED_SUFFIX = ", tuned"
+SEARCH_SUFFIX = ", search "
+"""Suffixes of a variant's name in trials with a chosen recipe and in search trials; they are in no identity."""
 
 
-def resolve_memory_format(given: Execution, variants: Iterable[AnyVariant]) -> Execution:
-    """The same with the memory format settled by rule: one for all variants that are compared."""
-    wide = all(isinstance(v, Variant) and min(v.stage_widths) >= FEWEST_CHANNELS for v in variants)
-    if given.memory_format != "auto" or not wide:
-        # What is still "auto" is channels_last on GPUs alone.
-        return given
-    return given.model_copy(update={"memory_format": "channels_last"})
+def resolve_memory_format(execution: Execution, variants: Iterable[AnyVariant]) -> Execution:
+    """Return the execution settings with one memory format for all variants.
+
+    ``auto`` becomes channels_last if all variants are wide. Otherwise ``auto`` stays, and means channels_last on GPUs
+    only.
+    """
+    are_wide = all(isinstance(v, Variant) and min(v.stage_widths) >= MIN_WIDE_CHANNELS for v in variants)
+    if execution.memory_format != "auto" or not are_wide:
+        return execution
+    return execution.model_copy(update={"memory_format": "channels_last"})
 
 
 class ResolvedExperiment(Spec):
-    """An experiment resolved against its catalogue and its data: all that is needed to run and to report it.
+    """An experiment with its variants and its data: everything needed to run it and to report it.
 
     Attributes:
-        samples: Recipes that the search tries, as far as they are known.
-        choices: By variant, the number of the sample that was chosen; empty before every variant has its choice.
-        looks: Verdicts that the record has given before, oldest first.
+        samples: Recipes that the search tries, as far as they are drawn.
+        choices: Number of the chosen sample of each variant; empty until all variants have one.
+        looks: Interim looks that the record holds, oldest first.
     """
 
     experiment: Experiment
@@ -55,146 +60,140 @@ class ResolvedExperiment(Spec):
     looks: tuple[InterimLook, ...] = ()
 
     @model_validator(mode="after")
-    def _search_is_of_this_study(self) -> ResolvedExperiment:
-        """A study may come from a file: what it says of a search has to fit its variants and its recipe."""
+    def _check_search(self) -> ResolvedExperiment:
+        """Check samples and choices against variants and recipe, because a file may bring them."""
         names = {variant.name for variant in self.variants}
-        known = {(sample.variant, sample.number) for sample in self.samples}
+        keys = {(sample.variant, sample.number) for sample in self.samples}
         if self.samples and self.experiment.tune is None:
-            raise ValueError("there are samples, and no search")
-        if len(known) < len(self.samples) or not {name for name, _ in known} <= names:
-            raise ValueError("a sample is of no variant, or stands there twice")
-        if self.choices and (self.choices.keys() != names or not set(self.choices.items()) <= known):
-            raise ValueError("a choice is none of the samples, or is missing")
+            raise ValueError("it contains samples of a search, but the experiment declares no search")
+        if len(keys) < len(self.samples) or not {name for name, _ in keys} <= names:
+            raise ValueError("it contains a sample twice, or a sample of a variant that it does not have")
+        if self.choices and (self.choices.keys() != names or not set(self.choices.items()) <= keys):
+            raise ValueError("it must contain one choice for each variant, and each must be one of the samples")
         for sample in self.samples:
             with_fields(self.experiment.recipe, sample.fields)
         return self
 
-    def field_values(self) -> dict[str, Any]:
-        """What it is made of, to make another; a copy by pydantic would keep the trials that are cached."""
+    def replace(self, **changes: Any) -> ResolvedExperiment:
+        """Return a copy with some fields replaced.
+
+        Unlike pydantic's copy it has no cached trials of the original.
+        """
+        return ResolvedExperiment(**{**self._field_values(), **changes})
+
+    def _field_values(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ResolvedExperiment.model_fields}
 
     def to_record_json(self) -> str:
-        """As it is recorded: without the place of the data, which is this machine's affair."""
+        """Return it as JSON for the record, without the directory of the data, which differs between machines."""
         return self.model_dump_json(exclude_defaults=True, exclude={"experiment": {"data": {"root"}}})
 
-    def without_seeds(self) -> dict[str, Any]:
-        """What two runs of an experiment share when one adds seeds to the other."""
-        return self.model_dump(mode="json", exclude={"experiment": {"seeds": True, "data": {"root"}}, "looks": True})
-
-    def with_experiment_fields(self, **changes: Any) -> ResolvedExperiment:
-        """Return a copy whose experiment has other values in some of its fields."""
-        return ResolvedExperiment(**{**self.field_values(), "experiment": self.experiment.model_copy(update=changes)})
-
-    def with_looks(self, looks: tuple[InterimLook, ...]) -> ResolvedExperiment:
-        """The same with those looks."""
-        return ResolvedExperiment(**{**self.field_values(), "looks": looks})
-
-    def with_looks_of(self, before: ResolvedExperiment | None) -> ResolvedExperiment:
-        """The same with the looks that were taken when it was run ``before``."""
-        return self if before is None or before.looks == self.looks else self.with_looks(before.looks)
+    def with_looks_of(self, previous: ResolvedExperiment | None) -> ResolvedExperiment:
+        """Return a copy with the interim looks of its previous run, if there was one."""
+        return self if previous is None or previous.looks == self.looks else self.replace(looks=previous.looks)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
-        """Every (variant, seed) that is compared, variants in their declared order."""
+        """The compared trials: one for each variant and seed, with variants in their declared order."""
         return tuple(
-            self._trial(variant, self.recipe_of(variant.name), seed)
+            self._make_trial(variant, self.recipe_of(variant.name), seed)
             for variant in self.variants
             for seed in self.experiment.seeds
         )
 
     @property
     def execution(self) -> Execution:
-        """As its trials have it."""
+        """Execution settings of its trials, with the memory format resolved."""
         return resolve_memory_format(self.experiment.execution, self.variants)
 
     def recipe_of(self, variant: str) -> Recipe:
-        """What a variant is compared with: the same for all."""
+        """Return the recipe of a variant's compared trials: the common recipe."""
         return self.experiment.recipe
 
-    def _trial(self, variant: AnyVariant, recipe: Recipe, seed: int, scheduler: Any = None) -> Trial:
+    def _make_trial(self, variant: AnyVariant, recipe: Recipe, seed: int, scheduler: Any = None) -> Trial:
         data = self.experiment.data.model_copy(update={"fingerprint": self.data.fingerprint})
         return Trial(variant=variant, data=data, recipe=recipe, seed=seed, scheduler=scheduler)
 
     @cached_property
     def contrast_variants(self) -> tuple[dict[str, str], ...]:
-        """For each declared contrast, the names of the variants it compares."""
+        """For each declared contrast, the names of the compared variants by role."""
         return tuple(contrast.find_variants(self.variants) for contrast in self.experiment.contrasts)
 
     @cached_property
     def contrast_keys(self) -> tuple[str, ...]:
-        """For each declared contrast, a hash over what it compares: by it a look is known again."""
+        """For each declared contrast, the hash of its comparison, by which its interim looks are found."""
         return tuple(
             comparison_hash(
                 contrast.metric if isinstance(contrast, Difference) else contrast.kind,
-                (trial for trial in self.trials if trial.variant.name in cells.values()),
+                (trial for trial in self.trials if trial.variant.name in names.values()),
             )
-            for contrast, cells in zip(self.experiment.contrasts, self.contrast_variants, strict=True)
+            for contrast, names in zip(self.experiment.contrasts, self.contrast_variants, strict=True)
         )
 
     @property
     def verdict_count(self) -> int:
-        """Verdicts in the experiment: of each contrast one, and where variants are tuned one more at their choices."""
+        """Number of verdicts: one for each contrast, and with a search another at the chosen recipes."""
         return len(self.experiment.contrasts) * (1 if self.experiment.tune is None else 2)
 
     def samples_of(self, variant: str) -> list[Sample]:
-        """Those of one variant, by number."""
+        """Return the samples of one variant, by number."""
         return sorted((s for s in self.samples if s.variant == variant), key=lambda sample: sample.number)
 
     def trials_of(self, sample: Sample) -> tuple[Trial, ...]:
-        """A search trial for each seed of the search."""
+        """Return the search trials of one sample, one for each seed of the search."""
         tune = self.experiment.tune
         assert tune is not None
         variant = next(v for v in self.variants if v.name == sample.variant)
-        named = variant.model_copy(update={"name": f"{variant.name}{SEARCH}{sample.number}"})
+        named = variant.model_copy(update={"name": f"{variant.name}{SEARCH_SUFFIX}{sample.number}"})
         recipe = with_fields(self.experiment.recipe, sample.fields)
         scheduler = tune.scheduler if tune.scheduler != "none" else None
-        return tuple(self._trial(named, recipe, seed, scheduler) for seed in tune.seeds)
+        return tuple(self._make_trial(named, recipe, seed, scheduler) for seed in tune.seeds)
 
     @cached_property
     def search_trials(self) -> tuple[Trial, ...]:
-        """The trials of all samples. They choose, and are no part of any comparison."""
+        """The trials of all samples. They choose recipes and are not part of any comparison."""
         return tuple(trial for sample in self.samples for trial in self.trials_of(sample))
 
     @cached_property
     def tuned(self) -> TunedExperiment | None:
-        """The same study with each variant's own recipe; None before all have one."""
-        return TunedExperiment(**self.field_values()) if self.choices else None
+        """The same experiment with the chosen recipe of each variant; None until all variants have one."""
+        return TunedExperiment(**self._field_values()) if self.choices else None
 
     @cached_property
     def all_trials(self) -> tuple[Trial, ...]:
-        """All trials that there are to run, each once: compared, of the search, and with the choices.
+        """All trials to run, each once: the compared ones, those of the search, and those with chosen recipes.
 
-        The last two carry names of their own, by which people and the record tell them apart.
+        The variants of the last two kinds have names with a suffix, so that users can distinguish them.
         """
         tuned = self.tuned.trials if self.tuned is not None else ()
-        named = [
+        renamed = [
             trial.model_copy(
-                update={"variant": trial.variant.model_copy(update={"name": f"{trial.variant.name}{TUNED}"})}
+                update={"variant": trial.variant.model_copy(update={"name": f"{trial.variant.name}{TUNED_SUFFIX}"})}
             )
             for trial in tuned
         ]
-        found: dict[str, Trial] = {}
-        for trial in (*self.trials, *self.search_trials, *named):
-            found.setdefault(trial.id, trial)
-        return tuple(found.values())
+        trials_by_id: dict[str, Trial] = {}
+        for trial in (*self.trials, *self.search_trials, *renamed):
+            trials_by_id.setdefault(trial.id, trial)
+        return tuple(trials_by_id.values())
 
     @cached_property
     def first_trial_by_variant(self) -> dict[str, Trial]:
-        """By the name of each variant, the first of its trials."""
-        found: dict[str, Trial] = {}
+        """The first of all trials of each variant, by the variant's name."""
+        first_trials: dict[str, Trial] = {}
         for trial in self.all_trials:
-            found.setdefault(trial.variant.name, trial)
-        return found
+            first_trials.setdefault(trial.variant.name, trial)
+        return first_trials
 
     @cached_property
     def compared_variants(self) -> tuple[AnyVariant, ...]:
-        """The variants, and under their own names those of which a recipe of their own was chosen."""
-        known = {trial.id for trial in self.search_trials}
-        named = {trial.variant.name: trial.variant for trial in self.all_trials if trial.id not in known}
-        return tuple(named.values())
+        """The variants, followed by those with a chosen recipe under names with a suffix."""
+        search_ids = {trial.id for trial in self.search_trials}
+        variants = {trial.variant.name: trial.variant for trial in self.all_trials if trial.id not in search_ids}
+        return tuple(variants.values())
 
     def purpose_of(self, trial: Trial) -> str:
-        """``common``, ``search`` or ``tuned``: what a trial is for."""
+        """Return ``common``, ``search`` or ``tuned``: compared, part of the search, or with a chosen recipe."""
         return self._purposes[trial.id]
 
     @cached_property
@@ -205,9 +204,9 @@ class ResolvedExperiment(Spec):
 
 
 class TunedExperiment(ResolvedExperiment):
-    """A study in which each variant is trained with the recipe that the search chose for it."""
+    """A resolved experiment in which each variant is trained with the recipe that the search chose for it."""
 
     def recipe_of(self, variant: str) -> Recipe:
-        """The chosen one."""
+        """Return the recipe that was chosen for a variant."""
         sample = next(s for s in self.samples if (s.variant, s.number) == (variant, self.choices[variant]))
         return with_fields(self.experiment.recipe, sample.fields)

@@ -41,5 +41,5 @@ SHORTCUTS: dict[str, ShortcutPlanner | None] = {
     "none": None,
 }
 """Shortcut types by name. With ``none`` nothing is added to the output of a block: the network is a plain twin."""
-OPTIONS = {"A": "identity", "B": "projection", "C": "projection-everywhere"}
+PAPER_NAMES = {"A": "identity", "B": "projection", "C": "projection-everywhere"}
 """The names in He et al. 2015, which a YAML file may use too."""

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.errors import suggest_nearest
 from harness.specs.identity import Spec
-from harness.specs.network.shortcuts import OPTIONS, SHORTCUTS
+from harness.specs.network.shortcuts import PAPER_NAMES, SHORTCUTS
 from harness.specs.network.weights import OptionalWeights, identity_with_weights
 from harness.text import Label
 
@@ -108,7 +108,7 @@ class Variant(Spec):
     @field_validator("shortcut", mode="before")
     @classmethod
     def _resolve_shortcut(cls, value: Any) -> Any:
-        value = OPTIONS.get(value, value) if isinstance(value, str) else value
+        value = PAPER_NAMES.get(value, value) if isinstance(value, str) else value
         if isinstance(value, str) and value not in SHORTCUTS:
             raise ValueError(f"there is no shortcut type '{value[:60]}'. {suggest_nearest(value, SHORTCUTS)}")
         return value

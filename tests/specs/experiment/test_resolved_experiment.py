@@ -1,4 +1,4 @@
-"""What follows from a study for all of its trials."""
+"""The resolved experiment: its memory format, and the trials that follow from a search."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from harness.specs.experiment.resolved_experiment import resolve_memory_format
 
 
 @pytest.mark.parametrize(
-    ("names", "given", "expected"),
+    ("names", "declared", "resolved"),
     [
         (["cifar-resnet20", "cifar-plain56"], "auto", "channels_last"),
         (["resnet50"], "contiguous", "contiguous"),
@@ -15,19 +15,18 @@ from harness.specs.experiment.resolved_experiment import resolve_memory_format
         (["resnet50", "torchvision/densenet121"], "auto", "auto"),
     ],
 )
-def test_one_memory_format_for_all_that_is_compared(catalogue, names, given, expected):
+def test_memory_format_is_one_for_all_compared_variants(catalogue, names, declared, resolved):
     variants = [catalogue.get(name) for name in names]
-    assert resolve_memory_format(Execution(memory_format=given), variants).memory_format == expected
+    assert resolve_memory_format(Execution(memory_format=declared), variants).memory_format == resolved
 
 
-def test_narrow_networks_stay_as_they_were(quick_study, catalogue):
-    """Of every trial the setting is that of the study: one narrow network decides for the wide ones beside it."""
+def test_memory_format_stays_auto_if_one_network_is_narrow(quick_study, catalogue):
     assert quick_study().execution.memory_format == "auto"
     narrow = quick_study().variants[0]
     assert resolve_memory_format(Execution(), [catalogue.get("resnet50"), narrow]).memory_format == "auto"
 
 
-def test_trials_have_the_format_of_their_study(experiment_file, harness, tmp_path):
+def test_trials_have_the_memory_format_of_their_experiment(experiment_file, harness, tmp_path):
     import pandas as pd
 
     wide = {"family": "cifar-resnet", "depth": [8], "shortcut": ["none", "identity"]}

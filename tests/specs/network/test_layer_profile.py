@@ -1,3 +1,5 @@
+"""The layer profile: which layers it holds, and which values it refuses."""
+
 import math
 from itertools import pairwise
 
