@@ -1,32 +1,32 @@
-"""Reports at the command line: several in one, all again, and one held against another as a gate."""
+"""The commands report and diff: comparison reports, rebuilding all reports, and diff as a gate for CI."""
 
 import json
 import shutil
 
 import pytest
 from markdown_it import MarkdownIt
-from reporting.conftest import make_results, make_study
+from reporting_helpers import make_results, make_study
 
 from harness.reporting.compare.comparison import write_comparison
 from harness.reporting.index import rebuild_reports
 from harness.reporting.page.report import write_report
-from harness.tracking.results_table import write_csv
+from harness.tracking.results_csv import write_csv
 
 WORSE = [3.0 + 0.1 * seed for seed in range(8)]
 
 
-def _planted(path, **planting):
-    """results.csv of the quickstart; one variant's test errors are given."""
+def _write_results(path, test_errors=None, **options):
+    """Write a results.csv of the quickstart in which some variants have other test errors; return its path."""
     study = make_study()
-    tests = {v.name: [1.0 + 0.1 * seed for seed in range(8)] for v in study.variants} | planting.pop("tests", {})
+    errors = {v.name: [1.0 + 0.1 * seed for seed in range(8)] for v in study.variants} | (test_errors or {})
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_csv(make_results(study, tests=tests, **planting), path)
+    write_csv(make_results(study, test_errors=errors, **options), path)
     return path
 
 
-def test_a_gate_passes_fails_and_says_why(harness, tmp_path):
-    old, same = _planted(tmp_path / "old.csv"), _planted(tmp_path / "same.csv")
-    worse = _planted(tmp_path / "worse.csv", tests={"cifar-resnet20-w8": WORSE})
+def test_diff_fails_on_a_regression_only(harness, tmp_path):
+    old, same = _write_results(tmp_path / "old.csv"), _write_results(tmp_path / "same.csv")
+    worse = _write_results(tmp_path / "worse.csv", test_errors={"cifar-resnet20-w8": WORSE})
     passed = harness("diff", old, same)
     assert passed.returncode == 0, passed.stderr
     assert "No regression beyond noise (6 comparisons tested" in passed.stdout
@@ -46,8 +46,8 @@ def test_a_gate_passes_fails_and_says_why(harness, tmp_path):
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_what_cannot_be_compared_is_no_pass(harness, tmp_path):
-    old = _planted(tmp_path / "old.csv")
+def test_diff_of_incomparable_results_exits_with_2(harness, tmp_path):
+    old = _write_results(tmp_path / "old.csv")
     broken = tmp_path / "broken.csv"
     broken.write_text(old.read_text().replace("test/error", "test/mistakes", 1))
     done = harness("diff", old, broken)
@@ -57,10 +57,10 @@ def test_what_cannot_be_compared_is_no_pass(harness, tmp_path):
     write_csv(make_results(make_study(data={"name": "digits", "split_seed": 1})), other)
     done = harness("diff", old, other)
     assert done.returncode == 2
-    assert "unlike data" in done.stderr and "data.split_seed: 0 → 1" in done.stderr
+    assert "unequal data" in done.stderr and "data.split_seed: 0 → 1" in done.stderr
 
 
-def test_one_seed_works_and_says_so(harness, tmp_path):
+def test_one_seed_is_reported_as_a_smoke_run(harness, tmp_path):
     table = tmp_path / "one.csv"
     write_csv(make_results(make_study(seeds=[10])), table)
     done = harness("report", table)
@@ -71,19 +71,19 @@ def test_one_seed_works_and_says_so(harness, tmp_path):
     assert "n = 1 is too small to tell a change from noise" in done.stdout
 
 
-def test_mixed_hardware_is_flagged(harness, tmp_path):
+def test_mixed_hardware_is_named_in_report_and_diff(harness, tmp_path):
     mixed = {("cifar-plain8-w8", 12): {"device": "NVIDIA H200"}}
-    table = _planted(tmp_path / "mixed.csv", provenance=mixed)
+    table = _write_results(tmp_path / "mixed.csv", provenance=mixed)
     assert harness("report", table).returncode == 0
     text = (tmp_path / "work" / "reports" / "quickstart" / "README.md").read_text()
     assert "**Mixed conditions:** the trials differ in device" in text
-    done = harness("diff", _planted(tmp_path / "old.csv"), table)
-    assert "Errors were measured under other conditions" in done.stdout and "NVIDIA H200" in done.stdout
+    done = harness("diff", _write_results(tmp_path / "old.csv"), table)
+    assert "Errors were measured under unequal conditions" in done.stdout and "NVIDIA H200" in done.stdout
 
 
 @pytest.mark.slow
-def test_from_the_record_and_from_files_in_one_report_and_all_again(harness, experiment_file, tmp_path):
-    """Two real experiments that share trials: combined, the record removed, and everything rebuilt from the files."""
+def test_reports_of_a_removed_record_are_rebuilt_from_their_files(harness, experiment_file, tmp_path):
+    """Two real experiments share trials. Their reports are combined, and rebuilt after the record is removed."""
     work = tmp_path / "work"
     assert harness("run", experiment_file(), "--launcher", "inline").returncode == 0
     longer = experiment_file("longer.yaml", name="longer", seeds=[100, 101, 102])
@@ -94,7 +94,7 @@ def test_from_the_record_and_from_files_in_one_report_and_all_again(harness, exp
     assert "Report: reports/both/README.md" in done.stdout
     text = (work / "reports" / "both" / "README.md").read_text()
     assert "quick and longer share 8 trials" in text
-    assert "came out differently" not in text
+    assert "differ between the two" not in text
     gate = harness("diff", "quick", table)
     assert gate.returncode == 0 and "nothing could be tested" in gate.stdout
     assert "4 trials without a partner" not in gate.stdout
@@ -112,8 +112,8 @@ def test_from_the_record_and_from_files_in_one_report_and_all_again(harness, exp
 
 
 @pytest.mark.parametrize("flavour", ["gfm-like", "commonmark"])
-def test_pages_are_rendered_whole(flavour, tmp_path, quickstart_results):
-    """By GitHub's dialect and by a plain viewer: every table a table, every figure there, no mark left as text."""
+def test_pages_render_in_two_markdown_dialects(flavour, tmp_path, quickstart_results):
+    """Every table is a table, every figure exists, and no markup is left as text."""
     place = tmp_path / "reports"
     write_report(quickstart_results, place / "quickstart")
     write_comparison([quickstart_results, make_results(make_study(name="few", seeds=[10, 11]))], place / "both")

@@ -1,5 +1,8 @@
 """The file results.csv: what is written is read back exactly, and a damaged file is refused."""
 
+import json
+from dataclasses import replace
+
 import pytest
 from reporting_helpers import make_results, make_study
 from tracking.helpers import make_history
@@ -7,7 +10,7 @@ from tracking.helpers import make_history
 from harness.errors import HarnessError
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.results_csv import read_csv, write_csv
-from harness.tracking.results_table import build_results_table
+from harness.tracking.results_table import LAYERS_COLUMN, build_results_table
 
 
 def test_read_csv_returns_what_write_csv_wrote(study, tmp_path):
@@ -59,3 +62,26 @@ def test_read_csv_leaves_text_that_looks_like_a_number(revision, tmp_path):
     assert set(read.epochs["revision"]) == {revision} and set(read.epochs["variant"]) == {"None"}
     write_csv(read, tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "profile",
+    ["no json", "7", '{"layers":2,"gradient":[1.0]}', '{"layers":2,"gradient":[1.0,-3.0]}', '{"gradient":[]}'],
+)
+def test_read_csv_refuses_a_damaged_layer_profile(tmp_path, profile):
+    path, results = tmp_path / "results.csv", make_results(make_study())
+    epochs = results.epochs.copy()
+    epochs.loc[epochs.index[0], LAYERS_COLUMN] = profile
+    write_csv(replace(results, epochs=epochs), path)
+    with pytest.raises(HarnessError) as caught:
+        read_csv(path)
+    assert "layers" in caught.value.what
+    assert "row 2" in caught.value.where
+
+
+def test_layer_profiles_are_compact_json_in_the_first_and_the_last_epoch():
+    epochs = make_results(make_study()).epochs
+    rows = epochs[epochs[LAYERS_COLUMN] != ""]
+    assert sorted(rows["epoch"].unique()) == [0, 10]
+    assert not rows[LAYERS_COLUMN].str.contains(" ").any()
+    assert [json.loads(text)["layers"] for text in rows[LAYERS_COLUMN]] == (rows["depth"] - 1).tolist()

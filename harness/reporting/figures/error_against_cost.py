@@ -18,14 +18,14 @@ from harness.reporting.statistics.intervals import estimate_mean
 from harness.reporting.statistics.seed_values import list_seed_values
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
-from harness.tracking.metrics import METRICS
+from harness.tracking.metrics import LATENCY, MACS, METRICS, PARAMETERS, TEST_ERROR, TRAINING_SECONDS
 from harness.tracking.results_table import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ERROR_METRIC = "test/error"
+ERROR_METRIC = TEST_ERROR
 MIN_POINTS = 3
 """Fewest variants for which there is a panel; fewer can be read in the table."""
 MAX_SERIES_IN_LEGEND = 8
@@ -50,10 +50,10 @@ class CostAxis:
 
 
 COSTS = {
-    "cost/macs": CostAxis("MACs per image", "MACs"),
-    "cost/params": CostAxis("Parameters", "parameters"),
-    "bench/latency_s": CostAxis("Latency of one image, measured", "measured latency", "s"),
-    "time/train_s": CostAxis("Training time of a trial", "training time", "s"),
+    MACS: CostAxis(METRICS[MACS].label, "MACs"),
+    PARAMETERS: CostAxis(METRICS[PARAMETERS].label, "parameters"),
+    LATENCY: CostAxis("Latency of one image, measured", "measured latency", "s"),
+    TRAINING_SECONDS: CostAxis("Training time of a trial", "training time", "s"),
 }
 """Cost axes by their metric, in the order of the panels."""
 
@@ -78,7 +78,7 @@ class CostPoint:
     marker: str
 
 
-def list_cost_points(results: Results, metric: str = "cost/macs") -> list[CostPoint]:
+def list_cost_points(results: Results, metric: str = MACS) -> list[CostPoint]:
     """Return a point for each variant with a test error and a cost.
 
     The list is empty for fewer than three variants, and where all of them have the same cost.
@@ -120,7 +120,7 @@ def _select_comparable(final: pd.DataFrame, metric: str) -> pd.DataFrame:
     timed = final[final[metric].notna()]
     if len(timed[list(CONDITIONS)].drop_duplicates()) > 1:
         return nothing
-    if metric != "time/train_s":
+    if metric != TRAINING_SECONDS:
         return timed
     return nothing if final["shared"].any() else timed[timed["outcome"] == TrialStatus.FINISHED]
 

@@ -11,14 +11,14 @@ from harness.reporting.figures.style import INK, MARKERS, draw_series_legend, sc
 from harness.reporting.statistics.error_intervals import count_images, select_error_interval
 from harness.reporting.statistics.intervals import estimate_mean
 from harness.reporting.statistics.seed_values import list_seed_values
-from harness.tracking.metrics import METRICS
+from harness.tracking.metrics import CLEAN_TRAINING_ERROR, METRICS, ONLINE_TRAINING_ERROR, TEST_ERROR
 from harness.tracking.results_table import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ERROR_METRICS = ("train/error_clean", "train/error", "test/error")
+ERROR_METRICS = (CLEAN_TRAINING_ERROR, ONLINE_TRAINING_ERROR, TEST_ERROR)
 
 
 def list_drawn_errors(results: Results) -> list[str]:

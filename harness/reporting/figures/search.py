@@ -13,7 +13,7 @@ from harness.reporting.statistics.error_intervals import count_images
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.search_space import SearchRange
 from harness.specs.experiment.trial_status import TrialStatus
-from harness.tracking.metrics import METRICS
+from harness.tracking.metrics import METRICS, VALIDATION_ERROR
 from harness.tracking.results_table import Results
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def draw_search(figure: Figure, results: Results) -> None:
     draw_series_legend(figure, list(styles.values()))
     for axes, name in zip(panels, fields, strict=True):
         _draw_panel(axes, trials, styles, name, tune.fields[name], getattr(study.experiment.recipe, name))
-    scale_error_axis(panels[0], [trial.error for trial in trials], max(count_images("val/error", study.data), 1))
-    panels[0].set_title(METRICS["val/error"].title)
+    scale_error_axis(panels[0], [trial.error for trial in trials], max(count_images(VALIDATION_ERROR, study.data), 1))
+    panels[0].set_title(METRICS[VALIDATION_ERROR].title)
 
 
 def _draw_panel(

@@ -13,6 +13,14 @@ from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS, co
 from harness.reporting.statistics.intervals import t_interval_factor
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.network.any_variant import AnyVariant
+from harness.tracking.metrics import (
+    CLEAN_TRAINING_ERROR,
+    FIRST_GRADIENT,
+    LAST_GRADIENT,
+    MIDDLE_GRADIENT,
+    ONLINE_TRAINING_ERROR,
+    TEST_ERROR,
+)
 from harness.tracking.results_table import Results
 
 if TYPE_CHECKING:
@@ -33,23 +41,23 @@ class GradientLine(NamedTuple):
 
 
 GRADIENT_LINES = {
-    "grad/first": GradientLine("first convolution", "#D55E00", "-"),
-    "grad/middle": GradientLine("middle convolution", "#009E73", "--"),
-    "grad/last": GradientLine("last convolution", "#0072B2", ":"),
+    FIRST_GRADIENT: GradientLine("first convolution", "#D55E00", "-"),
+    MIDDLE_GRADIENT: GradientLine("middle convolution", "#009E73", "--"),
+    LAST_GRADIENT: GradientLine("last convolution", "#0072B2", ":"),
 }
 """Lines by their metric."""
 
 
 def choose_training_error(results: Results) -> str:
     """Return the metric of the clean training error, or of the online one where the clean one was not measured."""
-    has_clean = results.epochs["train/error_clean"].notna().any()
-    return "train/error_clean" if has_clean else "train/error"
+    has_clean = results.epochs[CLEAN_TRAINING_ERROR].notna().any()
+    return CLEAN_TRAINING_ERROR if has_clean else ONLINE_TRAINING_ERROR
 
 
 def has_training_curves(results: Results) -> bool:
     """Return whether some trial has a training or test error at two epochs or more."""
     frame = results.epochs
-    metrics = (choose_training_error(results), "test/error")
+    metrics = (choose_training_error(results), TEST_ERROR)
     return any(frame[frame[metric].notna()].groupby("trial").size().gt(1).any() for metric in metrics)
 
 
@@ -111,7 +119,7 @@ def draw_training_curves(figure: Figure, results: Results) -> None:
         for line in lines:
             for variant in (v for v in line.variants if v.depth == depth):
                 marker = line.marker if has_markers else None
-                training, test = (values_by_epoch(results, variant, m) for m in (training_error, "test/error"))
+                training, test = (values_by_epoch(results, variant, m) for m in (training_error, TEST_ERROR))
                 drawn += _draw_errors(axes, training, line.colour, DASHED, TRAINING_WIDTH, marker)
                 drawn += _draw_errors(axes, test, line.colour, "-", TEST_WIDTH, marker)
     for axes in grid[len(depths) :]:

@@ -136,7 +136,7 @@ def _describe_contradiction(verdict: Verdict, contrast: Degradation) -> str:
         if c.p_opposite is not None and c.p_opposite <= verdict.level / ways
     )
     return (
-        f"{_format_depths(contrast)}, {shown}. {_format_n(verdict)}. Both training errors show it. "
+        f"{_format_depths(contrast)}, {shown}. {_format_n(verdict)}. Clean and online training error both show this. "
         f"Each of the {ways} ways to contradict is tested at {format_percent(verdict.level)} / {ways}."
     )
 

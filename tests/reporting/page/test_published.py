@@ -1,4 +1,4 @@
-"""Published results stand only beside networks and data that are the same."""
+"""Published results are shown only for equal networks on equal data."""
 
 import pytest
 from reporting_helpers import INFO, make_results
@@ -21,7 +21,7 @@ def _study(info: DataInfo, variants):
     return resolve(Experiment.model_validate(fields), Document("planted.yaml", {}), Catalogue.load(), info)
 
 
-def test_every_row_is_of_a_network_of_the_catalogue(catalogue):
+def test_every_published_row_is_a_network_of_the_catalogue(catalogue):
     for row in published.load_published_results():
         variant = catalogue.get(row["variant"])
         changed = variant.model_copy(update={"shortcut": row["shortcut"], "stride_on": row["stride_on"]})
@@ -29,17 +29,22 @@ def test_every_row_is_of_a_network_of_the_catalogue(catalogue):
         assert 0 < float(row["error"]) < 100 and row["source"] and row["protocol"]
 
 
-def test_shortcut_and_stride_decide(catalogue):
-    assert {row["error"] for row in find_published_results(catalogue.get("resnet50"), "imagenet")} == {"23.870", "19.142"}
+def test_find_published_results_needs_equal_shortcut_and_stride(catalogue):
+    assert {row["error"] for row in find_published_results(catalogue.get("resnet50"), "imagenet")} == {
+        "23.870",
+        "19.142",
+    }
     assert {row["error"] for row in find_published_results(catalogue.get("resnet50-v1"), "imagenet")} == {"24.7"}
     option_a = catalogue.get("resnet34").model_copy(update={"shortcut": "identity"})
     assert {row["error"] for row in find_published_results(option_a, "imagenet")} == {"25.03"}
-    assert find_published_results(catalogue.get("resnet34").model_copy(update={"zero_init_last": True}), "imagenet") == []
+    assert (
+        find_published_results(catalogue.get("resnet34").model_copy(update={"zero_init_last": True}), "imagenet") == []
+    )
     assert find_published_results(catalogue.get("cifar-resnet20"), "imagenet") == []
     assert find_published_results(catalogue.get("densenet121"), "imagenet") == []
 
 
-def test_data_is_known_by_its_sizes():
+def test_identify_dataset_compares_all_sizes():
     assert identify_dataset(CIFAR) == "cifar10"
     assert identify_dataset(CIFAR.model_copy(update={"train": 50_000, "val": 0})) == "cifar10"
     assert identify_dataset(CIFAR.model_copy(update={"train": 5_000})) is None, "a part of it"
@@ -50,7 +55,7 @@ def test_data_is_known_by_its_sizes():
 
 
 @pytest.mark.parametrize(("widths", "shown"), [(None, True), ([8, 16, 32], False)])
-def test_the_report_shows_them_where_they_match(widths, shown):
+def test_report_shows_published_results_of_equal_networks_only(widths, shown):
     choice = {"name": "cifar-resnet20"} | ({"set": {"widths": widths}} if widths else {})
     study = _study(CIFAR, [choice])
     name = study.variants[0].name
@@ -58,7 +63,7 @@ def test_the_report_shows_them_where_they_match(widths, shown):
     rows = build_published_rows(results, results.final)
     assert bool(rows) is shown
     text = render_report(results, decide_contrasts(results), [])
-    assert ("## Beside published results" in text) is shown
+    assert ("## Published results" in text) is shown
     if shown:
         assert rows[0][:3] == ["cifar-resnet20", "9.00 ± 1.00, n = 3", "8.75"]
-        assert "no difference between these columns is a claim" in text
+        assert "a difference between the two errors supports no claim" in text

@@ -1,35 +1,30 @@
-"""The report as files: complete, the same bytes for the same results, and safe against what users write."""
+"""The report of one experiment: complete, equal bytes for equal results, and safe against the text of users."""
 
 import re
 from pathlib import Path
 
 import pytest
+from reporting_helpers import read_files
 
 from harness.errors import HarnessError
 from harness.reporting.figures.report_figures import draw_figures
-from harness.reporting.formatting import format_count, format_number, format_p
 from harness.reporting.page.report import render_report, write_report
 from harness.reporting.page.tables import format_training_seconds
 from harness.reporting.verdicts.decision import decide_contrasts
-from harness.text import escape_markdown
 from harness.tracking.results_csv import read_csv
 from harness.tracking.results_table import Results
 
-DRAWN = ("depth", "costs", "effects", "curves", "layers", "gradients")
+FIGURES = ("depth", "costs", "effects", "curves", "layers", "gradients")
 FILES = {
     "README.md",
     "results.csv",
     "experiment.yaml",
-    *(f"figures/{name}.{suffix}" for name in DRAWN for suffix in ("svg", "png")),
+    *(f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("svg", "png")),
 }
 
 
-def content(directory):
-    return {str(p.relative_to(directory)): p.read_bytes() for p in sorted(directory.rglob("*")) if p.is_file()}
-
-
 def text_of(results):
-    return render_report(results, decide_contrasts(results), DRAWN).replace("\N{NO-BREAK SPACE}", " ")
+    return render_report(results, decide_contrasts(results), FIGURES).replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +34,12 @@ def written(quickstart, tmp_path_factory):
     return directory
 
 
-def test_what_is_written(written):
-    files = content(written)
+def test_report_holds_all_files_figures_and_sections(written):
+    files = read_files(written)
     assert set(files) == FILES
     readme = files["README.md"].decode()
     linked = re.findall(r"\]\((figures/[^)]+)\)", readme)
-    assert linked == [f"figures/{name}.svg" for name in DRAWN]
+    assert linked == [f"figures/{name}.svg" for name in FIGURES]
     headings = re.findall(r"^#+ (.*)$", readme, flags=re.M)
     assert headings == [
         "quickstart",
@@ -55,33 +50,33 @@ def test_what_is_written(written):
         "Training curves",
         "Gradients and responses",
         "Failures and missing trials",
-        "What this does not show",
+        "Limitations",
         "Reproduce",
         "Provenance",
     ]
     assert "harness run reports/quickstart/experiment.yaml" in readme
-    assert "shared device: not a measurement to compare by" in readme
+    assert "† The device was shared, so this time must not be used to compare variants." in readme
     assert str(written.parent) not in readme
 
 
-def test_the_same_results_give_the_same_bytes(written, quickstart, tmp_path):
+def test_report_of_equal_results_has_equal_bytes(written, quickstart, tmp_path):
     write_report(quickstart, tmp_path / "again")
-    assert content(tmp_path / "again") == content(written)
+    assert read_files(tmp_path / "again") == read_files(written)
 
 
-def test_results_csv_alone_gives_the_same_bytes(written, tmp_path):
+def test_report_from_its_results_csv_has_equal_bytes(written, tmp_path):
     write_report(read_csv(written / "results.csv"), tmp_path / "from-csv")
-    assert content(tmp_path / "from-csv") == content(written)
+    assert read_files(tmp_path / "from-csv") == read_files(written)
 
 
-def test_numbers_stand_in_the_variant_table(quickstart):
+def test_variant_table_shows_mean_and_standard_deviation(quickstart):
     final = quickstart.final
-    mine = final[final["variant"] == "cifar-plain32-w8"]["train/error_clean"]
-    assert f"{mine.mean():.2f} ± {mine.std():.2f}" in text_of(quickstart)
+    trials = final[final["variant"] == "cifar-plain32-w8"]["train/error_clean"]
+    assert f"{trials.mean():.2f} ± {trials.std():.2f}" in text_of(quickstart)
 
 
 @pytest.mark.parametrize("n", [1, 3, 5, 8])
-def test_no_empty_value_is_spelled_out(study, planted, n):
+def test_report_with_missing_values_never_prints_nan_or_none(study, planted, n):
     s = study(seeds=list(range(n)))
     results = planted(s, diverged=[("cifar-plain32-w8", 0)], missing=[("cifar-resnet8-w8", n - 1)])
     text = text_of(results)
@@ -90,7 +85,7 @@ def test_no_empty_value_is_spelled_out(study, planted, n):
     assert f"cifar-resnet8-w8 seed {n - 1}" in text
 
 
-def test_preview_prints_no_inference(study, planted):
+def test_report_below_five_seeds_shows_no_intervals_and_no_p(study, planted):
     s = study(seeds=[0, 1, 2])
     text = text_of(planted(s))
     assert "preview with no inference" in text
@@ -105,35 +100,35 @@ def test_agreeing_seeds_show_the_interval_over_images(study, planted):
     assert "exact binomial interval" in text
 
 
-def test_limits_are_of_the_seeds_that_are_recorded(study, planted):
+def test_limitations_count_recorded_seeds_only(study, planted):
     results = planted(study(), missing=[("cifar-plain8-w8", seed) for seed in range(13, 18)])
     text = text_of(results)
     assert "- 3 seeds: too few for any claim; 8 are needed." in text
 
 
-def test_p_of_many_pairs_is_of_a_sample_of_the_flips(study, planted):
+def test_p_of_more_than_twenty_pairs_is_from_random_flips(study, planted):
     text = text_of(planted(study(seeds=list(range(24)))))
-    assert "100,000 random flips" in text and "at 24 pairs none can be below 1.0e-05" in text
+    assert "100,000 random flips" in text and "With 24 pairs, no p is below 1.0e-05" in text
 
 
-def test_mixed_conditions_are_flagged_and_their_times_not_averaged(study, planted):
+def test_mixed_conditions_are_named_and_their_times_not_averaged(study, planted):
     results = planted(study(), provenance={("cifar-plain8-w8", 12): {"device": "NVIDIA H200"}})
     text = text_of(results)
     assert "**Mixed conditions:** the trials differ in device" in text
     assert "| 189,248 | mixed conditions |" in text
 
 
-def test_a_failed_cell_and_the_verdict_without_it(study, planted):
+def test_diverged_trial_is_named_and_its_verdict_shown_without_it(study, planted):
     text = text_of(planted(study(seeds=list(range(10))), diverged=[("cifar-plain32-w8", 3)]))
-    assert "1 diverged (loss not finite), kept at chance error, 90.00 %: cifar-plain32-w8 seed 3." in text
-    assert "Without the seeds of diverged trials (supported)" in text
+    assert "1 diverged (the loss was not finite) and counts at chance error, 90.00 %: cifar-plain32-w8 seed 3." in text
+    assert "Without the seeds of diverged trials the verdict is: supported." in text
 
 
-def test_users_text_is_shown_literally(study, planted):
-    evil = "<script>alert(1)</script> | **bold** [x](javascript:y) `code` # h\n\n## Forged heading\n> **Supported**"
+def test_markup_in_the_text_of_users_is_shown_literally(study, planted):
+    markup = "<script>alert(1)</script> | **bold** [x](javascript:y) `code` # h\n\n## Forged heading\n> **Supported**"
     s = study(
-        question=evil,
-        notes=evil,
+        question=markup,
+        notes=markup,
         variants=[{"name": "resnet18", "label": "a|b<img src=x>$^$"}, {"name": "plain18"}],
         contrasts=[{"kind": "difference", "a": "a|b<img src=x>$^$", "b": "plain18"}],
     )
@@ -148,31 +143,32 @@ def test_users_text_is_shown_literally(study, planted):
     assert set(draw_figures(results)) == {"variants", "curves", "layers", "gradients"}
 
 
-def test_figures_without_data_are_left_out(study, planted):
+def test_draw_figures_leaves_out_figures_without_data(study, planted):
     results = planted(study(seeds=[0]), gradients=False)
     assert set(draw_figures(results)) == {"depth", "costs", "curves"}
 
 
-def test_figures_carry_no_date_and_no_version(written):
-    for name, data in content(written / "figures").items():
+def test_figures_hold_no_date_no_version_and_no_font(written):
+    for name, data in read_files(written / "figures").items():
         assert b"Matplotlib" not in data and b"matplotlib.org" not in data, name
         assert b"<dc:date>" not in data
-        assert b"<text" not in data  # Fonts as paths: the same on every machine.
+        # Letters are paths, which look the same on every machine.
+        assert b"<text" not in data
 
 
-def test_stale_figures_go_and_a_users_files_stay(study, planted, tmp_path):
+def test_write_report_removes_old_figures_and_keeps_files_of_users(study, planted, tmp_path):
     (tmp_path / "figures").mkdir()
-    for name in ("variants.svg", "gradients.png", "mine.svg"):
+    for name in ("variants.svg", "gradients.png", "trials.svg"):
         (tmp_path / "figures" / name).write_text("old")
     write_report(planted(study(seeds=[0]), gradients=False), tmp_path)
     names = {p.name for p in (tmp_path / "figures").iterdir()}
     assert names == {
         f"{name}.{suffix}" for name in ("depth", "costs", "effects", "curves") for suffix in ("svg", "png")
-    } | {"mine.svg"}
+    } | {"trials.svg"}
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
-def test_an_empty_record_is_refused(quickstart, tmp_path):
+def test_write_report_without_trials_is_refused(quickstart, tmp_path):
     empty = Results(quickstart.study, quickstart.epochs.iloc[:0])
     with pytest.raises(HarnessError, match="no trial of 'quickstart' is recorded") as caught:
         write_report(empty, tmp_path / "x")
@@ -181,30 +177,32 @@ def test_an_empty_record_is_refused(quickstart, tmp_path):
     assert decide_contrasts(empty)[0].state == "undecided"
 
 
-def test_times_of_other_devices_are_never_one_number(quickstart):
-    """One of a variant's trials was on two devices of the same kind, which halves its time and nobody's else."""
-    mine = quickstart.final[quickstart.final["variant"] == quickstart.study.variants[0].name].copy()
-    assert "±" in format_training_seconds(mine)
-    first = mine.index[0]
-    mine.loc[first, "device"] = f"2 x {mine.loc[first, 'device']}"
-    assert format_training_seconds(mine) == "mixed conditions"
+def test_training_seconds_on_unequal_devices_are_not_averaged(quickstart):
+    """A trial on two devices takes half the time, so it must not be averaged with the others."""
+    trials = quickstart.final[quickstart.final["variant"] == quickstart.study.variants[0].name].copy()
+    assert "±" in format_training_seconds(trials)
+    first = trials.index[0]
+    trials.loc[first, "device"] = f"2 x {trials.loc[first, 'device']}"
+    assert format_training_seconds(trials) == "mixed conditions"
 
 
-def test_a_file_in_the_way_is_refused_before_any_work(quickstart, tmp_path):
+def test_write_report_where_a_file_blocks_the_directory_is_refused(quickstart, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(HarnessError, match="not a directory"):
         write_report(quickstart, tmp_path / "file" / "report")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a directory that not even root can write to")
-def test_an_unwritable_directory_is_refused_before_any_work(quickstart, monkeypatch):
-    monkeypatch.setattr("harness.reporting.page.report.decide_contrasts", lambda _: pytest.fail("it went to work"))
+def test_write_report_into_an_unwritable_directory_is_refused_before_any_work(quickstart, monkeypatch):
+    monkeypatch.setattr(
+        "harness.reporting.page.report.decide_contrasts", lambda _: pytest.fail("verdicts were computed")
+    )
     with pytest.raises(HarnessError) as caught:
         write_report(quickstart, Path("/proc/depthbench"))
     assert "directory" in caught.value.remedy
 
 
-def test_a_failure_halfway_leaves_the_old_report(quickstart, written, monkeypatch, tmp_path):
+def test_write_report_on_a_full_disk_leaves_the_old_report(quickstart, written, monkeypatch, tmp_path):
     (tmp_path / "README.md").write_text("old")
 
     def full(*_):
@@ -213,19 +211,4 @@ def test_a_failure_halfway_leaves_the_old_report(quickstart, written, monkeypatc
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(HarnessError, match="No space left"):
         write_report(quickstart, tmp_path)
-    assert content(tmp_path) == {"README.md": b"old"}
-
-
-def test_wording():
-    assert (format_number(-0.001), format_number(1234.5, 1), format_number(-2.0), format_number(None), format_number(float("nan"))) == (
-        "0.00", "1,234.5", "−2.00", "–", "–",
-    )  # fmt: skip
-    assert (format_p(1 / 256), format_p(1.0), format_p(1e-5), format_p(None)) == ("0.00391", "1", "1.0e-05", "–")
-    assert (format_count(116738), format_count(1_074_000), format_count(4.1e9), format_count(25.6e6)) == (
-        "116,738",
-        "1.07 M",
-        "4.10 G",
-        "25.6 M",
-    )
-    assert escape_markdown("1. a_b _c_ 0.05 #1 @me") == "1\\. a_b \\_c\\_ 0.05 \\#1 &#64;me"
-    assert escape_markdown("- x\n- y") == "\\- x - y"
+    assert read_files(tmp_path) == {"README.md": b"old"}

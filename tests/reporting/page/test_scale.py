@@ -1,4 +1,4 @@
-"""A report over thousands of trials comes out right; benchmarks/scale.py measures how long it takes."""
+"""Reports over ten thousand trials are correct; benchmarks/scale.py measures how long they take."""
 
 import importlib.util
 from pathlib import Path
@@ -22,7 +22,7 @@ def invented():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("variants", "seeds"), [(10, 1000), (1250, 8)])
-def test_ten_thousand_trials(invented, variants, seeds, tmp_path):
+def test_report_of_ten_thousand_trials_is_correct(invented, variants, seeds, tmp_path):
     results = invented(variants, seeds)
     assert len(results.final) == 10_000 and len(results.epochs) == 110_000
     write_csv(results, tmp_path / "results.csv")
@@ -31,16 +31,16 @@ def test_ten_thousand_trials(invented, variants, seeds, tmp_path):
     assert (verdict.state, verdict.n) == ("supported", seeds)
     assert (tmp_path / "report" / "results.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
     text = (tmp_path / "report" / "README.md").read_text().replace("\N{NO-BREAK SPACE}", " ")
-    assert "10000 of 10,000 declared trials recorded, 0 diverged" in text
+    assert "10,000 of 10,000 declared trials are recorded; 0 diverged" in text
     mine = back.final[back.final["variant"] == "none-32-2"]["test/error"]
     row = next(line for line in text.splitlines() if line.startswith("| none-32-2 | 32 | none |"))
     assert f"| {seeds} |" in row and f"{mine.mean():.2f} ± {mine.std():.2f}" in row
     figures = {path.stem for path in (tmp_path / "report" / "figures").iterdir()}
     if variants == 10:
         assert {"depth", "curves"} <= figures
-        assert "thick lines are means over seeds" in text and "thin lines the seeds" not in text
+        assert "Thick lines are means over seeds" in text and "Thin lines" not in text
     else:
         assert not {"depth", "curves", "variants"} & figures
-        assert "1250 variants are more than a figure of each could show" in text
-    found = compare_results(back, back)
-    assert len(found.errors) == variants and not found.regression
+        assert "A figure has no room for 1250 variants" in text
+    diff = compare_results(back, back)
+    assert len(diff.errors) == variants and not diff.regression

@@ -1,221 +1,146 @@
-"""Looking and then adding seeds: what the record remembers, and what becomes of the verdict."""
+"""Interim looks: which verdicts are exploratory, and which looks the record keeps."""
 
 from dataclasses import replace
 
 import pytest
+from reporting_helpers import TWO_VARIANTS, make_results, make_study
 
-from harness.api import Settings, report, report_due
-from harness.errors import HarnessError
-from harness.experiments.driver import RunResult
-from harness.experiments.planning.plan import make_plan, require_trainable
-from harness.io.archives import pack_archive
-from harness.io.checkpoint_names import Checkpoint
-from harness.io.storage import Folder
-from harness.reporting.verdicts.interim_looks import add_looks
 from harness.reporting.verdicts.decision import decide_contrasts
-from harness.tracking.checkpoint_record import CheckpointRecord
-from harness.tracking.history import HISTORY_FILE
-from harness.tracking.mlflow_record.writer import MlflowRecord
-from harness.tracking.record import open_checkpoint_folder
-from harness.tracking.results_csv import read_csv
+from harness.reporting.verdicts.interim_looks import add_looks
 
-A, B = "cifar-resnet8-w8", "cifar-plain8-w8"
-CONTRAST = {"kind": "difference", "a": A, "b": B, "metric": "test/error"}
-TWO = {
-    "variants": [
-        {"family": "cifar-resnet", "depth": 8, "shortcut": ["none", "identity"], "set": {"widths": [8, 16, 32]}}
-    ],
-    "recipe": {"epochs": 1, "batch": 128, "lr": 0.05},
-    "contrasts": [CONTRAST],
-}
+(CONTRAST,) = TWO_VARIANTS["contrasts"]
+A, B = CONTRAST["a"], CONTRAST["b"]
 
 
-@pytest.fixture
-def seen(study, planted):
-    """Report an experiment of ``n`` seeds after ``before``, another study; its verdict, and the study of the record."""
+def take_look(n, recorded=None, first_seed=10, **changes):
+    """Decide an experiment with ``n`` seeds, after the looks of ``recorded``.
 
-    def look(n, before=None, first=10, lower=1.0, **changes):
-        s = study(**{**TWO, "seeds": list(range(first, first + n)), **changes}).with_looks_of(before)
-        tests = {A: [3.0 + 0.1 * i for i in range(n)], B: [3.0 + lower + 0.1 * i for i in range(n)]}
-        results = planted(s, tests=tests, gradients=False)
-        recorded, then = add_looks(results, decide_contrasts(results))
-        (verdict,) = decide_contrasts(replace(results, study=then))
-        return verdict, recorded
+    Returns:
+        The verdict of its report, and the experiment with the looks that the record then holds.
+    """
+    study = make_study(**{**TWO_VARIANTS, "seeds": list(range(first_seed, first_seed + n)), **changes})
+    test_errors = {A: [3.0 + 0.1 * seed for seed in range(n)], B: [4.0 + 0.1 * seed for seed in range(n)]}
+    results = make_results(study.with_looks_of(recorded), test_errors=test_errors, gradients=False)
+    for_record, for_report = add_looks(results, decide_contrasts(results))
+    (verdict,) = decide_contrasts(replace(results, study=for_report))
+    return verdict, for_record
 
-    return look
 
-
-def test_the_first_look_is_none_too_many(seen):
-    verdict, record = seen(8)
+def test_the_first_look_is_not_exploratory():
+    verdict, recorded = take_look(8)
     assert (verdict.state, verdict.exploratory, verdict.notes) == ("supported", "", ())
-    assert [(len(look.seeds), look.declared) for look in record.looks] == [(8, ())]
-    again, after = seen(8, record)
-    assert (again, after.looks) == (verdict, record.looks)
+    assert [(len(look.seeds), look.declared) for look in recorded.looks] == [(8, ())]
 
 
-def test_seeds_added_after_a_look_make_it_exploratory(seen):
-    _, record = seen(8)
-    verdict, record = seen(12, record)
+def test_the_same_look_again_gives_the_same_verdict_and_record():
+    verdict, recorded = take_look(8)
+    again, after = take_look(8, recorded)
+    assert (again, after.looks) == (verdict, recorded.looks)
+
+
+def test_seeds_added_after_an_undeclared_look_make_the_verdict_exploratory():
+    _, recorded = take_look(8)
+    verdict, recorded = take_look(12, recorded)
     assert verdict.conclusion.startswith("Supported within this budget (1 epoch), exploratory: ")
-    assert verdict.notes[0].startswith("Exploratory: this verdict was looked at before with 8 seeds (declared then: no")
-    assert [len(look.seeds) for look in record.looks] == [8, 12]
-    verdict, record = seen(16, record)
+    assert (
+        verdict.notes[0]
+        == verdict.exploratory
+        == (
+            "Exploratory: this verdict was already computed with 8 seeds (declared then: no looks). "
+            "Every undeclared look raises the chance of a false positive above the level."
+        )
+    )
+    assert [len(look.seeds) for look in recorded.looks] == [8, 12]
+
+
+def test_every_earlier_undeclared_look_is_named():
+    _, recorded = take_look(8)
+    _, recorded = take_look(12, recorded)
+    verdict, _ = take_look(16, recorded)
     assert "with 8 seeds (declared then: no looks) and 12 seeds (declared then: no looks)" in verdict.exploratory
-    first, record = seen(8, record)
-    assert first.exploratory == "", "what was seen first stays what it was"
-    assert [len(look.seeds) for look in record.looks] == [8, 12, 16]
 
 
-def test_fewer_seeds_after_more_are_a_choice_too(seen):
-    _, record = seen(12)
-    assert "with 12 seeds" in seen(8, record)[0].exploratory
+def test_the_first_look_taken_again_after_others_is_not_exploratory():
+    _, recorded = take_look(8)
+    _, recorded = take_look(12, recorded)
+    verdict, recorded = take_look(8, recorded)
+    assert verdict.exploratory == ""
+    assert [len(look.seeds) for look in recorded.looks] == [8, 12]
 
 
-def test_below_eight_seeds_nothing_was_seen(seen):
-    _, record = seen(7)
-    assert record.looks == ()
-    assert seen(12, record)[0].exploratory == ""
+def test_fewer_seeds_after_more_are_exploratory_too():
+    _, recorded = take_look(12)
+    assert "with 12 seeds" in take_look(8, recorded)[0].exploratory
+
+
+def test_a_preview_is_no_look():
+    _, recorded = take_look(7)
+    assert recorded.looks == ()
+    assert take_look(12, recorded)[0].exploratory == ""
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        {"first": 100},
+        {"first_seed": 100},
         {"recipe": {"epochs": 2, "batch": 128, "lr": 0.05}},
         {"contrasts": [{**CONTRAST, "metric": "train/error"}]},
     ],
+    ids=["seeds", "recipe", "metric"],
 )
-def test_other_seeds_recipes_and_metrics_are_other_verdicts(seen, other):
-    _, record = seen(8)
-    verdict, record = seen(12, record, **other)
-    assert (verdict.exploratory, len(record.looks)) == ("", 2)
+def test_a_verdict_with_another_comparison_is_a_first_look(other):
+    _, recorded = take_look(8)
+    verdict, recorded = take_look(12, recorded, **other)
+    assert (verdict.exploratory, len(recorded.looks)) == ("", 2)
 
 
 @pytest.mark.parametrize(
-    "other", [{"level": 0.01}, {"name": "renamed"}, {"contrasts": [{**CONTRAST, "a": B, "b": A, "side": "greater"}]}]
+    "other",
+    [{"level": 0.01}, {"name": "renamed"}, {"contrasts": [{**CONTRAST, "a": B, "b": A, "side": "greater"}]}],
+    ids=["level", "name", "side"],
 )
-def test_what_was_seen_stays_seen_under_another_level_name_or_side(seen, other):
-    _, record = seen(8)
-    assert "with 8 seeds" in seen(12, record, **other)[0].exploratory
+def test_another_level_name_or_side_does_not_hide_an_earlier_look(other):
+    _, recorded = take_look(8)
+    assert "with 8 seeds" in take_look(12, recorded, **other)[0].exploratory
 
 
-def test_declared_looks_share_the_level(seen):
-    looks = [8, 12, 16]
-    verdict, record = seen(8, looks=looks)
-    assert (verdict.state, verdict.exploratory, verdict.level) == ("supported", "", pytest.approx(0.05 / 3 * 0.75))
-    verdict, record = seen(12, record, looks=looks)
-    assert (verdict.exploratory, len(record.looks)) == ("", 2)
-    assert seen(16, record, looks=looks)[0].exploratory == ""
-    stray, _ = seen(10, looks=looks)
-    assert stray.exploratory == "Exploratory: looks are declared at 8, 12 and 16 seeds, and this one is at 10."
+def test_declared_looks_share_the_level_and_are_not_exploratory():
+    recorded, verdicts = None, []
+    for n in (8, 12, 16):
+        verdict, recorded = take_look(n, recorded, looks=[8, 12, 16])
+        verdicts.append(verdict)
+    assert [verdict.exploratory for verdict in verdicts] == ["", "", ""]
+    assert [verdict.level for verdict in verdicts] == pytest.approx([0.05 / 3 * 0.75] * 3)
+    assert verdicts[0].state == "supported"
 
 
-def test_looks_declared_after_looking_are_not_declared(seen):
-    _, record = seen(8)
-    assert "8 seeds (declared then: no looks)" in seen(12, record, looks=[8, 12])[0].exploratory
-    _, record = seen(8, looks=[8, 12])
-    assert "8 seeds (declared then: 8 and 12)" in seen(12, record)[0].exploratory
-
-
-def test_a_share_of_the_level_decides(study, planted):
-    """Seven seeds for it and the smallest difference against: 2/256 lies between the share of a look and the level."""
-    s = study(**{**TWO, "seeds": list(range(8))})
-    tests = {A: [1.0] * 8, B: [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 0.5]}
-    (alone,) = decide_contrasts(planted(s, tests=tests))
-    s = study(**{**TWO, "seeds": list(range(8)), "looks": [8, 16, 24, 32, 40]})
-    (first,) = decide_contrasts(planted(s, tests=tests))
-    assert alone.p == first.p == 2 / 256
-    assert (alone.state, first.state) == ("supported", "undecided")
-    assert "not established at level 0.0075" in first.conclusion
+def test_a_look_at_an_undeclared_number_of_seeds_is_exploratory():
+    verdict, _ = take_look(10, looks=[8, 12, 16])
+    assert verdict.exploratory == (
+        "Exploratory: interim looks are declared at 8, 12 and 16 seeds, but this one has 10."
+    )
 
 
 @pytest.mark.parametrize(
-    ("changes", "says", "remedy"),
+    ("declared_then", "declared_now", "words"),
+    [([], [8, 12], "8 seeds (declared then: no looks)"), ([8, 12], [], "8 seeds (declared then: 8 and 12)")],
+)
+def test_a_declaration_changed_after_a_look_makes_the_verdict_exploratory(declared_then, declared_now, words):
+    _, recorded = take_look(8, looks=declared_then)
+    assert words in take_look(12, recorded, looks=declared_now)[0].exploratory
+
+
+@pytest.mark.parametrize(
+    ("looks", "state"),
     [
-        ({"looks": [8, 12, 16]}, "not at 10", "--seeds 8, 12 or 16"),
-        ({"looks": [8, 9, 10], "level": 0.01}, "8 seeds: the smallest p is 1/2^8", "at least 9 seeds"),
-        ({"level": 0.001}, "10 seeds: the smallest p is 1/2^10", "at least 11 seeds"),
+        pytest.param([], "supported", id="2/256 is below the level of 0.0375"),
+        pytest.param([8, 16, 24, 32, 40], "undecided", id="2/256 is above a fifth of it"),
     ],
 )
-def test_looks_that_can_never_decide_are_refused_in_the_plan(study, changes, says, remedy):
-    with pytest.raises(HarnessError) as caught:
-        require_trainable(study(**{**TWO, "seeds": list(range(10)), **changes}))
-    assert says in caught.value.what and remedy in caught.value.remedy
-    assert caught.value.where == ("looks" if "looks" in changes else "seeds")
-
-
-def test_a_preview_claims_nothing_and_passes(study):
-    require_trainable(study(**{**TWO, "seeds": list(range(7)), "looks": [8, 12]}))
-
-
-def test_a_directional_family_is_refused_where_its_side_cannot_reach_its_share(study):
-    """At eight seeds 1/256 passes 0.05 * 3/4 over nine verdicts, not over ten."""
-    s = study(**{**TWO, "seeds": list(range(8))})
-    contrast = s.experiment.contrasts[0]
-
-    def family(n):
-        several = tuple(contrast.model_copy(update={"smallest_effect": 1.0 + i}) for i in range(n))
-        return s.model_copy(update={"experiment": s.experiment.model_copy(update={"contrasts": several})})
-
-    require_trainable(family(9))
-    with pytest.raises(HarnessError, match=r"10 verdicts at level 0\.0375 can never be reached with 8 seeds"):
-        require_trainable(family(10))
-
-
-def test_the_plan_warns_before_seeds_are_spent(seen, study, tmp_path):
-    _, record = seen(8)
-    for n, words in ((12, "looked at with 8 seeds"), (8, "")):
-        s = study(**{**TWO, "seeds": list(range(10, 10 + n))}).with_looks_of(record)
-        warning = make_plan(s, CheckpointRecord(tmp_path, "x", Folder.from_location(tmp_path)), Folder.from_location(tmp_path), 1).warning
-        assert words in warning and bool(words) == bool(warning)
-
-
-def test_a_run_that_is_stopped_takes_no_look_by_itself(study):
-    stopped = RunResult(trained=9, stopped=["cifar-plain8-w8 seed 17"], ended="Ctrl-C")
-    assert not report_due(study(**TWO), stopped)
-    assert report_due(study(**{**TWO, "seeds": [1, 2]}), stopped)
-    assert report_due(study(**{**TWO, "contrasts": []}), stopped)
-    assert report_due(study(**TWO), RunResult(trained=15, failed={"cifar-plain8-w8 seed 17": "broken"}))
-    one = study(**{**TWO, "seeds": [1]})
-    assert not report_due(one, RunResult(stopped=[trial.label for trial in one.trials]))
-
-
-def _files(directory):
-    return {path.relative_to(directory): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}
-
-
-@pytest.mark.parametrize("uri", ["none", None], ids=["journals", "SQLite"])
-def test_the_record_remembers(study, planted_histories, tmp_path, uri):
-    """Eight seeds, nine, eight again: each report comes out as it was first written, from the record and the table."""
-    here = Settings(tmp_path / "home", tracking_uri=uri, reports=tmp_path / "reports")
-    record = here.record("quickstart")
-
-    def run(n):
-        s = study(**TWO, seeds=list(range(10, 10 + n)))
-        record.prepare_runs(s if n == 8 and record.is_new else s.with_looks_of(record.read_experiment()))
-        record.refresh_runs()
-        for history in planted_histories(s, gradients=False):
-            if history.id in record.read_trials():
-                continue
-            if isinstance(record, MlflowRecord):
-                record.publish_history(record.create_trial_run(s, history.trial), history)
-            else:
-                content = pack_archive({HISTORY_FILE: history.model_dump_json().encode()})
-                (open_checkpoint_folder(here) / history.id).write(Checkpoint(1, 1).name, content)
-        (verdict,), path = report("quickstart", here)
-        return verdict, _files(path.parent)
-
-    assert run(8)[0].exploratory == ""
-    _, eight = run(8)
-    verdict, nine = run(9)
-    assert "with 8 seeds (declared then: no looks)" in verdict.exploratory
-    readme = nine[next(path for path in nine if path.name == "README.md")].decode()
-    assert ", exploratory:**" in readme and ", exploratory.**" in readme and "looked at before with 8 seeds" in readme
-    assert run(9)[1] == nine
-    table = tmp_path / "reports" / "quickstart" / "results.csv"
-    assert [len(look.seeds) for look in read_csv(table).study.looks] == [8, 9]
-    report(str(table), replace(here, reports=tmp_path / "alone"))
-    assert _files(tmp_path / "alone" / "quickstart") == nine
-    assert run(8)[1] == eight
-    assert "exploratory" not in eight[next(path for path in eight if path.name == "README.md")].decode().split("##")[1]
-    assert [len(look.seeds) for look in here.record("quickstart").read_experiment().looks] == [8, 9]
+def test_a_verdict_is_decided_at_its_share_of_the_level(looks, state):
+    study = make_study(**TWO_VARIANTS, seeds=list(range(8)), looks=looks)
+    # Seven seeds for the claim, and the one with the smallest difference against it.
+    test_errors = {A: [1.0] * 8, B: [2.0] * 7 + [0.5]}
+    (verdict,) = decide_contrasts(make_results(study, test_errors=test_errors))
+    assert (verdict.p, verdict.state) == (2 / 256, state)
+    assert ("not established at level 0.0075" in verdict.conclusion) == bool(looks)

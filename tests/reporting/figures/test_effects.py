@@ -1,0 +1,26 @@
+from reporting_helpers import make_results, make_study
+
+from harness.reporting.figures.effects import MAX_ROWS, list_drawable_effects
+from harness.reporting.verdicts.decision import decide_contrasts
+
+DIFFERENCE = {"kind": "difference", "a": "cifar-resnet8-w8", "b": "cifar-plain8-w8"}
+
+
+def test_differences_take_one_row_each_without_a_heading():
+    contrasts = [DIFFERENCE, {**DIFFERENCE, "metric": "test/error", "side": "two-sided"}]
+    groups = list_drawable_effects(decide_contrasts(make_results(make_study(contrasts=contrasts))))
+    assert [(group.top, group.has_heading, group.end) for group in groups] == [(0, False, 1), (1, False, 2)]
+
+
+def test_components_of_a_degradation_stand_below_its_heading(quickstart):
+    (group,) = list_drawable_effects(decide_contrasts(quickstart))
+    assert group.has_heading
+    assert [(row, component.name) for row, component in group.rows] == [
+        (1, "plain"), (2, "residual"), (3, "interaction"),
+    ]  # fmt: skip
+
+
+def test_effects_beyond_the_largest_number_of_rows_are_left_out(quickstart):
+    (verdict,) = decide_contrasts(quickstart)
+    groups = list_drawable_effects([verdict] * 50)
+    assert groups[-1].end == MAX_ROWS == 4 * len(groups)
