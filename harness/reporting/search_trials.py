@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness.specs import Sample
 from harness.specs.experiment.search_space import Value
 from harness.specs.experiment.trial_status import TrialStatus
+from harness.tracking.metrics import VALIDATION_ERROR
 from harness.tracking.results_table import Results
 
 
@@ -41,7 +42,7 @@ def list_search_trials(results: Results) -> list[SearchTrial]:
                 continue
             rows = rows_by_id[trial.id]
             outcome = TrialStatus(rows["outcome"].iloc[-1])
-            errors = rows["val/error"].dropna()
+            errors = rows[VALIDATION_ERROR].dropna()
             is_chance = outcome is TrialStatus.DIVERGED or errors.empty
             trials.append(
                 SearchTrial(

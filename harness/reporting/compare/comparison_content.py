@@ -17,7 +17,7 @@ from harness.reporting.comparability import (
     list_distinct,
 )
 from harness.reporting.compare.experiment_results import ExperimentResults, NetworkRow, match_networks
-from harness.reporting.compare.time_comparability import TRAINING_TIME, explain_incomparability
+from harness.reporting.compare.time_comparability import explain_incomparability
 from harness.reporting.formatting import ABSENT, format_dates, format_mean, format_quantity, join_words, keep_together
 from harness.reporting.page.tables import (
     IMAGES_MARK,
@@ -35,9 +35,9 @@ from harness.specs import DataInfo
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
-from harness.tracking.metrics import METRICS
+from harness.tracking.metrics import CLEAN_TRAINING_ERROR, METRICS, ONLINE_TRAINING_ERROR, TEST_ERROR, TRAINING_SECONDS
 
-SHARED_ERRORS = ("train/error", "train/error_clean", "test/error")
+SHARED_ERRORS = (ONLINE_TRAINING_ERROR, CLEAN_TRAINING_ERROR, TEST_ERROR)
 """Errors by which two records of one trial are compared."""
 
 
@@ -77,7 +77,7 @@ def _build_answer(experiment: ExperimentResults) -> dict[str, Any]:
         "label": experiment.label,
         "question": study.experiment.question,
         "headline": format_headline(decide_contrasts(experiment.results)),
-        "recorded": f"{len(final)} of {declared} recorded, {diverged} diverged; "
+        "recorded": f"{len(final):,} of {declared} recorded, {diverged} diverged; "
         f"{format_quantity(study.experiment.recipe.epochs, 'epoch')} on {study.data.name}, measured "
         f"{format_dates(experiment.results.epochs['at'])}",
     }
@@ -86,8 +86,8 @@ def _build_answer(experiment: ExperimentResults) -> dict[str, Any]:
 def _build_error_table(group: Sequence[ExperimentResults]) -> dict[str, Any]:
     """Return the errors of every network of a group: a row per network and error, a column per experiment."""
     keys = [key for key in METRICS if any(key in list_measured_errors(experiment.final) for experiment in group)]
-    if "train/error_clean" in keys:
-        keys.remove("train/error")
+    if CLEAN_TRAINING_ERROR in keys:
+        keys.remove(ONLINE_TRAINING_ERROR)
     data = group[0].results.study.data
     rows = []
     for network in match_networks(group):
@@ -194,7 +194,7 @@ def _explain_incomparable_times(experiments: Sequence[ExperimentResults]) -> lis
     reasons = []
     for a, b in combinations(experiments, 2):
         studies, labels = (a.results.study, b.results.study), (a.label, b.label)
-        reason = explain_incomparability(TRAINING_TIME, (a.final, b.final), studies, labels)
+        reason = explain_incomparability(TRAINING_SECONDS, (a.final, b.final), studies, labels)
         if reason is not None:
             reasons.append(f"{a.label} and {b.label}: {reason}")
     return reasons

@@ -13,13 +13,12 @@ from harness.reporting.compare.time_changes import measure_benchmark_change, mea
 from harness.reporting.compare.time_comparability import (
     BENCHMARK_TIMES,
     NOT_MEASURED,
-    TRAINING_TIME,
     explain_incomparability,
 )
 from harness.reporting.formatting import join_words
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.specs.network.any_variant import AnyVariant
-from harness.tracking.metrics import METRICS
+from harness.tracking.metrics import METRICS, TEST_ERROR, TRAINING_SECONDS
 from harness.tracking.results_table import Results
 
 LEVEL = 0.05
@@ -27,7 +26,7 @@ SMALLEST_ERROR_CHANGE = 0.5
 """In percentage points; the default of `smallest_effect` in an experiment."""
 SMALLEST_TIME_CHANGE = 5.0
 """In percent; two sessions on one machine differ by a few percent without a cause in the network."""
-DEFAULT_METRICS = ("test/error",)
+DEFAULT_METRICS = (TEST_ERROR,)
 VariantPairs = Sequence[tuple[AnyVariant, AnyVariant]]
 """The variants of OLD and NEW that have the same name."""
 
@@ -164,11 +163,11 @@ def _measure_time_changes(
     changes: list[Change] = []
     variants_by_reason: dict[tuple[str, str], list[str]] = {}
     old_trials, new_trials = (dict(list(final.groupby("variant"))) for final in finals)
-    for key in (TRAINING_TIME, *BENCHMARK_TIMES):
+    for key in (TRAINING_SECONDS, *BENCHMARK_TIMES):
         for name in names:
             trials = old_trials.get(name, finals[0].iloc[:0]), new_trials.get(name, finals[1].iloc[:0])
             reason = explain_incomparability(key, trials, (old.study, new.study))
-            if reason is None and key == TRAINING_TIME:
+            if reason is None and key == TRAINING_SECONDS:
                 changes.append(measure_training_time_change(name, trials))
             elif reason is None:
                 changes.append(measure_benchmark_change(name, key, trials))

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from harness.reporting.compare.change import Change
 from harness.reporting.compare.diff import Diff
-from harness.reporting.compare.time_comparability import BENCHMARK_TIMES, TRAINING_TIME
+from harness.reporting.compare.time_comparability import BENCHMARK_TIMES
 from harness.reporting.formatting import ABSENT, format_number, format_p, format_quantity, join_words
 from harness.text import one_line
-from harness.tracking.metrics import METRICS
+from harness.tracking.metrics import METRICS, TRAINING_SECONDS
 
 HEADINGS = ("variant", "measure", "old", "new", "change", "95 % interval", "p (Holm)", "n", "")
 METHOD_SUFFIXES = {"welch": " (Welch)", "processes": " processes"}
@@ -18,7 +18,7 @@ METHOD_SUFFIXES = {"welch": " (Welch)", "processes": " processes"}
 
 def is_time(change: Change) -> bool:
     """Return whether a change is one of a time, whose effect is in percent of the old value."""
-    return change.measure in (TRAINING_TIME, *BENCHMARK_TIMES)
+    return change.measure in (TRAINING_SECONDS, *BENCHMARK_TIMES)
 
 
 def format_change_cells(change: Change) -> list[str]:

@@ -15,13 +15,13 @@ from harness.reporting.figures.style import INK, MARKERS, PLAIN_COLOURS, RESIDUA
 from harness.reporting.statistics.error_intervals import select_error_interval
 from harness.reporting.statistics.intervals import estimate_mean
 from harness.reporting.statistics.seed_values import list_seed_values
-from harness.tracking.metrics import METRICS
+from harness.tracking.metrics import CLEAN_TRAINING_ERROR, METRICS, TEST_ERROR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANEL_METRICS = ("train/error_clean", "test/error")
+PANEL_METRICS = (CLEAN_TRAINING_ERROR, TEST_ERROR)
 COLOURS = (RESIDUAL_COLOURS[0], PLAIN_COLOURS[0], *RESIDUAL_COLOURS[1:], *PLAIN_COLOURS[1:])
 ESTIMATE_STYLE = EstimateStyle(marker_size=6.5, point_alpha=0.35)
 ROW_GAP = 0.4

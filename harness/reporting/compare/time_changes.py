@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from harness.reporting.compare.change import Change, LastEpochs, match_seeds
-from harness.reporting.compare.time_comparability import TRAINING_TIME, select_exclusive_trials
+from harness.reporting.compare.time_comparability import select_exclusive_trials
 from harness.reporting.statistics.comparisons import compare_pairs
 from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS
 from harness.reporting.statistics.intervals import CONFIDENCE
@@ -18,6 +18,7 @@ from harness.reporting.statistics.sign_flip_test import sign_flip_p_value
 from harness.reporting.statistics.welch_test import compare_groups, welch_p_value
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 from harness.specs.measured_cost import FEWEST_REPEATS
+from harness.tracking.metrics import TRAINING_SECONDS
 
 
 def measure_training_time_change(name: str, trials: LastEpochs) -> Change:
@@ -38,7 +39,7 @@ def measure_training_time_change(name: str, trials: LastEpochs) -> Change:
     low, high = (comparison.low, comparison.high) if comparison.n >= SEEDS_FOR_INTERVALS else (None, None)
     return Change(
         variant=name,
-        measure=TRAINING_TIME,
+        measure=TRAINING_SECONDS,
         old=math.exp(math.fsum(x) / len(x)),
         new=math.exp(math.fsum(y) / len(y)),
         effect=_to_percent(comparison.effect),
@@ -53,8 +54,8 @@ def measure_training_time_change(name: str, trials: LastEpochs) -> Change:
 
 def _logarithms_by_seed(trials: pd.DataFrame) -> SeedValues:
     """Return the natural logarithm of each trial's training seconds, by seed."""
-    timed = trials[trials[TRAINING_TIME] > 0]
-    pairs = zip(timed["seed"].tolist(), timed[TRAINING_TIME].tolist(), strict=True)
+    timed = trials[trials[TRAINING_SECONDS] > 0]
+    pairs = zip(timed["seed"].tolist(), timed[TRAINING_SECONDS].tolist(), strict=True)
     return {int(seed): math.log(seconds) for seed, seconds in pairs}
 
 

@@ -16,10 +16,9 @@ from harness.reporting.formatting import join_words
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
+from harness.tracking.metrics import LATENCY, STEP_SECONDS, TRAINING_SECONDS
 
-TRAINING_TIME = "time/train_s"
-LATENCY = "bench/latency_s"
-BENCHMARK_TIMES = (LATENCY, "bench/step_s")
+BENCHMARK_TIMES = (LATENCY, STEP_SECONDS)
 """Times that `harness bench` measures."""
 NOT_MEASURED = "no time was measured"
 
@@ -47,7 +46,7 @@ def explain_incomparability(
     empty = [side for side, rows in zip(sides, timed, strict=True) if rows.empty]
     if empty:
         return f"it is not measured in {empty[0]}" if len(empty) == 1 else NOT_MEASURED
-    if key == TRAINING_TIME:
+    if key == TRAINING_SECONDS:
         timed = [select_exclusive_trials(rows) for rows in timed]
         empty = [side for side, rows in zip(sides, timed, strict=True) if rows.empty]
         if empty:

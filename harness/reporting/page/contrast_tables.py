@@ -14,7 +14,7 @@ from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS
 from harness.reporting.statistics.seed_values import values_by_seed
 from harness.reporting.verdicts.verdict import Verdict
 from harness.text import escape_markdown
-from harness.tracking.metrics import METRICS
+from harness.tracking.metrics import CLEAN_TRAINING_ERROR, METRICS, ONLINE_TRAINING_ERROR
 from harness.tracking.results_table import Results
 
 
@@ -62,7 +62,7 @@ def build_depth_rows(results: Results, final: pd.DataFrame) -> Rows:
     """
     rows = []
     for line in group_into_series(results.study):
-        for key in ("train/error_clean", "train/error"):
+        for key in (CLEAN_TRAINING_ERROR, ONLINE_TRAINING_ERROR):
             errors = _collect_errors_by_depth(line, final, key)
             if errors is None:
                 continue

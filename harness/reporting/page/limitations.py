@@ -15,6 +15,7 @@ from harness.specs import Degradation, ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_markdown
+from harness.tracking.metrics import TEST_ERROR
 
 
 def list_limitations(study: ResolvedExperiment, final: pd.DataFrame, verdicts: Sequence[Verdict]) -> list[str]:
@@ -73,11 +74,11 @@ def _limits_of_data(study: ResolvedExperiment, final: pd.DataFrame) -> Iterator[
         f"There is one data set: {escape_markdown(data.name)}, with {data.train:,} training images of "
         f"{data.size[0]} × {data.size[1]} pixels. Results on other data, image sizes and widths may differ."
     )
-    rows = final[final["test/error"].notna() & (final["outcome"] != TrialStatus.DIVERGED)]
+    rows = final[final[TEST_ERROR].notna() & (final["outcome"] != TrialStatus.DIVERGED)]
     if data.test and len(rows):
-        lowest = float(rows.groupby("variant", sort=False)["test/error"].mean().min())
+        lowest = float(rows.groupby("variant", sort=False)[TEST_ERROR].mean().min())
         # Equal values have no spread over seeds, which selects the exact interval over images.
-        interval = select_error_interval(estimate_mean([lowest] * SEEDS_FOR_INTERVALS), "test/error", data)
+        interval = select_error_interval(estimate_mean([lowest] * SEEDS_FOR_INTERVALS), TEST_ERROR, data)
         assert interval is not None
         yield (
             f"There are {data.test:,} test images, so one image is {format_number(100 / data.test)} points. The lowest "

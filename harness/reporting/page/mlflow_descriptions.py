@@ -14,11 +14,11 @@ from harness.reporting.statistics.seed_values import list_seed_values
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
-from harness.tracking.metrics import MEASURED_COSTS, METRICS
+from harness.tracking.metrics import MACS, MEASURED_COSTS, METRICS, PARAMETERS
 from harness.tracking.mlflow_record.descriptions import VariantDescription, describe_variant
 from harness.tracking.results_table import Results
 
-COST_TITLES = ("Parameters", "MACs per image", "Training seconds per trial")
+COST_TITLES = (METRICS[PARAMETERS].label, METRICS[MACS].label, "Training seconds per trial")
 MEASURED_COST_TITLES = ("Latency of one image (ms)", "Training step (ms)", "Peak memory (MiB)")
 MARK_NOTES = {
     tables.IMAGES_MARK: "All seeds agree, so the interval is the exact one over the images.",

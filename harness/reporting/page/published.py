@@ -14,6 +14,7 @@ from harness.reporting.statistics.intervals import estimate_mean
 from harness.specs import Catalogue, DataInfo, Variant
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
+from harness.tracking.metrics import TEST_ERROR
 from harness.tracking.results_table import Results
 
 PUBLISHED_FILE = Path(__file__).with_suffix(".csv")
@@ -68,7 +69,7 @@ def build_published_rows(results: Results, final: pd.DataFrame) -> list[list[str
     dataset = identify_dataset(results.study.data)
     rows = []
     for variant in results.study.variants if dataset is not None else ():
-        measured = final.loc[(final["variant"] == variant.name) & final["test/error"].notna(), "test/error"]
+        measured = final.loc[(final["variant"] == variant.name) & final[TEST_ERROR].notna(), TEST_ERROR]
         for published in find_published_results(variant, dataset) if len(measured) else ():
             estimate = estimate_mean(measured.to_numpy())
             spread = f" ± {published['spread']}" if published["spread"] else ""

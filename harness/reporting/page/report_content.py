@@ -30,7 +30,7 @@ from harness.reporting.verdicts.summaries import format_headline
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
-from harness.tracking.metrics import METRICS
+from harness.tracking.metrics import CLEAN_TRAINING_ERROR, LATENCY_PROCESSES, METRICS, STEP_PROCESSES
 from harness.tracking.results_table import Results
 
 CONDITION_TITLES = {
@@ -79,10 +79,10 @@ def _build_errors(results: Results, final: pd.DataFrame) -> dict[str, Any]:
     keys = tables.list_measured_errors(final)
     declared = format_quantity(len(results.study.trials), "declared trial")
     return {
-        "recorded": f"{len(final)} of {declared} {'is' if len(results.study.trials) == 1 else 'are'} recorded",
+        "recorded": f"{len(final):,} of {declared} {'is' if len(results.study.trials) == 1 else 'are'} recorded",
         "error_titles": [METRICS[key].title for key in keys],
         "error_rows": tables.build_error_rows(results, final, keys),
-        "training_error": "clean" if "train/error_clean" in keys else "online",
+        "training_error": "clean" if CLEAN_TRAINING_ERROR in keys else "online",
     }
 
 
@@ -93,7 +93,7 @@ def _build_costs(results: Results, final: pd.DataFrame) -> dict[str, Any]:
         "cost_rows": tables.build_cost_rows(results, final),
         "counters": list_distinct(final["counter"]),
         "has_measured_costs": tables.has_measured_costs(final),
-        "processes": _format_range([*final["bench/latency_n"], *final["bench/step_n"]]),
+        "processes": _format_range([*final[LATENCY_PROCESSES], *final[STEP_PROCESSES]]),
         "on_gpu": any("cuda" in text.lower() for text in list_distinct(final["software"])),
         "has_shared_device": bool(final["shared"].any()),
         "drawn_costs": [cost for cost, _ in fronts],

@@ -12,7 +12,7 @@ from harness.specs import ResolvedExperiment
 from harness.specs.experiment.search_space import SearchRange, Value
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import code_span, escape_markdown
-from harness.tracking.metrics import METRICS
+from harness.tracking.metrics import METRICS, VALIDATION_ERROR
 from harness.tracking.results_table import Results
 
 
@@ -30,7 +30,7 @@ def build_search_section(results: Results) -> dict[str, Any]:
         "seeds": join_words(tune.seeds),
         "has_several_seeds": len(tune.seeds) > 1,
         "metric": METRICS[tune.metric].label.lower(),
-        "metric_title": METRICS["val/error"].title,
+        "metric_title": METRICS[VALIDATION_ERROR].title,
         "searcher": tune.searcher,
         "is_asha": tune.scheduler == "asha",
         "fields": list(tune.fields),

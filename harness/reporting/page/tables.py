@@ -22,6 +22,22 @@ from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import code_span, escape_markdown
+from harness.tracking.metrics import (
+    CLEAN_TRAINING_ERROR,
+    LATENCY,
+    LATENCY_PROCESSES,
+    LATENCY_SD,
+    MACS,
+    ONLINE_TRAINING_ERROR,
+    PARAMETERS,
+    STEP_PEAK_BYTES,
+    STEP_PROCESSES,
+    STEP_SD,
+    STEP_SECONDS,
+    TEST_ERROR,
+    TRAINING_SECONDS,
+    VALIDATION_ERROR,
+)
 from harness.tracking.results_table import Results
 
 Rows = list[list[str]]
@@ -31,7 +47,7 @@ SHARED_MARK = "†"
 """Marks a time that was measured on a shared device."""
 MIXED_CONDITIONS = "mixed conditions"
 """Shown in place of a time that was measured under unequal hardware, software or settings."""
-ERRORS = ("train/error_clean", "train/error", "val/error", "test/error")
+ERRORS = (CLEAN_TRAINING_ERROR, ONLINE_TRAINING_ERROR, VALIDATION_ERROR, TEST_ERROR)
 KEY_FIELDS = ("epochs", "batch", "optimiser", "lr", "schedule", "weight_decay", "precision", "augment")
 """Recipe fields that are shown even with their default value."""
 
@@ -100,41 +116,44 @@ def build_cost_rows(results: Results, final: pd.DataFrame) -> Rows:
     rows, measured = [], has_measured_costs(final)
     for variant in results.study.variants:
         trials = final[final["variant"] == variant.name]
-        counts = [format_count(trials[key].iloc[0]) if len(trials) else ABSENT for key in ("cost/params", "cost/macs")]
-        costs = [format_milliseconds(trials, "bench/latency"), format_milliseconds(trials, "bench/step")]
-        costs = [*costs, format_peak_memory(trials)] if measured else []
+        counts = [format_count(trials[key].iloc[0]) if len(trials) else ABSENT for key in (PARAMETERS, MACS)]
+        latency = format_milliseconds(trials, LATENCY, LATENCY_SD, LATENCY_PROCESSES)
+        step = format_milliseconds(trials, STEP_SECONDS, STEP_SD, STEP_PROCESSES)
+        costs = [latency, step, format_peak_memory(trials)] if measured else []
         rows.append([escape_markdown(variant.name), *counts, format_training_seconds(trials), *costs])
     return rows
 
 
 def has_measured_costs(final: pd.DataFrame) -> bool:
     """Return whether the cost of some variant was measured under the conditions of its trials."""
-    return bool(final[["bench/latency_s", "bench/step_s"]].notna().to_numpy().any())
+    return bool(final[[LATENCY, STEP_SECONDS]].notna().to_numpy().any())
 
 
-def format_milliseconds(trials: pd.DataFrame, key: str) -> str:
+def format_milliseconds(trials: pd.DataFrame, mean_key: str, sd_key: str, processes_key: str) -> str:
     """Return a variant's measured time in milliseconds: mean and 95 % t interval over processes.
 
     Args:
-        key: ``bench/latency`` or ``bench/step``.
+        mean_key: Metric of the mean over processes in seconds.
+        sd_key: Metric of the standard deviation over processes in seconds.
+        processes_key: Metric of the number of processes.
     """
-    measured = trials[trials[f"{key}_s"].notna()]
+    measured = trials[trials[mean_key].notna()]
     if measured.empty:
         return ABSENT
     if _has_mixed_conditions(measured):
         return MIXED_CONDITIONS
     row = measured.iloc[0]
-    mean = 1000 * row[f"{key}_s"]
-    half = 1000 * row[f"{key}_sd_s"] * t_interval_factor(int(row[f"{key}_n"]))
+    mean = 1000 * row[mean_key]
+    half = 1000 * row[sd_key] * t_interval_factor(int(row[processes_key]))
     return keep_together(f"{format_number(mean)} [{format_interval(mean - half, mean + half)}]")
 
 
 def format_peak_memory(trials: pd.DataFrame) -> str:
     """Return a variant's measured peak memory in MiB."""
-    measured = trials[trials["bench/peak_bytes"].notna()]
+    measured = trials[trials[STEP_PEAK_BYTES].notna()]
     if _has_mixed_conditions(measured):
         return MIXED_CONDITIONS
-    return ABSENT if measured.empty else format_number(measured["bench/peak_bytes"].iloc[0] / 2**20, 0)
+    return ABSENT if measured.empty else format_number(measured[STEP_PEAK_BYTES].iloc[0] / 2**20, 0)
 
 
 def format_training_seconds(trials: pd.DataFrame) -> str:
@@ -142,12 +161,12 @@ def format_training_seconds(trials: pd.DataFrame) -> str:
 
     Only finished trials count, because diverged ones ended early. Times under unequal conditions are not averaged.
     """
-    finished = trials[(trials["outcome"] == TrialStatus.FINISHED) & trials["time/train_s"].notna()]
+    finished = trials[(trials["outcome"] == TrialStatus.FINISHED) & trials[TRAINING_SECONDS].notna()]
     if finished.empty:
         return ABSENT
     if _has_mixed_conditions(finished):
         return MIXED_CONDITIONS
-    estimate = estimate_mean(finished["time/train_s"].to_numpy())
+    estimate = estimate_mean(finished[TRAINING_SECONDS].to_numpy())
     mark = f" {SHARED_MARK}" if finished["shared"].any() else ""
     return keep_together(format_mean(estimate.mean, estimate.sd, 1) + mark)
 

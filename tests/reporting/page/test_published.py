@@ -5,7 +5,7 @@ from reporting_helpers import INFO, make_results
 
 from harness.io.yaml_documents import Document
 from harness.reporting.page import published
-from harness.reporting.page.published import identify_dataset, build_published_rows, find_published_results
+from harness.reporting.page.published import build_published_rows, find_published_results, identify_dataset
 from harness.reporting.page.report import render_report
 from harness.reporting.verdicts.decision import decide_contrasts
 from harness.specs import Catalogue, DataInfo, resolve
