@@ -33,14 +33,14 @@ def save_checkpoint(task: TrialTask, trainer: Trainer, history: History, claim: 
         Superseded: Another attempt has taken the trial over.
         HarnessError: The last checkpoint cannot be written.
     """
-    from harness.training.checkpoint import save
+    from harness.training.checkpoint import write_checkpoint
 
     started = time.monotonic()
     while True:
         try:
             claim.require_current()
             checkpoint = Checkpoint(claim.attempt.number, *trainer.position)
-            save(task.folder, checkpoint, history.model_dump_json().encode(), trainer.state())
+            write_checkpoint(task.folder, checkpoint, history.model_dump_json().encode(), trainer.state())
             return True
         except HarnessError as error:
             claim.add_note(f"a checkpoint could not be written ({error.what}); the training went on")

@@ -18,6 +18,7 @@ from harness.execution.trial_group import TrialTask
 from harness.io.storage_mark import WrongStorage
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
+from harness.tracking.metrics import ONLINE_TRAINING_ERROR, TEST_ERROR
 from harness.tracking.mlflow_record.publishing.background_publisher import BackgroundPublisher
 from harness.tracking.mlflow_record.store.store_errors import redact_message
 
@@ -114,8 +115,8 @@ class GroupMember:
             self.history.id,
             self.history.outcome,
             last.epoch,
-            last.metrics.get("train/error"),
-            last.metrics.get("test/error"),
+            last.metrics.get(ONLINE_TRAINING_ERROR),
+            last.metrics.get(TEST_ERROR),
             last.metrics.get(metric) if metric else None,
             self.history.seconds,
             "; ".join(dict.fromkeys(self.claim.attempt.notes)),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
@@ -27,15 +26,14 @@ EXAMPLE_IMAGES = 2
 """Number of images in a model's input example."""
 
 
-def require_optional_outputs(execution: Execution, has_store: bool, launcher: str) -> None:
+def require_optional_outputs(execution: Execution, has_store: bool) -> None:
     """Check, before anything starts, that the optional outputs of an experiment can be recorded.
 
     Args:
         has_store: Whether the record is kept in an MLflow store.
-        launcher: ``ray`` or ``inline``. Only Ray brings psutil along for its workers.
 
     Raises:
-        HarnessError: There is no store for them, or psutil is missing.
+        HarnessError: An output is requested and there is no store for it.
     """
     for field, output in (("log_model", "models"), ("system_metrics", "system metrics")):
         if getattr(execution, field) and not has_store:
@@ -44,12 +42,6 @@ def require_optional_outputs(execution: Execution, has_store: bool, launcher: st
                 where=f"execution.{field}",
                 remedy=f"Leave --tracking-uri none out, or use --set execution.{field}=false.",
             )
-    if execution.system_metrics and launcher == "inline" and find_spec("psutil") is None:
-        raise HarnessError(
-            "MLflow samples system metrics with psutil, which is not installed",
-            where="execution.system_metrics",
-            remedy="pip install 'depthbench[system]', or use --set execution.system_metrics=false.",
-        )
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def preflight(study: ResolvedExperiment, settings: Settings, force: bool, notify
     require_lasting_storage(settings)
     require_writable(settings.home)
     require_report_directory(settings.reports / experiment.name)
-    require_optional_outputs(experiment.execution, has_mlflow(settings), settings.launcher)
+    require_optional_outputs(experiment.execution, has_mlflow(settings))
     if settings.address is None:
         require_local_resources(experiment.resources, experiment.recipe.precision)
     require_searcher(experiment.tune, settings.launcher)

@@ -205,10 +205,10 @@ def test_ensemble_with_complete_seeds_trains_the_others_with_the_same_results(ma
     assert train_ensemble(remaining) == expected[::2]
 
 
-def test_ensemble_whose_training_raises_fails_all_its_trials_with_the_reason(make_ensemble, failing, monkeypatch):
+def test_ensemble_whose_training_raises_fails_all_its_trials_with_the_reason(make_ensemble, fail_training, monkeypatch):
     errors = []
     with monkeypatch.context() as patched:
-        failing(patched, 3)
+        fail_training(patched, 3)
         ended = last_progress(make_ensemble(), on_error=errors.append)
     assert [progress.status for progress in ended] == [TrialStatus.FAILED] * 3
     assert all("out of [bold]luck" in p.traceback and "RuntimeError" in p.message for p in ended)

@@ -23,6 +23,6 @@ def plan(study: ResolvedExperiment, settings: Settings) -> Plan:
     from harness.experiments.search import require_searcher
 
     require_searcher(study.experiment.tune, settings.launcher)
-    require_optional_outputs(study.experiment.execution, has_mlflow(settings), settings.launcher)
+    require_optional_outputs(study.experiment.execution, has_mlflow(settings))
     record = open_record(settings, study.experiment.name, create=False)
     return plan_experiment(study, record, open_checkpoint_folder(settings), settings)

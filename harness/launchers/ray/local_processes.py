@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+
+import psutil
 
 POLL_SECONDS = 0.02
 """Pause between two looks at the processes that Ray ends."""
@@ -20,13 +21,10 @@ class RayProcesses:
     """
 
     def __init__(self) -> None:
-        self._children: list[Any] = []
+        self._children: list[psutil.Process] = []
 
-    def start(self, init: Callable[[], Any]) -> None:
+    def start(self, init: Callable[[], object]) -> None:
         """Call ``init``, which starts Ray, and keep the processes that it has started."""
-        # Importing Ray makes its copy of psutil importable where psutil is not installed.
-        import psutil
-
         before = psutil.Process().children()
         try:
             with _keep_signals():
@@ -36,7 +34,6 @@ class RayProcesses:
 
     def end(self) -> None:
         """Disconnect from Ray, and end its processes and all their descendants."""
-        import psutil
         import ray
 
         descendants, is_over = [], threading.Event()
@@ -57,8 +54,6 @@ class RayProcesses:
 
     def _kill_terminated(self, is_over: threading.Event) -> None:
         """Kill each child as soon as Ray has sent it a SIGTERM, which it ignores."""
-        import psutil
-
         while not is_over.wait(POLL_SECONDS):
             for child in self._children:
                 if _has_pending_sigterm(child.pid):
