@@ -144,8 +144,8 @@ def image_folder(tmp_path):
 
 
 @pytest.fixture(params=["sqlite", "none"])
-def here(request, tmp_path):
-    """A home with its record in SQLite, or in the journals alone."""
+def settings(request, tmp_path):
+    """Settings of an empty home, with the record in SQLite or in the checkpoints alone."""
     from harness.settings import Settings
 
     uri = "none" if request.param == "none" else None
@@ -153,29 +153,25 @@ def here(request, tmp_path):
 
 
 @pytest.fixture
-def one(quick_study):
-    """The quick experiment with one seed and its four variants, a checkpoint after every step."""
+def one_seed_study(quick_study):
+    """The quick experiment with one seed and its four variants, and a checkpoint after each step."""
     return quick_study(seeds=[100], execution={"checkpoint_seconds": 0})
 
 
-class Failing:
-    """Fails the training after some forward passes."""
-
-    def __init__(self, monkeypatch, calls):
-        from harness.models import network
-
-        self.original, self.calls = network.Network.forward, 0
-
-        def forward(net, x):
-            self.calls += 1
-            if self.calls > calls:
-                raise RuntimeError("out of [bold]luck")
-            return self.original(net, x)
-
-        monkeypatch.setattr(network.Network, "forward", forward)
-
-
 @pytest.fixture
-def failing():
-    """What makes the training fail after some forward passes."""
-    return Failing
+def fail_training():
+    """Return a function that makes every training raise after some forward passes."""
+
+    def patch(monkeypatch, calls):
+        from harness.models.network import Network
+
+        original, remaining = Network.forward, iter(range(calls))
+
+        def forward(network, images):
+            if next(remaining, None) is None:
+                raise RuntimeError("out of [bold]luck")
+            return original(network, images)
+
+        monkeypatch.setattr(Network, "forward", forward)
+
+    return patch

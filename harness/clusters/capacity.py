@@ -108,7 +108,7 @@ class Capacity:
         )
 
 
-def read_cluster(file: Path) -> dict[str, Any]:
+def read_cluster_file(file: Path) -> dict[str, Any]:
     """The content of a file of Ray's launcher.
 
     Raises:
@@ -125,7 +125,7 @@ def read_cluster(file: Path) -> dict[str, Any]:
     return content
 
 
-def require_launcher(file: Path) -> None:
+def require_ray_launcher(file: Path) -> None:
     """Make sure that Ray's cluster launcher can be imported.
 
     Raises:
@@ -139,14 +139,14 @@ def require_launcher(file: Path) -> None:
         ) from error
 
 
-def capacity(file: Path) -> Capacity:
+def read_capacity(file: Path) -> Capacity:
     """What a file promises; reads nothing else, and asks no provider.
 
     Raises:
         HarnessError: The file is none of Ray's launcher.
     """
-    content = read_cluster(file)
-    require_launcher(file)
+    content = read_cluster_file(file)
+    require_ray_launcher(file)
     from ray.autoscaler._private.util import prepare_config
 
     said = io.StringIO()

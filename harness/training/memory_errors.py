@@ -1,4 +1,4 @@
-"""What torch reports in its own words, as errors that say what would help."""
+"""Errors that say what helps where the memory is exhausted or a data worker dies."""
 
 from __future__ import annotations
 
@@ -12,83 +12,91 @@ from harness.errors import HarnessError
 from harness.specs import ExternalNetwork, Trial
 from harness.specs.network.layer_plan import plan_layers
 
-EXHAUSTED = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-ROOM = 0.9
-"""Share of a device's memory that a suggestion counts on."""
+EXHAUSTED_MESSAGES = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+USABLE_MEMORY = 0.9
+"""The share of a device's memory that a suggested micro-batch may fill."""
+KILLED_WORKER = re.compile(r"DataLoader worker \(pid\(?s?\)? ([\d, ]+)\) (?:is killed by signal: (\w+)|exited)")
 
 
 @contextmanager
 def explain_oom(trial: Trial, size: tuple[int, int], seeds: int = 1) -> Iterator[None]:
-    """Turn exhausted memory and killed data workers into errors with a remedy; anything else passes.
+    """Turn exhausted memory and the death of a data worker into errors with a remedy; pass other errors on.
 
     Args:
-        trial: What is built, or trained.
+        trial: The trial that is built or trained in the block.
         size: Height and width of the images.
-        seeds: How many are trained together.
+        seeds: How many seeds are trained together.
 
     Raises:
-        HarnessError: Which of the two, and what would fit.
+        HarnessError: The memory is exhausted, or a data worker died.
     """
     try:
         yield
     except RuntimeError as error:
-        text = str(error)
-        killed = re.search(r"DataLoader worker \(pid\(?s?\)? ([\d, ]+)\) (?:is killed by signal: (\w+)|exited)", text)
+        killed = KILLED_WORKER.search(str(error))
         if killed:
-            how = f"was killed by the system ({killed[2]})" if killed[2] else "ended unexpectedly"
+            end = f"was killed by the system ({killed[2]})" if killed[2] else "ended unexpectedly"
             raise HarnessError(
-                f"a data worker (process {killed[1].strip()}), which decodes images beside the training, {how}",
+                f"a worker process that decodes images (process {killed[1].strip()}) {end}",
                 where="data",
-                remedy="The machine is probably short of memory: use fewer trials at once "
+                remedy="The machine probably has too little memory: use fewer trials at once "
                 "(resources.max_concurrent), fewer resources.cpus, or smaller images.",
             ) from error
         if is_exhausted(error):
-            raise (_too_many(seeds) if seeds > 1 else _too_large(trial, size, error)) from error
+            raise (_too_many_seeds(seeds) if seeds > 1 else _too_large_batch(trial, size, error)) from error
         raise
 
 
 def is_exhausted(error: Exception) -> bool:
-    """Whether it is a device's memory, or the machine's, that was not enough."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in EXHAUSTED)
+    """Return whether an error means that the memory of a device or of the machine is exhausted."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(message in str(error) for message in EXHAUSTED_MESSAGES)
 
 
-def _too_many(seeds: int) -> HarnessError:
+def _too_many_seeds(seeds: int) -> HarnessError:
     return HarnessError(
-        f"{seeds} seeds of this variant together do not fit the memory",
+        f"the memory is too small for {seeds} seeds of this variant trained together",
         where="execution.seeds_together",
-        remedy=f"--set execution.seeds_together={seeds // 2 if seeds > 3 else 'off'}. Trials that have a checkpoint "
-        "go on in the company that they began in, and alone with off.",
+        remedy=f"Use --set execution.seeds_together={seeds // 2 if seeds > 3 else 'off'}. Trials that have a "
+        "checkpoint stay with the seeds that they began with; with off they are trained one by one.",
     )
 
 
-def _too_large(trial: Trial, size: tuple[int, int], error: RuntimeError) -> HarnessError:
-    """What does not fit, and the largest micro-batch that should."""
-    recipe, cuda = trial.recipe, "CUDA" in str(error) or "CUBLAS" in str(error)
-    now = recipe.micro_batch or recipe.batch
-    fits = now // 2
-    if cuda and torch.cuda.is_available():
+def _too_large_batch(trial: Trial, size: tuple[int, int], error: RuntimeError) -> HarnessError:
+    """Return an error that names the largest micro-batch that should fit."""
+    recipe, is_cuda = trial.recipe, "CUDA" in str(error) or "CUBLAS" in str(error)
+    images = recipe.micro_batch or recipe.batch
+    fitting = images // 2
+    if is_cuda and torch.cuda.is_available():
         capacity = torch.cuda.get_device_properties(0).total_memory
-        fits = min(fits, int(now * ROOM * capacity / max(estimated_memory(trial, size, now), capacity)))
-        where = f"{torch.cuda.get_device_name(0)} has {capacity / 2**30:.1f} GiB"
+        needed = max(estimate_memory(trial, size, images), capacity)
+        fitting = min(fitting, int(images * USABLE_MEMORY * capacity / needed))
+        reason = f"{torch.cuda.get_device_name(0)} has {capacity / 2**30:.1f} GiB"
     else:
-        where = str(error).partition("Error code")[0].strip().rpartition(": ")[2] or "the machine's memory is exhausted"
-    part = max((d for d in range(2, max(fits, 1) + 1) if recipe.batch % d == 0), default=None)
-    remedy = (
-        f"Let {part} images through at once and keep steps of {recipe.batch}: --set recipe.micro_batch={part}. It is "
-        "part of the trial's identity, since BatchNorm then sees these."
-        if part
-        else "Use a smaller network, smaller images, or a larger device."
-    )
-    if recipe.precision == "fp32" and cuda:
-        remedy += " recipe.precision=bf16 halves the activations."
+        message = str(error).partition("Error code")[0].strip()
+        reason = message.rpartition(": ")[2] or "the machine's memory is exhausted"
+    divisors = [part for part in range(2, max(fitting, 1) + 1) if recipe.batch % part == 0]
+    remedy = "Use a smaller network, smaller images, or a larger device."
+    if divisors:
+        remedy = (
+            f"Put {divisors[-1]} images through the network at once and keep steps of {recipe.batch}: --set "
+            f"recipe.micro_batch={divisors[-1]}. This makes it another trial, because BatchNorm then normalises over "
+            "these images."
+        )
+    if recipe.precision == "fp32" and is_cuda:
+        remedy += " recipe.precision=bf16 halves the memory of the activations."
     return HarnessError(
-        f"{now} images at once do not fit the memory of the device ({where})", where="recipe.batch", remedy=remedy
+        f"{images} images at once do not fit into the memory of the device ({reason})",
+        where="recipe.batch",
+        remedy=remedy,
     )
 
 
-def estimated_memory(trial: Trial, size: tuple[int, int], images: int) -> int:
-    """Bytes that a training step takes, about; 0 for a foreign network, of which nobody knows."""
+def estimate_memory(trial: Trial, size: tuple[int, int], images: int) -> int:
+    """Return about how many bytes a training step takes; 0 for an external network, whose layers are unknown."""
     if isinstance(trial.variant, ExternalNetwork):
         return 0
-    width = 2 if trial.recipe.precision in ("bf16", "fp16") else 4
-    return plan_layers(trial.variant, size).training_bytes(images, width, 4 if trial.recipe.optimiser == "adamw" else 3)
+    bytes_per_value = 2 if trial.recipe.precision in ("bf16", "fp16") else 4
+    copies = 4 if trial.recipe.optimiser == "adamw" else 3
+    return plan_layers(trial.variant, size).training_bytes(images, bytes_per_value, copies)

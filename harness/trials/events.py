@@ -9,13 +9,14 @@ from typing import Any
 from harness.execution.attempts import Attempt
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import Epoch
+from harness.tracking.metrics import EPOCH_SECONDS, LEARNING_RATE, ONLINE_TRAINING_ERROR, TEST_ERROR
 from harness.trials.status import TrialSummary
 
 LISTED_METRICS = (
-    ("train error", "train/error", "{:.2f} %"),
-    ("test error", "test/error", "{:.2f} %"),
-    ("lr", "optim/lr", "{:.3g}"),
-    ("", "time/epoch_s", "{:.1f} s"),
+    ("train error", ONLINE_TRAINING_ERROR, "{:.2f} %"),
+    ("test error", TEST_ERROR, "{:.2f} %"),
+    ("lr", LEARNING_RATE, "{:.3g}"),
+    ("", EPOCH_SECONDS, "{:.1f} s"),
 )
 """Metrics in the line of an epoch: name, key and format."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.tracking.history import History
+from harness.tracking.metrics import TIME_PREFIX
 
 UNCOMPARED_PROVENANCE = ("attempts", "shared", "memory")
 """Provenance that may differ between two equal trainings."""
@@ -19,7 +20,7 @@ def first_difference(before: History, after: History) -> str:
             return f"only the {'rerun' if epoch in epochs_after else 'earlier training'} measured epoch {epoch}"
         old, new = epochs_before[epoch], epochs_after[epoch]
         for key in dict.fromkeys([*old, *new]):
-            if key.startswith("time/"):
+            if key.startswith(TIME_PREFIX):
                 continue
             if key not in old or key not in new:
                 return f"epoch {epoch}: only the {'rerun' if key in new else 'earlier training'} measured {key}"

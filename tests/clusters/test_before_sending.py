@@ -3,10 +3,10 @@
 import pytest
 import yaml
 
-from harness.clusters.capacity import capacity
+from harness.clusters.capacity import read_capacity
 from harness.clusters.remote.compatibility import require_compatible
-from harness.clusters.remote.packaging import MOST, build_package
-from harness.clusters.remote.probe import describe
+from harness.clusters.remote.packaging import MAX_PACKAGE_BYTES, build_package
+from harness.clusters.remote.probe import describe_machine
 from harness.errors import HarnessError
 from harness.specs import Resources
 
@@ -35,7 +35,7 @@ def promised(tmp_path):
     def of(content):
         file = tmp_path / "cluster.yaml"
         file.write_text(yaml.safe_dump(content))
-        return capacity(file)
+        return read_capacity(file)
 
     return of
 
@@ -144,14 +144,14 @@ def test_an_experiment_that_would_stay_behind_is_refused(directory):
 
 def test_a_large_directory_is_refused_with_what_is_large(directory):
     with (directory / "images/large.bin").open("wb") as file:
-        file.truncate(MOST + 1)
+        file.truncate(MAX_PACKAGE_BYTES + 1)
     with pytest.raises(HarnessError, match=r"100 MiB to ship, and Ray takes 100 \(images 100 MiB"):
         build_package(directory, [], None)
     assert build_package(directory, [directory / "images"], None)
 
 
 def test_both_sides_have_the_same_versions(tmp_path):
-    ours, file = describe(), tmp_path / "cluster.yaml"
+    ours, file = describe_machine(), tmp_path / "cluster.yaml"
     require_compatible(ours, file, shipped=False)
     # The third number of Python's version changes nothing.
     require_compatible({**ours, "python": ours["python"].rpartition(".")[0] + ".99"}, file, shipped=False)
@@ -163,4 +163,4 @@ def test_both_sides_have_the_same_versions(tmp_path):
 
 def test_a_head_with_a_full_disk_is_refused(tmp_path):
     with pytest.raises(HarnessError, match="disk of the head is full: 1 MiB are free at /tmp"):
-        require_compatible({**describe(), "free": {"/": 2**40, "/tmp": 2**20}}, tmp_path, shipped=False)
+        require_compatible({**describe_machine(), "free": {"/": 2**40, "/tmp": 2**20}}, tmp_path, shipped=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.clusters.check.check import check
+from harness.clusters.check.cluster_check import check_cluster_file
 from harness.errors import HarnessError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ def changed(tmp_path):
             assert old in text, old
             text = text.replace(old, new, 1)
         (tmp_path / name).write_text(text)
-        return check(tmp_path / name), text.splitlines()
+        return check_cluster_file(tmp_path / name), text.splitlines()
 
     return make
 
@@ -186,17 +186,17 @@ def test_a_hostile_file_is_an_error_and_no_crash(tmp_path):
     file = tmp_path / "bad.yaml"
     for text in ("a: 1", "provider: [1]\ncluster_name: {}", "cluster_name: x\nprovider: {type: aws}\nauth: 3"):
         file.write_text(text)
-        assert any(finding.error for finding in check(file))
+        assert any(finding.error for finding in check_cluster_file(file))
     file.write_text(
         "cluster_name: 1\nprovider: {type: aws, region: 3, security_group: {IpPermissions: [1, {IpRanges: x}]}}\n"
         "available_node_types: {a: 1, b: {node_config: [], resources: 4}, 3: {node_config: {BlockDeviceMappings: 5}}}\n"
         'head_node_type: [x]\nfile_mounts: [1]\nsetup_commands: [1, {a: 2}]\nhead_start_ray_commands: "ray \'start"\n'
     )
-    assert any(finding.error for finding in check(file))
+    assert any(finding.error for finding in check_cluster_file(file))
     for text in ("- 1", "a: !!python/object/apply:os.system [ls]", "a: {"):
         file.write_text(text)
         with pytest.raises(HarnessError):
-            check(file)
+            check_cluster_file(file)
 
 
 def test_the_command_prints_all_and_ends_with_2(harness, laptop, tmp_path):

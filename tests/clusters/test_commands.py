@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.api import Settings
-from harness.clusters.remote.sent_jobs import SentJob, newest_sent_job, save_sent_job, sent_jobs
+from harness.clusters.remote.sent_jobs import SentJob, find_newest_sent_job, save_sent_job, list_sent_jobs
 from harness.errors import HarnessError
 from harness.launchers.ray.address import require_ray_at
 
@@ -94,12 +94,12 @@ def test_what_was_sent_is_found_again(tmp_path):
     for sent in (last, first, other):
         save_sent_job(tmp_path, sent)
     (tmp_path / "jobs/half.json").write_text('{"job": ')
-    assert sent_jobs(tmp_path) == [last, other, first]
-    assert newest_sent_job(tmp_path, None) == last
-    assert newest_sent_job(tmp_path, "b") == other
-    assert newest_sent_job(tmp_path, "a-1") == first
+    assert list_sent_jobs(tmp_path) == [last, other, first]
+    assert find_newest_sent_job(tmp_path, None) == last
+    assert find_newest_sent_job(tmp_path, "b") == other
+    assert find_newest_sent_job(tmp_path, "a-1") == first
     with pytest.raises(HarnessError, match="no job of c was sent"):
-        newest_sent_job(tmp_path, "c")
+        find_newest_sent_job(tmp_path, "c")
 
 
 @pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])

@@ -7,8 +7,8 @@ import pytest
 from ray.autoscaler._private import commands
 
 from harness.clusters.remote import job_server
-from harness.clusters.remote.job_server import Jobs
-from harness.clusters.remote.ssh import ClusterUnreachable, command_line
+from harness.clusters.remote.job_server import JobClient
+from harness.clusters.remote.ssh import ClusterUnreachable, build_ssh_command
 from harness.errors import HarnessError
 
 
@@ -21,7 +21,7 @@ def of(*said, silent=False):
         if silent:
             await asyncio.sleep(3600)
 
-    found = Jobs.__new__(Jobs)
+    found = JobClient.__new__(JobClient)
     found.client, found.address = SimpleNamespace(tail_job_logs=tail), "http://head"
     return found
 
@@ -61,7 +61,7 @@ def test_a_laptop_without_a_network_tries_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(commands, "_bootstrap_config", asked)
     with pytest.raises(ClusterUnreachable, match="cannot be reached"):
-        command_line(tmp_path / "c.yaml", "true")
+        build_ssh_command(tmp_path / "c.yaml", "true")
 
 
 def test_why_ray_gave_up_is_what_it_said(tmp_path, monkeypatch):
@@ -73,4 +73,4 @@ def test_why_ray_gave_up_is_what_it_said(tmp_path, monkeypatch):
 
     monkeypatch.setattr(commands, "_bootstrap_config", expired)
     with pytest.raises(HarnessError, match="Your AWS session has expired"):
-        command_line(tmp_path / "c.yaml", "true")
+        build_ssh_command(tmp_path / "c.yaml", "true")

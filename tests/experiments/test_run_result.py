@@ -20,7 +20,7 @@ EIGHT = list(range(8))
     ids=["complete", "interim look", "no claims", "no contrasts", "one failed", "store away"],
 )
 def test_report_is_due_unless_it_would_be_an_interim_look(quick_study, changes, result, is_due):
-    assert bool(result.is_report_due(quick_study(**changes))) is is_due
+    assert result.is_report_due(quick_study(**changes)) is is_due
 
 
 def test_report_is_not_due_without_any_recorded_trial(quick_study):

@@ -1,170 +1,106 @@
-"""YAML into specs: what is refused says the file, the line, the field and the remedy."""
+"""YAML documents: files that are not a mapping are refused, and ``--set`` assignments are applied."""
+
+import os
+from pathlib import Path
 
 import pytest
 
 from harness.errors import HarnessError
-from harness.io.yaml_documents import read_document
-from harness.specs import Catalogue, DataInfo, load_experiment, resolve
-from harness.specs.catalogue.families import load_family
-
-DIGITS = DataInfo(name="digits", fingerprint="x", channels=1, classes=10, size=(8, 8), train=1437, val=0, test=360)
-
-
-def _refused(path, *overrides):
-    with pytest.raises(HarnessError) as caught:
-        experiment, document = load_experiment(path, overrides)
-        resolve(experiment, document, Catalogue.load(), DIGITS)
-    return caught.value
+from harness.io.yaml_documents import MOST_BYTES, Document, read_document
 
 
 @pytest.mark.parametrize(
-    ("changes", "where", "says"),
+    ("text", "message"),
     [
-        ({"recipe": {"epochs": 1, "batch": 8, "lr": 0.1, "momentm": 0.9}}, "recipe.momentm", "Did you mean 'momentum'"),
-        ({"recipe": {"epochs": 1, "batch": 8}}, "recipe", "'lr' is missing"),
-        ({"recipe": {"epochs": 0, "batch": 8, "lr": 0.1}}, "recipe.epochs", "greater than 0"),
-        ({"seeds": []}, "seeds", "at least 1"),
-        ({"seeds": [1, 1]}, "seeds", "stands there twice"),
-        ({"variants": "resnet81"}, "variants", "Did you mean 'resnet18'"),
-        ({"variants": {"family": "cifar-resnet", "depth": 21}}, "variants.depth", "nearest are 20 and 26"),
-        ({"variants": {"family": "cifar-resnet", "depth": 2}}, "variants.depth", "smallest is 8"),
-        ({"variants": {"family": "resnet", "depth": 26}}, "variants.depth", "set: {blocks"),
-        ({"variants": {"family": "cifar-resent", "depth": 20}}, "variants.family", "Did you mean 'cifar-resnet'"),
-        (
-            {"variants": {"name": "resnet18", "set": {"widths": [8, 16, 32, -1]}}},
-            "variants.set.widths",
-            "greater than 0",
-        ),
-        ({"variants": {"name": "resnet18", "set": {"classes": 7}}}, "variants.set.classes", "comes from the data set"),
-        ({"variants": ["cifar-resnet20", "cifar-resnet20"], "contrasts": None}, "variants", "stands there twice"),
-        (
-            {"contrasts": [{"kind": "degradation", "shallow": 8, "deep": 14, "margin": m} for m in (1, 2)]},
-            "contrasts",
-            "declared twice",
-        ),
-        (
-            {"contrasts": [{"kind": "degradation", "shallow": 8, "deep": 20, "margin": 1}]},
-            "contrasts",
-            "no plain variant of depth 20",
-        ),
-        ({"contrasts": [{"kind": "magic"}]}, "contrasts", "magic"),
-        ({"contrasts": [{"kind": "difference", "a": "cifar-plain8-w2", "b": "nobody"}]}, "contrasts", "names 'nobody'"),
-        ({"name": "../../etc/passwd"}, "name", "pattern"),
-        ({"nmae": "x"}, "nmae", "Did you mean 'name'"),
-    ],
-)
-def test_refusals_name_line_field_and_remedy(experiment_file, changes, where, says):
-    path = experiment_file(**changes)
-    error = _refused(path)
-    assert str(error.where).startswith(f"{path}:")
-    assert where in error.where
-    assert says in str(error)
-
-
-def test_the_line_is_the_field_s(experiment_file):
-    path = experiment_file(seeds=[])
-    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if text.startswith("seeds"))
-    assert _refused(path).where == f"{path}:{line}, seeds"
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("- a\n- b\n", "a list, not a mapping"),
-        ("", "nothing, not a mapping"),
+        ("- a\n- b\n", "holds a list, not a mapping"),
+        ("", "is empty"),
         ("name: [", "not valid YAML"),
-        ("name: !!python/object/apply:os.system ['true']\n", "tags that make objects"),
-        ("name: a\nname: b\n", "given twice"),
+        ("name: !!python/object/apply:os.system ['true']\n", "tags that create objects"),
+        ("name: a\nname: b\n", "'name' is given twice"),
         ("a: &x [*x]\n", "nested deeper than 50"),
     ],
 )
-def test_files_that_are_no_plain_mapping(tmp_path, text, says):
+def test_read_document_refuses_a_file_that_is_not_a_plain_mapping(tmp_path, text, message):
     path = tmp_path / "bad.yaml"
     path.write_text(text)
-    with pytest.raises(HarnessError, match=says):
-        load_experiment(path)
+    with pytest.raises(HarnessError, match=message) as error:
+        read_document(path)
+    assert error.value.where.startswith(str(path))
 
 
-def test_missing_file(tmp_path):
+def test_read_document_of_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(HarnessError, match="No such file"):
         read_document(tmp_path / "nowhere.yaml")
 
 
-def test_overrides(experiment_file):
-    path = experiment_file()
-    experiment, _ = load_experiment(path, ["recipe.lr=1e-3", "variants.set.widths=[3, 6, 9]", "name=other"])
-    assert experiment.recipe.lr == 0.001
-    assert experiment.variants[0].set == {"widths": [3, 6, 9]}
-    assert experiment.name == "other"
+def test_read_document_refuses_a_pipe_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(HarnessError, match="this is not a file"):
+        read_document(tmp_path / "pipe.yaml")
+
+
+def test_read_document_refuses_a_directory(tmp_path):
+    with pytest.raises(HarnessError, match="this is not a file"):
+        read_document(tmp_path)
+
+
+def test_read_document_refuses_a_large_file_without_reading_it_whole(tmp_path):
+    with (tmp_path / "large.yaml").open("wb") as file:
+        file.truncate(100 * MOST_BYTES)
+    with pytest.raises(HarnessError, match="larger than 1,000,000 bytes"):
+        read_document(tmp_path / "large.yaml")
+
+
+@pytest.fixture
+def document():
+    return Document(Path("a.yaml"), {"name": "a", "recipe": {"lr": 1}, "list": [{"x": 1}, 2]}, {("recipe",): 2})
 
 
 @pytest.mark.parametrize(
-    ("assignment", "says"),
+    ("assignment", "changes"),
     [
-        ("recipe.lr", "not an assignment"),
-        ("recipe.lr=-1", "greater than 0"),
-        ("recipe.rate=1", "no field 'rate'"),
-        ("name.x=1", "no fields of its own"),
-        ("contrasts.1.margin=0", "not one of its entries"),
+        ("name=b", {"name": "b"}),
+        ("recipe.lr=1e-3", {"recipe": {"lr": 0.001}}),
+        ("recipe.epochs=5", {"recipe": {"lr": 1, "epochs": 5}}),
+        ("list.1=[3, 6]", {"list": [{"x": 1}, [3, 6]]}),
+        ("list.0.x=text", {"list": [{"x": "text"}, 2]}),
     ],
 )
-def test_bad_overrides_point_at_set(experiment_file, assignment, says):
-    error = _refused(experiment_file(), assignment)
-    assert "--set" in error.where
-    assert says in str(error)
+def test_override_replaces_a_field(document, assignment, changes):
+    before = dict(document.data)
+    document.override(assignment)
+    assert document.data == {**before, **changes}
+    key = assignment.partition("=")[0]
+    assert document.where(tuple(key.split("."))) == f"--set {key}"
 
 
-def test_names_in_factorials(catalogue, experiment_file):
-    experiment, document = load_experiment(experiment_file())
-    study = resolve(experiment, document, catalogue, DIGITS)
-    assert [v.name for v in study.variants] == [
-        "cifar-plain8-w2",
-        "cifar-plain14-w2",
-        "cifar-resnet8-w2",
-        "cifar-resnet14-w2",
-    ]
-    assert study.contrast_variants[0] == {
-        "plain_shallow": "cifar-plain8-w2",
-        "plain_deep": "cifar-plain14-w2",
-        "residual_shallow": "cifar-resnet8-w2",
-        "residual_deep": "cifar-resnet14-w2",
-    }
-    assert all(v.in_channels == 1 and v.classes == 10 for v in study.variants)
-    assert len({trial.id for trial in study.trials}) == len(study.trials) == 8
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("recipe.lr", "is not an assignment"),
+        ("=1", "is not an assignment"),
+        ("name.x=1", "the value of 'name' has no fields"),
+        ("list.2=0", "does not name one of its entries"),
+        ("list.²=0", "does not name one of its entries"),
+        (f"list.{'9' * 5000}=0", "there is no field"),
+        (f"{'a.' * 3000}a=1", "there is no field"),
+        (f"{'a' * 5000}=1", "there is no field"),
+        ("recipe.lr=[", "not valid YAML"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_override_refuses_what_is_not_an_assignment_to_a_field(document, assignment, message):
+    with pytest.raises(HarnessError, match=message) as error:
+        document.override(assignment)
+    assert error.value.where.startswith("--set")
+    assert len(str(error.value)) < 6000
 
 
-def test_a_contrast_finds_variants_that_set_has_renamed(catalogue, experiment_file):
-    contrast = {"kind": "difference", "a": "cifar-resnet14", "b": "cifar-plain14"}
-    experiment, document = load_experiment(experiment_file(contrasts=[contrast]), ["variants.set.widths=[3,6,9]"])
-    study = resolve(experiment, document, catalogue, DIGITS)
-    assert study.contrast_variants == ({"a": "cifar-resnet14-w3", "b": "cifar-plain14-w3"},)
-    assert study.experiment.contrasts[0].a == "cifar-resnet14-w3"
+def test_where_names_the_line_of_the_nearest_field_of_the_file(document):
+    assert document.where(("recipe", "lr")) == "a.yaml:2, recipe.lr"
+    assert document.where(("seeds",)) == "a.yaml, seeds"
 
 
-def test_the_working_directory_wins_over_the_shipped_catalogue(tmp_path, monkeypatch):
-    (tmp_path / "variants").mkdir()
-    (tmp_path / "variants" / "mine.yaml").write_text(
-        "family: cifar-resnet\ninput_size: 8\nbase: {stem: conv3x3, block: basic, widths: [4], shortcut: projection}\n"
-        "depth: {basic: 2n+2}\nmembers: {cifar-resnet4: {depth: 4}}\ntwin: {prefix: mine-plain}\n"
-    )
-    monkeypatch.chdir(tmp_path)
-    catalogue = Catalogue.load()
-    assert catalogue.get("cifar-resnet6").blocks == (2,)
-    assert catalogue.get("mine-plain6").is_plain
-    assert catalogue.get("resnet18").depth == 18
-
-
-def test_a_family_s_bad_member_names_the_file(tmp_path):
-    path = tmp_path / "bad.yaml"
-    path.write_text(
-        "family: bad\ninput_size: 8\nbase: {stem: conv3x3, block: basic, widths: [4, 8], shortcut: none}\n"
-        "members:\n  bad4: {blocks: [1]}\ntwin: {prefix: worse}\n"
-    )
-    with pytest.raises(HarnessError, match="same number") as caught:
-        load_family(path)
-    assert caught.value.where.startswith(f"{path}:5")
-
-
-def test_numbers_with_an_exponent_are_numbers(tmp_path):
-    (tmp_path / "a.yaml").write_text("a: 1e-5\nb: -2.5E+3\nc: .5e1\nd: e5\ne: 1.0\nf: '1e5'\n")
-    assert read_document(tmp_path / "a.yaml").data == {"a": 1e-5, "b": -2500.0, "c": 5.0, "d": "e5", "e": 1.0, "f": "1e5"}
+def test_where_of_contradicting_fields_names_the_one_that_was_overridden(document):
+    document.override("recipe.lr=2")
+    assert document.where(("recipe",)) == "--set recipe.lr"

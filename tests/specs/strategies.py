@@ -1,4 +1,4 @@
-"""What a user's file may hold: values that no field expects, and documents that are mostly right."""
+"""Hypothesis strategies for users' files: values that no field expects, and documents that are mostly valid."""
 
 import copy
 import os
@@ -9,22 +9,22 @@ from hypothesis import strategies as st
 
 CASES = int(os.environ.get("DEPTHBENCH_FUZZ_CASES", "300"))
 SECONDS = 30
-"""Far above what a case takes (milliseconds), far below what a hang takes."""
+"""Time limit of a case, which takes milliseconds unless it hangs."""
 MOST_BUILT = 200
-"""Blocks that are built as they are: a module takes a millisecond."""
+"""Blocks of a network that is built as it is: each takes a millisecond."""
 
 
 def cases(share):
-    """``share`` of all cases, anew at each run; a failure prints the blob that repeats it."""
+    """Return settings for a share of all cases, new ones in each run; a failure prints the blob that repeats it."""
     return settings(
         max_examples=max(1, round(CASES * share)),
-        deadline=None,  # the first case imports torch; hangs are found by SECONDS and by pytest-timeout
+        deadline=None,  # the first case imports torch; SECONDS and pytest-timeout find hangs
         derandomize=False,
         print_blob=True,
-        database=None,  # nothing may be written, and the blob repeats a failure
+        database=None,  # nothing may be written; the blob repeats a failure
         suppress_health_check=[
-            HealthCheck.function_scoped_fixture,  # the directories are compared after each case, so none sees another's
-            HealthCheck.too_slow,  # documents are large, and that is meant
+            HealthCheck.function_scoped_fixture,  # no case depends on another
+            HealthCheck.too_slow,  # documents are large on purpose
             HealthCheck.data_too_large,
             HealthCheck.large_base_example,
         ],
@@ -56,7 +56,7 @@ WORDS = [
 
 
 class Raw(str):
-    """Text that goes into the YAML as it stands."""
+    """Text that is written into the YAML without quotes."""
 
     __slots__ = ()
 
@@ -86,25 +86,25 @@ ODD = st.one_of(
 
 
 def as_yaml(document):
-    """``document`` as YAML text, with its raw parts in place."""
+    """Return a document as YAML text, with its raw parts written as they are."""
     raw = []
 
-    def held(value):
+    def replace_raw(value):
         if isinstance(value, Raw):
             raw.append(str(value))
             return f"@@{len(raw) - 1}@@"
         if isinstance(value, dict):
-            return {held(key): held(inner) for key, inner in value.items()}
-        return [held(inner) for inner in value] if isinstance(value, list | tuple) else value
+            return {replace_raw(key): replace_raw(inner) for key, inner in value.items()}
+        return [replace_raw(inner) for inner in value] if isinstance(value, list | tuple) else value
 
-    text = yaml.safe_dump(held(document), sort_keys=False, allow_unicode=True, width=10**6)
+    text = yaml.safe_dump(replace_raw(document), sort_keys=False, allow_unicode=True, width=10**6)
     for number, part in enumerate(raw):
         text = text.replace(f"'@@{number}@@'", part).replace(f"@@{number}@@", part)
     return text
 
 
 def paths(value, at=()):
-    """The place of every value inside ``value``."""
+    """Yield the path to every value inside ``value``."""
     yield at
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in inside:
@@ -113,31 +113,31 @@ def paths(value, at=()):
 
 @st.composite
 def mutated(draw, documents, most=3):
-    """A document with up to ``most`` of its values replaced, removed, renamed, wrapped or joined by unknown ones."""
+    """Draw a document with up to ``most`` changes: values are replaced, removed, renamed, wrapped or added."""
     document = copy.deepcopy(draw(documents))
     for _ in range(draw(st.integers(0, most))):
-        place = draw(st.sampled_from(sorted(paths(document), key=repr)))
-        if not place:
+        path = draw(st.sampled_from(sorted(paths(document), key=repr)))
+        if not path:
             continue
         parent = document
-        for key in place[:-1]:
+        for key in path[:-1]:
             parent = parent[key]
-        key = place[-1]
-        deed = draw(st.sampled_from(["replace", "replace", "replace", "remove", "add", "rename", "wrap", "swap"]))
-        if deed == "replace":
+        key = path[-1]
+        change = draw(st.sampled_from(["replace", "replace", "replace", "remove", "add", "rename", "wrap", "swap"]))
+        if change == "replace":
             parent[key] = draw(ODD)
-        elif deed == "remove":
+        elif change == "remove":
             del parent[key]
-        elif deed == "wrap":
+        elif change == "wrap":
             parent[key] = draw(st.sampled_from([[parent[key]], {"name": parent[key]}, [parent[key]] * 2]))
-        elif deed == "swap":
-            found = document
+        elif change == "swap":
+            source = document
             for step in draw(st.sampled_from(sorted(paths(document), key=repr))):
-                found = found[step]
-            parent[key] = copy.deepcopy(found)
+                source = source[step]
+            parent[key] = copy.deepcopy(source)
         elif isinstance(parent, dict):
             name = draw(st.one_of(st.sampled_from([*WORDS, *FIELDS]), st.text(max_size=10)))
-            parent[name] = draw(ODD) if deed == "add" else parent.pop(key)
+            parent[name] = draw(ODD) if change == "add" else parent.pop(key)
     return document
 
 
@@ -150,11 +150,11 @@ FIELDS = [
     *("workers", "accelerator", "worker_batch", "sync_norm"),
 ]  # fmt: skip
 
-# --- Documents that are mostly right --------------------------------------------------------------------------
+# --- Documents that are mostly valid --------------------------------------------------------------------------
 
 
 def maybe(**fields):
-    """A mapping of some of these fields."""
+    """Return a strategy for mappings with some of these fields."""
     return st.fixed_dictionaries({}, optional=fields)
 
 
@@ -187,7 +187,7 @@ CHOICES = st.one_of(
     ),
     maybe(
         kind=st.sampled_from(["torchvision", "timm", "python", "keras"]),
-        # None of them is a factory: what is imported here would run.
+        # None of these is an existing factory: importing one would run its code.
         factory=st.one_of(st.sampled_from(["nowhere:make", "no where", "a.b.c:d", ":", *WORDS]), st.text(max_size=20)),
         name=st.sampled_from(["alexnet", "squeezenet1_1", "no-such-net", "densenet121"]),
         args=st.one_of(st.just({}), st.dictionaries(st.sampled_from(["dropout", "weights", "x"]), st.floats())),
@@ -301,9 +301,9 @@ EXPERIMENTS = st.builds(
 )  # fmt: skip
 
 
-def mostly(good, *others):
-    """A strategy that gives what is right more often than not, so that what lies behind it is reached."""
-    return st.sampled_from([good] * 2 * max(len(others), 1) + list(others))
+def mostly(valid, *others):
+    """Return a strategy that mostly gives a valid value, so that the checks after it are reached too."""
+    return st.sampled_from([valid] * 2 * max(len(others), 1) + list(others))
 
 
 FAMILIES = st.builds(
@@ -338,7 +338,7 @@ FAMILIES = st.builds(
         },
     ),
 )
-GOOD_OVERRIDES = st.sampled_from(
+VALID_OVERRIDES = st.sampled_from(
     [
         *("recipe.lr=1e-3", "seeds=[1, 2]", "variants.set.widths=[3, 6, 9]", "recipe.schedule=step", "name=other"),
         *("contrasts=[]", "execution.evaluate_every=2", "variants.set.norm=group", "data.val_fraction=0.1"),

@@ -1,7 +1,7 @@
-"""Whatever a user's file, override or list of seeds holds: it is accepted and builds, or it is a HarnessError.
+"""Generated files, overrides and lists of seeds: each is accepted and its networks can be built, or is a HarnessError.
 
-300 cases in all; ``DEPTHBENCH_FUZZ_CASES=5000`` asks for more. What was found once has a test of its own in
-``test_limits.py``.
+There are 300 cases; ``DEPTHBENCH_FUZZ_CASES=5000`` runs more. Every failure that was found has a test of its own in
+``tests/io`` or ``tests/specs``.
 """
 
 import time
@@ -16,13 +16,13 @@ from specs.strategies import (
     CHOICES,
     EXPERIMENTS,
     FAMILIES,
-    GOOD_OVERRIDES,
     MOST_BUILT,
     OVERRIDES,
     RAW,
     RECIPES,
     SECONDS,
     SEEDS,
+    VALID_OVERRIDES,
     as_yaml,
     cases,
     mutated,
@@ -38,18 +38,18 @@ from harness.specs.network.layer_plan import plan_layers
 
 pytestmark = [
     pytest.mark.timeout(120 + CASES),
-    # The longest words are 5,000 letters, on purpose.
+    # The longest words have 5,000 letters on purpose.
     pytest.mark.filterwarnings("ignore:Generating overly large repr"),
 ]
 
 
 def listing(root):
-    """Everything below a directory, with what tells of a change."""
+    """Return path, size and time of change of everything below a directory."""
     return sorted((str(p), (s := p.lstat()).st_size, s.st_mtime_ns) for p in [root, *root.rglob("*")])
 
 
 class Bench:
-    """Loads files as ``harness plan`` does, and watches the directories that it must leave alone."""
+    """Loads files like ``harness plan``, and checks that it changes no directory."""
 
     def __init__(self, root):
         self.inputs, self.work, self.home = root / "inputs", root / "work", root / "home"
@@ -59,7 +59,7 @@ class Bench:
 
     def write(self, content, name="fuzz.yaml"):
         path = self.inputs / name
-        # The strategies may give text that no file can hold; its bytes are as good a case.
+        # Generated text may not be valid UTF-8; its bytes are a case too.
         path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
         return path
 
@@ -67,7 +67,7 @@ class Bench:
         return self.write(as_yaml(document).replace("IMAGES", str(self.images)))
 
     def check(self, path, overrides=(), seeds=None):
-        """Accepted and builds (True), or refused in the project's words; nothing written either way, and no hang."""
+        """Return whether a file is accepted. Check that nothing is written, nothing hangs, and errors are HarnessErrors."""
         before, started = [listing(self.work), listing(self.home)], time.monotonic()
         try:
             study = load_resolved_experiment(str(path), overrides, seeds)
@@ -78,14 +78,15 @@ class Bench:
             assert len(str(error)) < 10_000
             accepted = False
         else:
-            builds(study)
+            check_networks(study)
             accepted = True
         assert [listing(self.work), listing(self.home)] == before
         assert time.monotonic() - started < SECONDS
         return accepted
 
 
-def builds(study):
+def check_networks(study):
+    """Build all networks of an experiment, and write and read it as JSON."""
     for variant in study.variants:
         plan = plan_layers(variant, study.data.size)
         if len([block for stage in plan.stages for block in stage]) > MOST_BUILT:
@@ -118,7 +119,7 @@ def bench(tmp_path_factory):
         patch.setenv("HOME", str(bench.home))
         patch.setenv("DEPTHBENCH_CACHE", str(root / "cache"))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        # Hypothesis keeps tables of characters below the working directory.
+        # Otherwise Hypothesis writes tables of characters into the working directory.
         set_hypothesis_home_dir(root / "hypothesis")
         patch.chdir(bench.work)
         describe_data(DataSpec(name="digits"))
@@ -127,7 +128,7 @@ def bench(tmp_path_factory):
     assert Path.cwd() == before
 
 
-GOOD = {
+VALID = {
     "name": "fuzz",
     "question": "Does it?",
     "variants": {
@@ -143,50 +144,55 @@ GOOD = {
 }  # fmt: skip
 
 
-def test_what_is_right_is_accepted(bench):
-    """Else the cases would all be refused for a reason of their own, and find nothing."""
-    assert bench.check(bench.experiment(GOOD), ["recipe.lr=1e-3"], "10-17")
+def test_unchanged_experiment_is_accepted(bench):
+    """If this experiment were refused, the cases below would test nothing."""
+    assert bench.check(bench.experiment(VALID), ["recipe.lr=1e-3"], "10-17")
 
 
 @cases(110 / 300)
 @given(document=mutated(EXPERIMENTS))
-def test_experiments(bench, document):
+def test_generated_experiment_is_accepted_or_refused(bench, document):
     event("accepted" if bench.check(bench.experiment(document)) else "refused")
 
 
 @cases(40 / 300)
 @given(recipe=mutated(RECIPES.map(lambda recipe: {"recipe": recipe})))
-def test_recipes(bench, recipe):
-    event("accepted" if bench.check(bench.experiment({**GOOD, **recipe})) else "refused")
+def test_generated_recipe_is_accepted_or_refused(bench, recipe):
+    event("accepted" if bench.check(bench.experiment({**VALID, **recipe})) else "refused")
 
 
 @cases(70 / 300)
 @given(family=mutated(FAMILIES), choice=st.one_of(st.sampled_from(["fuzz6", "flat6", "fuzz10"]), CHOICES, st.none()))
-def test_families(bench, family, choice):
-    chosen = {"family": "fuzz", "depth": [6, 10], "shortcut": ["none", "projection"]} if choice is None else choice
-    shelf = bench.work / "variants"
-    shelf.mkdir()
+def test_generated_family_is_accepted_or_refused(bench, family, choice):
+    default = {"family": "fuzz", "depth": [6, 10], "shortcut": ["none", "projection"]}
+    selection = default if choice is None else choice
+    directory = bench.work / "variants"
+    directory.mkdir()
     try:
-        (shelf / "fuzz.yaml").write_bytes(as_yaml(family).encode("utf-8", "surrogatepass"))
-        event("accepted" if bench.check(bench.experiment({**GOOD, "variants": chosen, "contrasts": []})) else "refused")
+        (directory / "fuzz.yaml").write_bytes(as_yaml(family).encode("utf-8", "surrogatepass"))
+        event(
+            "accepted"
+            if bench.check(bench.experiment({**VALID, "variants": selection, "contrasts": []}))
+            else "refused"
+        )
     finally:
-        (shelf / "fuzz.yaml").unlink(missing_ok=True)
-        shelf.rmdir()
+        (directory / "fuzz.yaml").unlink(missing_ok=True)
+        directory.rmdir()
 
 
 @cases(50 / 300)
 @given(
-    overrides=st.lists(st.one_of(GOOD_OVERRIDES, GOOD_OVERRIDES, OVERRIDES), max_size=3),
+    overrides=st.lists(st.one_of(VALID_OVERRIDES, VALID_OVERRIDES, OVERRIDES), max_size=3),
     seeds=st.one_of(st.none(), st.sampled_from(["1", "10-17", "1,2,3-5"]), SEEDS),
 )
-def test_overrides_and_seeds(bench, overrides, seeds):
-    event("accepted" if bench.check(bench.experiment(GOOD), overrides, seeds) else "refused")
+def test_generated_overrides_and_seeds_are_accepted_or_refused(bench, overrides, seeds):
+    event("accepted" if bench.check(bench.experiment(VALID), overrides, seeds) else "refused")
 
 
 @st.composite
 def damaged(draw):
-    """The bytes of a good file with a few of them cut out, doubled, or replaced."""
-    text = bytearray(as_yaml(GOOD).encode())
+    """Draw the bytes of a valid file with some of them removed, repeated or replaced."""
+    text = bytearray(as_yaml(VALID).encode())
     for _ in range(draw(st.integers(1, 4))):
         at, length = draw(st.integers(0, len(text))), draw(st.integers(0, 12))
         piece = draw(
@@ -200,5 +206,5 @@ def damaged(draw):
 
 @cases(30 / 300)
 @given(content=st.one_of(damaged(), damaged(), st.text(max_size=60), st.binary(max_size=60)))
-def test_any_bytes(bench, content):
+def test_damaged_bytes_are_accepted_or_refused(bench, content):
     event("accepted" if bench.check(bench.write(content)) else "refused")

@@ -8,7 +8,7 @@ from harness.errors import HarnessError
 from harness.io.archives import pack_archive
 from harness.io.checkpoint_names import Checkpoint, list_checkpoints
 from harness.io.storage import Folder
-from harness.training.checkpoint import load_state, save
+from harness.training.checkpoint import load_state, write_checkpoint
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def load(content):
 def content(folder):
     """The bytes of a checkpoint of epoch 3, written after those of epochs 1 and 2."""
     for epoch in (1, 2, 3):
-        save(folder, Checkpoint(1, epoch), b"{}", {"epoch": epoch, "weights": torch.ones(3)})
+        write_checkpoint(folder, Checkpoint(1, epoch), b"{}", {"epoch": epoch, "weights": torch.ones(3)})
     return folder.read(list_checkpoints(folder)[0].name)
 
 
@@ -55,7 +55,7 @@ def test_load_state_refuses_pickled_objects(tmp_path):
 
 def test_save_stores_only_the_elements_of_a_view(folder):
     """A view of a large tensor would otherwise bring the whole of its storage into the file."""
-    save(folder, Checkpoint(1, 1), b"{}", {"weights": torch.ones(1_000_000)[:3]})
+    write_checkpoint(folder, Checkpoint(1, 1), b"{}", {"weights": torch.ones(1_000_000)[:3]})
     content = folder.read(Checkpoint(1, 1).name)
     assert len(content) < 100_000
     assert torch.equal(load(content)["weights"], torch.ones(3))

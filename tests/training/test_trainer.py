@@ -9,7 +9,7 @@ from training_helpers import train, without_times
 from harness.io.checkpoint_names import Checkpoint, list_checkpoints
 from harness.io.storage import Folder
 from harness.specs import Execution, Resources
-from harness.training.checkpoint import load_state, save
+from harness.training.checkpoint import load_state, write_checkpoint
 from harness.training.trainer import Trainer
 
 AUGMENTED = {"augment": "crop-flip", "crop_padding": 1}
@@ -84,7 +84,7 @@ def test_trainer_resumed_from_a_checkpoint_is_bitwise_equal_to_an_uninterrupted_
     first = start(changed)
     before = without_times(train(first, epochs=2))
     folder = Folder.from_location(tmp_path)
-    save(folder, Checkpoint(1, *first.position), b"{}", first.state())
+    write_checkpoint(folder, Checkpoint(1, *first.position), b"{}", first.state())
     second = start(changed)
     with folder.open(list_checkpoints(folder)[0].name) as file:
         second.resume(load_state(file, "here", second.device))

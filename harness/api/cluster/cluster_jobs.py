@@ -98,9 +98,9 @@ def status(settings: Settings, target: JobTarget | None) -> dict[str, list[Job] 
     Returns:
         The jobs by cluster, or the error of a cluster that cannot be reached.
     """
-    from harness.clusters.remote.sent_jobs import sent_jobs
+    from harness.clusters.remote.sent_jobs import list_sent_jobs
 
-    targets = [target] if target else list(dict.fromkeys(JobTarget.of(sent) for sent in sent_jobs(settings.home)))
+    targets = [target] if target else list(dict.fromkeys(JobTarget.of(sent) for sent in list_sent_jobs(settings.home)))
     jobs_by_target: dict[str, list[Job] | HarnessError] = {}
     for each in targets:
         try:

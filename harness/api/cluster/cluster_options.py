@@ -79,8 +79,8 @@ def count_trial_slots(cluster: Path, resources: Resources) -> int:
     Raises:
         HarnessError: No type of node has room for a trial, or Ray could not read the file.
     """
-    from harness.clusters.capacity import capacity
+    from harness.clusters.capacity import read_capacity
 
-    hosts = capacity(cluster)
+    hosts = read_capacity(cluster)
     hosts.require(resources)
     return hosts.at_once(resources) or 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.clusters.remote.job_server import Jobs
+    from harness.clusters.remote.job_server import JobClient
     from harness.clusters.remote.sent_jobs import SentJob
 
 
@@ -41,7 +41,7 @@ class JobTarget:
         return f"--cluster {shlex.quote(str(self.file))}" if self.file else f"--address {self.address}"
 
     @contextmanager
-    def connect(self, ships_source: bool | None = None) -> Iterator[tuple[Jobs, str]]:
+    def connect(self, ships_source: bool | None = None) -> Iterator[tuple[JobClient, str]]:
         """Connect to the job server and to the cluster's MLflow server.
 
         Args:
@@ -56,19 +56,19 @@ class JobTarget:
         """
         from harness.clusters.remote.compatibility import require_compatible
         from harness.clusters.remote.head import Head
-        from harness.clusters.remote.job_server import Jobs
-        from harness.clusters.remote.probe import token
+        from harness.clusters.remote.job_server import JobClient
+        from harness.clusters.remote.probe import find_token
 
         with ExitStack() as stack:
             # Ray's launcher and its job client log every step, whatever the level of their own loggers.
             stack.callback(logging.disable, logging.root.manager.disable)
             logging.disable(logging.INFO)
             if self.file is None:
-                yield Jobs(self.address, token()), ""
+                yield JobClient(self.address, find_token()), ""
                 return
             head = Head(self.file)
             description = head.describe()
             if ships_source is not None:
                 require_compatible(description, self.file, ships_source)
             tunnel = stack.enter_context(head.tunnel(description["store"]))
-            yield Jobs(tunnel.jobs, description["token"]), tunnel.mlflow
+            yield JobClient(tunnel.jobs, description["token"]), tunnel.mlflow

@@ -84,11 +84,11 @@ def _host_options(target: JobTarget, settings: Settings, resources: Resources) -
     Raises:
         HarnessError: No host of the file can run a trial.
     """
-    from harness.clusters.capacity import capacity
+    from harness.clusters.capacity import read_capacity
 
     hosts, at_once = settings.hosts, settings.at_once
     if target.file is not None:
-        cluster = capacity(target.file)
+        cluster = read_capacity(target.file)
         cluster.require(resources)
         hosts = hosts or cluster.least
         if cluster.grows:

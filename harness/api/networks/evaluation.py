@@ -13,7 +13,7 @@ from harness.specs import Catalogue
 from harness.specs.network.any_variant import AnyVariant
 
 if TYPE_CHECKING:
-    from harness.training.evaluation import Counted
+    from harness.training.accuracy import CorrectCounts
 
 IMAGENET_VALIDATION = (1000, 50_000)
 """Classes and images of the data set on which published accuracies are measured."""
@@ -55,7 +55,7 @@ def evaluate(
     resize: int | None = None,
     crop: int | None = None,
     download: bool = False,
-    progress: Callable[[Counted, int], None] = lambda counted, total: None,
+    progress: Callable[[CorrectCounts, int], None] = lambda counted, total: None,
 ) -> Evaluation:
     """Measure top-1 and top-5 accuracy of a variant with given weights, on the central crop of each image.
 
@@ -78,7 +78,7 @@ def evaluate(
     from harness.models.weights import load_weights, read_state_dict
     from harness.reporting.statistics.proportions import binomial_interval
     from harness.training.device import parse_device
-    from harness.training.evaluation import evaluate as count_correct
+    from harness.training.accuracy import count_correct
 
     torch_device = parse_device(device)
     spec = Catalogue.load().get(name)

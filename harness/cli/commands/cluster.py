@@ -29,7 +29,7 @@ def check(
 
     Example: harness cluster check cluster.yaml
     """
-    from harness.clusters.check.check import check as check_cluster_file
+    from harness.clusters.check.cluster_check import check_cluster_file
 
     findings = check_cluster_file(file)
     errors = [finding for finding in findings if finding.error]

@@ -42,9 +42,9 @@ def attach(
     """
     from harness.api.cluster import cluster_jobs
     from harness.cli.views.job_view import describe_state
-    from harness.clusters.remote.sent_jobs import newest_sent_job
+    from harness.clusters.remote.sent_jobs import find_newest_sent_job
 
-    sent = newest_sent_job(settings.home, experiment)
+    sent = find_newest_sent_job(settings.home, experiment)
     if not stop:
         _follow(sent)
         return
@@ -93,9 +93,9 @@ def pull(
     from harness.api.cluster import cluster_jobs
     from harness.api.cluster.job_target import JobTarget
     from harness.cli.views.report_view import print_report
-    from harness.clusters.remote.sent_jobs import newest_sent_job
+    from harness.clusters.remote.sent_jobs import find_newest_sent_job
 
-    target = JobTarget(cluster) if cluster is not None else JobTarget.of(newest_sent_job(settings.home, experiment))
+    target = JobTarget(cluster) if cluster is not None else JobTarget.of(find_newest_sent_job(settings.home, experiment))
     with out.status(f"Reading the record of {escape_rich(target)} ..."):
         verdicts, path = cluster_jobs.pull(experiment, target, settings)
     print_report(verdicts, path)

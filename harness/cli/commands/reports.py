@@ -11,6 +11,7 @@ from harness.cli.console import out, print_json
 from harness.cli.options import Json, with_options
 from harness.errors import EXIT_FAILED
 from harness.settings import Settings
+from harness.tracking.metrics import TEST_ERROR
 
 app = typer.Typer()
 RESULTS = "The name of a recorded experiment, or the path of a results.csv."
@@ -103,7 +104,7 @@ def diff(
     from harness import api
     from harness.cli.views.report_view import print_diff
 
-    difference = api.diff(old, new, settings, level, smallest, smallest_time, metrics or ("test/error",))
+    difference = api.diff(old, new, settings, level, smallest, smallest_time, metrics or (TEST_ERROR,))
     if as_json:
         print_json({"regression": difference.regression, **asdict(difference)})
     else:

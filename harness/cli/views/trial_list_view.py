@@ -12,6 +12,7 @@ from harness.cli.console import out, print_text
 from harness.cli.formatting import format_age, format_percent, format_time, format_value
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_rich, one_line
+from harness.tracking.metrics import ONLINE_TRAINING_ERROR, TEST_ERROR
 
 if TYPE_CHECKING:
     from harness.trials.events import Event
@@ -50,8 +51,8 @@ def trial_as_json(experiment: str, trial: TrialSummary) -> dict[str, Any]:
         "epochs": trial.epochs,
         "at": trial.last_change or None,
         "attempts": len(trial.attempts),
-        "train_error": trial.last_value("train/error"),
-        "test_error": trial.last_value("test/error"),
+        "train_error": trial.last_value(ONLINE_TRAINING_ERROR),
+        "test_error": trial.last_value(TEST_ERROR),
         "error": trial.error,
         "note": trial.note,
     }
@@ -111,8 +112,8 @@ def _cells(trial: TrialSummary) -> list[str]:
         f"{format_value(trial.epoch, '?')}/{format_value(trial.epochs, '?')}",
         format_age(trial.last_change),
         format_value(len(trial.attempts) or None),
-        format_percent(trial.last_value("train/error")),
-        format_percent(trial.last_value("test/error")),
+        format_percent(trial.last_value(ONLINE_TRAINING_ERROR)),
+        format_percent(trial.last_value(TEST_ERROR)),
     ]
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.clusters.check.findings import ClusterFile
+from harness.clusters.check.cluster_file import ClusterFile
 from harness.errors import HarnessError, suggest_nearest
 from harness.io.yaml_parser import Location
 from harness.launchers.resources import ACCELERATOR_PREFIX
@@ -28,7 +28,7 @@ RAYS_OWN = {"SubnetIds"}
 """Of node_config: taken out by Ray before the instance is asked for."""
 
 
-def check_aws(sheet: ClusterFile) -> None:
+def check_aws_rules(sheet: ClusterFile) -> None:
     """Note what RunInstances would refuse, missing images, keys, GPUs and roles, and open ports.
 
     Raises:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness.clusters.check.findings import ClusterFile
+from harness.clusters.check.cluster_file import ClusterFile
 from harness.errors import HarnessError, suggest_nearest
 
 COMMON = {"type", "disable_launch_config_check", "disable_node_updaters", "foreground_node_launch"}

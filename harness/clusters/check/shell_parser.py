@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 WRAPPERS = {"env", "exec", "nohup", "setsid", "sudo", "time"}
 """Programs that run the one named after them."""
-RUN = "$_"
+COMMAND_OUTPUT = "$_"
 """Stands for what a command inside a command would print."""
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 NESTED = 4
@@ -66,7 +66,7 @@ def parse_programs(command: str, depth: int = 0) -> Iterator[ProgramCall]:
 
 
 def _statements(command: str) -> list[list[str]]:
-    text = re.sub(r"\$\([^()]*\)|`[^`]*`", RUN, command.replace("\\\n", " ").replace("\n", ";"))
+    text = re.sub(r"\$\([^()]*\)|`[^`]*`", COMMAND_OUTPUT, command.replace("\\\n", " ").replace("\n", ";"))
     lexer = shlex.shlex(text, posix=True, punctuation_chars=";&|()<>")
     lexer.whitespace_split, lexer.commenters = True, ""
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from harness.clusters.check import storage_paths
-from harness.clusters.check.findings import ClusterFile
-from harness.clusters.check.shell_parser import RUN, ProgramCall, parse_programs
+from harness.clusters.check.cluster_file import ClusterFile
+from harness.clusters.check.shell_parser import COMMAND_OUTPUT, ProgramCall, parse_programs
 from harness.clusters.check.storage_paths import MAKE_TOKEN, TOKEN
 from harness.io.yaml_parser import Location
 
@@ -148,11 +148,11 @@ def _server(sheet: ClusterFile, started: dict[str, tuple[Location, ProgramCall]]
         for uri in uris:
             theirs = urlsplit(uri).netloc.rpartition(":")[2]
             # An address that the file does not spell out is taken for the head's.
-            if (RUN in uri or "$RAY_HEAD_IP" in uri) and theirs != port:
+            if (COMMAND_OUTPUT in uri or "$RAY_HEAD_IP" in uri) and theirs != port:
                 sheet.error(
                     at, f"MLflow listens on port {port}, and MLFLOW_TRACKING_URI says {theirs}", near="mlflow server"
                 )
-    if not servers and any(RUN in uri or "$RAY_HEAD_IP" in uri for uri in uris):
+    if not servers and any(COMMAND_OUTPUT in uri or "$RAY_HEAD_IP" in uri for uri in uris):
         # What these start is not seen from here.
         hidden = any(
             run.words[0] in STARTERS or run.words[0].endswith(".sh")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from harness.clusters.check.findings import ClusterFile
+from harness.clusters.check.cluster_file import ClusterFile
 from harness.clusters.check.shell_parser import parse_programs
 from harness.io.yaml_parser import Location
 

@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from harness.clusters.check.findings import ClusterFile
+from harness.clusters.check.cluster_file import ClusterFile
 from harness.clusters.check.shell_parser import parse_programs
 from harness.io.yaml_parser import Location
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.clusters.remote.probe import describe
+from harness.clusters.remote.probe import describe_machine
 from harness.errors import HarnessError
 
 ROOM = 256 * 2**20
@@ -18,13 +18,13 @@ def require_compatible(theirs: Mapping[str, Any], file: Path, shipped: bool) -> 
     """Refuse a head with other versions, or with a full disk.
 
     Args:
-        theirs: What :func:`harness.clusters.remote.probe.describe` said on the head.
+        theirs: What :func:`harness.clusters.remote.probe.describe_machine` said on the head.
         shipped: Whether the working directory brings its own Depthbench, so that the head's does not matter.
 
     Raises:
         HarnessError: It is so.
     """
-    ours = describe()
+    ours = describe_machine()
     for key, name in NAMES.items():
         if key == "depthbench" and shipped:
             continue

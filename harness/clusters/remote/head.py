@@ -19,11 +19,11 @@ from urllib.request import ProxyHandler, build_opener
 
 from harness import version
 from harness.clusters.remote import probe
-from harness.clusters.remote.probe import MARK
-from harness.clusters.remote.ssh import CONNECT_SECONDS, SSH_FAILED, ClusterUnreachable, command_line, explain_ssh_failure, no_ssh
+from harness.clusters.remote.probe import OUTPUT_MARK
+from harness.clusters.remote.ssh import CONNECT_SECONDS, SSH_FAILED, ClusterUnreachable, build_ssh_command, explain_ssh_failure, missing_ssh_error
 from harness.errors import HarnessError
 
-JOBS = 8265
+JOB_SERVER_PORT = 8265
 """Port of Ray's job server, on the head's loopback."""
 ANSWER_SECONDS = 60
 LOOPBACK = "127.0.0.1"
@@ -59,8 +59,8 @@ class Head:
         program = base64.b64encode("\n".join(f"exec({text!r})" for text in texts).encode()).decode()
         text = self._ask(f"python -c \"import base64; exec(base64.b64decode('{program}'))\"")
         for line in text.splitlines():
-            if MARK in line:
-                described: dict[str, Any] = json.loads(line.partition(MARK)[2])
+            if OUTPUT_MARK in line:
+                described: dict[str, Any] = json.loads(line.partition(OUTPUT_MARK)[2])
                 return described
         last = text.strip().splitlines()[-1:] or ["nothing"]
         raise HarnessError(
@@ -70,7 +70,7 @@ class Head:
         )
 
     def _ask(self, command: str) -> str:
-        words = command_line(self.file, command)
+        words = build_ssh_command(self.file, command)
         with TemporaryFile() as out, TemporaryFile() as err:
             # Files, not pipes: whatever ssh leaves running would hold a pipe open.
             try:
@@ -78,7 +78,7 @@ class Head:
                     words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=ANSWER_SECONDS, check=False
                 )
             except FileNotFoundError as error:
-                raise no_ssh(self.file) from error
+                raise missing_ssh_error(self.file) from error
             except subprocess.TimeoutExpired as error:
                 raise ClusterUnreachable(
                     f"it did not answer within {ANSWER_SECONDS} s", where=str(self.file), remedy="Try again."
@@ -102,7 +102,7 @@ class Head:
         os.environ["no_proxy"] = f"{os.environ.get('no_proxy') or os.environ.get('NO_PROXY', '')},{LOOPBACK}".strip(",")
         jobs, mlflow = _free_port(), _free_port()
         # `cat` ends when this process does, however it ends: its standard input is closed then.
-        words = command_line(self.file, "cat", ((jobs, JOBS),), shell=False)
+        words = build_ssh_command(self.file, "cat", ((jobs, JOB_SERVER_PORT),), shell=False)
         at = urlsplit(store)
         if at.scheme == "http":
             # Ray forwards to the head's loopback alone; the store listens where workers reach it.
@@ -115,24 +115,24 @@ class Head:
                     words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=err, start_new_session=True
                 )
             except FileNotFoundError as error:
-                raise no_ssh(self.file) from error
+                raise missing_ssh_error(self.file) from error
             stack.callback(_end, ssh)
             address = f"http://{LOOPBACK}:{jobs}"
             until = time.monotonic() + CONNECT_SECONDS + 5
-            while not answers(address, "/api/version"):
+            while not has_http_server(address, "/api/version"):
                 if ssh.poll() is not None:
                     raise explain_ssh_failure(self.file, _text(err))
                 if time.monotonic() > until:
                     raise ClusterUnreachable(
-                        f"the head can be reached, but no job server answers at its port {JOBS}",
+                        f"the head can be reached, but no job server answers at its port {JOB_SERVER_PORT}",
                         where=str(self.file),
                         remedy="Start Ray there: `ray up` with this file. Its log is in /tmp/ray on the head.",
                     )
                 time.sleep(0.1)
-            yield Tunnel(address, store if store.startswith("http") and answers(store, "/health") else "")
+            yield Tunnel(address, store if store.startswith("http") and has_http_server(store, "/health") else "")
 
 
-def answers(address: str, path: str, seconds: float = 3) -> bool:
+def has_http_server(address: str, path: str, seconds: float = 3) -> bool:
     """Whether an HTTP server answers there, be it with an error of its own."""
     from urllib.error import HTTPError
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from harness.clusters.remote.head import answers
+from harness.clusters.remote.head import has_http_server
 from harness.clusters.remote.packaging import JobPackage
 from harness.clusters.remote.ssh import ClusterUnreachable
 from harness.errors import HarnessError
@@ -48,14 +48,14 @@ class Job:
         return self.state in ("SUCCEEDED", "FAILED", "STOPPED")
 
 
-class Jobs:
+class JobClient:
     """A client of the job server at an address.
 
     Every method raises :class:`Away` where it does not answer, and HarnessError where it refuses.
     """
 
     def __init__(self, address: str, token: str = "") -> None:
-        if not answers(address, "/api/version"):
+        if not has_http_server(address, "/api/version"):
             raise ClusterUnreachable(
                 "no job server answers there",
                 where=f"--address {address}",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 
-MOST = 100 * 2**20
+MAX_PACKAGE_BYTES = 100 * 2**20
 """Bytes; Ray's job server takes no more."""
 NEVER = ("/.?*", "/venv", "__pycache__/", ".*_cache/", "/data", "/mlruns", "/mlartifacts")
 """What no job needs, as patterns of .gitignore; beside the user's own .gitignore, and .rayignore.
@@ -63,13 +63,13 @@ def build_package(directory: Path, left_out: Sequence[Path | None], needed: Path
             f"cannot be read: {error.strerror}", where=str(error.filename), remedy="List it in .rayignore."
         ) from error
     total = sum(files.values())
-    if total > MOST:
+    if total > MAX_PACKAGE_BYTES:
         largest = Counter[str]()
         for name, size in files.items():
             largest[name.partition("/")[0]] += size
         listed = ", ".join(f"{name} {size / 2**20:.0f} MiB" for name, size in largest.most_common(LISTED))
         raise HarnessError(
-            f"the working directory has {total / 2**20:.0f} MiB to ship, and Ray takes {MOST >> 20} ({listed})",
+            f"the working directory has {total / 2**20:.0f} MiB to ship, and Ray takes {MAX_PACKAGE_BYTES >> 20} ({listed})",
             where=str(directory),
             remedy="List in .rayignore what the trials do not need; data belongs where --data-root finds it there.",
         )

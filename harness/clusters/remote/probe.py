@@ -18,11 +18,11 @@ if __name__ != "__main__":
     # On the head the text of harness/version.py runs before this one.
     from harness.version import source_version
 
-MARK = "DEPTHBENCH-HEAD "
+OUTPUT_MARK = "DEPTHBENCH-HEAD "
 """Before the one line that counts: a login shell may greet with lines of its own."""
 
 
-def describe() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """Versions of this machine's Python, Ray and Depthbench, and bytes free where a job writes."""
     return {
         "python": platform.python_version(),
@@ -44,7 +44,7 @@ def _free() -> dict[str, int]:
     return {place: shutil.disk_usage(place).free for place in (tempfile.gettempdir(), str(Path.home()))}
 
 
-def store() -> str:
+def find_tracking_uri() -> str:
     """The tracking URI that Ray's processes on this machine have; empty where none runs, or none has one."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -59,7 +59,7 @@ def store() -> str:
     return ""
 
 
-def token() -> str:
+def find_token() -> str:
     """The cluster's token as Ray finds it on this machine; empty where there is none."""
     given = os.environ.get("RAY_AUTH_TOKEN")
     file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
@@ -70,4 +70,4 @@ def token() -> str:
 
 
 if __name__ == "__main__":
-    print(MARK + json.dumps({**describe(), "token": token(), "store": store()}))
+    print(OUTPUT_MARK + json.dumps({**describe_machine(), "token": find_token(), "store": find_tracking_uri()}))

@@ -53,7 +53,7 @@ def delete_sent_job(home: Path, sent: SentJob) -> None:
         (home / FOLDER / f"{sent.job}.json").unlink()
 
 
-def sent_jobs(home: Path) -> list[SentJob]:
+def list_sent_jobs(home: Path) -> list[SentJob]:
     """All that was sent from here, newest first; a file that cannot be read is left out."""
     found = []
     for file in (home / FOLDER).glob("*.json"):
@@ -62,7 +62,7 @@ def sent_jobs(home: Path) -> list[SentJob]:
     return sorted(found, key=lambda sent: -sent.at)
 
 
-def newest_sent_job(home: Path, experiment: str | None) -> SentJob:
+def find_newest_sent_job(home: Path, experiment: str | None) -> SentJob:
     """What was sent last, of one experiment or of all.
 
     Args:
@@ -71,7 +71,7 @@ def newest_sent_job(home: Path, experiment: str | None) -> SentJob:
     Raises:
         HarnessError: There is nothing.
     """
-    all_sent = sent_jobs(home)
+    all_sent = list_sent_jobs(home)
     found = [sent for sent in all_sent if experiment in (None, sent.experiment, sent.job)]
     if found:
         return found[0]

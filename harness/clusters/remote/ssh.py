@@ -13,7 +13,7 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
-from harness.clusters.capacity import read_cluster, require_launcher
+from harness.clusters.capacity import read_cluster_file, require_ray_launcher
 from harness.errors import HarnessError
 
 CONNECT_SECONDS = 10
@@ -28,7 +28,7 @@ class ClusterUnreachable(HarnessError):
     """The head does not answer now; a job that runs there runs on."""
 
 
-def command_line(file: Path, command: str, ports: Sequence[tuple[int, int]] = (), shell: bool = True) -> list[str]:
+def build_ssh_command(file: Path, command: str, ports: Sequence[tuple[int, int]] = (), shell: bool = True) -> list[str]:
     """The command line with which Ray would run ``command`` on the head.
 
     Args:
@@ -38,7 +38,7 @@ def command_line(file: Path, command: str, ports: Sequence[tuple[int, int]] = ()
     Raises:
         HarnessError: The file is none of Ray's, or no head runs.
     """
-    require_launcher(file)
+    require_ray_launcher(file)
     from ray.autoscaler._private import command_runner, commands
 
     said = io.StringIO()
@@ -46,7 +46,7 @@ def command_line(file: Path, command: str, ports: Sequence[tuple[int, int]] = ()
     try:
         # It prints what it does with its own words and colours.
         with redirect_stdout(said), redirect_stderr(said):
-            config = commands._bootstrap_config(read_cluster(file))
+            config = commands._bootstrap_config(read_cluster_file(file))
             provider = commands._get_node_provider(config["provider"], config["cluster_name"])
             node = commands._get_running_head_node(config, str(file), None, _provider=provider)
             written = _Written()
@@ -83,7 +83,7 @@ def command_line(file: Path, command: str, ports: Sequence[tuple[int, int]] = ()
     return [written.command[0], *BATCH, *written.command[1:]]
 
 
-def no_ssh(file: Path) -> HarnessError:
+def missing_ssh_error(file: Path) -> HarnessError:
     """ssh itself is missing."""
     return HarnessError(
         "there is no ssh on this machine", where=f"--cluster {file}", remedy="Install OpenSSH's client."

@@ -152,7 +152,7 @@ def _draw_errors(
         axes.plot(table.index, table, color=colour, linewidth=0.5, alpha=0.3, linestyle=style)
     band = interval_by_epoch(table)
     axes.fill_between(band.index, band["low"], band["high"], color=colour, alpha=0.17, linewidth=0)
-    markers = {"marker": marker, "markevery": max(len(table) // 6, 1)} if marker else {}
+    markers: dict[str, Any] = {"marker": marker, "markevery": max(len(table) // 6, 1)} if marker else {}
     axes.plot(table.index, table.mean(axis=1), color=colour, linewidth=width, linestyle=style, **markers)
     values = table.to_numpy()
     return values[np.isfinite(values)].tolist()

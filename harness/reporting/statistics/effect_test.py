@@ -71,6 +71,7 @@ def compare_and_test(
     seeds = sorted(set.intersection(*(set(cell) for cell in cells)))
     is_paired = len(seeds) == len(set.union(*(set(cell) for cell in cells)))
     opposite_side = OPPOSITE_SIDE.get(side)
+    p: float | None
     if is_paired:
         left = [a[0][s] - (a[1][s] if len(a) > 1 else 0.0) for s in seeds]
         right = [b[0][s] - (b[1][s] if len(b) > 1 else 0.0) for s in seeds]

@@ -67,10 +67,10 @@ class Degradation(Spec):
                     and (plain or self.shortcut in (None, v.shortcut))
                 ]
                 if len(names) != 1:
-                    problem = f"several {kind} variants ({', '.join(names)})" if names else f"no {kind} variant"
+                    selected = f"several: {', '.join(names)}" if names else "none"
                     raise HarnessError(
                         f"the degradation contrast needs one {kind} variant of depth {depth}, and the experiment has "
-                        f"{problem} of that depth",
+                        f"{selected}",
                         where="contrasts",
                         remedy="Add family and shortcut to the contrast." if names else "Add one to variants.",
                     )

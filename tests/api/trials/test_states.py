@@ -17,5 +17,5 @@ def test_names_of_earlier_versions_are_still_accepted():
 
 
 def test_unknown_state_is_an_error_that_suggests_one():
-    with pytest.raises(HarnessError, match="'fail' is not a state of a trial. Did you mean 'failed'"):
+    with pytest.raises(HarnessError, match=r"'fail' is not a state of a trial\. Did you mean 'failed'"):
         parse_states(["fail"])
