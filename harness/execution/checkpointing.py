@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 IsStopping = Callable[[], bool]
 """Returns whether the trials are to save a checkpoint and end."""
 SAVE_SECONDS = 60.0
-"""How long to try to write the last checkpoint of a trial, which alone holds the epochs since the one before it."""
+"""How long a trial retries its last checkpoint: without it, the epochs since the one before would be lost."""
 STOP_SECONDS = 5.0
-"""The same after a stop request, and how long an interrupted trial waits for the store."""
+"""How long an interrupted trial retries its last checkpoint, and waits for the store."""
 
 
 def save_checkpoint(task: TrialTask, trainer: Trainer, history: History, claim: Claim, is_stopping: IsStopping) -> bool:
     """Write a checkpoint, and return whether it was written.
 
-    A failure is noted in the attempt and costs nothing while the trial goes on. The last checkpoint of a trial is tried
-    again until its time is over.
+    A failure is noted in the attempt, and the training goes on. The last checkpoint of a trial is retried for
+    :data:`SAVE_SECONDS`, or for :data:`STOP_SECONDS` after a stop request.
 
     Raises:
         Superseded: Another attempt has taken the trial over.

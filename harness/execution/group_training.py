@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.execution.checkpointing import STOP_SECONDS, IsStopping
@@ -56,13 +56,7 @@ def train_members(
             yield from _save_and_publish(present, is_stopping, on_error)
             save_due = time.monotonic() + checkpoint_seconds
         if results is not None:
-            pruned = []
-            for member in present:
-                if not member.has_ended and not member.history.is_complete:
-                    yield member.progress()
-                    if is_pruned(member.task.trial.id):
-                        member.prune()
-                        pruned.append(member)
+            pruned = yield from _report_epoch(present, is_pruned)
             yield from _save_and_publish(pruned, is_stopping, on_error)
             complete += pruned
         yield from finish_members([member for member in complete if not member.has_ended])
@@ -75,6 +69,18 @@ def train_members(
                 if not member.has_ended and member.publisher is not None:
                     member.publisher.close(max(deadline - time.monotonic(), 0))
             return
+
+
+def _report_epoch(members: Sequence[GroupMember], is_pruned: IsPruned) -> Generator[Progress, None, list[GroupMember]]:
+    """Yield the progress of each member that goes on, and return the members that their scheduler prunes now."""
+    pruned = []
+    for member in members:
+        if not member.has_ended and not member.history.is_complete:
+            yield member.progress()
+            if is_pruned(member.task.trial.id):
+                member.prune()
+                pruned.append(member)
+    return pruned
 
 
 def finish_members(members: Sequence[GroupMember]) -> Iterator[Progress]:

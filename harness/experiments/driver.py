@@ -44,7 +44,7 @@ def run_experiment(
     study, record, storage = checked.plan.study, checked.record, checked.storage
     record.create_experiment(study)
     lock = ExperimentLock(
-        record, f"harness run {study.experiment.name}", lambda holder: stop.ask(holder, hands_off=True)
+        record, f"harness run {study.experiment.name}", lambda holder: stop.request(holder, lost_lock=True)
     )
     context = RunContext(record, storage, settings, console, stop, lock, force)
     result, planned, last_study = RunResult(), set[str](), None
@@ -81,7 +81,7 @@ def run_plan(plan: Plan, context: RunContext, launchers: ExitStack) -> RunResult
     with ProgressDisplay(plan, context.console) as display:
         context.lock.require_held()
         result = PlanRun(plan, context, display).run(launcher)
-    if context.stop.hands_off:
+    if context.stop.lost_lock:
         raise HarnessError(
             context.lock.loss, where="the lock", remedy="Checkpoints are written. Run the experiment again later."
         )

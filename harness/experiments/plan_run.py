@@ -65,9 +65,9 @@ class PlanRun:
             result = self.summarise()
             result.seconds = time.monotonic() - started
             self.stop.cancel()
-            store_seconds = STORE_SECONDS_AFTER_STOP if self.stop.asked else STORE_SECONDS
+            store_seconds = STORE_SECONDS_AFTER_STOP if self.stop.is_requested else STORE_SECONDS
             self.background.close(store_seconds)
-        if not self.stop.hands_off:
+        if not self.stop.lost_lock:
             try:
                 self._retry(lambda: self.settle(result), store_seconds)
             except HarnessError as error:
@@ -104,7 +104,7 @@ class PlanRun:
         self.last_progress[progress.trial] = progress
         if progress.wrong_storage:
             # That host would start and fail one trial after another.
-            self.stop.ask(progress.message)
+            self.stop.request(progress.message)
         if progress.status == TrialStatus.FAILED:
             self.background.submit(lambda: self._record_failure(progress))
         name = self.variants[progress.trial]

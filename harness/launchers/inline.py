@@ -25,11 +25,11 @@ def launch(
         on_error: Receives each exception that ends a trial, for a debugger.
     """
     for group in groups:
-        if stop.asked:
+        if stop.is_requested:
             return
         while True:
             try:
-                for progress in run_group(group, lambda: stop.asked, on_error):
+                for progress in run_group(group, lambda: stop.is_requested, on_error):
                     report(progress)
                 break
             except WorkerLost:

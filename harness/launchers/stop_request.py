@@ -26,39 +26,37 @@ class StopRequest:
     Attributes:
         signal: The number of the signal that requested the stop; None if no signal did.
         reason: Why the run has to end; empty as long as it has not.
-        hands_off: Whether another process has taken the experiment over, so that the record must not be changed.
+        lost_lock: Whether another process holds the experiment's lock now, so that the record must not be changed.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
         self.signal: int | None = None
         self.reason = ""
-        self.hands_off = False
+        self.lost_lock = False
         self._event = threading.Event()
         self._timer: threading.Timer | None = None
         if seconds is not None:
-            self._timer = threading.Timer(seconds, self.ask, [f"the time limit of {timedelta(seconds=round(seconds))}"])
+            self._timer = threading.Timer(
+                seconds, self.request, [f"the time limit of {timedelta(seconds=round(seconds))}"]
+            )
             self._timer.daemon = True
             self._timer.start()
 
     @property
-    def asked(self) -> bool:
+    def is_requested(self) -> bool:
         """Whether the run has to end."""
         return self._event.is_set()
 
-    def ask(self, reason: str, hands_off: bool = False) -> None:
+    def request(self, reason: str, lost_lock: bool = False) -> None:
         """Request the end of the run. The first reason is kept.
 
         Args:
             reason: Why, in words.
-            hands_off: Whether another process has taken the experiment over.
+            lost_lock: Whether another process holds the experiment's lock now.
         """
         self.reason = self.reason or reason
-        self.hands_off |= hands_off
+        self.lost_lock |= lost_lock
         self._event.set()
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait until the run has to end, for at most this long; return whether it has to."""
-        return self._event.wait(seconds)
 
     def cancel(self) -> None:
         """Cancel the time limit, because the run is over."""
@@ -90,7 +88,7 @@ class StopRequest:
                 sys.stdout.flush()
                 os._exit(128 + number)
             self.signal = number
-            self.ask("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
+            self.request("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
             announce()
 
         handlers = {number: signal.signal(number, handle) for number in SIGNALS}

@@ -319,7 +319,7 @@ def test_a_host_that_sees_other_checkpoints_ends_the_run(quick_study, settings):
 
     def launcher(jobs, concurrency, report, stop):
         report(Progress(jobs[0].trial.id, "failed", message="h7 does not see the checkpoints", astray=True))
-        assert stop.asked
+        assert stop.is_requested
 
     outcome = run_plan(
         make_plan(study, record, open_checkpoint_folder(here), 1),

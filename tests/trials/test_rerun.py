@@ -66,7 +66,7 @@ def test_a_rerun_that_is_stopped_goes_on_where_it_was(one, here):
         def __call__(self, jobs, concurrency, report, stop):
             def once(progress):
                 report(progress)
-                stop.ask("a test")
+                stop.request("a test")
 
             super().__call__(jobs, concurrency, once, stop)
 

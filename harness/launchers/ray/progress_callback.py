@@ -68,7 +68,7 @@ class ProgressCallback(tune.Callback):
 
     def on_step_end(self, iteration: int, trials: Any, **_: Any) -> None:
         """End the run after a stop request. Tune would start each waiting group, only for it to stop at once."""
-        if self.stop.asked and not self.running:
+        if self.stop.is_requested and not self.running:
             raise AllStopped
 
     def _open_trials(self, tune_trial: Any) -> list[str]:

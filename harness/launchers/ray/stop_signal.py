@@ -73,7 +73,7 @@ def _send_stop(stop: StopRequest, signal: Any, is_over: threading.Event) -> None
     import ray
 
     while not is_over.wait(POLL_SECONDS):
-        if stop.asked:
+        if stop.is_requested:
             with suppress(Exception):
                 ray.get(signal.stop.remote(), timeout=REPLY_SECONDS)
 
