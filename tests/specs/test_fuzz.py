@@ -67,7 +67,7 @@ class Bench:
         return self.write(as_yaml(document).replace("IMAGES", str(self.images)))
 
     def check(self, path, overrides=(), seeds=None):
-        """Return whether a file is accepted. Check that nothing is written, nothing hangs, and errors are HarnessErrors."""
+        """Return whether a file is accepted; check that it writes nothing, hangs never and refuses in plain words."""
         before, started = [listing(self.work), listing(self.home)], time.monotonic()
         try:
             study = load_resolved_experiment(str(path), overrides, seeds)

@@ -6,7 +6,7 @@ from harness.specs import DataSpec, Recipe, Trial
 from harness.specs.identity import canonical, digest
 
 
-def makemake_trial(catalogue, **changes):
+def make_trial(catalogue, **changes):
     fields = {
         "variant": catalogue.get("cifar-resnet20"),
         "data": DataSpec(name="digits", fingerprint="4762797d5258adf1"),
