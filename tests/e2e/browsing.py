@@ -1,4 +1,4 @@
-"""The MLflow UI in headless Chromium: started by ``harness ui``, and the few things that a user does in it."""
+"""The MLflow UI in headless Chromium: how ``harness ui`` starts it, and what a user does in it."""
 
 import os
 import shutil
@@ -12,38 +12,42 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
+CHROMIUM_FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+CHROMIUM_FLAGS += ["--disable-background-networking", "--disable-component-update"]
 REPOSITORY = Path(__file__).resolve().parents[2]
-EXPAND = "button[data-component-id*='runnamecellrenderer']"
-ASSISTANT = "[data-component-id='mlflow.assistant.chat_panel.close']"
+EXPAND_BUTTON = "button[data-component-id*='runnamecellrenderer']"
+CLOSE_ASSISTANT_BUTTON = "[data-component-id='mlflow.assistant.chat_panel.close']"
 
 
-def until(condition, seconds=60, told=lambda: ""):
-    """Wait for what a page shows only after its scripts have run; ``told`` says more where it never does."""
+def wait_until(condition, seconds=60, describe=lambda: ""):
+    """Wait until a condition is true, and return its value; a page shows some things only after its scripts have run.
+
+    Args:
+        describe: Returns what the failure message adds.
+    """
     from selenium.common.exceptions import StaleElementReferenceException
 
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            if found := condition():
-                return found
+            if value := condition():
+                return value
         except StaleElementReferenceException:
-            # What was found was drawn anew meanwhile.
+            # The page has replaced the element meanwhile.
             pass
         time.sleep(0.5)
-    raise AssertionError(f"the page never showed it: {told()}")
+    raise AssertionError(f"the page never showed it: {describe()}")
 
 
 @contextmanager
-def chromium(profile, width=1600, height=1200):
-    """A driver of Debian's Chromium."""
+def start_chromium(profile, width=1600, height=1200):
+    """Start Debian's Chromium with an empty profile; yield its driver."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for flag in [*FLAGS, f"--window-size={width},{height}", f"--user-data-dir={profile}"]:
+    for flag in [*CHROMIUM_FLAGS, f"--window-size={width},{height}", f"--user-data-dir={profile}"]:
         options.add_argument(flag)
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
     driver.implicitly_wait(2)
@@ -54,8 +58,8 @@ def chromium(profile, width=1600, height=1200):
 
 
 @contextmanager
-def served(directory, *options):
-    """``harness ui`` with these options, in that directory; gives the address that it prints, once it answers."""
+def serve_ui(directory, *options):
+    """Run ``harness ui`` with some options in a directory; yield the address that it prints, once the UI answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -69,83 +73,89 @@ def served(directory, *options):
         text=True,
     )
     assert server.stdout is not None
-    page = server.stdout.readline().split()[2]
+    address = server.stdout.readline().split()[2]
     try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield page
+        wait_until(lambda: is_healthy(port), seconds=120)
+        yield address
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(20)
 
 
+def is_healthy(port):
+    """Return whether an MLflow server answers on a loopback port."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
 class Page:
-    """What a driver shows, and what a user does with it."""
+    """The page that a driver shows, and what a user does on it."""
 
     def __init__(self, driver):
         self.driver = driver
 
     def open(self, address):
-        """Go there; MLflow's assistant, which takes a quarter of the page, is closed."""
+        """Open an address, and close MLflow's assistant, which covers a quarter of the page."""
         self.driver.get(address)
-        until(lambda: self.all("button"))
-        for button in self.all(ASSISTANT):
+        wait_until(lambda: self.find_all("button"))
+        for button in self.find_all(CLOSE_ASSISTANT_BUTTON):
             button.click()
 
-    def all(self, selector):
-        """Elements, by CSS."""
+    def find_all(self, selector):
+        """Return the elements that match a CSS selector."""
         from selenium.webdriver.common.by import By
 
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     @property
     def text(self):
-        """All that can be read."""
-        (body,) = self.all("body")
+        """The text that a user can read."""
+        (body,) = self.find_all("body")
         return body.text
 
-    def shows(self, *words):
-        """Wait until all of the words can be read."""
-        until(lambda: all(word in self.text for word in words), told=lambda: f"{words} in {self.text}")
+    def wait_for_text(self, *words):
+        """Wait until the page shows all of the words."""
+        wait_until(lambda: all(word in self.text for word in words), describe=lambda: f"{words} in {self.text}")
 
-    def section(self, name):
-        """Scroll to the last section of charts that is there; whether one of that name has come."""
-        headers = self.all("[data-testid='experiment-view-compare-runs-section-header']")
+    def scroll_to_section(self, name):
+        """Scroll to the last section of charts so far; return whether a section of this name has appeared."""
+        headers = self.find_all("[data-testid='experiment-view-compare-runs-section-header']")
         if headers:
             self.driver.execute_script("arguments[0].scrollIntoView()", headers[-1])
         return any(header.text.startswith(name) for header in headers)
 
     def search_charts(self, words):
-        """Leave only the charts whose names match."""
-        until(lambda: self.all("input[placeholder='Search metric charts']"))[0].send_keys(words)
+        """Show only the charts whose names match."""
+        wait_until(lambda: self.find_all("input[placeholder='Search metric charts']"))[0].send_keys(words)
 
-    def unfold(self, number=0):
-        """Show the trials of a variant, counted from the top."""
-        until(lambda: self.all(EXPAND))[number].click()
+    def toggle_trials(self, number=0):
+        """Show or hide the trials of a variant; the variants are counted from the top."""
+        wait_until(lambda: self.find_all(EXPAND_BUTTON))[number].click()
 
-    def select(self, name):
+    def select_run(self, name):
         """Tick the box of a run."""
 
-        def box():
-            for row in self.all(".ag-row"):
+        def find_box():
+            for row in self.find_all(".ag-row"):
                 if name in row.text.splitlines():
-                    return self.all(f".ag-row[row-index='{row.get_attribute('row-index')}'] .ag-checkbox-input")
+                    return self.find_all(f".ag-row[row-index='{row.get_attribute('row-index')}'] .ag-checkbox-input")
             return []
 
-        until(box)[0].click()
+        wait_until(find_box)[0].click()
 
-    def press(self, words):
-        """Press the button that says so."""
-        until(lambda: [button for button in self.all("button, [role=button]") if button.text == words])[0].click()
+    def press_button(self, words):
+        """Press the button with this text."""
+        wait_until(lambda: [button for button in self.find_all("button, [role=button]") if button.text == words])[
+            0
+        ].click()
 
-    def follow(self, words):
-        """Follow the link that says so."""
-        until(lambda: [link for link in self.all("a") if link.text == words])[0].click()
+    def follow_link(self, words):
+        """Follow the link with this text."""
+        wait_until(lambda: [link for link in self.find_all("a") if link.text == words])[0].click()
 
-    def shoot(self, path):
-        """A picture of what is seen."""
+    def save_screenshot(self, path):
+        """Write a picture of the visible part of the page."""
         self.driver.save_screenshot(str(path))
