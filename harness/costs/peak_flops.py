@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.training.precision import AUTOCAST_DTYPES
+from harness.training.device import AUTOCAST_DTYPES
 
 MATRIX_SIDES = {"cpu": (512, 1024), "cuda": (4096, 8192)}
 MIN_PRODUCTS = 3

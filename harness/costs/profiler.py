@@ -15,16 +15,22 @@ import torch.nn.functional as F
 from harness.costs.contention import GpuContention
 from harness.costs.peak_flops import measure_peak_flops
 from harness.costs.step_timer import Step, StepTimer
+from harness.data.loader import split_into_micro_batches
 from harness.errors import HarnessError
 from harness.models import build
 from harness.processes import peak_resident_bytes
 from harness.specs.measured_cost import CONDITIONS, CostSetting, Phase, Repeat
 from harness.specs.network.any_variant import AnyVariant
-from harness.training.device import configure_process, describe_device, describe_kernels, parse_device
+from harness.training.device import (
+    autocast,
+    configure_process,
+    describe_device,
+    describe_kernels,
+    parse_device,
+    require_precision,
+)
 from harness.training.memory_errors import is_exhausted
-from harness.training.micro_batches import split_into_micro_batches
 from harness.training.optimisers import build_optimiser
-from harness.training.precision import autocast, require_precision
 from harness.training.trainer import freeze_norm_statistics
 
 WARM_UP_SHARE, MIN_WARM_UP_STEPS = 0.25, 3

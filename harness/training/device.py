@@ -1,4 +1,4 @@
-"""The device of a trial, and the global settings of torch that every trial sets anew."""
+"""The device of a trial, its number formats, and the global settings of torch that every trial sets anew."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 import os
 import platform
 import re
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ import torch
 from harness.errors import HarnessError
 from harness.processes import machine_memory, peak_resident_bytes, reset_peak_resident_bytes
 from harness.specs import Execution, Recipe, Resources
-from harness.training.precision import require_precision
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt(3)."""
 LARGEST_THRESHOLD, DOCUMENTED_THRESHOLD = 2**31 - 1, 2**25
 """The largest value that fits the parameter, and the largest that the manual of mallopt(3) allows."""
+AUTOCAST_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""Precisions that torch reaches by casting the inputs of single operations."""
 
 
 def choose_device(resources: Resources, precision: str) -> torch.device:
@@ -63,6 +64,30 @@ def parse_device(name: str) -> torch.device:
             remedy=f"Use {' or '.join(available)}.",
         ) from error
     return device
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Return the context in which a forward pass has this precision."""
+    dtype = AUTOCAST_DTYPES.get(precision)
+    return nullcontext() if dtype is None else torch.autocast(device.type, dtype)
+
+
+def require_precision(device: torch.device, precision: str, where: str, alternative: str) -> None:
+    """Raise where a device does not support a precision.
+
+    Args:
+        device: The device to train on.
+        precision: fp32, tf32, bf16 or fp16.
+        where: The field or option that declares the precision.
+        alternative: What the user can do instead of choosing another precision.
+
+    Raises:
+        HarnessError: The device is the CPU and the precision is tf32 or fp16.
+    """
+    if device.type == "cpu" and precision in ("tf32", "fp16"):
+        raise HarnessError(
+            f"the CPU does not train in {precision}", where=where, remedy=f"Use fp32 or bf16, or {alternative}."
+        )
 
 
 def _keep_freed_memory() -> None:

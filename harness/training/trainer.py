@@ -13,12 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.data.description import steps_per_epoch
-from harness.data.loader import BatchLoader
+from harness.data.loader import BatchLoader, split_into_micro_batches
 from harness.data.splits import load_splits
 from harness.models import build
 from harness.specs import Execution, Resources, Trial
 from harness.specs.random_streams import stream_seed
 from harness.training.device import (
+    autocast,
     choose_device,
     configure_process,
     describe_device,
@@ -30,9 +31,7 @@ from harness.training.device import (
 from harness.training.diagnostics import GradientNorms, LayerProbe, layer_profile
 from harness.training.distributed import SINGLE_PROCESS, ProcessGroup
 from harness.training.epoch import EpochResult, EpochState, Metrics, PauseCheck, mean_metrics, sum_batch
-from harness.training.micro_batches import split_into_micro_batches
 from harness.training.optimisers import build_optimiser, learning_rate
-from harness.training.precision import autocast
 from harness.training.timers import Timers
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from training_helpers import train, without_times
 
 from harness.io.checkpoint_names import Checkpoint, list_checkpoints
@@ -128,6 +129,18 @@ def test_gradient_norms_are_measured_before_clipping(trial):
     free, clipped = (results_of(trial(clip_grad_norm=norm))[0].metrics for norm in (None, 1e-3))
     assert free == clipped
     assert free["grad/first"] > 1e-3
+
+
+def test_gradients_of_micro_batches_add_up_to_the_gradient_of_the_batch(trial):
+    """Compared to float tolerance, with BatchNorm in evaluation mode, where it does not depend on the batch."""
+
+    def gradient(size):
+        trainer = start(trial(micro_batch=size, lr=1e-9))
+        trainer.network.train = lambda mode=True: nn.Module.train(trainer.network, False)
+        train(trainer, epochs=1)
+        return torch.cat([parameter.grad.flatten() for parameter in trainer.network.parameters()])
+
+    torch.testing.assert_close(gradient(16), gradient(None), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
