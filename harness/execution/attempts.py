@@ -219,7 +219,7 @@ class Claim:
         try:
             newest = list_checkpoints(self.folder)[:1]
         except HarnessError as error:
-            return f"; {error.what}"
+            return error.what
         position = (
             f"at epoch {newest[0].epoch}, step {newest[0].step}" if newest else "without a checkpoint: it starts again"
         )

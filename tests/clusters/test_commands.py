@@ -30,7 +30,7 @@ CASES = {
         ["run", "quickstart", "--cluster", "c.yaml", "--set", "resources.cpus=5"],
         ["5 CPUs", "worker: 4 CPU", "resources.cpus=1"],
     ),
-    "no Ray there": (["run", "quickstart", "--address", "127.0.0.1:9"], ["nobody answers", "127.0.0.1:9", "6379"]),
+    "no Ray there": (["run", "quickstart", "--address", "127.0.0.1:9"], ["nothing answers", "127.0.0.1:9", "6379"]),
     "to wait for no cluster": (["bench", "resnet18", "--wait", "5m"], ["--wait", "hosts of a cluster", "--address"]),
     "no job server there": (["run", "quickstart", "--address", "http://127.0.0.1:9"], ["no job server", "8265"]),
     "password": (

@@ -107,8 +107,8 @@ def hungry(in_channels, classes):
 """)
     done = harness("bench", "hungry", *TINY, "--batch-sizes", "16")
     assert done.returncode == 0, done.stderr
-    assert "16 images do not fit the memory, 8 are tried" in done.stderr
-    assert "8 images do not fit the memory, 4 are tried" in done.stderr
+    assert "16 images do not fit in memory; trying 8" in done.stderr
+    assert "8 images do not fit in memory; trying 4" in done.stderr
     assert "4 (of 16)" in done.stdout
     assert "what fitted the memory" in done.stdout
 

@@ -49,20 +49,20 @@ def host(lab):
 def test_run_on_an_autoscaler_waits_for_the_first_host_and_requests_more(host):
     done = host(f"run quickstart {SMALL} --address auto --wait 60s --at-once 2")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 host there: h1 (0 CPUs); waiting up to 60 s for room for 1 CPU and 0 GPUs ..." in done.stdout
+    assert "1 host up: h1 (0 CPUs); waiting up to 60 s for room for 1 CPU and 0 GPUs ..." in done.stdout
     assert "2 at a time" in done.stdout and "4 trials in" in done.stdout
 
 
 def test_run_names_hosts_that_do_not_come_in_time(host):
     done = host(f"run quickstart {SMALL} --set name=two --set recipe.epochs=2 --address auto --wait 2s --hosts 9")
     assert done.returncode == 2
-    assert "missing after 2 s:" in done.stderr and "of 9 hosts there" in done.stderr and "--wait 1h" in done.stderr
+    assert "missing after 2 s:" in done.stderr and "of 9 hosts up" in done.stderr and "--wait 1h" in done.stderr
 
 
 def test_run_refuses_resources_that_no_host_has(host):
     done = host(f"run quickstart {SMALL} --set name=large --set recipe.epochs=3 --set resources.cpus=7 --address auto")
     assert done.returncode == 2
-    assert "a trial asks for 7 CPUs and 0 GPUs; the cluster has" in done.stderr
+    assert "a trial needs 7 CPUs and 0 GPUs; the cluster has" in done.stderr
     assert "waiting" not in done.stdout
 
 
