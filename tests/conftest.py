@@ -175,3 +175,16 @@ def fail_training():
         monkeypatch.setattr(Network, "forward", forward)
 
     return patch
+
+
+@pytest.fixture
+def network_factories(tmp_path, monkeypatch):
+    """A working directory with ``nets.py``, the module of factories in network_factories.py; returns the directory."""
+    import importlib
+
+    (tmp_path / "nets.py").write_bytes((Path(__file__).parent / "network_factories.py").read_bytes())
+    monkeypatch.setenv("DEPTHBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    sys.modules.pop("nets", None)
+    importlib.invalidate_caches()

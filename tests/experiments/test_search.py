@@ -1,30 +1,29 @@
-"""The search, with real trials: trained once, interrupted and resumed, inline and on Ray, and never compared."""
+"""The search with real trials: trained once, interrupted and resumed, inline and on Ray, and never compared."""
 
-import io
 import sys
 from collections import Counter
 
 import pytest
-from rich.console import Console
+from trial_helpers import SILENT_CONSOLE
 
 from harness.api import Settings, collect, plan, run
 from harness.errors import HarnessError
 from harness.experiments.search import extend_search, require_searcher
+from harness.launchers.inline import launch
 from harness.launchers.ray import asha
 from harness.specs import SearchSpec
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import read_newest_history
-from harness.tracking.record import open_checkpoint_folder
+from harness.tracking.record import open_checkpoint_folder, open_record
 from harness.tracking.search_scores import Score, choose_sample
 
-QUIET = Console(file=io.StringIO(), width=140)
-TUNE = {"samples": 3, "fields": {"lr": {"low": 0.005, "high": 0.5, "log": True}, "weight_decay": [0.0, 1e-4]}}
+SEARCH = {"samples": 3, "fields": {"lr": {"low": 0.005, "high": 0.5, "log": True}, "weight_decay": [0.0, 1e-4]}}
 VARIANTS = {"family": "cifar-resnet", "depth": 8, "shortcut": ["none", "identity"], "set": {"widths": [2, 4, 8]}}
 
 
 @pytest.fixture
-def searching(quick_study):
-    """Two variants of depth 8 with one seed each, and a search of three samples."""
+def search_study(quick_study):
+    """Return a function that makes an experiment of two variants with one seed each, and a search of three samples."""
 
     def make(tune=None, **changes):
         fields = {
@@ -32,7 +31,7 @@ def searching(quick_study):
             "data": {"name": "digits", "train_images": 256, "val_fraction": 0.2},
             "seeds": [100],
             "contrasts": None,
-            "tune": {**TUNE, **(tune or {})},
+            "tune": {**SEARCH, **(tune or {})},
         }
         return quick_study(**{**fields, **changes})
 
@@ -40,196 +39,212 @@ def searching(quick_study):
 
 
 @pytest.fixture
-def settings(tmp_path):
+def make_settings(tmp_path):
+    """Return a function that makes settings for a home of the given name."""
+
     def make(launcher="inline", uri="none", home="home"):
         return Settings(home=tmp_path / home, tracking_uri=uri, launcher=launcher, reports=tmp_path / "reports")
 
     return make
 
 
-def test_inline_everything_once_and_equal_numbers(searching, settings):
-    study, here = searching(), settings(uri=None)
-    plans = []
-    outcome = run(study, here, QUIET, announce=plans.append)
-    assert outcome.failed == {}
-    # 6 search trials, 2 at the common recipe, and those of the choices that are not the common recipe.
-    recorded = here.record("quick", create=False).read_experiment()
-    tuned = sum(number != 0 for number in recorded.choices.values())
-    assert outcome.trained == 8 + tuned
-    assert [later.trials for later in plans[0].later] == [1, 1]
-    assert plans[1].later == ()
+def read_recorded(settings):
+    """Return the quick experiment as its last run has recorded it."""
+    return open_record(settings, "quick", create=False).read_experiment()
 
-    results, record = collect("quick", here)
+
+def search_rows(settings):
+    """Return the rows of all search trials in the table of results."""
+    table = collect("quick", settings)[0].tuning
+    return table[table["variant"].str.contains(", search ")]
+
+
+def test_search_trains_each_sample_once_and_then_the_choices(search_study, make_settings):
+    study, settings, plans = search_study(), make_settings(uri=None), []
+    result = run(study, settings, SILENT_CONSOLE, announce=plans.append)
+    assert result.failed == {}
+    # Six search trials, two with the common recipe, and those with a chosen recipe that is not the common one.
+    tuned = sum(number != 0 for number in read_recorded(settings).choices.values())
+    assert result.trained == 8 + tuned
+    assert [[pending.trials for pending in each.pending] for each in plans[:2]] == [[1, 1], []]
+    assert run(study, settings, SILENT_CONSOLE).trained == 0
+    assert {planned.status for planned in plan(study, settings).trials} == {TrialStatus.FINISHED}
+
+
+def test_search_trials_are_in_a_table_of_their_own(search_study, make_settings):
+    settings = make_settings()
+    run(search_study(), settings, SILENT_CONSOLE)
+    results = collect("quick", settings)[0]
     assert set(results.epochs["seed"]) == {100}
     assert len(results.final) == 2
-    searched = results.tuning[results.tuning["variant"].str.contains(", search ")]
-    assert Counter(searched.groupby("trial")["variant"].first().str.partition(",")[0]) == {
+    rows = search_rows(settings)
+    assert Counter(rows.groupby("trial")["variant"].first().str.partition(",")[0]) == {
         "cifar-plain8-w2": 3,
         "cifar-resnet8-w2": 3,
     }
-    assert set(searched["seed"]) == {0}
-    assert searched["val/error"].dropna().between(0, 100).all()
-    # The choice is the lowest error, as anybody can look it up in the table.
-    finals = searched.groupby("variant")["val/error"].last()
-    for name, number in recorded.choices.items():
-        assert finals[f"{name}, search {number}"] == min(finals[f"{name}, search {n}"] for n in range(3))
-
-    kinds = Counter(run.data.tags["depthbench.kind"] for run in record._search([record.experiment_id]))
-    assert kinds == {"search": 6, "trial": 2 + tuned, "variant": 2 + tuned, "report": 1}
-    by_id = {run.info.run_id: run for run in record.list_runs("variant")}
-    for run_ in record.list_runs("search"):
-        parent = by_id[run_.data.tags["mlflow.parentRunId"]]
-        assert parent.data.tags["variant"] == run_.data.tags["variant"]
-        assert "seeds/n" not in run_.data.metrics
-
-    assert run(study, here, QUIET).trained == 0
-    assert collect("quick", here)[0].tuning.equals(results.tuning)
-    assert {p.state for p in plan(study, here).trials} == {"recorded"}
+    assert set(rows["seed"]) == {0}
+    assert rows["val/error"].dropna().between(0, 100).all()
 
 
-def test_a_search_does_not_touch_the_comparison(searching, settings):
-    """The same seeds with and without a search: the same trials, the same numbers."""
-    run(searching(), settings(home="with"), QUIET)
-    study = searching()
-    bare = study.replace(samples=(), experiment=study.experiment.model_copy(update={"tune": None}))
-    run(bare, settings(home="without"), QUIET)
-    searched, alone = collect("quick", settings(home="with"))[0], collect("quick", settings(home="without"))[0]
-    volatile = [c for c in alone.epochs.columns if c.startswith("time/")] + ["at"]
-    assert searched.epochs.drop(columns=volatile).equals(alone.epochs.drop(columns=volatile))
-    assert len(searched.tuning) and not len(alone.tuning)
+def test_search_chooses_the_lowest_error_of_the_table(search_study, make_settings):
+    settings = make_settings()
+    run(search_study(), settings, SILENT_CONSOLE)
+    errors = search_rows(settings).groupby("variant")["val/error"].last()
+    choices = read_recorded(settings).choices
+    assert set(choices) == {"cifar-plain8-w2", "cifar-resnet8-w2"}
+    for name, number in choices.items():
+        assert errors[f"{name}, search {number}"] == min(errors[f"{name}, search {n}"] for n in range(3))
 
 
-def test_an_interrupted_search_goes_on_where_it_was(searching, settings):
-    from harness.experiments.driver import run_plan
-    from harness.experiments.planning.plan import make_plan
-    from harness.launchers.inline import launch
-
-    study, here = searching(), settings()
-
-    class Ended(BaseException):
-        """As a kill would."""
-
-    ended = []
-
-    def stopping(progress):
-        ended.append(progress.trial)
-        if len(set(ended)) == 3:
-            raise Ended
-
-    record = here.record("quick")
-    with pytest.raises(Ended):
-        run_plan(
-            make_plan(study, record, open_checkpoint_folder(here), 1), record, open_checkpoint_folder(here), launch, stopping
-        )
-    done = {
-        t.id
-        for t in study.search_trials
-        if (j := read_newest_history(open_checkpoint_folder(here) / t.id, t.id)) is not None and j.is_complete
-    }
-    assert len(done) == 2
-    assert extend_search(study, record, open_checkpoint_folder(here)) == study
-    times = {identity: read_newest_history(open_checkpoint_folder(here) / identity, identity).epochs[-1].at for identity in done}
-    assert run(study, here, QUIET).failed == {}
-    for identity, at in times.items():
-        assert read_newest_history(open_checkpoint_folder(here) / identity, identity).epochs[-1].at == at
-    assert here.record("quick").read_experiment().choices
+def test_search_does_not_change_the_comparison(search_study, make_settings):
+    study, searched, bare = search_study(), make_settings(home="with"), make_settings(home="without")
+    run(study, searched, SILENT_CONSOLE)
+    experiment = study.experiment.model_copy(update={"tune": None})
+    run(study.replace(samples=(), experiment=experiment), bare, SILENT_CONSOLE)
+    tables = [collect("quick", settings)[0].epochs for settings in (searched, bare)]
+    volatile = [column for column in tables[0].columns if column.startswith("time/")] + ["at"]
+    assert tables[0].drop(columns=volatile).equals(tables[1].drop(columns=volatile))
+    assert len(search_rows(searched)) and collect("quick", bare)[0].tuning.empty
 
 
-def test_more_samples_train_only_what_is_missing(searching, settings):
-    here = settings()
-    run(searching(), here, QUIET)
-    more = searching({"samples": 4})
-    states = Counter((p.part, p.state) for p in plan(more, here).trials)
-    assert (states["search", "recorded"], states["search", "new"]) == (6, 2)
-    assert run(more, here, QUIET).failed == {}
-    assert len(here.record("quick").read_experiment().samples) == 8
+def test_search_that_is_killed_trains_no_sample_twice(search_study, make_settings, run_with_launcher):
+    study, settings = search_study(), make_settings()
+
+    class Killed(BaseException):
+        """Ends the run without any cleanup."""
+
+    def kill_in_third_trial(groups, concurrency, report, stop):
+        seen = set()
+
+        def report_and_kill(progress):
+            seen.add(progress.trial)
+            if len(seen) == 3:
+                raise Killed
+            report(progress)
+
+        launch(groups, concurrency, report_and_kill, stop)
+
+    with pytest.raises(Killed):
+        run_with_launcher(study, settings, kill_in_third_trial)
+    storage = open_checkpoint_folder(settings)
+
+    def read_ends():
+        histories = [read_newest_history(storage / trial.id, trial.id) for trial in study.search_trials]
+        return {h.id: h.epochs[-1].at for h in histories if h is not None and h.is_complete}
+
+    ends = read_ends()
+    assert len(ends) == 2
+    assert extend_search(study, open_record(settings, "quick"), storage) == study
+    assert run(study, settings, SILENT_CONSOLE).failed == {}
+    assert ends.items() <= read_ends().items()
+    assert read_recorded(settings).choices
 
 
-def test_force_trains_the_search_again_once(searching, settings):
-    study, here = searching(), settings()
-    first = run(study, here, QUIET)
-    assert run(study, here, QUIET, force=True).trained == first.trained
-    assert run(study, here, QUIET).trained == 0
+def test_search_with_more_samples_trains_only_these(search_study, make_settings):
+    settings = make_settings()
+    run(search_study(), settings, SILENT_CONSOLE)
+    study = search_study({"samples": 4})
+    statuses = Counter((planned.part, planned.status) for planned in plan(study, settings).trials)
+    assert (statuses["search", TrialStatus.FINISHED], statuses["search", TrialStatus.NEW]) == (6, 2)
+    assert run(study, settings, SILENT_CONSOLE).failed == {}
+    assert len(read_recorded(settings).samples) == 8
 
 
-def test_a_choice_waits_for_the_whole_search(searching, settings, failing, monkeypatch):
-    study, here = searching(), settings()
-    failing(monkeypatch, 60)
-    outcome = run(study, here, QUIET)
-    assert outcome.failed
-    assert here.record("quick").read_experiment().choices == {}
-    monkeypatch.undo()
-    assert run(study, here, QUIET).failed == {}
-    assert set(here.record("quick").read_experiment().choices) == {"cifar-plain8-w2", "cifar-resnet8-w2"}
+def test_search_with_force_is_trained_again_once(search_study, make_settings):
+    study, settings = search_study(), make_settings()
+    first = run(study, settings, SILENT_CONSOLE)
+    assert run(study, settings, SILENT_CONSOLE, force=True).trained == first.trained
+    assert run(study, settings, SILENT_CONSOLE).trained == 0
 
 
-def test_the_choice_prefers_whole_trials_then_error_then_loss_then_the_first(searching):
-    study = searching()
+def test_search_chooses_only_after_all_samples(search_study, make_settings, fail_training, monkeypatch):
+    study, settings = search_study(), make_settings()
+    with monkeypatch.context() as patched:
+        fail_training(patched, 60)
+        assert run(study, settings, SILENT_CONSOLE).failed
+    assert read_recorded(settings).choices == {}
+    assert run(study, settings, SILENT_CONSOLE).failed == {}
+    assert set(read_recorded(settings).choices) == {"cifar-plain8-w2", "cifar-resnet8-w2"}
+
+
+@pytest.mark.parametrize(
+    ("scores", "chosen"),
+    [
+        ([(9.0, 1.0, True), (8.0, 1.0, True), (7.0, 1.0, False)], 1),
+        ([(8.0, 1.0, True), (8.0, 0.5, True), (9.0, 0.1, True)], 1),
+        ([(8.0, 1.0, True), (8.0, 1.0, True), (8.0, 1.0, True)], 0),
+    ],
+    ids=["whole before error", "loss after error", "the first of equals"],
+)
+def test_choice_compares_whole_trials_then_error_then_loss(search_study, scores, chosen):
+    study = search_study()
     samples = study.samples_of(study.variants[0].name)
-
-    def chosen(*scores):
-        return choose_sample(
-            samples, {(s.variant, s.number): Score(*score) for s, score in zip(samples, scores, strict=True)}
-        )
-
-    assert chosen((9.0, 1.0, True), (8.0, 1.0, True), (7.0, 1.0, False)).number == 1
-    assert chosen((8.0, 1.0, True), (8.0, 0.5, True), (9.0, 0.1, True)).number == 1
-    assert chosen((8.0, 1.0, True), (8.0, 1.0, True), (8.0, 1.0, True)).number == 0
+    by_sample = {(s.variant, s.number): Score(*score) for s, score in zip(samples, scores, strict=True)}
+    assert choose_sample(samples, by_sample).number == chosen
 
 
-def test_asha_needs_ray_and_says_so(searching, settings):
-    with pytest.raises(HarnessError, match="inline launcher") as error:
-        run(searching({"scheduler": "asha"}), settings(), QUIET)
-    assert "--launcher ray" in error.value.remedy
-    assert not settings().home.exists()
+def test_search_with_asha_inline_is_refused_and_creates_nothing(search_study, make_settings):
+    settings = make_settings()
+    with pytest.raises(HarnessError, match="inline launcher") as refused:
+        run(search_study({"scheduler": "asha"}), settings, SILENT_CONSOLE)
+    assert "--launcher ray" in refused.value.remedy
+    assert not settings.home.exists()
 
 
-def test_optuna_that_is_not_installed_is_named_with_its_extra(monkeypatch):
-    tune = SearchSpec.model_validate({**TUNE, "searcher": "optuna"})
+def test_search_without_optuna_names_what_to_install(monkeypatch):
+    tune = SearchSpec.model_validate({**SEARCH, "searcher": "optuna"})
     monkeypatch.setattr("harness.experiments.search.find_spec", lambda name: None if name == "optuna" else name)
-    with pytest.raises(HarnessError) as error:
+    with pytest.raises(HarnessError) as refused:
         require_searcher(tune, "inline")
-    assert "depthbench[tune]" in error.value.remedy
+    assert "depthbench[tune]" in refused.value.remedy
     assert "optuna" not in sys.modules
 
 
-def test_optuna_proposes_the_same_for_the_same_results(searching, settings):
+def test_optuna_proposes_the_same_for_the_same_results(search_study, make_settings):
     pytest.importorskip("optuna")
-    study, here = searching({"searcher": "optuna", "samples": 4}), settings()
+    study, settings = search_study({"searcher": "optuna", "samples": 4}), make_settings()
     assert len(study.samples) == 2
-    assert run(study, here, QUIET).failed == {}
-    recorded = here.record("quick").read_experiment()
-    assert [len(recorded.samples_of(v.name)) for v in study.variants] == [4, 4]
-    again = extend_search(study, here.record("quick"), open_checkpoint_folder(here))
-    assert (again.samples, again.choices) == (recorded.samples, recorded.choices)
-    assert run(study, here, QUIET).trained == 0
+    assert run(study, settings, SILENT_CONSOLE).failed == {}
+    recorded = read_recorded(settings)
+    assert [len(recorded.samples_of(variant.name)) for variant in study.variants] == [4, 4]
+    repeated = extend_search(study, open_record(settings, "quick"), open_checkpoint_folder(settings))
+    assert (repeated.samples, repeated.choices) == (recorded.samples, recorded.choices)
+    assert run(study, settings, SILENT_CONSOLE).trained == 0
 
 
 @pytest.mark.slow
-def test_on_ray_the_same_choices_as_inline(searching, settings):
-    study = searching()
-    assert run(study, settings("ray", home="ray"), QUIET).failed == {}
-    run(study, settings(home="inline"), QUIET)
-    chosen = [settings(home=home).record("quick").read_experiment().choices for home in ("ray", "inline")]
-    assert chosen[0] == chosen[1] != {}
+def test_search_on_ray_makes_the_choices_of_inline(search_study, make_settings):
+    study, on_ray, inline = search_study(), make_settings("ray", home="ray"), make_settings(home="inline")
+    assert run(study, on_ray, SILENT_CONSOLE).failed == {}
+    run(study, inline, SILENT_CONSOLE)
+    assert read_recorded(on_ray).choices == read_recorded(inline).choices != {}
 
 
 @pytest.mark.slow
-def test_asha_stops_trials_for_good(searching, settings, monkeypatch):
-    study, here = (
-        searching({"scheduler": "asha", "samples": 5}, recipe={"epochs": 6, "batch": 64, "lr": 0.05}),
-        settings("ray"),
-    )
-    assert run(study, here, QUIET).failed == {}
-    results, _ = collect("quick", here)
-    last = results.tuning[results.tuning["variant"].str.contains(", search ")].groupby("trial").last()
-    stopped = last[last["outcome"] == TrialStatus.PRUNED]
+def test_search_with_asha_prunes_trials_for_good(search_study, make_settings):
+    recipe = {"epochs": 6, "batch": 64, "lr": 0.05}
+    study, settings = search_study({"scheduler": "asha", "samples": 5}, recipe=recipe), make_settings("ray")
+    assert run(study, settings, SILENT_CONSOLE).failed == {}
+    last = search_rows(settings).groupby("trial").last()
+    pruned, finished = (last[last["outcome"] == s] for s in (TrialStatus.PRUNED, TrialStatus.FINISHED))
     assert len(last) == 10
-    assert len(stopped) > 0
-    assert stopped["epoch"].between(asha.ceil(6 / asha.FIRST_RUNG_DIVISOR), 5).all()
-    assert set(last[last["outcome"] == TrialStatus.FINISHED]["epoch"]) == {6}
-    chosen = here.record("quick").read_experiment().tuned
-    whole = set(last[last["outcome"] == TrialStatus.FINISHED]["variant"])
-    assert {f"{name}, search {number}" for name, number in chosen.choices.items()} <= whole
-    assert set(results.epochs["outcome"]) == {"finished"}
-    assert run(study, here, QUIET).trained == 0
+    assert len(pruned) > 0
+    assert pruned["epoch"].between(asha.ceil(6 / asha.FIRST_RUNG_DIVISOR), 5).all()
+    assert set(finished["epoch"]) == {6}
+    chosen = {f"{name}, search {number}" for name, number in read_recorded(settings).choices.items()}
+    assert chosen <= set(finished["variant"])
+    assert set(collect("quick", settings)[0].epochs["outcome"]) == {"finished"}
+    assert run(study, settings, SILENT_CONSOLE).trained == 0
+
+
+def test_search_runs_in_mlflow_are_nested_under_their_variant_and_not_averaged(search_study, make_settings):
+    settings = make_settings(uri=None)
+    run(search_study(), settings, SILENT_CONSOLE)
+    record = open_record(settings, "quick", create=False)
+    tuned = sum(number != 0 for number in record.read_experiment().choices.values())
+    counts = {kind: len(record.list_runs(kind)) for kind in ("search", "trial", "variant", "report")}
+    assert counts == {"search": 6, "trial": 2 + tuned, "variant": 2 + tuned, "report": 1}
+    variants = {variant.info.run_id: variant.data.tags["variant"] for variant in record.list_runs("variant")}
+    for searched in record.list_runs("search"):
+        assert variants[searched.data.tags["mlflow.parentRunId"]] == searched.data.tags["variant"]
+        assert "seeds/n" not in searched.data.metrics
