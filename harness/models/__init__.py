@@ -1,4 +1,4 @@
-"""Layer plan to torch module. No ray, no mlflow."""
+"""Networks as torch modules, built from layer plans or by other libraries."""
 
 from harness.models.network import Network, build
 

@@ -1,4 +1,4 @@
-"""Each layer of the plan as a torch module."""
+"""The torch module of each kind of layer in a layer plan."""
 
 from __future__ import annotations
 
@@ -13,37 +13,40 @@ from harness.specs.network.layers import Act, Conv, Layer, Linear, MaxPool, Norm
 
 
 def activation(name: str) -> nn.Module:
-    """The activation of that name; in place where that saves memory and harms no gradient."""
+    """Return the activation with this name; it works in place if its gradient does not need the input."""
     return {"relu": nn.ReLU(inplace=True), "gelu": nn.GELU(), "silu": nn.SiLU(inplace=True)}[name]
 
 
 class PadShortcut(nn.Module):
-    """Option A shortcut: every ``stride``-th pixel, zero channels appended; no parameters."""
+    """Option A shortcut: every ``stride``-th pixel, followed by channels of zeros; no parameters."""
 
     def __init__(self, channels_added: int, stride: int) -> None:
         super().__init__()
         self.channels_added, self.stride = channels_added, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C + added, ceil(H / stride), ceil(W / stride))."""
+        """Map (N, C, H, W) to (N, C + added, ceil(H / stride), ceil(W / stride))."""
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.channels_added))
 
 
 class SqueezeExciteBlock(nn.Module):
-    """Each channel times a weight in (0, 1) that depends on all channels' averages (Hu et al. 2018, eq. 2 to 4)."""
+    """Squeeze-and-excitation: multiplies each channel by a weight in (0, 1) (Hu et al. 2018, eq. 2 to 4).
+
+    The weights are computed from the averages of all channels.
+    """
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
         self.fc1, self.fc2 = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same shape."""
+        """Map (N, C, H, W) to the same shape."""
         weights = torch.sigmoid(self.fc2(F.relu(self.fc1(x.mean((2, 3))))))
         return x * weights[:, :, None, None]
 
 
 class BranchScale(nn.Module):
-    """A learnable factor (Bachlechner et al. 2020, eq. 1)."""
+    """A learnable factor on a residual branch (Bachlechner et al. 2020, eq. 1)."""
 
     def __init__(self, initial: float) -> None:
         super().__init__()
@@ -51,19 +54,21 @@ class BranchScale(nn.Module):
         self.factor = nn.Parameter(torch.tensor(initial))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape -> the same."""
+        """Map any shape to the same shape."""
         return x * self.factor
 
 
 def group_count(channels: int) -> int:
-    """Groups of a GroupNorm: the most that divide ``channels``, up to 32 and with at least 4 channels each."""
+    """Return the number of groups of a GroupNorm: the largest divisor up to 32 with at least 4 channels in a group."""
     return max((n for n in range(1, 33) if channels % n == 0 and channels // n >= 4), default=1)
 
 
 @singledispatch
 def build_module(layer: Layer, variant: Variant) -> nn.Module:
-    """The torch module that computes ``layer`` in a network of that variant."""
-    raise TypeError(f"no module for {type(layer).__name__}: register one in harness/models/modules.py")
+    """Return the torch module that computes a layer of a variant."""
+    raise TypeError(
+        f"there is no module for layers of type {type(layer).__name__}: register one in harness/models/modules.py"
+    )
 
 
 @build_module.register

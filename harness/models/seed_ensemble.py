@@ -1,7 +1,7 @@
-"""The networks of several seeds as one: each layer once, over the channels of all seeds, in groups that do not mix.
+"""The seed ensemble: the networks of several seeds merged into one, whose layers hold the channels of all seeds.
 
-Images are (N, seeds * C, H, W), each seed's channels in a row; logits (N, seeds, classes). No value of one seed enters
-a computation of another, so that one that is not finite stays where it is.
+Images are (N, seeds * C, H, W) with the channels of each seed next to each other; logits are (N, seeds, classes).
+Layers have separate groups for each seed, so a NaN in one seed does not reach another.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from harness.models.network import Network
 from harness.specs import Variant
 from harness.specs.network.layer_plan import plan_layers
 
-SAME = (nn.ReLU, nn.GELU, nn.SiLU, nn.MaxPool2d, nn.Sequential, nn.Identity)
-"""Modules without values of their own, that treat every channel alike."""
+SHARED_MODULES = (nn.ReLU, nn.GELU, nn.SiLU, nn.MaxPool2d, nn.Sequential, nn.Identity)
+"""Modules without parameters that treat all channels in the same way, so they serve all seeds."""
 
 
 class EnsembleLinear(nn.Module):
-    """A linear layer of each seed on its own features."""
+    """A linear layer for each seed, on the features of that seed."""
 
     def __init__(self, seeds: int, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -31,34 +31,34 @@ class EnsembleLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(seeds, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, seeds * inputs) -> (N, seeds, outputs)."""
+        """Map (N, seeds * inputs) to (N, seeds, outputs)."""
         seeds, _, inputs = self.weight.shape
         x = x.view(len(x), seeds, inputs).transpose(0, 1)
         return torch.baddbmm(self.bias[:, None], x, self.weight.transpose(1, 2)).transpose(0, 1)
 
 
 class EnsemblePad(PadShortcut):
-    """Option A shortcut, with the zero channels behind those of each seed."""
+    """Option A shortcut, with channels of zeros after the channels of each seed."""
 
     def __init__(self, seeds: int, channels_added: int, stride: int) -> None:
         super().__init__(channels_added, stride)
         self.seeds = seeds
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, seeds * C, H, W) -> (N, seeds * (C + added), ceil(H / stride), ceil(W / stride))."""
+        """Map (N, seeds * C, H, W) to (N, seeds * (C + added), ceil(H / stride), ceil(W / stride))."""
         x = x[:, :, :: self.stride, :: self.stride].unflatten(1, (self.seeds, -1))
         return F.pad(x, (0, 0, 0, 0, 0, self.channels_added)).flatten(1, 2)
 
 
 class EnsembleSqueezeExcite(nn.Module):
-    """Squeeze-and-excitation of each seed over its own channels."""
+    """Squeeze-and-excitation for each seed, over the channels of that seed."""
 
     def __init__(self, seeds: int, channels: int, hidden: int) -> None:
         super().__init__()
         self.fc1, self.fc2 = EnsembleLinear(seeds, channels, hidden), EnsembleLinear(seeds, hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, seeds * C, H, W) -> the same shape."""
+        """Map (N, seeds * C, H, W) to the same shape."""
         hidden = F.relu(self.fc1(x.mean((2, 3))))
         weights = torch.sigmoid(self.fc2(hidden.flatten(1))).flatten(1)
         return x * weights[:, :, None, None]
@@ -72,16 +72,18 @@ class EnsembleScale(nn.Module):
         self.factor = nn.Parameter(torch.empty(seeds))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, seeds * C, H, W) -> the same shape."""
+        """Map (N, seeds * C, H, W) to the same shape."""
         return (x.unflatten(1, (len(self.factor), -1)) * self.factor[:, None, None, None]).flatten(1, 2)
 
 
 @singledispatch
 def merge_module(module: nn.Module, seeds: int) -> nn.Module:
-    """What computes ``module`` for that many seeds; its values are unset."""
-    if isinstance(module, SAME):
+    """Return a module that computes ``module`` for several seeds; its parameters have no values yet."""
+    if isinstance(module, SHARED_MODULES):
         return module
-    raise TypeError(f"no joint form of {type(module).__name__}: register one in harness/models/seed_ensemble.py")
+    raise TypeError(
+        f"{type(module).__name__} has no form for several seeds: register one in harness/models/seed_ensemble.py"
+    )
 
 
 @merge_module.register
@@ -128,41 +130,45 @@ def _linear(module: nn.Linear, seeds: int) -> nn.Module:
 
 
 def merge_networks(variant: Variant, networks: Sequence[Network], memory_format: torch.memory_format) -> Network:
-    """One network that computes all of ``networks``, which are of that variant and on one device.
+    """Return one network that computes all of ``networks``, which have one variant and one device.
 
-    From then on their parameters and running statistics are views of its own: what trains it trains each of them, and
-    each can still be used, saved and loaded by itself.
+    The parameters and running statistics of ``networks`` become views of those of the new network. Training it trains
+    each of them, and each can still be used, saved and loaded alone.
     """
-    seeds, like = len(networks), next(networks[0].parameters())
+    seeds, example = len(networks), next(networks[0].parameters())
     with torch.device("meta"):
-        whole = Network(plan_layers(variant, 224))
-        _replace(whole, seeds)
-    whole = whole.to_empty(device=like.device).to(like.dtype).to(memory_format=memory_format)
-    for name, parameter in whole.named_parameters():
-        own = networks[0].get_parameter(name).shape
-        for network, part in zip(networks, split_by_seed(parameter.data, own, seeds), strict=True):
+        merged = Network(plan_layers(variant, 224))
+        _merge_children(merged, seeds)
+    merged = merged.to_empty(device=example.device).to(example.dtype).to(memory_format=memory_format)
+    for name, parameter in merged.named_parameters():
+        shape = networks[0].get_parameter(name).shape
+        for network, part in zip(networks, split_by_seed(parameter.data, shape, seeds), strict=True):
             part.copy_(network.get_parameter(name).data)
             network.get_parameter(name).data = part
-    for name, buffer in whole.named_buffers():
-        place, _, key = name.rpartition(".")
-        own = networks[0].get_buffer(name).shape
-        for network, part in zip(networks, split_by_seed(buffer, own, seeds), strict=True):
+    for name, buffer in merged.named_buffers():
+        module_name, _, key = name.rpartition(".")
+        shape = networks[0].get_buffer(name).shape
+        for network, part in zip(networks, split_by_seed(buffer, shape, seeds), strict=True):
             part.copy_(network.get_buffer(name))
-            network.get_submodule(place).register_buffer(key, part)
-    return whole
+            network.get_submodule(module_name).register_buffer(key, part)
+    return merged
 
 
-def split_by_seed(whole: Tensor, own: torch.Size, seeds: int) -> Iterator[Tensor]:
-    """Each seed's share of a joint tensor, as views of shape ``own``; a count that all seeds share is each one's."""
-    if whole.shape == own:
-        return iter([whole] * seeds)
-    return iter(whole.view(seeds, *own).unbind())
+def split_by_seed(merged: Tensor, shape: torch.Size, seeds: int) -> Iterator[Tensor]:
+    """Yield the part of a merged tensor for each seed, as a view.
+
+    Args:
+        shape: Shape of one seed's tensor. A merged tensor of this shape is shared, such as a count of batches.
+    """
+    if merged.shape == shape:
+        return iter([merged] * seeds)
+    return iter(merged.view(seeds, *shape).unbind())
 
 
-def _replace(parent: nn.Module, seeds: int) -> None:
-    """Every module below by its joint form; those that only hold others stay."""
+def _merge_children(parent: nn.Module, seeds: int) -> None:
+    """Replace every module below ``parent`` with its merged form; containers stay."""
     for name, child in parent.named_children():
         if isinstance(child, SqueezeExciteBlock) or not any(True for _ in child.children()):
             setattr(parent, name, merge_module(child, seeds))
         else:
-            _replace(child, seeds)
+            _merge_children(child, seeds)
