@@ -115,11 +115,11 @@ def evaluate(
 
 def _find_weights(name: str, weights: str, download: bool) -> tuple[Path, Any]:
     """Return the file of the weights, and torchvision's entry for them; None for a file of the user's."""
-    from harness.models.weights import find_torchvision_weights, published_weights
+    from harness.models.weights import find_torchvision_weights, find_published_weights
 
     if Path(weights).is_file() or "/" in weights or "." in weights:
         return Path(weights), None
-    published = published_weights(name, weights)
+    published = find_published_weights(name, weights)
     return find_torchvision_weights(name, weights, download), published
 
 
