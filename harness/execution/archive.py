@@ -58,15 +58,15 @@ def archive_folder(
     Raises:
         HarnessError: The storage does not answer.
     """
-    earlier = archived_names(names, trial)
-    number = int(earlier[-1].rpartition("-")[2]) + 1 if earlier else 1
-    archived = storage / f"{trial}.superseded-{number}"
-    (storage / trial if folder is None else folder).rename(archived)
+    earlier_names = archived_names(names, trial)
+    number = int(earlier_names[-1].rpartition("-")[2]) + 1 if earlier_names else 1
+    target = storage / f"{trial}.superseded-{number}"
+    (storage / trial if folder is None else folder).rename(target)
     # The folder counts as archived without its note too.
     with suppress(HarnessError):
         note = ArchiveNote(reason=reason, at=int(time.time() * 1000))
-        archived.write(NOTE_FILE, note.model_dump_json().encode())
-    return archived
+        target.write(NOTE_FILE, note.model_dump_json().encode())
+    return target
 
 
 def read_archive_note(folder: Folder) -> ArchiveNote:

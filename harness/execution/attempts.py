@@ -138,12 +138,13 @@ class Claim:
 
     def __init__(self, folder: Folder, launch: str, position: tuple[int, int]) -> None:
         self.folder = folder
-        earlier = read_attempts(folder)
-        if earlier and earlier[-1].launch != launch and earlier[-1].is_running_here:
-            raise Superseded(f"another run trains it: {earlier[-1].process}")
+        earlier_attempts = read_attempts(folder)
+        previous = earlier_attempts[-1] if earlier_attempts else None
+        if previous is not None and previous.launch != launch and previous.is_running_here:
+            raise Superseded(f"another run trains it: {previous.process}")
         self.attempt = self._create_attempt(launch, position)
         deaths = 0
-        for attempt in reversed(earlier):
+        for attempt in reversed(earlier_attempts):
             if (attempt.launch, attempt.epoch, attempt.step, attempt.end_status) != (launch, *position, None):
                 break
             deaths += 1
@@ -152,7 +153,7 @@ class Claim:
             if name.startswith((".checkpoint-", ".attempt-")):
                 with suppress(HarnessError):
                     folder.remove(name)
-        self.is_after_death = bool(earlier) and earlier[-1].launch == launch and earlier[-1].end_status is None
+        self.is_after_death = previous is not None and previous.launch == launch and previous.end_status is None
         if deaths >= MAX_DEATHS:
             error = GivenUp(
                 f"its worker was killed {deaths} times in epoch {position[0] + 1}, before it could save a checkpoint",

@@ -82,10 +82,10 @@ def restore(
         | {"shared": task.shares_device or bool(ensemble_seeds), "revision": task.revision}
         | ({SEED_GROUPS: [list(ensemble_seeds)]} if ensemble_seeds else {}),
     )
-    saved = _load_newest(task, trainer, claim, position)
-    if saved is not None:
-        provenance = merge_provenance(saved.provenance, history.provenance)
-        history = saved.model_copy(update={"provenance": provenance, "format": history.format})
+    saved_history = _load_newest(task, trainer, claim, position)
+    if saved_history is not None:
+        provenance = merge_provenance(saved_history.provenance, history.provenance)
+        history = saved_history.model_copy(update={"provenance": provenance, "format": history.format})
     return history.model_copy(update={"provenance": history.provenance | {"attempts": claim.attempt.number}})
 
 

@@ -49,23 +49,23 @@ def train_members(
     for results in loop.run(decide_pause):
         for slot, result in results or ():
             slots[slot].add_result(result)
-        present = [member for member in members if not member.has_ended]
+        open_members = [member for member in members if not member.has_ended]
         decision = decide_pause()
-        complete = [member for member in present if member.history.is_complete]
-        if complete or decision != "no":
-            yield from _save_and_publish(present, is_stopping, on_error)
+        complete_members = [member for member in open_members if member.history.is_complete]
+        if complete_members or decision != "no":
+            yield from _save_and_publish(open_members, is_stopping, on_error)
             save_due = time.monotonic() + checkpoint_seconds
         if results is not None:
-            pruned = yield from _report_epoch(present, is_pruned)
-            yield from _save_and_publish(pruned, is_stopping, on_error)
-            complete += pruned
-        yield from finish_members([member for member in complete if not member.has_ended])
+            pruned_members = yield from _report_epoch(open_members, is_pruned)
+            yield from _save_and_publish(pruned_members, is_stopping, on_error)
+            complete_members += pruned_members
+        yield from finish_members([member for member in complete_members if not member.has_ended])
         for slot, member in slots.items():
             if member.has_ended:
                 loop.leave(slot)
         if decision == "stop" or not loop.live:
             deadline = time.monotonic() + STOP_SECONDS
-            for member in present:
+            for member in open_members:
                 if not member.has_ended and member.publisher is not None:
                     member.publisher.close(max(deadline - time.monotonic(), 0))
             return
@@ -73,14 +73,14 @@ def train_members(
 
 def _report_epoch(members: Sequence[GroupMember], is_pruned: IsPruned) -> Generator[Progress, None, list[GroupMember]]:
     """Yield the progress of each member that goes on, and return the members that their scheduler prunes now."""
-    pruned = []
+    pruned_members = []
     for member in members:
         if not member.has_ended and not member.history.is_complete:
             yield member.progress()
             if is_pruned(member.task.trial.id):
                 member.prune()
-                pruned.append(member)
-    return pruned
+                pruned_members.append(member)
+    return pruned_members
 
 
 def finish_members(members: Sequence[GroupMember]) -> Iterator[Progress]:
@@ -105,14 +105,14 @@ def _save_and_publish(members: Sequence[GroupMember], is_stopping: IsStopping, o
     Yields:
         The last progress of each member that has ended.
     """
-    saved = []
+    saved_members = []
     for member in members:
         try:
             if member.save(is_stopping):
-                saved.append(member)
+                saved_members.append(member)
         except Exception as error:
             yield member.fail(error, on_error)
-    for member in saved:
+    for member in saved_members:
         member.publish()
 
 

@@ -106,10 +106,10 @@ def _align_positions(members: Sequence[GroupMember]) -> None:
         positions = {checkpoint.position for checkpoint in list_checkpoints(member.task.folder)}
         # A single checkpoint is the first one: before it the trial stood at its beginning.
         saved_positions.append(positions | ({(0, 0)} if len(positions) < 2 else set()))
-    common = set.intersection(*saved_positions)
+    common_positions = set.intersection(*saved_positions)
     for member in members:
-        if common and member.trainer.position != max(common):
-            member.restore(member.trainer.group, max(common))
+        if common_positions and member.trainer.position != max(common_positions):
+            member.restore(member.trainer.group, max(common_positions))
 
 
 def _group_by_position(members: Sequence[GroupMember]) -> list[list[GroupMember]]:

@@ -35,16 +35,16 @@ class SearchScheduler(FIFOScheduler):
 
     Args:
         tasks: By group index, which is ``config["group"]`` of a Tune trial.
-        earlier: Histories of complete trials of the same searches, with which the new trials compete.
+        earlier_histories: Those of complete trials of the same searches, with which the new trials compete.
     """
 
-    def __init__(self, tasks: Sequence[TrialTask], earlier: Iterable[History], prune: Prune) -> None:
+    def __init__(self, tasks: Sequence[TrialTask], earlier_histories: Iterable[History], prune: Prune) -> None:
         super().__init__()
         self._supports_buffered_results = False
         self.tasks, self.prune = tasks, prune
         self.searches: dict[str, ASHAScheduler] = {}
         metric = next((task.search_metric for task in tasks if task.search_metric), "")
-        for history in earlier:
+        for history in earlier_histories:
             self._add_earlier(history, metric)
 
     def _search(self, trial: Trial) -> ASHAScheduler:

@@ -66,7 +66,7 @@ class RayLauncher:
     Args:
         resources: What one trial needs.
         address: Address of a cluster; None for RAY_ADDRESS, else for a local cluster.
-        earlier: Histories of complete trials of the same searches, with which a scheduler compares new trials.
+        earlier_histories: Those of complete trials of the same searches, with which a scheduler compares new trials.
         request: The hosts to wait for.
         notify: Receives what is waited for.
 
@@ -82,7 +82,7 @@ class RayLauncher:
         self,
         resources: Resources,
         address: str | None,
-        earlier: Sequence[History] = (),
+        earlier_histories: Sequence[History] = (),
         request: ClusterRequest = ClusterRequest(),  # noqa: B008 (frozen)
         notify: Notify = lambda text: None,
     ) -> None:
@@ -94,7 +94,7 @@ class RayLauncher:
             raise HarnessError(
                 "Ray is not installed", where="--launcher ray", remedy="Install ray[tune], or use --launcher inline."
             ) from error
-        self.resources, self.earlier = resources, earlier
+        self.resources, self.earlier_histories = resources, earlier_histories
         self.address = address or os.environ.get("RAY_ADDRESS")
         self._is_owner, self._processes = not ray.is_initialized(), RayProcesses()
         if self._is_owner:
@@ -102,11 +102,11 @@ class RayLauncher:
                 require_ray_at(self.address, request.wait_seconds, notify)
             self._connect()
         try:
-            fitting = wait_for_hosts(resources, request, notify)
+            trials = wait_for_hosts(resources, request, notify)
         except HarnessError:
             self.close()
             raise
-        self.concurrency = min(fitting, resources.max_concurrent or fitting)
+        self.concurrency = min(trials, resources.max_concurrent or trials)
 
     def _connect(self) -> None:
         """Connect to the cluster at the address, or start a local one."""
@@ -185,7 +185,7 @@ class RayLauncher:
         from harness.launchers.ray.asha import SearchScheduler
 
         return SearchScheduler(
-            tasks, self.earlier, lambda trial: ray.get(signal.prune.remote(trial), timeout=REPLY_SECONDS)
+            tasks, self.earlier_histories, lambda trial: ray.get(signal.prune.remote(trial), timeout=REPLY_SECONDS)
         )
 
     def close(self) -> None:
