@@ -13,7 +13,16 @@ from harness.specs import ResolvedExperiment
 from harness.specs.network.layer_profile import LayerProfile
 from harness.tracking.metrics import COST_METRICS, TEST_ERROR, TRAINING_ERRORS
 from harness.tracking.outcome_names import NAMES, STATUSES
-from harness.tracking.results_table import IDENTITY_COLUMNS, LAYERS_COLUMN, PROVENANCE_COLUMNS, TABLE_COLUMNS, TEXT_COLUMNS, Results, set_column_types, split_by_purpose
+from harness.tracking.results_table import (
+    IDENTITY_COLUMNS,
+    LAYERS_COLUMN,
+    PROVENANCE_COLUMNS,
+    TABLE_COLUMNS,
+    TEXT_COLUMNS,
+    Results,
+    set_column_types,
+    split_by_purpose,
+)
 from harness.tracking.table_validation import REMEDY, validate_table
 
 STUDY_COLUMN = "study"

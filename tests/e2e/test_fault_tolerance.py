@@ -95,7 +95,7 @@ def test_second_driver_of_an_experiment_is_refused(start_run, harness, experimen
     first = start_run(path)
     second = harness("run", path, "--launcher", "inline")
     assert second.returncode == 2
-    assert "holds this experiment since" in second.stderr
+    assert "has held this experiment for" in second.stderr
     assert f"'harness run quick', process {first.pid} on" in second.stderr
     assert harness("sync").returncode == 2
     assert first.poll() is None

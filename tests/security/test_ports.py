@@ -27,7 +27,7 @@ def test_the_ui_is_told_to_stay_on_loopback(tmp_path, monkeypatch):
             return 0
 
     monkeypatch.setattr(ui, "open_store", lambda uri: None)
-    monkeypatch.setattr(ui, "experiment_names", lambda client: [])
+    monkeypatch.setattr(ui, "list_experiment_names", lambda client: [])
     monkeypatch.setattr(ui.subprocess, "Popen", Server)
     (tmp_path / "mlflow.db").write_text("")
     assert ui.serve_ui(None, tmp_path, None, 5099, Console(file=io.StringIO())) == 0

@@ -141,7 +141,7 @@ def test_gc_while_somebody_is_at_it(one, here):
     renamed = one.experiment.model_copy(update={"name": "other"})
     before = read_trial_files(here.home)
     with ExperimentLock(here.record("quick"), "harness run quick").hold():
-        with pytest.raises(HarnessError, match="holds this experiment"):
+        with pytest.raises(HarnessError, match="has held this experiment"):
             clean_up(["quick"], here)
         assert list(clean_up((), here).skipped) == ["quick"]
         assert clean_up(["quick"], here, dry_run=True).bytes > 0

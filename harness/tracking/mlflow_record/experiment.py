@@ -12,7 +12,17 @@ from harness.tracking.history import FORMAT, NewerFormat
 from harness.tracking.mlflow_record.store.addresses import choose_artifact_root, redact_passwords
 from harness.tracking.mlflow_record.store.client import has_store, open_store
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
-from harness.tracking.mlflow_record.tags import EXPERIMENT, FORMAT_TAG, KIND_TAG, LEASE_TAG, NOTE_TAG, PARENT_TAG, STORAGE_TAG, VARIANT, VARIANT_TAG
+from harness.tracking.mlflow_record.tags import (
+    EXPERIMENT,
+    FORMAT_TAG,
+    KIND_TAG,
+    LEASE_TAG,
+    NOTE_TAG,
+    PARENT_TAG,
+    STORAGE_TAG,
+    VARIANT,
+    VARIANT_TAG,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

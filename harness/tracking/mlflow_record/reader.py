@@ -19,7 +19,18 @@ from harness.tracking.mlflow_record.artifacts import read_artifact
 from harness.tracking.mlflow_record.experiment import MlflowExperiment
 from harness.tracking.mlflow_record.store.addresses import choose_artifact_root
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
-from harness.tracking.mlflow_record.tags import COST, COST_FILE, EXPERIMENT_FILE, REPORT, SEARCH, SUPERSEDED_TAG, TRACEBACK_FILE, TRIAL, TRIAL_TAG, VARIANT
+from harness.tracking.mlflow_record.tags import (
+    COST,
+    COST_FILE,
+    EXPERIMENT_FILE,
+    REPORT,
+    SEARCH,
+    SUPERSEDED_TAG,
+    TRACEBACK_FILE,
+    TRIAL,
+    TRIAL_TAG,
+    VARIANT,
+)
 from harness.tracking.mlflow_record.trial_runs import is_complete, read_trial_run
 from harness.tracking.recorded_trial import RecordedTrial
 

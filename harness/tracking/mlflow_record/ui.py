@@ -12,7 +12,12 @@ from rich.console import Console
 
 from harness.errors import HarnessError, Interrupted, suggest_nearest
 from harness.tracking.mlflow_record.experiment import list_experiment_names
-from harness.tracking.mlflow_record.store.addresses import NO_STORE, choose_tracking_uri, find_sqlite_file, redact_passwords
+from harness.tracking.mlflow_record.store.addresses import (
+    NO_STORE,
+    choose_tracking_uri,
+    find_sqlite_file,
+    redact_passwords,
+)
 from harness.tracking.mlflow_record.store.client import open_store
 
 HOST = "127.0.0.1"

@@ -12,9 +12,26 @@ from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.history import History
 from harness.tracking.mlflow_record.descriptions import VariantDescription, describe_variant_run
 from harness.tracking.mlflow_record.experiment import MlflowExperiment
-from harness.tracking.mlflow_record.publishing.entities import METRICS_PER_BATCH, build_dataset_input, build_params, flatten_params
+from harness.tracking.mlflow_record.publishing.entities import (
+    METRICS_PER_BATCH,
+    build_dataset_input,
+    build_params,
+    flatten_params,
+)
 from harness.tracking.mlflow_record.seed_means import compute_seed_means
-from harness.tracking.mlflow_record.tags import CONTENT_TAG, COST, DATASET_TAG, IDENTITY_TAG, NOTE_TAG, PARENT_TAG, SEARCH, SEEDS_TAG, TRIAL, VARIANT, VARIANT_TAG
+from harness.tracking.mlflow_record.tags import (
+    CONTENT_TAG,
+    COST,
+    DATASET_TAG,
+    IDENTITY_TAG,
+    NOTE_TAG,
+    PARENT_TAG,
+    SEARCH,
+    SEEDS_TAG,
+    TRIAL,
+    VARIANT,
+    VARIANT_TAG,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -22,7 +22,29 @@ from harness.tracking.mlflow_record.experiment import list_experiments
 from harness.tracking.mlflow_record.publishing.history_publisher import HistoryPublisher
 from harness.tracking.mlflow_record.reader import MlflowReader
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
-from harness.tracking.mlflow_record.tags import COST, COST_FILE, COSTS, DATASET_TAG, END_TAG, ERROR_TAG, EXPERIMENT, EXPERIMENT_FILE, INTERRUPTED_TAG, MEASURED_TAG, NOTE_TAG, PARENT_TAG, REPORT, SEARCH, SEED_TAG, STORAGE_TAG, SUPERSEDED_TAG, TRACEBACK_FILE, TRIAL, TRIAL_TAG, UNENDED_STATUSES
+from harness.tracking.mlflow_record.tags import (
+    COST,
+    COST_FILE,
+    COSTS,
+    DATASET_TAG,
+    END_TAG,
+    ERROR_TAG,
+    EXPERIMENT,
+    EXPERIMENT_FILE,
+    INTERRUPTED_TAG,
+    MEASURED_TAG,
+    NOTE_TAG,
+    PARENT_TAG,
+    REPORT,
+    SEARCH,
+    SEED_TAG,
+    STORAGE_TAG,
+    SUPERSEDED_TAG,
+    TRACEBACK_FILE,
+    TRIAL,
+    TRIAL_TAG,
+    UNENDED_STATUSES,
+)
 from harness.tracking.mlflow_record.trial_runs import RUN_STATUSES
 from harness.tracking.mlflow_record.variant_runs import VariantRuns, variant_tags
 

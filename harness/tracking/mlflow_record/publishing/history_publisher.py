@@ -16,7 +16,14 @@ from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import HISTORY_FILE, History
 from harness.tracking.metrics import FIRST_GRADIENT, ONLINE_TRAINING_ERROR
 from harness.tracking.mlflow_record.descriptions import describe_trial_run
-from harness.tracking.mlflow_record.publishing.entities import METRICS_PER_BATCH, PARAMS_PER_BATCH, build_dataset_input, build_metrics, build_params, flatten_params
+from harness.tracking.mlflow_record.publishing.entities import (
+    METRICS_PER_BATCH,
+    PARAMS_PER_BATCH,
+    build_dataset_input,
+    build_metrics,
+    build_params,
+    flatten_params,
+)
 from harness.tracking.mlflow_record.tags import ERROR_TAG, INTERRUPTED_TAG, MEMORY_TAG, NOTE_TAG, OUTCOME_TAG
 from harness.tracking.mlflow_record.trial_runs import RUN_STATUSES, format_memory
 from harness.tracking.outcome_names import outcome_name
