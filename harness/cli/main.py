@@ -10,7 +10,19 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from harness.cli.commands import benchmark, cluster, cluster_jobs, data, evaluation, plan, reports, run, tools, trials, variants
+from harness.cli.commands import (
+    benchmark,
+    cluster,
+    cluster_jobs,
+    data,
+    evaluation,
+    plan,
+    reports,
+    run,
+    tools,
+    trials,
+    variants,
+)
 from harness.cli.console import err, print_error, print_note
 from harness.errors import EXIT_USER, HarnessError, Interrupted
 from harness.version import __version__

@@ -30,8 +30,6 @@ def parse_duration(value: str | float, option: str) -> float:
         total = float(value)
     if not 0 < total <= LONGEST_SECONDS:
         raise HarnessError(
-            f"'{value}' is not a duration between one second and one year",
-            where=option,
-            remedy="Write 90s, 30m or 1h30m.",
+            f"'{value}' is not a duration", where=option, remedy="Write 90s, 30m or 1h30m. One year is the longest."
         )
     return total

@@ -20,8 +20,8 @@ class Option:
         environment: The environment variable that holds the value where the flag is absent; None: no variable.
         choices: The allowed values; empty: all values of the field's type.
         minimum: The smallest allowed number; None: any number.
-        typed_as: The type of the value as it is typed, where it is not the field's own type.
-        parse: Converts a value as it is typed into the field's type; None: it needs no conversion.
+        typed_as: The type of the value on the command line, before ``parse``; None: the field's own type.
+        parse: Converts a value from the command line or from Python into the field's type; None: no conversion.
         is_sent: Whether ``harness run`` passes a typed value on to the cluster that it sends a job to.
     """
 
@@ -64,5 +64,9 @@ def parse_options(kind: type[Options], values: Mapping[str, Any]) -> Options:
     for name in values:
         if name not in options:
             raise HarnessError(f"there is no setting '{name}'", where=name, remedy=suggest_nearest(name, options))
-    given = {name: value for name, value in values.items() if value is not None}
-    return kind(**{name: (options[name].parse or (lambda same: same))(value) for name, value in given.items()})
+    parsed = {}
+    for name, value in values.items():
+        parse = options[name].parse
+        if value is not None:
+            parsed[name] = value if parse is None else parse(value)
+    return kind(**parsed)

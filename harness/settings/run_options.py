@@ -1,4 +1,4 @@
-"""The options that say what a run changes of its experiment, and which options a cluster receives."""
+"""The options with which a run changes its experiment, and the options that a cluster receives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings that say where an experiment runs, and where its files are."""
+"""The settings of an experiment: where it runs, and where its files are."""
 
 from __future__ import annotations
 

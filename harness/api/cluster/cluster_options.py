@@ -74,7 +74,7 @@ def drop_environment(settings: Settings, typed: Mapping[str, Any]) -> Settings:
 
 
 def count_trial_slots(cluster: Path, resources: Resources) -> int:
-    """Return how many trials the hosts of a cluster's file run at once; 0 if the file does not say.
+    """Return how many trials the hosts of a cluster's file run at once; 0 if the file does not declare it.
 
     Raises:
         HarnessError: No type of node has room for a trial, or Ray could not read the file.
@@ -82,5 +82,5 @@ def count_trial_slots(cluster: Path, resources: Resources) -> int:
     from harness.clusters.capacity import read_capacity
 
     hosts = read_capacity(cluster)
-    hosts.require(resources)
-    return hosts.at_once(resources) or 0
+    hosts.require_room_for(resources)
+    return hosts.count_trials(resources) or 0

@@ -1,4 +1,4 @@
-"""The rows that `harness bench` measures, as its options ask for them."""
+"""The rows that `harness bench` measures, from its options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BenchmarkRequest:
     """The rows to measure.
 
     Attributes:
-        settings: The settings, with the kind of GPU that an experiment asks for.
+        settings: The settings, with the kind of GPU that an experiment needs.
         experiment: Name of the experiment whose variants are measured; None: there is none.
     """
 
@@ -29,7 +29,7 @@ class BenchmarkRequest:
 
 
 def request_benchmark(names: list[str], options: BenchmarkOptions, settings: Settings) -> BenchmarkRequest:
-    """Return the rows that the options ask for.
+    """Return the rows to measure.
 
     Args:
         names: The variants; empty with an experiment.

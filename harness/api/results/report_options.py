@@ -8,7 +8,7 @@ from harness.errors import HarnessError
 
 
 def check_report_options(names: Sequence[str], report_name: str | None, every_report: bool) -> None:
-    """Check which reports are asked for: one experiment's, one over several experiments, or all.
+    """Check that the options name one report, one report over several experiments, or all reports.
 
     Args:
         names: The experiments.
@@ -16,7 +16,7 @@ def check_report_options(names: Sequence[str], report_name: str | None, every_re
         every_report: Whether all reports are to be written again.
 
     Raises:
-        HarnessError: The options do not name one of the three.
+        HarnessError: They name none of the three, or two of them.
     """
     if every_report:
         if names or report_name is not None:

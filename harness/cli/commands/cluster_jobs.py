@@ -95,7 +95,9 @@ def pull(
     from harness.cli.views.report_view import print_report
     from harness.clusters.remote.sent_jobs import find_newest_sent_job
 
-    target = JobTarget(cluster) if cluster is not None else JobTarget.of(find_newest_sent_job(settings.home, experiment))
+    target = (
+        JobTarget(cluster) if cluster is not None else JobTarget.of(find_newest_sent_job(settings.home, experiment))
+    )
     with out.status(f"Reading the record of {escape_rich(target)} ..."):
         verdicts, path = cluster_jobs.pull(experiment, target, settings)
     print_report(verdicts, path)

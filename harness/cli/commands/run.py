@@ -28,9 +28,9 @@ def run(
     Trials that are recorded are not trained again. Ctrl-C writes checkpoints and stops the run. A second Ctrl-C stops
     it at once. The same command resumes the run in both cases.
 
-    With --cluster, the working directory is sent to the head of a cluster that `ray up` started, without data, reports
-    and store. The run goes on there when this machine is switched off. Ctrl-C leaves it running, `harness attach`
-    follows it again, and `harness pull` writes its report here.
+    With --cluster, the run is sent to the head of a cluster that `ray up` started. The working directory is sent too,
+    without data, reports and store. The run does not need this machine any more: Ctrl-C leaves it running,
+    `harness attach` follows it again, and `harness pull` writes its report here.
 
     Example: harness run quickstart --set recipe.epochs=20 --set name=longer
     """
@@ -57,7 +57,7 @@ def run(
     result = api.run(resolved, settings, out, options.force, view.print_plan)
     view.print_result(result)
     if result.is_report_due(resolved):
-        # The report of a job lies on the cluster's head, and `harness pull` brings it home.
+        # The report of a job is a file of the cluster's head; `harness pull` writes it on the user's machine.
         write_report(resolved.experiment.name, settings, show_path=not view.is_job)
     else:
         view.print_why_no_report(result)

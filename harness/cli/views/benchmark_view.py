@@ -70,10 +70,9 @@ def print_costs(costs: Sequence[MeasuredCost], as_json: bool) -> None:
 
 
 def _costs_table(title: str, costs: Sequence[MeasuredCost]) -> Table:
-    """Return the table of one setting, without columns that say nothing.
+    """Return the table of one setting, without its empty columns.
 
-    A column is left out if no row has a value in it. So is the batch size, which the title gives, unless some rows had
-    to use a smaller batch.
+    The title gives the batch size. A column for it is shown only if some rows had to use a smaller batch.
     """
     from harness.reporting.formatting import ABSENT
     from harness.reporting.page.benchmark_page import HEADINGS, format_benchmark_cells

@@ -1,4 +1,4 @@
-"""What commands changed about trials: a rerun with its comparison, discarded trials, and freed space."""
+"""The results of commands that change trials: a rerun, discarded trials, and freed space."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def print_cleanup(cleanup: CleanupResult, dry_run: bool, storage: str) -> None:
     """Print how much space was freed, folder by folder.
 
     Args:
-        dry_run: Whether nothing was changed, so that the numbers say what would be freed.
+        dry_run: Whether nothing was changed. The numbers are then the space that would be freed.
         storage: The place of all checkpoints.
     """
     freed = "would be freed" if dry_run else "freed"

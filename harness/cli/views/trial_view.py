@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.trials.status import TrialSummary
 
 TRAINED_ON = ("device", "software", "kernels", "precision", "revision", "shared", "together")
-"""Provenance that says on what a trial was trained."""
+"""Provenance of the machine and the software on which a trial was trained."""
 
 
 def full_trial_as_json(trial: TrialSummary) -> dict[str, Any]:

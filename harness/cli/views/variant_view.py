@@ -27,7 +27,7 @@ def print_catalogue(catalogue: CatalogueList, counted: bool) -> None:
     """Print the list of variants.
 
     Args:
-        counted: Whether the user asked to count the networks of other libraries.
+        counted: Whether networks of other libraries were counted for this list.
     """
     table = _table(
         ("variant", "kind", "depth", "block", "shortcut", "input", "parameters", "MACs", "twin"),
