@@ -1,4 +1,4 @@
-"""The network is torchvision's where torchvision has it, and what the plan says everywhere else."""
+"""Networks of variants: equal to torchvision's ResNets, and with the layers of their plan."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ from harness.specs.network.variant import NEEDS_SHORTCUT
 @pytest.mark.parametrize(
     "name", ["resnet18", "resnet34", "resnet50", "resnet101", "wide_resnet50_2", "resnext50_32x4d"]
 )
-def test_torchvision_s_weights_give_torchvision_s_logits(catalogue, name):
+def test_network_with_torchvision_weights_has_the_logits_of_torchvision(catalogue, name):
     theirs = getattr(torchvision.models, name)(weights=None).double().eval()
     ours = build(catalogue.get(name)).double().eval()
     ours.load_state_dict(theirs.state_dict(), strict=True)
@@ -29,8 +29,7 @@ def test_torchvision_s_weights_give_torchvision_s_logits(catalogue, name):
 @pytest.mark.parametrize(
     "name", ["cifar-resnet1202", "cifar-plain1202", "resnet101", "plain101", "cifar-resnet29-bottleneck"]
 )
-def test_the_network_has_the_plan_s_parameters(catalogue, name):
-    """On the meta device: no memory, so depth 1202 too."""
+def test_network_has_the_parameters_of_its_plan(catalogue, name):
     variant = catalogue.get(name)
     network = build(variant, device="meta")
     assert sum(p.numel() for p in network.parameters()) == plan_layers(variant, 32).params
@@ -39,7 +38,7 @@ def test_the_network_has_the_plan_s_parameters(catalogue, name):
 @pytest.mark.parametrize("norm", ["batch", "group"])
 @pytest.mark.parametrize("block", ["basic", "bottleneck"])
 @pytest.mark.parametrize("shortcut", SHORTCUTS)
-def test_every_shortcut_trains(shortcut, block, norm):
+def test_network_with_each_shortcut_type_has_finite_gradients(shortcut, block, norm):
     variant = Variant(
         stem="conv3x3", block=block, blocks=[1, 2], widths=[4, 8], shortcut=shortcut, norm=norm, classes=5
     )
@@ -59,27 +58,31 @@ FEATURES = {
     "zero-initialised": {"zero_init_last": True},
     "stochastic depth": {"stochastic_depth": 0.5},
     "rezero": {"residual_scale": 0.0},
-    "all together": {
+    "several": {
         "block": "bottleneck", "preactivation": True, "se_reduction": 2, "groups": 2,
         "group_width": 3, "stochastic_depth": 0.5, "residual_scale": 0.1,
     },
 }  # fmt: skip
 
 
-def _featured(feature, shortcut):
+def make_variant(feature, shortcut):
     fields = {"stem": "conv3x3", "block": "basic", "blocks": [2, 2], "widths": [8, 16], "classes": 5}
     return Variant(**{**fields, **FEATURES[feature], "shortcut": shortcut})
 
 
-@pytest.mark.parametrize("shortcut", SHORTCUTS)
-@pytest.mark.parametrize("feature", FEATURES)
-def test_every_feature_trains(feature, shortcut):
-    """Also without a shortcut, unless that is refused; a step moves every parameter that has a gradient."""
-    if shortcut == "none" and FEATURES[feature].keys() & NEEDS_SHORTCUT.keys():
-        with pytest.raises(ValidationError, match="goes with a shortcut"):
-            _featured(feature, shortcut)
-        return
-    variant = _featured(feature, shortcut)
+NEED_SHORTCUT = [name for name, fields in FEATURES.items() if fields.keys() & NEEDS_SHORTCUT.keys()]
+POSSIBLE = [(f, s) for f in FEATURES for s in SHORTCUTS if s != "none" or f not in NEED_SHORTCUT]
+
+
+@pytest.mark.parametrize("feature", NEED_SHORTCUT)
+def test_plain_network_refuses_a_feature_that_needs_a_shortcut(feature):
+    with pytest.raises(ValidationError, match="needs a shortcut"):
+        make_variant(feature, "none")
+
+
+@pytest.mark.parametrize(("feature", "shortcut"), POSSIBLE)
+def test_network_with_each_feature_has_finite_gradients(feature, shortcut):
+    variant = make_variant(feature, shortcut)
     network = build(variant, seed=0).train()
     assert sum(p.numel() for p in network.parameters()) == plan_layers(variant, 8).params
     logits = network(torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(1)))
@@ -89,32 +92,39 @@ def test_every_feature_trains(feature, shortcut):
 
 
 @pytest.mark.parametrize("fields", [{"zero_init_last": True}, {"residual_scale": 0.0}])
-def test_a_block_that_starts_at_zero_is_the_identity(fields):
+def test_block_with_a_branch_of_zeros_is_the_identity(fields):
     variant = Variant(stem="conv3x3", block="basic", blocks=[2], widths=[4], shortcut="identity", **fields)
     block = build(variant, seed=0).layer1[1]
     features = torch.rand(2, 4, 8, 8)
     assert torch.equal(block(features), features)
 
 
-def test_an_image_skips_a_block_whole_or_takes_it_scaled():
-    variant = _featured("stochastic depth", "identity")
+def test_path_factors_are_zero_or_the_inverse_of_the_survival_probability():
+    variant = make_variant("stochastic depth", "identity")
     network = build(variant, seed=0).train()
     torch.manual_seed(3)
-    kept = network._kept(4000, torch.zeros(1))
+    factors = network.draw_path_factors(4000, torch.zeros(1))
     survival = torch.tensor([0.875, 0.75, 0.625, 0.5])
-    assert all(set(row.tolist()) == {0.0, float(1 / p)} for row, p in zip(kept, survival, strict=True))
-    assert torch.allclose(kept.mean(1), torch.ones(4), atol=0.05)
-    block = network.layer1[1].eval()
+    assert all(set(row.tolist()) == {0.0, float(1 / p)} for row, p in zip(factors, survival, strict=True))
+    assert torch.allclose(factors.mean(1), torch.ones(4), atol=0.05)
+
+
+def test_block_with_a_path_factor_of_zero_returns_its_input():
+    block = build(make_variant("stochastic depth", "identity"), seed=0).layer1[1].eval()
     features = torch.rand(2, 8, 8, 8)
     out = block(features, torch.tensor([0.0, 1.0]))
     assert torch.equal(out[0], features[0]) and torch.equal(out[1], block(features)[1])
 
 
-def test_stochastic_depth_is_off_in_evaluation_and_drawn_from_its_stream():
-    network = build(_featured("stochastic depth", "identity"), seed=0)
+def test_stochastic_depth_skips_no_block_in_evaluation():
+    network = build(make_variant("stochastic depth", "identity"), seed=0).eval()
     images = torch.rand(8, 3, 8, 8)
-    assert torch.equal(network.eval()(images), network(images))
-    network.train()
+    assert torch.equal(network(images), network(images))
+
+
+def test_stochastic_depth_draws_from_the_default_generator():
+    network = build(make_variant("stochastic depth", "identity"), seed=0).train()
+    images = torch.rand(8, 3, 8, 8)
     outputs = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
@@ -122,7 +132,7 @@ def test_stochastic_depth_is_off_in_evaluation_and_drawn_from_its_stream():
     assert torch.equal(outputs[0], outputs[1]) and not torch.equal(outputs[0], outputs[2])
 
 
-def test_squeeze_and_excitation_weighs_channels():
+def test_squeeze_excite_with_zero_parameters_halves_its_input():
     features = torch.rand(2, 8, 4, 4)
     block = SqueezeExciteBlock(8, 2)
     for parameter in block.parameters():
@@ -130,7 +140,7 @@ def test_squeeze_and_excitation_weighs_channels():
     assert torch.equal(block(features), features / 2)
 
 
-def test_a_thousand_layers_take_a_training_step():
+def test_network_of_depth_1202_takes_a_training_step():
     variant = Variant(stem="conv3x3", block="basic", blocks=[200] * 3, widths=[4, 8, 16], shortcut="identity")
     assert variant.depth == 1202
     network = build(variant, seed=0)
@@ -141,7 +151,7 @@ def test_a_thousand_layers_take_a_training_step():
     assert torch.isfinite(loss)
 
 
-def test_option_a_subsamples_and_pads_with_zeros():
+def test_pad_shortcut_subsamples_and_appends_zeros():
     images = torch.arange(2 * 2 * 4 * 4.0).view(2, 2, 4, 4)
     out = PadShortcut(channels_added=3, stride=2)(images)
     assert out.shape == (2, 5, 2, 2)
@@ -149,35 +159,44 @@ def test_option_a_subsamples_and_pads_with_zeros():
     assert not out[:, 2:].any()
 
 
-def test_a_plain_block_ignores_its_input_once_its_weights_are_zero(catalogue):
-    """The twin really has no path around its convolutions; the residual one has."""
-    images = torch.rand(2, 3, 8, 8)
-    for name, silent in (("cifar-plain8", True), ("cifar-resnet8", False)):
-        block = build(catalogue.get(name), seed=0).eval().layer1[0]
-        torch.nn.init.zeros_(block.bn2.weight)
-        features = torch.rand(2, 16, *images.shape[2:])
-        assert (block(features).abs().sum().item() == 0) is silent
+@pytest.mark.parametrize(("name", "is_zero"), [("cifar-plain8", True), ("cifar-resnet8", False)])
+def test_block_without_its_branch_passes_its_input_only_in_a_residual_network(catalogue, name, is_zero):
+    block = build(catalogue.get(name), seed=0).eval().layer1[0]
+    torch.nn.init.zeros_(block.bn2.weight)
+    output = block(torch.rand(2, 16, 8, 8))
+    assert (output.abs().sum().item() == 0) is is_zero
 
 
-def test_twins_start_from_the_same_values(catalogue):
-    """Each parameter has a stream of its own: the projections of option B shift nothing else."""
+def test_initialise_gives_twins_the_same_values_in_the_layers_that_they_share(catalogue):
     plain, residual = build(catalogue.get("plain18"), seed=7), build(catalogue.get("resnet18"), seed=7)
-    theirs = dict(residual.named_parameters())
-    assert all(torch.equal(value, theirs[name]) for name, value in plain.named_parameters())
+    parameters = dict(residual.named_parameters())
+    assert all(torch.equal(value, parameters[name]) for name, value in plain.named_parameters())
     other = build(catalogue.get("plain18"), seed=8)
     assert not torch.equal(plain.conv1.weight, other.conv1.weight)
 
 
-def test_initialisation_is_he_s_with_fan_out(catalogue):
+def test_initialise_has_the_standard_deviation_of_he_with_fan_out(catalogue):
     network = build(catalogue.get("cifar-resnet56"), seed=3)
     weight = network.layer3[5].conv1.weight
     expected = (2 / (64 * 9)) ** 0.5
     assert weight.std().item() == pytest.approx(expected, rel=0.02)
-    before = weight.clone()
+
+
+def test_initialise_twice_with_one_seed_gives_the_same_values(catalogue):
+    network = build(catalogue.get("cifar-resnet8"), seed=3)
+    before = network.layer3[0].conv1.weight.clone()
     initialise(network, 3)
-    assert torch.equal(before, weight)
+    assert torch.equal(before, network.layer3[0].conv1.weight)
+
+
+def test_features_have_the_shape_of_each_stage_and_give_the_logits(catalogue):
+    network = build(catalogue.get("cifar-resnet20"), seed=0).eval()
+    images = torch.rand(2, 3, 32, 32)
+    shapes = [tuple(network.features(images, stage).shape[1:]) for stage in range(4)]
+    assert shapes == [(16, 32, 32), (16, 32, 32), (32, 16, 16), (64, 8, 8)]
+    assert torch.equal(network.fc(network.features(images, 3).mean((2, 3))), network(images))
 
 
 @pytest.mark.parametrize(("channels", "groups"), [(4, 1), (8, 2), (12, 3), (24, 6), (64, 16), (256, 32), (7, 1)])
-def test_groups_of_a_group_norm(channels, groups):
+def test_group_count_is_the_largest_divisor_with_four_channels_a_group(channels, groups):
     assert group_count(channels) == groups
