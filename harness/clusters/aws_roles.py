@@ -1,4 +1,4 @@
-"""What has to be in an AWS account before `ray up cluster.yaml`: a bucket for checkpoints, and what nodes may do."""
+"""The resources of an AWS account that the shipped cluster.yaml names: a bucket for checkpoints, and two IAM roles."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from typing import Any
 
 from harness.errors import HarnessError
 
-HEAD, WORKER = "depthbench-head", "depthbench-worker"
-"""Names of the roles, and of the instance profiles that carry them, as cluster.yaml has them."""
-SPOT = "spot.amazonaws.com"
-"""Starts spot instances in an account's name, by a role of its own that the first start makes where it may: the head's
-may not."""
-TRUST = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-STARTS = ["ec2:RunInstances", "ec2:TerminateInstances", "ec2:StopInstances", "ec2:CreateTags", "ec2:DeleteTags"]
-"""What Ray's autoscaler does on the head, beside looking."""
+HEAD_ROLE, WORKER_ROLE = "depthbench-head", "depthbench-worker"
+"""Names of the roles in cluster.yaml, and of the instance profiles that hold them."""
+SPOT_SERVICE = "spot.amazonaws.com"
+"""The service that starts spot instances. It needs a service-linked role, which the head may not create."""
+TRUST_STATEMENT = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+AUTOSCALER_ACTIONS = [
+    "ec2:RunInstances", "ec2:TerminateInstances", "ec2:StopInstances", "ec2:CreateTags", "ec2:DeleteTags",
+]  # fmt: skip
+"""Actions of Ray's autoscaler on the head, besides describing instances."""
+ALREADY_EXISTS = ("EntityAlreadyExists", "BucketAlreadyOwnedByYou", "LimitExceeded")
+"""AWS's error codes for a resource that exists. An instance profile holds one role, so a second is a limit exceeded."""
 
 
 def create_aws_roles(bucket: str, region: str) -> Iterator[str]:
-    """Make what is not there yet, and tell of each; what is there is brought to the same state.
+    """Create bucket and roles in the AWS account; update the permissions of existing roles.
+
+    Yields:
+        A line of text per resource, once it exists.
 
     Raises:
-        HarnessError: boto3 is not installed, there are no credentials, or AWS refuses.
+        HarnessError: boto3 is not installed, there are no credentials, or AWS refuses a request.
     """
     try:
         import boto3
@@ -31,67 +37,73 @@ def create_aws_roles(bucket: str, region: str) -> Iterator[str]:
         raise HarnessError("boto3 is not installed", remedy="Install depthbench[cluster].") from error
     try:
         iam, s3 = boto3.client("iam", region_name=region), boto3.client("s3", region_name=region)
-        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        yield f"bucket {bucket}: {_unless_there(s3.create_bucket, Bucket=bucket, **place)}"
-        files: list[dict[str, Any]] = [
-            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"},
-            {
-                "Effect": "Allow",
-                "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-                "Resource": f"arn:aws:s3:::{bucket}/*",
-            },
-        ]
-        yield _role(iam, WORKER, bucket, files)
-        worker = iam.get_role(RoleName=WORKER)["Role"]["Arn"]
-        yield _role(
-            iam,
-            HEAD,
-            bucket,
-            [
-                *files,
-                {"Effect": "Allow", "Action": ["ec2:Describe*", *STARTS], "Resource": "*"},
-                {"Effect": "Allow", "Action": "iam:PassRole", "Resource": worker},
-                # For images named by resolve:ssm:... .
-                {
-                    "Effect": "Allow",
-                    "Action": "ssm:GetParameters",
-                    "Resource": "arn:aws:ssm:*::parameter/aws/service/*",
-                },
-            ],
-        )
-        yield f"spot instances: {_unless_there(iam.create_service_linked_role, AWSServiceName=SPOT)}"
+        location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        yield f"bucket {bucket}: {_create_if_missing(s3.create_bucket, Bucket=bucket, **location)}"
+        yield _create_role(iam, WORKER_ROLE, bucket, _bucket_statements(bucket))
+        worker_arn = iam.get_role(RoleName=WORKER_ROLE)["Role"]["Arn"]
+        head_statements = [*_bucket_statements(bucket), *_autoscaler_statements(worker_arn)]
+        yield _create_role(iam, HEAD_ROLE, bucket, head_statements)
+        outcome = _create_if_missing(iam.create_service_linked_role, AWSServiceName=SPOT_SERVICE)
+        yield f"spot instances: {outcome}"
     except (BotoCoreError, ClientError, ValueError) as error:
-        taken = "BucketAlreadyExists" in str(error)
+        is_taken = "BucketAlreadyExists" in str(error)
         raise HarnessError(
             f"AWS refuses: {error}",
             where=f"region {region}",
-            remedy=f"'{bucket}' is somebody else's: names of buckets are unique in the world. Take another one."
-            if taken
-            else "Credentials come from AWS's own settings; making roles takes an administrator's.",
+            remedy=f"Choose another name: the bucket '{bucket}' belongs to another account. Names are unique in AWS."
+            if is_taken
+            else "Set credentials of an administrator in AWS's own configuration: creating roles needs them.",
         ) from error
 
 
-def _role(iam: Any, name: str, bucket: str, statements: list[dict[str, Any]]) -> str:
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
-    made = _unless_there(iam.create_role, RoleName=name, AssumeRolePolicyDocument=trust)
+def _bucket_statements(bucket: str) -> list[dict[str, Any]]:
+    """Return the permissions to read and write the files of a bucket."""
+    return [
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"},
+        {
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            "Resource": f"arn:aws:s3:::{bucket}/*",
+        },
+    ]
+
+
+def _autoscaler_statements(worker_arn: str) -> list[dict[str, Any]]:
+    """Return the permissions that the head needs to start workers.
+
+    Args:
+        worker_arn: ARN of the workers' role, which the head assigns to them.
+    """
+    return [
+        {"Effect": "Allow", "Action": ["ec2:Describe*", *AUTOSCALER_ACTIONS], "Resource": "*"},
+        {"Effect": "Allow", "Action": "iam:PassRole", "Resource": worker_arn},
+        # An ImageId of the form resolve:ssm:... is looked up here.
+        {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": "arn:aws:ssm:*::parameter/aws/service/*"},
+    ]
+
+
+def _create_role(iam: Any, name: str, bucket: str, statements: list[dict[str, Any]]) -> str:
+    """Create a role with its instance profile, set its permissions for a bucket, and return a line about it."""
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [TRUST_STATEMENT]})
+    outcome = _create_if_missing(iam.create_role, RoleName=name, AssumeRolePolicyDocument=trust)
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    # One policy for each bucket: another one's trials keep theirs.
+    # One policy per bucket, so that a second bucket does not remove the access to the first.
     iam.put_role_policy(RoleName=name, PolicyName=f"depthbench-{bucket}", PolicyDocument=document)
-    _unless_there(iam.create_instance_profile, InstanceProfileName=name)
-    _unless_there(iam.add_role_to_instance_profile, InstanceProfileName=name, RoleName=name)
-    return f"role {name}: {made}"
+    _create_if_missing(iam.create_instance_profile, InstanceProfileName=name)
+    _create_if_missing(iam.add_role_to_instance_profile, InstanceProfileName=name, RoleName=name)
+    return f"role {name}: {outcome}"
 
 
-def _unless_there(call: Callable[..., Any], **arguments: Any) -> str:
+def _create_if_missing(create: Callable[..., Any], **arguments: Any) -> str:
+    """Call a create function of boto3; return ``created``, or ``exists already``."""
     from botocore.exceptions import ClientError
 
     try:
-        call(**arguments)
+        create(**arguments)
     except ClientError as error:
-        # An instance profile holds one role at most: a second one is a limit exceeded.
-        there = ("EntityAlreadyExists", "BucketAlreadyOwnedByYou", "LimitExceeded")
-        # The role of a service has no code of its own for it.
-        if error.response["Error"]["Code"] not in there and "has been taken in this account" not in str(error):
+        # An existing service-linked role has no error code of its own, only this message.
+        exists = error.response["Error"]["Code"] in ALREADY_EXISTS or "has been taken in this account" in str(error)
+        if not exists:
             raise
-        return "there already"
-    return "made"
+        return "exists already"
+    return "created"

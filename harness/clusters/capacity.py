@@ -1,118 +1,133 @@
-"""What the file of a cluster promises: its types of nodes, what they hold, and how many there may be."""
+"""The capacity that the file of a cluster declares: its types of nodes, what a node has, and how many there may be."""
 
 from __future__ import annotations
 
 import io
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, suggest_nearest
-from harness.launchers.resources import ACCELERATOR_PREFIX, describe_resources, count_workers
+from harness.launchers.resources import ACCELERATOR_PREFIX, count_workers, describe_resources
 from harness.specs import Resources
 
 
 @dataclass(frozen=True)
 class NodeType:
-    """A type of node.
+    """A type of node of a cluster.
 
     Attributes:
-        resources: Of one node, by Ray's names (``CPU``, ``GPU``); None where the file does not say.
-        least: Nodes that are always there.
-        most: Nodes that there may be.
+        resources: Resources of one node by Ray's names (``CPU``, ``GPU``); None if the file does not declare them.
+        min_nodes: Number of such nodes that always run.
+        max_nodes: Largest number of such nodes.
     """
 
     name: str
     resources: dict[str, float] | None
-    least: int
-    most: int
+    min_nodes: int
+    max_nodes: int
 
-    def holds(self, wanted: Resources) -> int | None:
-        """How many workers of trials one node takes at once; None where the file does not say."""
+    def count_workers(self, resources: Resources) -> int | None:
+        """Return how many workers of trials one node has room for; None if the file does not declare it."""
         if self.resources is None:
             return None
         if not any(key.startswith(ACCELERATOR_PREFIX) for key in self.resources):
-            # Ray finds the kind of a GPU by itself; few files say it.
-            wanted = wanted.model_copy(update={"accelerator": None})
-        return count_workers(wanted, self.resources)
+            # Ray detects the kind of a GPU by itself, so few files declare it.
+            resources = resources.model_copy(update={"accelerator": None})
+        return count_workers(resources, self.resources)
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """The head of a file, and its types of workers.
+    """The types of nodes of a cluster.
 
     Attributes:
-        most: Workers that there may be, whatever their types allow.
+        file: The YAML file of the cluster.
+        head: The type of the head, of which there is one node.
+        workers: The types of the other nodes.
+        max_workers: Largest number of nodes beside the head, of all types together.
     """
 
     file: Path
     head: NodeType
     workers: tuple[NodeType, ...]
-    most: int
+    max_workers: int
 
     @property
     def types(self) -> tuple[NodeType, ...]:
-        """Of all nodes."""
+        """The types of all nodes, the head first."""
         return self.head, *self.workers
 
     @property
-    def least(self) -> int:
-        """Nodes that the cluster has without any work, the head included."""
-        return sum(kind.least for kind in self.types)
+    def min_nodes(self) -> int:
+        """Number of nodes that run without any work, the head included."""
+        return sum(node_type.min_nodes for node_type in self.types)
 
     @property
-    def grows(self) -> bool:
-        """Whether nodes are started when there is work for them."""
-        return self.most > sum(kind.least for kind in self.workers)
+    def can_grow(self) -> bool:
+        """Whether the autoscaler may start more nodes."""
+        return self.max_workers > sum(node_type.min_nodes for node_type in self.workers)
 
-    def at_once(self, wanted: Resources) -> int | None:
-        """Most trials that all nodes of the file take at once; None where it does not say."""
-        if wanted.gpus and not any("GPU" in (kind.resources or {}) for kind in self.types):
-            # Ray finds GPUs by itself. A file that names those of one type names them of all.
-            return None if self.at_once(wanted.model_copy(update={"gpus": 0.0, "accelerator": None})) != 0 else 0
-        on_head = self.head.holds(wanted)
-        each = [kind.holds(wanted) for kind in self.workers for _ in range(min(kind.most, self.most))]
-        known = sorted((count for count in each if count is not None), reverse=True)
-        if on_head is None or len(known) < len(each):
+    def count_trials(self, resources: Resources) -> int | None:
+        """Return how many trials run at the same time if all nodes are started; None if the file does not declare it.
+
+        Args:
+            resources: Resources of one trial.
+        """
+        if resources.gpus and not any("GPU" in (node_type.resources or {}) for node_type in self.types):
+            # Ray detects GPUs by itself. A file that declares the GPUs of one type declares those of all types.
+            without_gpus = resources.model_copy(update={"gpus": 0.0, "accelerator": None})
+            return None if self.count_trials(without_gpus) != 0 else 0
+        on_head = self.head.count_workers(resources)
+        per_node = [
+            node_type.count_workers(resources)
+            for node_type in self.workers
+            for _ in range(min(node_type.max_nodes, self.max_workers))
+        ]
+        declared = sorted((count for count in per_node if count is not None), reverse=True)
+        if on_head is None or len(declared) < len(per_node):
             return None
-        most = (on_head + sum(known[: self.most])) // wanted.workers
-        return min(most, wanted.max_concurrent or most)
+        trials = (on_head + sum(declared[: self.max_workers])) // resources.workers
+        return min(trials, resources.max_concurrent or trials)
 
-    def worth_waiting(self, wanted: Resources) -> int:
-        """Most trials at once that hosts are waited for, where nodes are started for them: as many as all nodes take,
-        or, where the file does not say, as many as share the GPUs of one node, on each."""
-        known = self.at_once(wanted)
-        if known is not None:
-            return known
-        each = int(1 / wanted.gpus) if 0 < wanted.gpus < 1 else 1
-        most = max(1, self.most * each // wanted.workers)
-        return min(most, wanted.max_concurrent or most)
+    def count_awaited_trials(self, resources: Resources) -> int:
+        """Return for how many trials at the same time a run requests nodes from the autoscaler.
 
-    def require(self, wanted: Resources) -> None:
-        """Refuse what no type of node can ever serve.
+        It is the number that all nodes have room for. If the file does not declare it, it is the number that fits the
+        share of a GPU that a trial uses, with one GPU on each node.
+        """
+        trials = self.count_trials(resources)
+        if trials is not None:
+            return trials
+        per_node = int(1 / resources.gpus) if 0 < resources.gpus < 1 else 1
+        trials = max(1, self.max_workers * per_node // resources.workers)
+        return min(trials, resources.max_concurrent or trials)
+
+    def require_room_for(self, resources: Resources) -> None:
+        """Check that the cluster can ever run a trial.
 
         Raises:
-            HarnessError: It is so.
+            HarnessError: No type of node has the resources of a trial.
         """
-        if self.at_once(wanted) != 0:
+        if self.count_trials(resources) != 0:
             return
-        types = "; ".join(f"{kind.name}: {_listed(kind.resources or {})}" for kind in self.types if kind.most)
+        types = "; ".join(f"{t.name}: {_format_resources(t.resources or {})}" for t in self.types if t.max_nodes)
         raise HarnessError(
-            f"a trial asks for {describe_resources(wanted)}, which no type of node in {self.file} has ({types})",
+            f"a trial needs {describe_resources(resources)}, which no type of node in {self.file} has ({types})",
             where="resources",
-            remedy="Ask for less with --set resources.cpus=1, or add a type of node to the file.",
+            remedy="Lower them with --set resources.cpus=1, or add a type of node to the file.",
         )
 
 
 def read_cluster_file(file: Path) -> dict[str, Any]:
-    """The content of a file of Ray's launcher.
+    """Read a YAML file of Ray's cluster launcher.
 
     Raises:
-        HarnessError: It cannot be read, or is no mapping.
+        HarnessError: The file cannot be read, or lacks a field that every such file has.
     """
     from harness.io.yaml_documents import read_document
 
@@ -120,75 +135,81 @@ def read_cluster_file(file: Path) -> dict[str, Any]:
     for field in ("cluster_name", "provider", "auth"):
         if field not in content:
             raise HarnessError(
-                f"{field} is missing", where=str(file), remedy=suggest_nearest(field, content) or "Start from cluster.yaml."
+                f"{field} is missing",
+                where=str(file),
+                remedy=suggest_nearest(field, content) or "Start from the shipped cluster.yaml.",
             )
     return content
 
 
 def require_ray_launcher(file: Path) -> None:
-    """Make sure that Ray's cluster launcher can be imported.
+    """Check that Ray's cluster launcher can be imported.
 
     Raises:
         HarnessError: It is not installed.
     """
     try:
-        import ray.autoscaler._private.commands  # noqa: F401 (whether it is there)
+        import ray.autoscaler._private.commands  # noqa: F401 (imported only to see whether it exists)
     except ImportError as error:
         raise HarnessError(
-            "Ray's launcher is not installed", where=f"--cluster {file}", remedy="Install depthbench[cluster]."
+            "Ray's cluster launcher is not installed", where=f"--cluster {file}", remedy="Install depthbench[cluster]."
         ) from error
 
 
 def read_capacity(file: Path) -> Capacity:
-    """What a file promises; reads nothing else, and asks no provider.
+    """Read the capacity that a cluster's file declares. Nothing is requested from a cloud.
 
     Raises:
-        HarnessError: The file is none of Ray's launcher.
+        HarnessError: The file is not one of Ray's cluster launcher.
     """
     content = read_cluster_file(file)
     require_ray_launcher(file)
     from ray.autoscaler._private.util import prepare_config
 
-    said = io.StringIO()
+    output = io.StringIO()
     try:
-        with redirect_stdout(said), redirect_stderr(said):
+        with redirect_stdout(output), redirect_stderr(output):
             config = prepare_config(content)
-        return _promised(file, config)
+        return _build_capacity(file, config)
     except Exception as error:
-        # Of a file that Ray does not validate here, any field may be of any kind.
-        reason = str(error).strip().partition("\n")[0] or said.getvalue().strip().partition("\n")[0]
+        # Ray does not validate the file here, so any field may have a wrong type and raise any error.
+        reason = str(error).strip().partition("\n")[0] or output.getvalue().strip().partition("\n")[0]
         raise HarnessError(
-            f"Ray cannot use this file: {reason}", where=str(file), remedy="See `harness cluster check`."
+            f"Ray cannot use this file: {reason}", where=str(file), remedy=f"Run `harness cluster check {file}`."
         ) from error
 
 
-def _promised(file: Path, config: dict[str, Any]) -> Capacity:
+def _build_capacity(file: Path, config: Mapping[str, Any]) -> Capacity:
+    """Return the capacity of a file whose defaults Ray has filled in."""
     types = config.get("available_node_types", {})
-    one = len(types) == 1
-    first = config["head_node_type"]
-    head = NodeType("head" if one else first, _holds(types[first], config, "head"), 1, 1)
-    # What one type holds may differ by how Ray is started on it.
+    has_one_type = len(types) == 1
+    head_name = config["head_node_type"]
+    head_resources = _find_resources(types[head_name], config, "head")
+    head = NodeType("head" if has_one_type else head_name, head_resources, 1, 1)
+    # Head and workers of one type may start Ray with other resources, so the head's type can be listed twice.
     workers = tuple(
-        NodeType("worker" if one else name, _holds(kind, config, "worker"), *map(int, _range(kind)))
-        for name, kind in types.items()
-        if any(_range(kind))
+        NodeType(
+            "worker" if has_one_type else name,
+            _find_resources(node_type, config, "worker"),
+            int(node_type.get("min_workers", 0)),
+            int(node_type.get("max_workers", 0)),
+        )
+        for name, node_type in types.items()
+        if node_type.get("min_workers", 0) or node_type.get("max_workers", 0)
     )
-    return Capacity(file, head, workers, int(config.get("max_workers", sum(kind.most for kind in workers))))
+    max_workers = int(config.get("max_workers", sum(worker.max_nodes for worker in workers)))
+    return Capacity(file, head, workers, max_workers)
 
 
-def _range(kind: dict[str, Any]) -> tuple[int, int]:
-    """Workers of a type that there always are, and that there may be."""
-    return kind.get("min_workers", 0), kind.get("max_workers", 0)
+def _find_resources(node_type: Mapping[str, Any], config: Mapping[str, Any], role: str) -> dict[str, float] | None:
+    """Return the resources that a type declares, else those in the `ray start` command of its role."""
+    if node_type.get("resources"):
+        return {key: float(value) for key, value in node_type["resources"].items()}
+    return _read_start_resources(config.get(f"{role}_start_ray_commands") or [])
 
 
-def _holds(kind: dict[str, Any], config: dict[str, Any], role: str) -> dict[str, float] | None:
-    """Of a type of node: what the file says of it, else what Ray is told when it is started there."""
-    if kind.get("resources"):
-        return {key: float(value) for key, value in kind["resources"].items()}
-    return _told(config.get(f"{role}_start_ray_commands") or [])
-
-
-def _told(commands: Sequence[str]) -> dict[str, float] | None:
+def _read_start_resources(commands: Sequence[str]) -> dict[str, float] | None:
+    """Return CPUs and GPUs that a `ray start` command declares; None if it leaves them to Ray's detection."""
     for command in commands:
         words = re.search(r"\bray\s+start\b(.*)", str(command), re.DOTALL)
         if words is None:
@@ -199,10 +220,11 @@ def _told(commands: Sequence[str]) -> dict[str, float] | None:
             return None
         cpus = re.search(r"--num-cpus[ =](\d+(?:\.\d+)?)", options)
         gpus = re.search(r"--num-gpus[ =](\d+(?:\.\d+)?)", options)
-        # Processors that it is not told of, Ray finds by itself.
         return None if cpus is None else {"CPU": float(cpus[1])} | ({"GPU": float(gpus[1])} if gpus else {})
     return None
 
 
-def _listed(resources: dict[str, float]) -> str:
-    return ", ".join(f"{value:g} {key}" for key, value in resources.items() if key in ("CPU", "GPU")) or "neither"
+def _format_resources(resources: Mapping[str, float]) -> str:
+    """Return the CPUs and GPUs of a node in words."""
+    shown = [f"{value:g} {key}" for key, value in resources.items() if key in ("CPU", "GPU")]
+    return ", ".join(shown) or "neither CPU nor GPU"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.api import Settings
-from harness.clusters.remote.sent_jobs import SentJob, find_newest_sent_job, save_sent_job, list_sent_jobs
+from harness.clusters.remote.sent_jobs import SentJob, find_newest_sent_job, list_sent_jobs, save_sent_job
 from harness.errors import HarnessError
 from harness.launchers.ray.address import require_ray_at
 
@@ -130,7 +130,7 @@ def test_a_job_says_which_depthbench_sent_it_unless_it_brings_its_own(tmp_path, 
 
     @contextmanager
     def connect(self, ships_source=None):
-        yield SimpleNamespace(submit=lambda *given: sent.append(given)), ""
+        yield SimpleNamespace(submit_job=lambda *given: sent.append(given)), ""
 
     monkeypatch.setattr(JobTarget, "connect", connect)
     monkeypatch.chdir(tmp_path)

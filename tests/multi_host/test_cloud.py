@@ -36,7 +36,7 @@ def test_instances_start_for_waiting_trials_are_replaced_when_lost_and_end_with_
     # On the laptop, in the order of docs/cluster.md.
     made = lab.exec("h0", f"python -m harness cluster roles {BUCKET}").stdout
     parts = (f"bucket {BUCKET}", "role depthbench-worker", "role depthbench-head", "spot instances")
-    assert made.splitlines() == [f"{part}: made" for part in parts]
+    assert made.splitlines() == [f"{part}: created" for part in parts]
     lab.exec("h0", "mkdir work; cp /mnt/cluster.yaml work; ray get-auth-token --generate > /dev/null 2>&1")
 
     lab.exec("h0", f"cd {REPOSITORY}; python -m harness cluster check cluster.yaml")

@@ -5,16 +5,6 @@ from reporting_helpers import make_results, make_study
 
 
 @pytest.fixture(scope="session")
-def study():
-    return make_study
-
-
-@pytest.fixture(scope="session")
-def planted():
-    return make_results
-
-
-@pytest.fixture(scope="session")
 def quickstart():
     """Return the results of the quickstart, with errors like those of a real run."""
     return make_results(make_study())

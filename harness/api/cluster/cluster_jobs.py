@@ -53,10 +53,10 @@ def follow(sent: SentJob, show: Callable[[str], None], notify: Callable[[str], N
                 with target.connect() as (jobs, _):
                     lost_since = 0.0
                     # A cluster that was started again does not know the job, and raises here.
-                    jobs.look(sent.job)
+                    jobs.get_job(sent.job)
                     while True:
-                        jobs.follow(sent.job, show_next, shown)
-                        if (job := jobs.look(sent.job)).over:
+                        jobs.follow_output(sent.job, show_next, shown)
+                        if (job := jobs.get_job(sent.job)).has_ended:
                             return job
                         # The job's last lines arrive before Ray has noted its end.
                         time.sleep(POLL_SECONDS)
@@ -85,9 +85,9 @@ def stop(sent: SentJob) -> Job:
     from harness.clusters.remote.job_server import STOP_SECONDS
 
     with JobTarget.of(sent).connect() as (jobs, _):
-        jobs.stop(sent.job)
+        jobs.stop_job(sent.job)
         until = time.monotonic() + STOP_SECONDS + 10
-        while not (job := jobs.look(sent.job)).over and time.monotonic() < until:
+        while not (job := jobs.get_job(sent.job)).has_ended and time.monotonic() < until:
             time.sleep(POLL_SECONDS)
         return job
 
@@ -105,7 +105,7 @@ def status(settings: Settings, target: JobTarget | None) -> dict[str, list[Job] 
     for each in targets:
         try:
             with each.connect() as (jobs, _):
-                jobs_by_target[str(each)] = jobs.all()
+                jobs_by_target[str(each)] = jobs.list_jobs()
         except HarnessError as error:
             jobs_by_target[str(each)] = error
     return jobs_by_target

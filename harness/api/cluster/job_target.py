@@ -70,5 +70,5 @@ class JobTarget:
             description = head.describe()
             if ships_source is not None:
                 require_compatible(description, self.file, ships_source)
-            tunnel = stack.enter_context(head.tunnel(description["store"]))
+            tunnel = stack.enter_context(head.open_tunnel(description["store"]))
             yield JobClient(tunnel.jobs, description["token"]), tunnel.mlflow

@@ -89,10 +89,10 @@ def _host_options(target: JobTarget, settings: Settings, resources: Resources) -
     hosts, at_once = settings.hosts, settings.at_once
     if target.file is not None:
         cluster = read_capacity(target.file)
-        cluster.require(resources)
-        hosts = hosts or cluster.least
-        if cluster.grows:
-            at_once = at_once or cluster.worth_waiting(resources)
+        cluster.require_room_for(resources)
+        hosts = hosts or cluster.min_nodes
+        if cluster.can_grow:
+            at_once = at_once or cluster.count_awaited_trials(resources)
     wait = f"{settings.wait:.0f}s" if settings.wait > 0 else ""
     values = {"--hosts": hosts, "--wait": wait, "--at-once": at_once}
     return [str(word) for option, value in values.items() if value for word in (option, value)]
@@ -121,7 +121,7 @@ def _submit(target: JobTarget, settings: Settings, experiment: str, command: str
         environment = {JOB_VARIABLE: sent.job} | ({} if ships_source else {SENDER_VARIABLE: source_version()})
         save_sent_job(settings.home, sent)
         try:
-            jobs.submit(sent.job, sent.command, package, environment, experiment)
+            jobs.submit_job(sent.job, sent.command, package, environment, experiment)
         except ClusterUnreachable:
             raise
         except HarnessError:

@@ -1,27 +1,31 @@
-"""A cluster's file checked without a network: what Ray's own validation lets pass costs money or hours."""
+"""The check of a cluster's file: all checks of this package, in one call, without a network."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from harness.clusters.check import aws_rules, ray_schema, start_commands, versions
-from harness.clusters.check.cluster_file import ClusterFile, Finding
+from harness.clusters.check.aws_rules import check_aws_rules
+from harness.clusters.check.cluster_file import ClusterFile
+from harness.clusters.check.findings import Finding
+from harness.clusters.check.ray_schema import check_schema
+from harness.clusters.check.start_commands import check_start_commands
+from harness.clusters.check.storage_paths import check_mounts
+from harness.clusters.check.versions import check_versions
 
 
 def check_cluster_file(file: Path) -> list[Finding]:
-    """All that is wrong with a file of Ray's cluster launcher, in the order of its lines.
+    """Return everything that is wrong with a file of Ray's cluster launcher, in the order of its lines.
 
-    Ray's own validation, keys that the provider ignores, AWS's model of an instance, ports open to the world, versions
-    other than those here, the record and the checkpoints, the token, and how soon a cut is noticed. Paths of the file
-    are taken from the working directory, as Ray takes them.
+    Paths in the file are relative to the working directory, as for Ray.
 
     Raises:
-        HarnessError: It is no file, no plain YAML, or the extra ``cluster`` is not installed.
+        HarnessError: The file cannot be read, is not plain YAML, or the extra ``cluster`` is not installed.
     """
-    sheet = ClusterFile.of(file)
-    ray_schema.check_schema(sheet)
-    if sheet.provider == "aws":
-        aws_rules.check_aws_rules(sheet)
-    start_commands.check_start_commands(sheet)
-    versions.check_versions(sheet)
-    return sorted(sheet.findings)
+    cluster = ClusterFile.read(file)
+    check_schema(cluster)
+    if cluster.provider == "aws":
+        check_aws_rules(cluster)
+    check_start_commands(cluster)
+    check_mounts(cluster)
+    check_versions(cluster)
+    return sorted(cluster.findings)

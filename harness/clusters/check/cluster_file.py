@@ -1,4 +1,4 @@
-"""What is found in a cluster's file: each with its line, what is wrong, and what mends it."""
+"""A cluster's YAML file with the lines of its fields, and the findings of the checks."""
 
 from __future__ import annotations
 
@@ -6,111 +6,111 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from harness.clusters.check.findings import Finding
 from harness.io.yaml_documents import Document, read_document
 from harness.io.yaml_parser import Location
 
-Kind = TypeVar("Kind")
-
-
-@dataclass(frozen=True, order=True)
-class Finding:
-    """One thing that is wrong (``error``) or worth a thought.
-
-    Attributes:
-        line: In the file, from 1.
-        where: File, line and field.
-    """
-
-    line: int
-    where: str
-    what: str
-    remedy: str
-    error: bool = True
+Value = TypeVar("Value")
 
 
 @dataclass
 class ClusterFile:
-    """A cluster's file, and what was found in it so far."""
+    """A cluster's file, and what the checks have found in it so far.
+
+    Attributes:
+        document: Its content, with the line of each field.
+        source: Its lines.
+    """
 
     document: Document
     source: list[str]
     findings: list[Finding] = field(default_factory=list)
 
     @classmethod
-    def of(cls, file: Path) -> ClusterFile:
+    def read(cls, file: Path) -> ClusterFile:
         """Read a file.
 
         Raises:
-            HarnessError: It cannot be read, or is not plain YAML.
+            HarnessError: The file cannot be read, or is not plain YAML.
         """
         document = read_document(file)
-        document.data = _named(document.data)
+        document.data = _with_text_keys(document.data)
         return cls(document, file.read_text().splitlines())
 
-    def get(self, kind: type[Kind], *at: str | int) -> Kind:
-        """The value at ``at``; an empty one where there is none, or one of another kind: Ray's schema says so."""
-        inside: Any = self.document.data
-        for part in at:
-            known = isinstance(inside, dict) or (isinstance(inside, list) and isinstance(part, int))
-            try:
-                inside = inside[part] if known else None
-            except (KeyError, IndexError):
-                inside = None
-        return inside if isinstance(inside, kind) else kind()
+    def get_value(self, kind: type[Value], *path: str | int) -> Value:
+        """Return the value of a field; an empty value if it is missing or of another type.
 
-    def given(self, *at: str | int) -> bool:
-        """Whether the file has this field."""
-        return at in self.document.lines
+        Args:
+            kind: Type of the value. Ray's schema reports a value of another type.
+            path: Keys and list positions that lead to the field.
+        """
+        value: Any = self.document.data
+        for part in path:
+            can_have_part = isinstance(value, dict) or (isinstance(value, list) and isinstance(part, int))
+            try:
+                value = value[part] if can_have_part else None
+            except (KeyError, IndexError):
+                value = None
+        return value if isinstance(value, kind) else kind()
+
+    def has_field(self, *path: str | int) -> bool:
+        """Return whether the file has a field."""
+        return path in self.document.lines
 
     @property
     def provider(self) -> str:
-        """Its kind: aws, local, ..."""
-        return self.get(str, "provider", "type")
+        """Type of the provider, such as ``aws`` or ``local``."""
+        return self.get_value(str, "provider", "type")
 
     @property
     def head_type(self) -> str:
         """Name of the head's type of node."""
-        return self.get(str, "head_node_type")
+        return self.get_value(str, "head_node_type")
 
     @property
     def has_workers(self) -> bool:
-        """Whether there may ever be a node beside the head."""
+        """Whether the cluster can have nodes besides the head."""
         if self.provider == "local":
-            return bool(self.get(list, "provider", "worker_ips"))
-        return not self.given("max_workers") or self.get(int, "max_workers") > 0
+            return bool(self.get_value(list, "provider", "worker_ips"))
+        return not self.has_field("max_workers") or self.get_value(int, "max_workers") > 0
 
-    def commands(self, *fields: str) -> list[tuple[Location, str]]:
-        """(place, command) of each of the lists of shell commands named."""
+    def list_commands(self, *fields: str) -> list[tuple[Location, str]]:
+        """Return the shell commands of some fields, each with its location in the file."""
         return [
             ((name, number), command)
             for name in fields
-            for number, command in enumerate(self.get(list, name))
+            for number, command in enumerate(self.get_value(list, name))
             if isinstance(command, str)
         ]
 
-    def error(self, at: Location, what: str, remedy: str = "", near: str = "") -> None:
-        """Note what will not work, or is not safe; ``near`` is a text of the line meant, in a value of several."""
-        self._add(at, what, remedy, near, error=True)
+    def add_error(self, location: Location, what: str, remedy: str = "", near: str = "") -> None:
+        """Add a finding about something that does not work, or is not safe.
 
-    def warning(self, at: Location, what: str, remedy: str = "", near: str = "") -> None:
-        """Note what works, and may not be meant."""
-        self._add(at, what, remedy, near, error=False)
+        Args:
+            near: Text of the line that is meant, if the value has several lines.
+        """
+        self._add_finding(location, what, remedy, near, is_error=True)
 
-    def _add(self, at: Location, what: str, remedy: str, near: str, error: bool) -> None:
-        there = max((at[:end] for end in range(len(at) + 1) if at[:end] in self.document.lines), key=len, default=())
-        line = self.document.lines.get(there, 1)
-        after = min((other for other in self.document.lines.values() if other > line), default=len(self.source) + 1)
+    def add_warning(self, location: Location, what: str, remedy: str = "", near: str = "") -> None:
+        """Add a finding about something that works, but is probably not intended."""
+        self._add_finding(location, what, remedy, near, is_error=False)
+
+    def _add_finding(self, location: Location, what: str, remedy: str, near: str, is_error: bool) -> None:
+        lines = self.document.lines
+        existing = [location[:end] for end in range(len(location) + 1) if location[:end] in lines]
+        line = lines.get(max(existing, key=len, default=()), 1)
+        next_line = min((other for other in lines.values() if other > line), default=len(self.source) + 1)
         if near:
-            line = next((n for n in range(line, after) if near in self.source[n - 1]), line)
-        name = ".".join(map(str, at))
+            line = next((n for n in range(line, next_line) if near in self.source[n - 1]), line)
+        name = ".".join(map(str, location))
         where = f"{self.document.file}:{line}{', ' if name else ''}{name}"
-        found = Finding(line, where, what, remedy, error)
-        if found not in self.findings:
-            self.findings.append(found)
+        finding = Finding(line, where, what, remedy, is_error)
+        if finding not in self.findings:
+            self.findings.append(finding)
 
 
-def _named(value: Any) -> Any:
-    """``value`` with text as keys, as its lines have them: YAML would take a type called 3 for a number."""
+def _with_text_keys(value: Any) -> Any:
+    """Return a value with all keys as text, because YAML reads a node type named 3 as a number."""
     if isinstance(value, dict):
-        return {str(key): _named(inside) for key, inside in value.items()}
-    return [_named(inside) for inside in value] if isinstance(value, list) else value
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What Ray says of a cluster's file, each with its line; and the keys of a provider that Ray reads or ignores."""
+"""Check a cluster's file by Ray's own schema, and for provider keys and numbers of nodes that Ray silently ignores."""
 
 from __future__ import annotations
 
@@ -12,125 +12,135 @@ from typing import Any
 from harness.clusters.check.cluster_file import ClusterFile
 from harness.errors import HarnessError, suggest_nearest
 
-COMMON = {"type", "disable_launch_config_check", "disable_node_updaters", "foreground_node_launch"}
+COMMON_KEYS = {"type", "disable_launch_config_check", "disable_node_updaters", "foreground_node_launch"}
 PROVIDER_KEYS = {
-    "aws": COMMON
+    "aws": COMMON_KEYS
     | {"region", "availability_zone", "cache_stopped_nodes", "use_internal_ips", "use_external_head_ip"}
     | {"security_group", "key_pair", "aws_credentials", "cloudwatch"},
-    "local": COMMON | {"head_ip", "worker_ips", "external_head_ip", "coordinator_address", "use_internal_ips"},
+    "local": COMMON_KEYS | {"head_ip", "worker_ips", "external_head_ip", "coordinator_address", "use_internal_ips"},
 }
-"""What Ray's providers read; anything else is ignored without a word, as of Ray 2.60."""
+"""Keys that Ray's providers read, as of Ray 2.60; Ray ignores all others silently."""
 
 
-def check_schema(sheet: ClusterFile) -> None:
-    """Note what Ray's own validation refuses, and provider keys that it lets pass.
+def check_schema(cluster: ClusterFile) -> None:
+    """Add a finding for everything that Ray's validation refuses, and for provider keys that Ray ignores.
 
     Raises:
-        HarnessError: Ray's launcher is not installed.
+        HarnessError: Ray's cluster launcher is not installed.
     """
-    _schema(sheet)
-    of_the_right_kinds = not sheet.findings
-    known = PROVIDER_KEYS.get(sheet.provider)
-    if known is None:
-        if sheet.provider:
-            sheet.warning(
-                ("provider", "type"),
-                f"of provider '{sheet.provider}' nothing is checked beyond what Ray itself checks, and the commands",
-            )
+    _check_ray_schema(cluster)
+    is_valid = not cluster.findings
+    known_keys = PROVIDER_KEYS.get(cluster.provider)
+    if known_keys is None:
+        if cluster.provider:
+            what = f"the settings of provider '{cluster.provider}' are checked by Ray's schema only"
+            cluster.add_warning(("provider", "type"), what)
         return
-    for key in sheet.get(dict, "provider"):
-        if key not in known:
-            sheet.error(
-                ("provider", str(key)), f"Ray ignores '{key}' of provider {sheet.provider}", suggest_nearest(key, known)
-            )
-    if sheet.provider == "local":
-        _machines(sheet)
-    elif of_the_right_kinds:
-        _between(sheet)
+    for key in cluster.get_value(dict, "provider"):
+        if key not in known_keys:
+            what = f"Ray ignores '{key}' of provider {cluster.provider}"
+            cluster.add_error(("provider", str(key)), what, suggest_nearest(key, known_keys))
+    if cluster.provider == "local":
+        _check_machines(cluster)
+    elif is_valid:
+        _check_node_types(cluster)
 
 
-def _schema(sheet: ClusterFile) -> None:
-    found = find_spec("ray")
-    if found is None or found.origin is None or find_spec("jsonschema") is None:
-        raise HarnessError("Ray's launcher is not installed", remedy="Install depthbench[cluster].")
+def _check_ray_schema(cluster: ClusterFile) -> None:
+    """Add an error for everything that Ray's JSON schema refuses."""
+    ray = find_spec("ray")
+    if ray is None or ray.origin is None or find_spec("jsonschema") is None:
+        raise HarnessError("Ray's cluster launcher is not installed", remedy="Install depthbench[cluster].")
     import jsonschema
 
-    schema = json.loads((Path(found.origin).parent / "autoscaler" / "ray-schema.json").read_text())
-    data = copy.deepcopy(sheet.document.data)
-    if sheet.provider == "local":
-        # Ray moves these into a type of node before it validates.
+    schema = json.loads((Path(ray.origin).parent / "autoscaler" / "ray-schema.json").read_text())
+    data = copy.deepcopy(cluster.document.data)
+    if cluster.provider == "local":
+        # Ray moves this field into a type of node before it validates.
         data.pop("min_workers", None)
-    for name, kind in sheet.get(dict, "available_node_types").items():
-        if isinstance(kind, dict):
-            # Ray asks the cloud for them.
+    for name, node_type in cluster.get_value(dict, "available_node_types").items():
+        if isinstance(node_type, dict):
+            # Ray looks up missing resources in the cloud.
             data["available_node_types"][name].setdefault("resources", {})
     for error in sorted(jsonschema.Draft7Validator(schema).iter_errors(data), key=str):
-        at = tuple(error.absolute_path)
+        location = tuple(error.absolute_path)
         if error.validator == "additionalProperties" and isinstance(error.schema, dict):
             known = error.schema.get("properties", {})
             for key in set(error.instance) - set(known):
-                sheet.error((*at, str(key)), f"Ray knows no field '{key}' here", suggest_nearest(str(key), known))
+                what = f"Ray has no field '{key}' here"
+                cluster.add_error((*location, str(key)), what, suggest_nearest(str(key), known))
         elif error.validator == "required":
             missing = next(name for name in error.validator_value if f"'{name}'" in error.message)
-            sheet.error(at, f"the field '{missing}' is missing", "Add it; the shipped cluster.yaml has it.")
+            cluster.add_error(location, f"the field '{missing}' is missing", "Add it, as in the shipped cluster.yaml.")
         else:
-            sheet.error(at, f"Ray refuses this: {error.message[:200]}")
+            cluster.add_error(location, f"Ray refuses this: {error.message[:200]}")
 
 
-def _between(sheet: ClusterFile) -> None:
-    """What holds between fields, as Ray's own code has it."""
-    types = sheet.get(dict, "available_node_types")
+def _check_node_types(cluster: ClusterFile) -> None:
+    """Check the head's type of node, and that the numbers of workers agree."""
+    types = cluster.get_value(dict, "available_node_types")
     if not types:
-        sheet.error((), "available_node_types is missing: Ray would start its own example", "Start from cluster.yaml.")
+        what = "available_node_types is missing, and Ray would start the nodes of its own example"
+        cluster.add_error((), what, "Start from the shipped cluster.yaml.")
         return
-    if sheet.head_type not in types:
-        sheet.error(
+    if cluster.head_type not in types:
+        cluster.add_error(
             ("head_node_type",),
-            f"'{sheet.head_type}' is no type of node of this file" if sheet.head_type else "head_node_type is missing",
-            suggest_nearest(sheet.head_type, types),
+            f"'{cluster.head_type}' is no type of node of this file"
+            if cluster.head_type
+            else "head_node_type is missing",
+            suggest_nearest(cluster.head_type, types),
         )
-    least = sum(sheet.get(int, "available_node_types", name, "min_workers") for name in types)
-    most = sheet.get(int, "max_workers")
-    if not sheet.given("max_workers"):
-        sheet.warning((), "max_workers is missing: Ray starts two at most", "Write the bill's ceiling.")
-    elif least > most:
-        sheet.error(("max_workers",), f"max_workers is {most}, and the types of nodes want {least} at least")
+    min_workers = sum(cluster.get_value(int, "available_node_types", name, "min_workers") for name in types)
+    max_workers = cluster.get_value(int, "max_workers")
+    if not cluster.has_field("max_workers"):
+        what = "max_workers is missing, and Ray's default is 2"
+        cluster.add_warning((), what, "Write the largest number of workers that you want to pay for.")
+    elif min_workers > max_workers:
+        what = f"max_workers is {max_workers}, but the types of nodes need {min_workers} at least"
+        cluster.add_error(("max_workers",), what, "Raise max_workers, or lower min_workers.")
     for name in types:
-        low, high = (sheet.get(int, "available_node_types", name, key) for key in ("min_workers", "max_workers"))
-        if sheet.given("available_node_types", name, "max_workers") and low > high:
-            sheet.error(("available_node_types", name, "min_workers"), f"min_workers is {low}, max_workers {high}")
+        location = ("available_node_types", name)
+        low, high = (cluster.get_value(int, *location, key) for key in ("min_workers", "max_workers"))
+        if cluster.has_field(*location, "max_workers") and low > high:
+            what = f"min_workers is {low}, but max_workers is {high}"
+            cluster.add_error((*location, "min_workers"), what, "Raise max_workers, or lower min_workers.")
 
 
-def _machines(sheet: ClusterFile) -> None:
-    if sheet.given("provider", "coordinator_address"):
+def _check_machines(cluster: ClusterFile) -> None:
+    """Check the addresses of machines that are not started by a cloud."""
+    if cluster.has_field("provider", "coordinator_address"):
         return
-    workers: list[Any] = sheet.get(list, "provider", "worker_ips")
-    head = sheet.get(str, "provider", "head_ip")
+    workers: list[Any] = cluster.get_value(list, "provider", "worker_ips")
+    head = cluster.get_value(str, "provider", "head_ip")
     for key in ("head_ip", "worker_ips"):
-        if not sheet.given("provider", key):
-            sheet.error(("provider",), f"{key} is missing", "Write the addresses of the machines.")
+        if not cluster.has_field("provider", key):
+            cluster.add_error(("provider",), f"{key} is missing", "Write the addresses of the machines.")
     if _is_public(head):
-        sheet.warning(
+        cluster.add_warning(
             ("provider", "head_ip"),
-            f"{head} is a public address: where the machine has it itself, MLflow listens on it and asks nobody for a "
-            "password",
-            "Give the private address of the machine, here and to `mlflow server --host`.",
+            f"{head} is a public address: MLflow may listen on it, and needs no password",
+            "Use the private address of the machine, here and for `mlflow server --host`.",
         )
     for number, address in enumerate(workers):
         if address == head or address in workers[:number]:
-            sheet.error(("provider", "worker_ips", number), f"{address} is here twice", "A machine has one part.")
+            cluster.add_error(
+                ("provider", "worker_ips", number), f"{address} is listed twice", "List each machine once."
+            )
     for key in ("min_workers", "max_workers"):
-        if sheet.given(key) and sheet.get(int, key) != len(workers):
-            sheet.warning(
+        if cluster.has_field(key) and cluster.get_value(int, key) != len(workers):
+            cluster.add_warning(
                 (key,),
-                f"{key} is {sheet.get(int, key)}, and there are {len(workers)} workers",
-                "Machines beyond it are not started, and none is started again." if key == "max_workers" else "",
+                f"{key} is {cluster.get_value(int, key)}, but there are {len(workers)} workers",
+                f"Remove {key}: with a smaller number, Ray neither starts nor restarts the other machines."
+                if key == "max_workers"
+                else f"Remove {key}.",
             )
 
 
 def _is_public(address: str) -> bool:
+    """Return whether an IP address is a public one; False for a host name."""
     try:
         return ipaddress.ip_address(address).is_global
     except ValueError:
-        # A name.
         return False

@@ -1,4 +1,4 @@
-"""Whether laptop and head fit together, before anything is sent."""
+"""The check that this machine and the head of a cluster have the same versions, before a job is sent."""
 
 from __future__ import annotations
 
@@ -9,41 +9,43 @@ from typing import Any
 from harness.clusters.remote.probe import describe_machine
 from harness.errors import HarnessError
 
-ROOM = 256 * 2**20
-"""Bytes that a job needs at the least on the head: its files, its log, and the store."""
-NAMES = {"python": "Python", "ray": "Ray", "depthbench": "Depthbench"}
+MIN_FREE_BYTES = 256 * 2**20
+"""Free disk that a job needs on the head for its files, its log and the store."""
+PACKAGES = {"python": "Python", "ray": "Ray", "depthbench": "Depthbench"}
 
 
-def require_compatible(theirs: Mapping[str, Any], file: Path, shipped: bool) -> None:
-    """Refuse a head with other versions, or with a full disk.
+def require_compatible(head: Mapping[str, Any], file: Path, ships_source: bool) -> None:
+    """Check versions and free disk of the head.
 
     Args:
-        theirs: What :func:`harness.clusters.remote.probe.describe_machine` said on the head.
-        shipped: Whether the working directory brings its own Depthbench, so that the head's does not matter.
+        head: What :func:`harness.clusters.remote.probe.describe_machine` returned on the head.
+        file: The file of the cluster.
+        ships_source: Whether the job brings its own Depthbench, so that the head's version does not matter.
 
     Raises:
-        HarnessError: It is so.
+        HarnessError: A version differs, or a disk is almost full.
     """
-    ours = describe_machine()
-    for key, name in NAMES.items():
-        if key == "depthbench" and shipped:
+    machine = describe_machine()
+    for key, name in PACKAGES.items():
+        if key == "depthbench" and ships_source:
             continue
-        here, there = str(ours[key]), str(theirs.get(key, ""))
+        here, there = str(machine[key]), str(head.get(key, ""))
         if key == "python":
-            # Ray itself asks for the same minor version; the third number changes nothing here.
+            # Ray needs the same minor version only.
             here, there = (".".join(text.split(".")[:2]) for text in (here, there))
         if here != there:
             raise HarnessError(
                 f"{name} is {here} here and {there or 'not installed'} on the head",
                 where=f"{file}, versions",
-                remedy="Install the same on both sides; setup_commands of the file do it on the cluster (`ray up`). "
-                "Nothing was sent.",
+                remedy="Install the same version on both sides; on the cluster by setup_commands of the file and "
+                "`ray up`. Nothing was sent.",
             )
-    for place, free in theirs.get("free", {}).items():
-        if free < ROOM:
+    for directory, free in head.get("free", {}).items():
+        if free < MIN_FREE_BYTES:
             raise HarnessError(
-                f"the disk of the head is full: {free >> 20} MiB are free at {place}, {ROOM >> 20} are needed",
+                f"the disk of the head is full: {free >> 20} MiB are free at {directory}, "
+                f"{MIN_FREE_BYTES >> 20} are needed",
                 where=str(file),
-                remedy="Make room there (old sessions lie in /tmp/ray). A larger disk in the file is another head to "
-                "`ray up`, and this one is terminated: `harness pull` before. Nothing was sent.",
+                remedy="Delete files there; old sessions are in /tmp/ray. If you enlarge the disk in the file, "
+                "`ray up` replaces the head, so run `harness pull` before. Nothing was sent.",
             )

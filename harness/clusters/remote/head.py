@@ -1,4 +1,4 @@
-"""The head of a cluster that `ray up` made: asked what it is, and its ports brought here."""
+"""The head of a cluster that `ray up` started: what is installed on it, and a tunnel to its ports."""
 
 from __future__ import annotations
 
@@ -20,22 +20,30 @@ from urllib.request import ProxyHandler, build_opener
 from harness import version
 from harness.clusters.remote import probe
 from harness.clusters.remote.probe import OUTPUT_MARK
-from harness.clusters.remote.ssh import CONNECT_SECONDS, SSH_FAILED, ClusterUnreachable, build_ssh_command, explain_ssh_failure, missing_ssh_error
+from harness.clusters.remote.ssh import (
+    CONNECT_SECONDS,
+    SSH_FAILED,
+    ClusterUnreachable,
+    build_ssh_command,
+    explain_ssh_failure,
+    missing_ssh_error,
+)
 from harness.errors import HarnessError
 
 JOB_SERVER_PORT = 8265
-"""Port of Ray's job server, on the head's loopback."""
+"""Port of Ray's job server on the head."""
 ANSWER_SECONDS = 60
+"""Time that a command on the head may take."""
 LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Tunnel:
-    """Where the head's ports are while it is open.
+    """The addresses on this machine that lead to the head while a tunnel is open.
 
     Attributes:
         jobs: Address of Ray's job server.
-        mlflow: Address of the MLflow server; empty where there is none that answers.
+        mlflow: Address of the MLflow server; empty if none answers.
     """
 
     jobs: str
@@ -44,100 +52,111 @@ class Tunnel:
 
 @dataclass(frozen=True)
 class Head:
-    """The head of the cluster of a file of Ray's launcher."""
+    """The head of a running cluster.
+
+    Attributes:
+        file: The YAML file with which Ray's cluster launcher started it.
+    """
 
     file: Path
 
     def describe(self) -> dict[str, Any]:
-        """What :mod:`harness.clusters.remote.probe` says there: versions, free disk, ``token`` and ``store``.
+        """Return versions, free disk, token and tracking URI of the head, by running the probe there.
 
         Raises:
-            HarnessError: There is no head, it lets nobody in, or it has no Python.
-            Away: It does not answer.
+            HarnessError: No head runs, it refuses the login, or it has no suitable Python.
+            ClusterUnreachable: The head does not answer.
         """
-        texts = [Path(file).read_text() for file in (version.__file__, probe.__file__)]
-        program = base64.b64encode("\n".join(f"exec({text!r})" for text in texts).encode()).decode()
-        text = self._ask(f"python -c \"import base64; exec(base64.b64decode('{program}'))\"")
-        for line in text.splitlines():
+        sources = [Path(file).read_text() for file in (version.__file__, probe.__file__)]
+        program = base64.b64encode("\n".join(f"exec({text!r})" for text in sources).encode()).decode()
+        output = self._run(f"python -c \"import base64; exec(base64.b64decode('{program}'))\"")
+        for line in output.splitlines():
             if OUTPUT_MARK in line:
                 described: dict[str, Any] = json.loads(line.partition(OUTPUT_MARK)[2])
                 return described
-        last = text.strip().splitlines()[-1:] or ["nothing"]
+        last = output.strip().splitlines()[-1:] or ["no output"]
         raise HarnessError(
-            f"the head's Python could not say what it is: {last[0]}",
+            f"the probe failed in the head's Python: {last[0]}",
             where=str(self.file),
-            remedy="`python` in a login shell there has to be the one that runs Ray: see setup_commands.",
+            remedy="Make `python` in a login shell there the one that runs Ray, by setup_commands of the file.",
         )
 
-    def _ask(self, command: str) -> str:
+    def _run(self, command: str) -> str:
+        """Run a command on the head and return its output.
+
+        Raises:
+            HarnessError: ssh is not installed, or the head refuses the login.
+            ClusterUnreachable: The head does not answer.
+        """
         words = build_ssh_command(self.file, command)
         with TemporaryFile() as out, TemporaryFile() as err:
-            # Files, not pipes: whatever ssh leaves running would hold a pipe open.
+            # Files in place of pipes, because a process that ssh leaves behind would keep a pipe open.
             try:
-                done = subprocess.run(  # noqa: S603 (written by Ray from the user's own file)
+                done = subprocess.run(  # noqa: S603 (Ray builds it from the user's file)
                     words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=ANSWER_SECONDS, check=False
                 )
             except FileNotFoundError as error:
                 raise missing_ssh_error(self.file) from error
             except subprocess.TimeoutExpired as error:
                 raise ClusterUnreachable(
-                    f"it did not answer within {ANSWER_SECONDS} s", where=str(self.file), remedy="Try again."
+                    f"the head did not answer within {ANSWER_SECONDS} s", where=str(self.file), remedy="Try again."
                 ) from error
             if done.returncode == SSH_FAILED:
-                raise explain_ssh_failure(self.file, _text(err))
-            return _text(out)
+                raise explain_ssh_failure(self.file, _read_text(err))
+            return _read_text(out)
 
     @contextmanager
-    def tunnel(self, store: str = "") -> Iterator[Tunnel]:
-        """The head's job server and the cluster's store on loopback, within.
+    def open_tunnel(self, tracking_uri: str = "") -> Iterator[Tunnel]:
+        """Forward local ports to the head's job server and to the cluster's MLflow server, until the context ends.
 
         Args:
-            store: The tracking URI that the cluster uses.
+            tracking_uri: The tracking URI that the cluster uses.
 
         Raises:
-            HarnessError: It lets nobody in.
-            Away: It does not answer, or nothing listens there.
+            HarnessError: The head refuses the login.
+            ClusterUnreachable: The head does not answer, or no job server runs there.
         """
-        # A proxy of the environment does not know this machine's loopback.
+        # A proxy of the environment cannot reach the loopback of this machine.
         os.environ["no_proxy"] = f"{os.environ.get('no_proxy') or os.environ.get('NO_PROXY', '')},{LOOPBACK}".strip(",")
         jobs, mlflow = _free_port(), _free_port()
-        # `cat` ends when this process does, however it ends: its standard input is closed then.
+        # `cat` ends when this process ends in any way, because its standard input is then closed.
         words = build_ssh_command(self.file, "cat", ((jobs, JOB_SERVER_PORT),), shell=False)
-        at = urlsplit(store)
-        if at.scheme == "http":
-            # Ray forwards to the head's loopback alone; the store listens where workers reach it.
-            words[1:1] = ["-L", f"{mlflow}:{at.hostname}:{at.port or 80}"]
-            store = f"http://{LOOPBACK}:{mlflow}"
+        parts = urlsplit(tracking_uri)
+        if parts.scheme == "http":
+            # Ray forwards to the head's loopback only, but MLflow listens on the address that workers use.
+            words[1:1] = ["-L", f"{mlflow}:{parts.hostname}:{parts.port or 80}"]
+            tracking_uri = f"http://{LOOPBACK}:{mlflow}"
         with ExitStack() as stack:
             err = stack.enter_context(TemporaryFile())
             try:
-                ssh = subprocess.Popen(  # noqa: S603 (written by Ray from the user's own file)
+                ssh = subprocess.Popen(  # noqa: S603 (Ray builds it from the user's file)
                     words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=err, start_new_session=True
                 )
             except FileNotFoundError as error:
                 raise missing_ssh_error(self.file) from error
-            stack.callback(_end, ssh)
+            stack.callback(_terminate, ssh)
             address = f"http://{LOOPBACK}:{jobs}"
-            until = time.monotonic() + CONNECT_SECONDS + 5
+            deadline = time.monotonic() + CONNECT_SECONDS + 5
             while not has_http_server(address, "/api/version"):
                 if ssh.poll() is not None:
-                    raise explain_ssh_failure(self.file, _text(err))
-                if time.monotonic() > until:
+                    raise explain_ssh_failure(self.file, _read_text(err))
+                if time.monotonic() > deadline:
                     raise ClusterUnreachable(
-                        f"the head can be reached, but no job server answers at its port {JOB_SERVER_PORT}",
+                        f"the head answers, but no job server does at its port {JOB_SERVER_PORT}",
                         where=str(self.file),
-                        remedy="Start Ray there: `ray up` with this file. Its log is in /tmp/ray on the head.",
+                        remedy="Start Ray there: run `ray up` with this file. Ray's log is in /tmp/ray on the head.",
                     )
                 time.sleep(0.1)
-            yield Tunnel(address, store if store.startswith("http") and has_http_server(store, "/health") else "")
+            has_mlflow = tracking_uri.startswith("http") and has_http_server(tracking_uri, "/health")
+            yield Tunnel(address, tracking_uri if has_mlflow else "")
 
 
 def has_http_server(address: str, path: str, seconds: float = 3) -> bool:
-    """Whether an HTTP server answers there, be it with an error of its own."""
+    """Return whether an HTTP server answers at an address; an HTTP error is an answer too."""
     from urllib.error import HTTPError
 
     try:
-        # Not through a proxy of the environment: it is this machine, or a private network.
+        # The address is on this machine or in a private network, which a proxy of the environment cannot reach.
         build_opener(ProxyHandler({})).open(address.rstrip("/") + path, timeout=seconds).close()
     except HTTPError:
         return True
@@ -147,12 +166,14 @@ def has_http_server(address: str, path: str, seconds: float = 3) -> bool:
 
 
 def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        return int(free.getsockname()[1])
+    """Return a port of the loopback that no program uses now."""
+    with socket.socket() as server:
+        server.bind((LOOPBACK, 0))
+        return int(server.getsockname()[1])
 
 
-def _end(ssh: subprocess.Popen[bytes]) -> None:
+def _terminate(ssh: subprocess.Popen[bytes]) -> None:
+    """End an ssh process."""
     ssh.terminate()
     try:
         ssh.wait(5)
@@ -161,6 +182,7 @@ def _end(ssh: subprocess.Popen[bytes]) -> None:
         ssh.wait()
 
 
-def _text(file: Any) -> str:
+def _read_text(file: Any) -> str:
+    """Return the whole content of an open file as text."""
     file.seek(0)
     return str(file.read().decode(errors="replace"))

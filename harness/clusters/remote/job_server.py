@@ -1,4 +1,4 @@
-"""Jobs on a cluster, through Ray's job server."""
+"""Ray's job server on a cluster: a client that submits, lists, stops and follows jobs."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ from harness.clusters.remote.ssh import ClusterUnreachable
 from harness.errors import HarnessError
 
 STOP_SECONDS = 60
-"""How long a job that is stopped has for its checkpoints; Ray gives 3."""
+"""Time that a stopped job has for its checkpoints; Ray's default is 3."""
 SILENT_SECONDS = 60
-"""A job that prints nothing for so long is looked at: a dead connection does not tell that it is."""
-OVERRIDES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
-"""Ray's client would follow these in place of the address that it is given."""
+"""Time without output after which a job's state is checked, because a dead connection reports no error."""
+ADDRESS_VARIABLES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
+"""Variables that Ray's client would use in place of the address that it is given."""
+FINAL_STATES = ("SUCCEEDED", "FAILED", "STOPPED")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as its cluster knows it.
+    """A job as its cluster reports it.
 
     Attributes:
-        experiment: Empty for a job that was not sent from here.
-        state: Ray's: ``PENDING``, ``RUNNING``, ``SUCCEEDED``, ``FAILED``, ``STOPPED``.
-        message: What Ray says of it.
-        started: Milliseconds since 1970, and ``ended``; 0 while it did not.
-        code: Exit status, once it ended by itself.
+        id: Id of the job on the cluster.
+        experiment: Name of its experiment; empty if Depthbench did not send it.
+        state: Ray's state: ``PENDING``, ``RUNNING``, ``SUCCEEDED``, ``FAILED`` or ``STOPPED``.
+        message: Ray's message about the state.
+        started: Time of its start, in milliseconds since 1970; 0 before it.
+        ended: Time of its end, in milliseconds since 1970; 0 before it.
+        code: Exit status; None before the job has ended by itself.
     """
 
     id: str
@@ -43,116 +46,133 @@ class Job:
     code: int | None
 
     @property
-    def over(self) -> bool:
-        """Whether it has ended."""
-        return self.state in ("SUCCEEDED", "FAILED", "STOPPED")
+    def has_ended(self) -> bool:
+        """Whether the job has ended in any way."""
+        return self.state in FINAL_STATES
 
 
 class JobClient:
     """A client of the job server at an address.
 
-    Every method raises :class:`Away` where it does not answer, and HarnessError where it refuses.
+    Every method raises :class:`ClusterUnreachable` if the server does not answer, and HarnessError if it refuses.
+
+    Args:
+        address: Address of the server, such as ``http://HOST:8265``.
+        token: The cluster's token; empty if there is none.
     """
 
     def __init__(self, address: str, token: str = "") -> None:
         if not has_http_server(address, "/api/version"):
             raise ClusterUnreachable(
-                "no job server answers there",
+                "no job server answers at this address",
                 where=f"--address {address}",
-                remedy="Is the cluster up? Ray's job server listens at port 8265 of the head.",
+                remedy="Check that the cluster runs. Ray's job server has port 8265 of the head.",
             )
-        before = {name: os.environ.pop(name) for name in OVERRIDES if name in os.environ}
+        variables = {name: os.environ.pop(name) for name in ADDRESS_VARIABLES if name in os.environ}
         try:
-            with _answering(address):
+            with _convert_errors(address):
                 from ray.job_submission import JobSubmissionClient
 
                 headers = {"Authorization": f"Bearer {token}"} if token else None
                 self.client = JobSubmissionClient(address, headers=headers)
         finally:
-            os.environ.update(before)
+            os.environ.update(variables)
         self.address = address
 
-    def submit(
-        self, identity: str, entrypoint: str, parcel: JobPackage, environment: dict[str, str], about: str
+    def submit_job(
+        self, job_id: str, command: str, package: JobPackage, environment: dict[str, str], experiment: str
     ) -> None:
-        """Send a job.
+        """Submit a job.
 
         Args:
-            identity: As it is to be known; a second one of that name is refused.
-            about: The experiment.
+            job_id: Id of the job; the server refuses one that exists.
+            command: The command that the job runs.
+            package: The files that are sent with it.
+            environment: Variables of the command.
+            experiment: Name of the experiment.
         """
         variables = {"PYTHONUNBUFFERED": "1", "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), **environment}
-        with _answering(self.address):
+        with _convert_errors(self.address):
             self.client.submit_job(
-                submission_id=identity,
-                entrypoint=entrypoint,
-                metadata={"depthbench": about},
+                submission_id=job_id,
+                entrypoint=command,
+                metadata={"depthbench": experiment},
                 runtime_env={
-                    "working_dir": str(parcel.directory),
-                    "excludes": list(parcel.excludes),
+                    "working_dir": str(package.directory),
+                    "excludes": list(package.excludes),
                     "env_vars": variables,
                 },
             )
 
-    def look(self, identity: str) -> Job:
-        """A job by its name."""
-        with _answering(self.address):
-            return _job(self.client.get_job_info(identity))
+    def get_job(self, job_id: str) -> Job:
+        """Return a job by its id."""
+        with _convert_errors(self.address):
+            return _read_job(self.client.get_job_info(job_id))
 
-    def all(self) -> list[Job]:
-        """All jobs that were sent to the cluster, newest first."""
-        with _answering(self.address):
-            sent = [_job(info) for info in self.client.list_jobs() if info.submission_id]
-        return sorted(sent, key=lambda job: -job.started)
+    def list_jobs(self) -> list[Job]:
+        """Return all jobs that were submitted to the cluster, newest first."""
+        with _convert_errors(self.address):
+            jobs = [_read_job(info) for info in self.client.list_jobs() if info.submission_id]
+        return sorted(jobs, key=lambda job: -job.started)
 
-    def stop(self, identity: str) -> bool:
-        """Ask a job to write its checkpoints and end; False where it had ended."""
-        with _answering(self.address):
-            return bool(self.client.stop_job(identity))
+    def stop_job(self, job_id: str) -> bool:
+        """Signal a job to write its checkpoints and end; return False if it has ended already."""
+        with _convert_errors(self.address):
+            return bool(self.client.stop_job(job_id))
 
-    def follow(self, identity: str, show: Callable[[str], None], seen: int = 0) -> int:
-        """Show what a job prints, from character ``seen`` on; how many characters there were.
+    def follow_output(self, job_id: str, show: Callable[[str], None], skip: int = 0) -> int:
+        """Pass what a job prints to ``show``, until the job ends or is silent for a minute.
 
-        It returns where the job has ended, and where it was silent for so long that the connection may be lost. The
-        server sends everything from the beginning, whoever comes again; what was seen is passed over.
+        The server always sends the output from its beginning.
+
+        Args:
+            skip: Number of characters from the beginning that were shown before.
+
+        Returns:
+            The number of characters that the job has printed so far.
         """
-
-        came = 0
+        received = 0
         with asyncio.Runner() as runner:
-            lines = self.client.tail_job_logs(identity)
+            chunks = self.client.tail_job_logs(job_id)
 
-            async def more() -> str | None:
-                return await asyncio.wait_for(anext(lines, None), SILENT_SECONDS)
+            async def receive() -> str | None:
+                return await asyncio.wait_for(anext(chunks, None), SILENT_SECONDS)
 
             while True:
-                with _answering(self.address):
+                with _convert_errors(self.address):
                     try:
-                        text = runner.run(more())
+                        text = runner.run(receive())
                     except TimeoutError:
-                        return came
+                        return received
                 if text is None:
-                    return came
-                new = text[max(seen - came, 0) :]
-                came += len(text)
-                if new:
-                    show(new)
+                    return received
+                new_text = text[max(skip - received, 0) :]
+                received += len(text)
+                if new_text:
+                    show(new_text)
 
 
-def _job(info: Any) -> Job:
+def _read_job(info: Any) -> Job:
+    """Return a job from Ray's description of it."""
     return Job(
-        info.submission_id or "",
-        (info.metadata or {}).get("depthbench", ""),
-        str(getattr(info.status, "value", info.status)),
-        info.message or "",
-        info.start_time or 0,
-        info.end_time or 0,
-        info.driver_exit_code,
+        id=info.submission_id or "",
+        experiment=(info.metadata or {}).get("depthbench", ""),
+        state=str(getattr(info.status, "value", info.status)),
+        message=info.message or "",
+        started=info.start_time or 0,
+        ended=info.end_time or 0,
+        code=info.driver_exit_code,
     )
 
 
 @contextmanager
-def _answering(address: str) -> Iterator[None]:
-    """Errors of Ray's client as ours."""
+def _convert_errors(address: str) -> Iterator[None]:
+    """Convert the errors of Ray's client.
+
+    Raises:
+        HarnessError: The server refuses the request, or Ray's client is not installed.
+        ClusterUnreachable: The server does not answer.
+    """
     try:
         yield
     except HarnessError:
@@ -162,18 +182,26 @@ def _answering(address: str) -> Iterator[None]:
             "Ray's job client is not installed", where="--cluster", remedy="Install depthbench[cluster]."
         ) from error
     except Exception as error:
-        kind, text = type(error).__name__, str(error).strip().partition("\n")[0]
-        if kind == "AuthenticationError":
+        name, message = type(error).__name__, str(error).strip().partition("\n")[0]
+        if name == "AuthenticationError":
             raise HarnessError(
-                "the cluster asks for its token, and this machine has another one or none",
+                "the cluster needs its token, and this machine has another token or none",
                 where=f"--address {address}",
-                remedy="Put the head's ~/.ray/auth_token into RAY_AUTH_TOKEN here.",
+                remedy="Set RAY_AUTH_TOKEN here to the content of the head's ~/.ray/auth_token.",
             ) from error
-        if "status code 404" in text:
+        if "status code 404" in message:
             raise HarnessError(
-                "the cluster knows no such job", where=address, remedy="It was started anew since: run it again."
+                "the cluster has no such job",
+                where=address,
+                remedy="The cluster was started again after the job was sent: send the job again.",
             ) from error
-        # What a server answers in the fours stays so; a RuntimeError without a status is a broken connection.
-        if isinstance(error, ValueError) or "status code 4" in text:
-            raise HarnessError(f"the job server refuses: {text[:300]}", where=address) from error
-        raise ClusterUnreachable(f"the job server does not answer: {text[:200] or kind}", where=address) from error
+        # A status of 400 to 499 will not change by trying again. Other errors may be a broken connection.
+        if isinstance(error, ValueError) or "status code 4" in message:
+            raise HarnessError(
+                f"the job server refuses: {message[:300]}",
+                where=address,
+                remedy="Check that the cluster has the same version of Ray as this machine.",
+            ) from error
+        raise ClusterUnreachable(
+            f"the job server does not answer: {message[:200] or name}", where=address, remedy="Try again."
+        ) from error

@@ -1,32 +1,34 @@
-"""What travels with a job: the working directory, without data, reports or the store."""
+"""The package of a job: the files of the working directory that are sent with it."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
 
 MAX_PACKAGE_BYTES = 100 * 2**20
-"""Bytes; Ray's job server takes no more."""
-NEVER = ("/.?*", "/venv", "__pycache__/", ".*_cache/", "/data", "/mlruns", "/mlartifacts")
-"""What no job needs, as patterns of .gitignore; beside the user's own .gitignore, and .rayignore.
+"""Limit of Ray's job server."""
+EXCLUDED_PATTERNS = ("/.?*", "/venv", "__pycache__/", ".*_cache/", "/data", "/mlruns", "/mlartifacts")
+"""Patterns, as in .gitignore, of files that are never sent; .gitignore and .rayignore of the user exclude more.
 
-Hidden files of the directory itself above all (the directory itself, ``.``, is none): where it is a home, keys and
-passwords are among them.
+Hidden files of the directory are excluded because keys and passwords may be among them. The first pattern has a second
+character, so that it does not match ``.``, the directory itself.
 """
-LISTED = 3
+MAX_LISTED_DIRECTORIES = 3
 
 
 @dataclass(frozen=True)
 class JobPackage:
-    """A directory and what is left out of it, as Ray takes them.
+    """The files that are sent with a job.
 
     Attributes:
-        files: Paths of what travels, relative to the directory, and their bytes.
+        directory: The working directory.
+        excludes: Patterns of its files that are not sent.
+        files: Size in bytes of every file that is sent, by its path relative to the directory.
     """
 
     directory: Path
@@ -34,49 +36,62 @@ class JobPackage:
     files: dict[str, int]
 
 
-def build_package(directory: Path, left_out: Sequence[Path | None], needed: Path | None) -> JobPackage:
-    """What of a directory travels.
+def build_package(directory: Path, excluded: Sequence[Path | None], experiment_file: Path | None) -> JobPackage:
+    """Return the package of a working directory.
 
     Args:
-        left_out: Places of data, reports and store; those outside of the directory do not matter.
-        needed: The file of the experiment, where it lies in the directory.
+        excluded: Directories of data, reports and store, which are not sent.
+        experiment_file: The file of the experiment, if it lies in the directory.
 
     Raises:
-        HarnessError: It is more than Ray takes, or what is needed is ignored.
+        HarnessError: The package is larger than Ray accepts, or the experiment's file is excluded.
     """
     from ray._private.runtime_env.packaging import _dir_travel, _get_excludes
 
     directory = directory.absolute()
-    inside = [place.absolute() for place in left_out if place is not None]
-    own = [f"/{p.relative_to(directory).as_posix()}" for p in inside if p != directory and p.is_relative_to(directory)]
-    excludes = tuple(dict.fromkeys([*NEVER, *own]))
+    paths = [path.absolute() for path in excluded if path is not None]
+    own = [f"/{p.relative_to(directory).as_posix()}" for p in paths if p != directory and p.is_relative_to(directory)]
+    excludes = tuple(dict.fromkeys([*EXCLUDED_PATTERNS, *own]))
     files: dict[str, int] = {}
 
-    def take(path: Path) -> None:
+    def add_file(path: Path) -> None:
         if not path.is_dir():
             files[path.relative_to(directory).as_posix()] = path.lstat().st_size
 
     try:
-        _dir_travel(directory, [_get_excludes(directory, list(excludes))], take, True, logging.getLogger(__name__))
+        _dir_travel(directory, [_get_excludes(directory, list(excludes))], add_file, True, logging.getLogger(__name__))
     except OSError as error:
         raise HarnessError(
-            f"cannot be read: {error.strerror}", where=str(error.filename), remedy="List it in .rayignore."
+            f"the file cannot be read, so it cannot be sent: {error.strerror}",
+            where=str(error.filename),
+            remedy="List it in .rayignore.",
         ) from error
-    total = sum(files.values())
-    if total > MAX_PACKAGE_BYTES:
-        largest = Counter[str]()
-        for name, size in files.items():
-            largest[name.partition("/")[0]] += size
-        listed = ", ".join(f"{name} {size / 2**20:.0f} MiB" for name, size in largest.most_common(LISTED))
+    _require_size(directory, files)
+    if experiment_file is not None and experiment_file.absolute().relative_to(directory).as_posix() not in files:
         raise HarnessError(
-            f"the working directory has {total / 2**20:.0f} MiB to ship, and Ray takes {MAX_PACKAGE_BYTES >> 20} ({listed})",
-            where=str(directory),
-            remedy="List in .rayignore what the trials do not need; data belongs where --data-root finds it there.",
-        )
-    if needed is not None and needed.absolute().relative_to(directory).as_posix() not in files:
-        raise HarnessError(
-            "it would not be shipped: .gitignore, .rayignore or --data-root leaves it out",
-            where=str(needed),
-            remedy="Move it to experiments/, or take it out of the ignored files.",
+            "the file would not be sent: .gitignore, .rayignore or --data-root excludes it",
+            where=str(experiment_file),
+            remedy="Move it to experiments/, or remove it from the excluded files.",
         )
     return JobPackage(directory, excludes, files)
+
+
+def _require_size(directory: Path, files: Mapping[str, int]) -> None:
+    """Check that Ray's job server accepts the size of a package.
+
+    Raises:
+        HarnessError: The files are too large. The error names the largest directories.
+    """
+    total = sum(files.values())
+    if total <= MAX_PACKAGE_BYTES:
+        return
+    sizes = Counter[str]()
+    for name, size in files.items():
+        sizes[name.partition("/")[0]] += size
+    largest = ", ".join(f"{name} {size / 2**20:.0f} MiB" for name, size in sizes.most_common(MAX_LISTED_DIRECTORIES))
+    raise HarnessError(
+        f"the working directory has {total / 2**20:.0f} MiB to send, and Ray accepts {MAX_PACKAGE_BYTES >> 20} "
+        f"({largest})",
+        where=str(directory),
+        remedy="List in .rayignore what the trials do not need. Put data where --data-root finds it on the cluster.",
+    )

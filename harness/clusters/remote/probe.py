@@ -1,6 +1,6 @@
-"""What a machine has that matters to both sides of a cluster: versions, free disk, the cluster's token and store.
+"""The probe of a machine: versions, free disk, the cluster's token and its tracking URI.
 
-The head runs this file's text over ssh before anything is sent there, so it needs the standard library alone.
+The text of this file is run on the head over ssh. Therefore it uses the standard library only.
 """
 
 from __future__ import annotations
@@ -15,37 +15,39 @@ from pathlib import Path
 from typing import Any
 
 if __name__ != "__main__":
-    # On the head the text of harness/version.py runs before this one.
+    # On the head, the text of harness/version.py runs before this text and defines the function.
     from harness.version import source_version
 
 OUTPUT_MARK = "DEPTHBENCH-HEAD "
-"""Before the one line that counts: a login shell may greet with lines of its own."""
+"""Begins the line of the result, because a login shell may print other lines."""
 
 
 def describe_machine() -> dict[str, Any]:
-    """Versions of this machine's Python, Ray and Depthbench, and bytes free where a job writes."""
+    """Return the versions of Python, Ray and Depthbench, and the free bytes where a job writes."""
     return {
         "python": platform.python_version(),
         "ray": _version("ray"),
         "depthbench": source_version(),
-        "free": _free(),
+        "free": _free_bytes(),
     }
 
 
 def _version(package: str) -> str:
+    """Return the installed version of a package; empty if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
 
 
-def _free() -> dict[str, int]:
-    """Bytes by directory: Ray unpacks a job below the first, MLflow keeps its store in the home."""
-    return {place: shutil.disk_usage(place).free for place in (tempfile.gettempdir(), str(Path.home()))}
+def _free_bytes() -> dict[str, int]:
+    """Return the free bytes of two directories: Ray unpacks jobs in the first, and MLflow's store is in the second."""
+    directories = (tempfile.gettempdir(), str(Path.home()))
+    return {directory: shutil.disk_usage(directory).free for directory in directories}
 
 
 def find_tracking_uri() -> str:
-    """The tracking URI that Ray's processes on this machine have; empty where none runs, or none has one."""
+    """Return the MLFLOW_TRACKING_URI of Ray's processes on this machine; empty if there is none."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "comm").read_text().strip() not in ("raylet", "gcs_server"):
@@ -60,11 +62,11 @@ def find_tracking_uri() -> str:
 
 
 def find_token() -> str:
-    """The cluster's token as Ray finds it on this machine; empty where there is none."""
-    given = os.environ.get("RAY_AUTH_TOKEN")
+    """Return the cluster's token from the place where Ray reads it; empty if there is none."""
+    variable = os.environ.get("RAY_AUTH_TOKEN")
     file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
     try:
-        return given or file.read_text().strip()
+        return variable or file.read_text().strip()
     except OSError:
         return ""
 

@@ -1,4 +1,4 @@
-"""What was sent to clusters from here, in the state folder: `harness attach` and `harness status` need no address."""
+"""The jobs that were sent to clusters from this machine: one JSON file each in the state folder."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from harness.io.atomic_files import write_atomic
 from harness.specs.identity import Spec
 
 FOLDER = "jobs"
+"""Folder in the state folder."""
 
 
 class SentJob(Spec):
-    """A job that was sent from here.
+    """A job that was sent from this machine.
 
     Attributes:
-        job: As its cluster knows it.
-        cluster: The file of the cluster, absolute; empty where it was sent to an address.
-        address: Of the job server; empty where a file tells.
-        command: What runs there.
-        at: Milliseconds since 1970, when it was about to be sent.
+        job: Id of the job on its cluster.
+        cluster: Absolute path of the cluster's file; empty if the job was sent to an address.
+        address: Address of the job server; empty if the job was sent by a file.
+        command: The command that the job runs.
+        at: Time at which it was sent, in milliseconds since 1970.
     """
 
     job: str
@@ -39,7 +40,7 @@ class SentJob(Spec):
 
 
 def save_sent_job(home: Path, sent: SentJob) -> None:
-    """Keep it; done before it is sent, so that one who is killed in between finds it.
+    """Write the file of a job; call it before the job is sent, so that no sent job is ever without one.
 
     Raises:
         HarnessError: The state folder cannot be written to.
@@ -48,36 +49,37 @@ def save_sent_job(home: Path, sent: SentJob) -> None:
 
 
 def delete_sent_job(home: Path, sent: SentJob) -> None:
-    """The cluster refused it."""
+    """Delete the file of a job that the cluster refused."""
     with suppress(OSError):
         (home / FOLDER / f"{sent.job}.json").unlink()
 
 
 def list_sent_jobs(home: Path) -> list[SentJob]:
-    """All that was sent from here, newest first; a file that cannot be read is left out."""
-    found = []
+    """Return the jobs that were sent from this machine, newest first; files that cannot be read are left out."""
+    jobs = []
     for file in (home / FOLDER).glob("*.json"):
         with suppress(OSError, ValidationError):
-            found.append(SentJob.model_validate_json(file.read_text()))
-    return sorted(found, key=lambda sent: -sent.at)
+            jobs.append(SentJob.model_validate_json(file.read_text()))
+    return sorted(jobs, key=lambda sent: -sent.at)
 
 
 def find_newest_sent_job(home: Path, experiment: str | None) -> SentJob:
-    """What was sent last, of one experiment or of all.
+    """Return the job that was sent last.
 
     Args:
-        experiment: Its name, or the name of a job.
+        experiment: Name of an experiment, or id of a job; None for any.
 
     Raises:
-        HarnessError: There is nothing.
+        HarnessError: No such job was sent from this machine.
     """
-    all_sent = list_sent_jobs(home)
-    found = [sent for sent in all_sent if experiment in (None, sent.experiment, sent.job)]
-    if found:
-        return found[0]
-    known = suggest_nearest(experiment, {sent.experiment for sent in all_sent}) if experiment else ""
+    jobs = list_sent_jobs(home)
+    for sent in jobs:
+        if experiment in (None, sent.experiment, sent.job):
+            return sent
+    suggestion = suggest_nearest(experiment, {sent.experiment for sent in jobs}) if experiment else ""
     raise HarnessError(
         f"no job of {experiment} was sent from here" if experiment else "no job was sent from here",
         where=str(home / FOLDER),
-        remedy=known or "harness run EXPERIMENT --cluster FILE sends one; --home says where it is remembered.",
+        remedy=suggestion
+        or "Send one with `harness run EXPERIMENT --cluster FILE`, or give its state folder as --home.",
     )

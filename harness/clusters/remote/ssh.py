@@ -1,7 +1,7 @@
-"""The ssh commands with which Ray reaches the head of a cluster, and why one of them failed.
+"""The ssh command that reaches the head of a cluster, and the errors of a failed one.
 
-Ray finds the head and writes the command (`ray attach` and `ray dashboard` run the same one, with the user, key, proxy
-and container of the cluster's file); what is added is that it asks nothing and ends with whoever started it.
+Ray builds the command, with user, key, proxy and container of the cluster's file, as for `ray attach`. Options are added
+so that ssh asks no question, and leaves no connection behind.
 """
 
 from __future__ import annotations
@@ -17,45 +17,47 @@ from harness.clusters.capacity import read_cluster_file, require_ray_launcher
 from harness.errors import HarnessError
 
 CONNECT_SECONDS = 10
-"""How long ssh may take to reach the head; Ray allows 120."""
+"""Time in which ssh must reach the head; Ray's default is 120."""
 SSH_FAILED = 255
-"""With what ssh itself ends; else it is the command's own end."""
+"""Exit status of ssh if it failed itself; any other one is that of the command on the head."""
 BATCH = ["-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", "ControlPath=none"]
-"""Nothing is asked on the terminal, and no connection outlives its command. ssh takes the first value it is given."""
+"""Options for no question and no shared connection. They come first, because ssh uses the first value of an option."""
 
 
 class ClusterUnreachable(HarnessError):
-    """The head does not answer now; a job that runs there runs on."""
+    """The head of a cluster does not answer now. A job on the cluster continues."""
 
 
 def build_ssh_command(file: Path, command: str, ports: Sequence[tuple[int, int]] = (), shell: bool = True) -> list[str]:
-    """The command line with which Ray would run ``command`` on the head.
+    """Return the words of the ssh command with which Ray would run ``command`` on the head.
 
     Args:
-        ports: Pairs (here, on the head's loopback) to forward.
-        shell: Whether in a login shell with a terminal, which has the user's PATH; else its standard input is ours.
+        ports: Pairs of a local port and the port of the head's loopback that it is forwarded to.
+        shell: Whether to use a login shell with a terminal, which has the user's PATH. Otherwise the command has this
+            process's standard input.
 
     Raises:
-        HarnessError: The file is none of Ray's, or no head runs.
+        HarnessError: Ray cannot use the file, or no head runs.
+        ClusterUnreachable: The cloud's API cannot be reached.
     """
     require_ray_launcher(file)
     from ray.autoscaler._private import command_runner, commands
 
-    said = io.StringIO()
-    login = command_runner.is_using_login_shells()
+    output = io.StringIO()
+    uses_login_shells = command_runner.is_using_login_shells()
     try:
-        # It prints what it does with its own words and colours.
-        with redirect_stdout(said), redirect_stderr(said):
+        # Ray prints its progress, which is not for the user of this command.
+        with redirect_stdout(output), redirect_stderr(output):
             config = commands._bootstrap_config(read_cluster_file(file))
             provider = commands._get_node_provider(config["provider"], config["cluster_name"])
             node = commands._get_running_head_node(config, str(file), None, _provider=provider)
-            written = _Written()
+            recorder = _CommandRecorder()
             runner = provider.get_command_runner(
                 "",
                 node,
                 config["auth"],
                 config["cluster_name"],
-                written,
+                recorder,
                 config["provider"].get("use_internal_ips", False),
                 config.get("docker"),
             )
@@ -64,65 +66,70 @@ def build_ssh_command(file: Path, command: str, ports: Sequence[tuple[int, int]]
     except HarnessError:
         raise
     except Exception as error:
-        # Providers raise whatever their library does; a missing head is a RuntimeError.
+        # Providers raise any error of their library; a missing head is a RuntimeError.
         if _is_network(error):
             raise ClusterUnreachable(
-                f"the cloud's own address cannot be reached: {_first(error)}", where=str(file), remedy="Try again."
+                f"the cloud's API cannot be reached: {_first_line(error)}", where=str(file), remedy="Try again."
             ) from error
-        gone = "not found!" in str(error)
-        # Where Ray gives up by itself, the reason is what it printed before.
-        reason = next((line for line in reversed(said.getvalue().splitlines()) if line.strip()), "")
-        reason = reason.strip() if reason and "cli_logger.abort" in str(error) else _first(error)
+        is_missing = "not found!" in str(error)
+        # If Ray aborts, it has printed the reason before.
+        printed = [line.strip() for line in output.getvalue().splitlines() if line.strip()]
+        reason = printed[-1] if printed and "cli_logger.abort" in str(error) else _first_line(error)
         raise HarnessError(
-            "no head of this cluster runs" if gone else f"Ray cannot use this file: {reason[:300]}",
+            "no head of this cluster runs" if is_missing else f"Ray cannot use this file: {reason[:300]}",
             where=str(file),
-            remedy=f"Start it, from this machine: ray up {file}" if gone else "See `harness cluster check`.",
+            remedy=f"Start it from this machine: ray up {file}"
+            if is_missing
+            else f"Run `harness cluster check {file}`.",
         ) from error
     finally:
-        command_runner.set_using_login_shells(login)
-    return [written.command[0], *BATCH, *written.command[1:]]
+        command_runner.set_using_login_shells(uses_login_shells)
+    return [recorder.command[0], *BATCH, *recorder.command[1:]]
 
 
 def missing_ssh_error(file: Path) -> HarnessError:
-    """ssh itself is missing."""
+    """Return the error for a machine without ssh."""
     return HarnessError(
-        "there is no ssh on this machine", where=f"--cluster {file}", remedy="Install OpenSSH's client."
+        "ssh is not installed on this machine", where=f"--cluster {file}", remedy="Install OpenSSH's client."
     )
 
 
-def explain_ssh_failure(file: Path, said: str) -> HarnessError:
-    """Why ssh ended, as an error."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    # That the key's file is missing is a warning of ssh, and the reason of what follows.
-    missing = [line for line in lines if "not accessible" in line]
-    reason = (missing or lines[-1:] or ["ssh ended without a word"])[0]
-    if "Permission denied" in said or "UNPROTECTED" in said or "no such identity" in said.lower():
+def explain_ssh_failure(file: Path, output: str) -> HarnessError:
+    """Return the error for a failed ssh command.
+
+    Args:
+        output: What ssh printed to standard error.
+    """
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    # ssh warns about a missing key file, which then causes the error in its last line.
+    missing_key = [line for line in lines if "not accessible" in line]
+    reason = (missing_key or lines[-1:] or ["ssh printed no reason"])[0]
+    if "Permission denied" in output or "UNPROTECTED" in output or "no such identity" in output.lower():
         return HarnessError(
-            f"the head does not let you in: {reason}",
+            f"the head refuses the login: {reason}",
             where=f"{file}, auth",
-            remedy="ssh_user and ssh_private_key have to be those of the cluster; a key with a passphrase needs "
-            "an ssh-agent.",
+            remedy="Check ssh_user and ssh_private_key in the file. A key with a passphrase needs an ssh-agent.",
         )
     return ClusterUnreachable(
         f"the head cannot be reached: {reason}",
         where=str(file),
-        remedy="Is it on, and does a firewall let your address in? `ray up` starts it again.",
+        remedy="Check that it runs (`ray up` starts it again), and that its firewall accepts your address.",
     )
 
 
 def _is_network(error: BaseException) -> bool:
-    """Whether a cloud's library could not reach its own address: a laptop without a network."""
+    """Return whether an error means that a cloud's library could not reach the cloud's API."""
     kinds: tuple[type[BaseException], ...] = (ConnectionError, TimeoutError, socket.gaierror)
     with suppress(ImportError):
-        from botocore.exceptions import ConnectionError as NoConnection
+        from botocore.exceptions import ConnectionError as AwsConnectionError
         from botocore.exceptions import HTTPClientError
 
-        kinds += (NoConnection, HTTPClientError)
+        kinds += (AwsConnectionError, HTTPClientError)
     return isinstance(error, kinds)
 
 
-class _Written:
-    """In place of the module subprocess: keeps the command line that Ray would run."""
+class _CommandRecorder:
+    """A replacement of the module subprocess that records the command which Ray would run."""
 
     command: list[str]
 
@@ -131,5 +138,6 @@ class _Written:
         return b""
 
 
-def _first(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or the name of its class."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

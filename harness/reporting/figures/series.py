@@ -21,7 +21,7 @@ class Series:
     """Variants that differ in depth alone, by rising depth, with the style of their line."""
 
     label: str
-    plain: bool
+    is_plain: bool
     variants: tuple[AnyVariant, ...]
     colour: str
     marker: str
@@ -45,14 +45,14 @@ def group_into_series(study: ResolvedExperiment) -> list[Series]:
     lines: list[Series] = []
     labels = [_choose_label(members, study) for members in groups.values()]
     for members, label in zip(groups.values(), labels, strict=True):
-        plain = members[0].is_plain
-        palette = PLAIN_COLOURS if plain else RESIDUAL_COLOURS
-        colour = palette[sum(line.plain == plain for line in lines) % len(palette)]
+        is_plain = members[0].is_plain
+        palette = PLAIN_COLOURS if is_plain else RESIDUAL_COLOURS
+        colour = palette[sum(line.is_plain == is_plain for line in lines) % len(palette)]
         if labels.count(label) > 1:
             label = f"{label}: {shorten_label(members[0].name)}" + (" ..." if len(members) > 1 else "")
         marker = _choose_marker(lines, colour)
         ordered = tuple(sorted(members, key=lambda v: v.depth))
-        lines.append(Series(label, plain, ordered, colour, marker))
+        lines.append(Series(label, is_plain, ordered, colour, marker))
     return lines
 
 

@@ -21,10 +21,10 @@ class Component:
         name: ``plain``, ``residual``, ``interaction`` or ``difference``.
         label: The effect, such as ``plain, depth 32 − depth 8``.
         side: Side of ``threshold`` on which the effect is claimed to lie.
-        threshold: In percentage points.
+        threshold: Threshold of the effect, in percentage points.
         opposite_threshold: The opposite claim is that the effect lies beyond it, on the other side.
         smallest_effect: Smallest distance from the threshold that is of interest, in percentage points.
-        tests: One for each error. A claim holds in the weakest of them, or not at all.
+        tests: One for each error. The claim holds only if it holds in all of them.
     """
 
     name: str

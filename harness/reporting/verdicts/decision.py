@@ -1,4 +1,9 @@
-"""The decision on every declared contrast: supported, contradicted or undecided."""
+"""The decision on every declared contrast: supported, contradicted or undecided.
+
+Each contrast is tested by its components. Holm's method corrects the p values over all verdicts of the experiment, and
+:func:`choose_state` compares them with the level. Where trials diverged, all is done again without their seeds: a
+verdict that differs is undecided.
+"""
 
 from __future__ import annotations
 
@@ -147,7 +152,7 @@ def _largest_p(components: Sequence[Component]) -> float | None:
 def _opposite_p(contrast: Contrast, components: Sequence[Component]) -> float | None:
     """Return p of the opposite claim, or None where a component has none.
 
-    One opposite among several suffices, so the smallest p is multiplied by their number (Bonferroni). The opposite of a
+    Any one component can contradict, so the smallest p is multiplied by their number (Bonferroni). The opposite of a
     directional difference has its own share of the level, so its p is divided by that share.
     """
     ps = [component.p_opposite for component in components]
@@ -158,9 +163,10 @@ def _opposite_p(contrast: Contrast, components: Sequence[Component]) -> float | 
 
 
 def _count_seeds_to_decide(components: Sequence[Component], level: float) -> int | None:
-    """Return the seeds that every component without a result needs, at the larger spread of its errors.
+    """Return the number of seeds with which every component that is not established yet would be.
 
-    None where a component is limited by the number of images, so that more seeds would not decide.
+    It is planned with the larger spread of the component's errors. None where a component is limited by the number of
+    images, so that more seeds would not decide.
     """
     if any(component.is_limited_by_images(level) for component in components):
         return None

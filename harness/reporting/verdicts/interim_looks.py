@@ -17,7 +17,7 @@ from harness.tracking.results_table import Results
 
 
 def build_look(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> InterimLook:
-    """Return the look that a verdict on these results is: what it compares, and every seed of the compared variants.
+    """Return the interim look of a verdict: what it compares, and all seeds of the compared variants.
 
     Args:
         index: Index of the contrast among those that are declared.
@@ -37,7 +37,7 @@ def explain_exploratory(study: ResolvedExperiment, look: InterimLook) -> str:
     if look.declared and len(look.seeds) not in look.declared:
         declared = join_words(look.declared)
         return f"Exploratory: interim looks are declared at {declared} seeds, but this one has {len(look.seeds)}."
-    undeclared = [earlier for earlier in _list_earlier_looks(study.looks, look) if not _are_declared(earlier, look)]
+    undeclared = [earlier for earlier in _list_earlier_looks(study.looks, look) if not _is_declared_step(earlier, look)]
     if not undeclared:
         return ""
     descriptions = dict.fromkeys(
@@ -61,8 +61,8 @@ def _list_earlier_looks(looks: Sequence[InterimLook], look: InterimLook) -> list
     return earlier
 
 
-def _are_declared(earlier: InterimLook, look: InterimLook) -> bool:
-    """Return whether ``earlier`` is ``look`` itself, or was declared together with it as a step on the way."""
+def _is_declared_step(earlier: InterimLook, look: InterimLook) -> bool:
+    """Return whether ``earlier`` has the seeds of ``look``, or was declared together with it as an earlier step."""
     if earlier.declared != look.declared:
         return False
     is_step = len(earlier.seeds) in look.declared and set(earlier.seeds) < set(look.seeds)
@@ -70,10 +70,10 @@ def _are_declared(earlier: InterimLook, look: InterimLook) -> bool:
 
 
 def add_looks(results: Results, verdicts: Sequence[Verdict]) -> tuple[ResolvedExperiment, ResolvedExperiment]:
-    """Return the experiment with the looks that its verdicts are: once for the record, once for this report.
+    """Add a look for every verdict that was tested, and return the experiment for the record and for this report.
 
-    The one for the record has all looks. The one for the report has no later looks than its own, so that a report on
-    fewer seeds is the same when it is written again.
+    The experiment for the record has all looks. The one for the report ends with its own looks, so that a report on
+    fewer seeds stays the same when it is written again after later looks.
     """
     study, looks, indices = results.study, list(results.study.looks), []
     readings = [results] if results.tuned is None else [results, results.tuned]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.reporting.formatting import format_interval, format_number, format_p, format_percent, format_points, format_quantity, join_words
+from harness.reporting.formatting import (
+    format_interval,
+    format_number,
+    format_p,
+    format_percent,
+    format_points,
+    format_quantity,
+    join_words,
+)
 from harness.reporting.verdicts.components import Component
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Contrast, Degradation, Difference, ResolvedExperiment

@@ -25,7 +25,7 @@ class Verdict:
             directional difference spends three quarters of its level on the claim and one quarter on the opposite.
         p: p of the claim: the largest p of its components. None below 8 seeds.
         p_adjusted: ``p`` divided by the claim's share of the level, then corrected by Holm over the experiment's
-            verdicts. To be compared with the level of the look. None below 8 seeds.
+            verdicts. The claim is supported if it is at most the level of the look. None below 8 seeds.
         p_opposite_adjusted: p of the opposite claim, corrected for the number of ways to contradict (or divided by its
             share of the level), then by Holm. None below 8 seeds, and where the claim is two-sided.
         seeds_to_decide: Seeds that would find the smallest effect of interest. Only for an undecided verdict with 8
@@ -33,7 +33,7 @@ class Verdict:
         notes: Facts that a reader must know: diverged and missing trials, incomplete pairs, undeclared looks.
         diverged: Its trials that diverged.
         missing: Its trials that are not in the record.
-        without_diverged: The same verdict without the seeds of diverged trials; None where none diverged.
+        without_diverged: The same verdict without the seeds of diverged trials, where there are any.
         exploratory: Why the verdict is only exploratory, in a sentence; empty where it was declared as it is.
     """
 

@@ -1,6 +1,7 @@
 """The description of a variant's run in MLflow has the numbers of the report's tables."""
 
 import pytest
+from reporting_helpers import make_results, make_study
 from scipy import stats
 
 from harness.reporting.page.mlflow_descriptions import describe_variants
@@ -54,29 +55,29 @@ def test_measured_costs_are_shown_for_the_measured_variant_only(quickstart):
     assert "bench/latency_s" not in descriptions["cifar-resnet20-w8"].metrics
 
 
-def test_description_counts_diverged_and_missing_seeds(study, planted):
-    few = study(seeds=[10, 11, 12])
-    descriptions = describe_variants(planted(few, diverged=[(NAME, 11)], missing=[("cifar-plain8-w8", 12)]))
+def test_description_counts_diverged_and_missing_seeds():
+    few = make_study(seeds=[10, 11, 12])
+    descriptions = describe_variants(make_results(few, diverged=[(NAME, 11)], missing=[("cifar-plain8-w8", 12)]))
     assert "3 of 3 seeds recorded, 1 of them diverged (at chance error)" in descriptions[NAME].text
     assert "2 of 3 seeds recorded" in descriptions["cifar-plain8-w8"].text
     # No interval below five seeds, as in the report.
     assert "seeds/sd_test_error" in descriptions[NAME].metrics
     assert not any(key.startswith(("seeds/low", "seeds/high")) for one in descriptions.values() for key in one.metrics)
     absent = [("cifar-plain8-w8", seed) for seed in (10, 11, 12)]
-    assert "cifar-plain8-w8" not in describe_variants(planted(few, missing=absent))
+    assert "cifar-plain8-w8" not in describe_variants(make_results(few, missing=absent))
 
 
-def test_agreeing_seeds_have_the_interval_over_images(study, planted):
-    agreeing = study()
+def test_agreeing_seeds_have_the_interval_over_images():
+    agreeing = make_study()
     tests = {variant.name: [0.0] * 8 for variant in agreeing.variants}
-    descriptions = describe_variants(planted(agreeing, test_errors=tests))[NAME]
+    descriptions = describe_variants(make_results(agreeing, test_errors=tests))[NAME]
     numbers = descriptions.metrics
     assert "\n‡ All seeds agree" in descriptions.text
     assert (numbers["seeds/sd_test_error"], numbers["seeds/low_test_error"]) == (0, 0)
     assert numbers["seeds/high_test_error"] == pytest.approx(100 * (1 - 0.025 ** (1 / 359)), rel=1e-9)
 
 
-def test_markup_in_a_label_is_shown_literally(study, planted):
-    changed = study(variants=["cifar-resnet8", {"name": "cifar-plain8", "label": "a|b <i>"}], contrasts=[])
-    descriptions = describe_variants(planted(changed))
+def test_markup_in_a_label_is_shown_literally():
+    changed = make_study(variants=["cifar-resnet8", {"name": "cifar-plain8", "label": "a|b <i>"}], contrasts=[])
+    descriptions = describe_variants(make_results(changed))
     assert descriptions["a|b <i>"].text.startswith("**a\\|b &lt;i&gt;**: plain network")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from reporting_helpers import read_files
+from reporting_helpers import make_results, make_study, read_files
 
 from harness.errors import HarnessError
 from harness.reporting.figures.report_figures import draw_figures
@@ -76,63 +76,63 @@ def test_variant_table_shows_mean_and_standard_deviation(quickstart):
 
 
 @pytest.mark.parametrize("n", [1, 3, 5, 8])
-def test_report_with_missing_values_never_prints_nan_or_none(study, planted, n):
-    s = study(seeds=list(range(n)))
-    results = planted(s, diverged=[("cifar-plain32-w8", 0)], missing=[("cifar-resnet8-w8", n - 1)])
+def test_report_with_missing_values_never_prints_nan_or_none(n):
+    study = make_study(seeds=list(range(n)))
+    results = make_results(study, diverged=[("cifar-plain32-w8", 0)], missing=[("cifar-resnet8-w8", n - 1)])
     text = text_of(results)
     assert not re.search(r"\b(nan|NaN|None|inf|NaT|-inf)\b", text)
     assert "cifar-plain32-w8 seed 0" in text
     assert f"cifar-resnet8-w8 seed {n - 1}" in text
 
 
-def test_report_below_five_seeds_shows_no_intervals_and_no_p(study, planted):
-    s = study(seeds=[0, 1, 2])
-    text = text_of(planted(s))
+def test_report_below_five_seeds_shows_no_intervals_and_no_p():
+    study = make_study(seeds=[0, 1, 2])
+    text = text_of(make_results(study))
     assert "preview with no inference" in text
     assert "p = " not in text
     assert not re.search(r"\[\d+\.\d", text.partition("## Contrasts")[0])
 
 
-def test_agreeing_seeds_show_the_interval_over_images(study, planted):
-    s = study()
-    text = text_of(planted(s, {v.name: [0.0] * 8 for v in s.variants}))
+def test_agreeing_seeds_show_the_interval_over_images():
+    study = make_study()
+    text = text_of(make_results(study, {v.name: [0.0] * 8 for v in study.variants}))
     assert "0.00 ± 0.00<br>[0.00 to 0.26] ‡" in text
     assert "exact binomial interval" in text
 
 
-def test_limitations_count_recorded_seeds_only(study, planted):
-    results = planted(study(), missing=[("cifar-plain8-w8", seed) for seed in range(13, 18)])
+def test_limitations_count_recorded_seeds_only():
+    results = make_results(make_study(), missing=[("cifar-plain8-w8", seed) for seed in range(13, 18)])
     text = text_of(results)
     assert "- 3 seeds: too few for any claim; 8 are needed." in text
 
 
-def test_p_of_more_than_twenty_pairs_is_from_random_flips(study, planted):
-    text = text_of(planted(study(seeds=list(range(24)))))
+def test_p_of_more_than_twenty_pairs_is_from_random_flips():
+    text = text_of(make_results(make_study(seeds=list(range(24)))))
     assert "100,000 random flips" in text and "With 24 pairs, no p is below 1.0e-05" in text
 
 
-def test_mixed_conditions_are_named_and_their_times_not_averaged(study, planted):
-    results = planted(study(), provenance={("cifar-plain8-w8", 12): {"device": "NVIDIA H200"}})
+def test_mixed_conditions_are_named_and_their_times_not_averaged():
+    results = make_results(make_study(), provenance={("cifar-plain8-w8", 12): {"device": "NVIDIA H200"}})
     text = text_of(results)
     assert "**Mixed conditions:** the trials differ in device" in text
     assert "| 189,248 | mixed conditions |" in text
 
 
-def test_diverged_trial_is_named_and_its_verdict_shown_without_it(study, planted):
-    text = text_of(planted(study(seeds=list(range(10))), diverged=[("cifar-plain32-w8", 3)]))
+def test_diverged_trial_is_named_and_its_verdict_shown_without_it():
+    text = text_of(make_results(make_study(seeds=list(range(10))), diverged=[("cifar-plain32-w8", 3)]))
     assert "1 diverged (the loss was not finite) and counts at chance error, 90.00 %: cifar-plain32-w8 seed 3." in text
     assert "Without the seeds of diverged trials the verdict is: supported." in text
 
 
-def test_markup_in_the_text_of_users_is_shown_literally(study, planted):
+def test_markup_in_the_text_of_users_is_shown_literally():
     markup = "<script>alert(1)</script> | **bold** [x](javascript:y) `code` # h\n\n## Forged heading\n> **Supported**"
-    s = study(
+    study = make_study(
         question=markup,
         notes=markup,
         variants=[{"name": "resnet18", "label": "a|b<img src=x>$^$"}, {"name": "plain18"}],
         contrasts=[{"kind": "difference", "a": "a|b<img src=x>$^$", "b": "plain18"}],
     )
-    results = planted(s)
+    results = make_results(study)
     text = text_of(results)
     for forbidden in ("<script", "<img", "**bold**", "\n## Forged", "`code`"):
         assert forbidden not in text
@@ -143,8 +143,8 @@ def test_markup_in_the_text_of_users_is_shown_literally(study, planted):
     assert set(draw_figures(results)) == {"variants", "curves", "layers", "gradients"}
 
 
-def test_draw_figures_leaves_out_figures_without_data(study, planted):
-    results = planted(study(seeds=[0]), gradients=False)
+def test_draw_figures_leaves_out_figures_without_data():
+    results = make_results(make_study(seeds=[0]), gradients=False)
     assert set(draw_figures(results)) == {"depth", "costs", "curves"}
 
 
@@ -156,11 +156,11 @@ def test_figures_hold_no_date_no_version_and_no_font(written):
         assert b"<text" not in data
 
 
-def test_write_report_removes_old_figures_and_keeps_files_of_users(study, planted, tmp_path):
+def test_write_report_removes_old_figures_and_keeps_files_of_users(tmp_path):
     (tmp_path / "figures").mkdir()
     for name in ("variants.svg", "gradients.png", "trials.svg"):
         (tmp_path / "figures" / name).write_text("old")
-    write_report(planted(study(seeds=[0]), gradients=False), tmp_path)
+    write_report(make_results(make_study(seeds=[0]), gradients=False), tmp_path)
     names = {p.name for p in (tmp_path / "figures").iterdir()}
     assert names == {
         f"{name}.{suffix}" for name in ("depth", "costs", "effects", "curves") for suffix in ("svg", "png")

@@ -1,4 +1,4 @@
-"""The bucket and the roles, made in a mock of AWS's account."""
+"""Bucket and roles are created in a mocked AWS account."""
 
 import json
 
@@ -18,18 +18,18 @@ def account(monkeypatch):
         yield
 
 
-def test_it_is_made_once_and_said_so_again():
+def test_second_call_creates_nothing():
     assert list(create_aws_roles("ours", "eu-west-1")) == [
-        "bucket ours: made",
-        "role depthbench-worker: made",
-        "role depthbench-head: made",
-        "spot instances: made",
+        "bucket ours: created",
+        "role depthbench-worker: created",
+        "role depthbench-head: created",
+        "spot instances: created",
     ]
-    assert {text.rpartition(": ")[2] for text in create_aws_roles("ours", "eu-west-1")} == {"there already"}
+    assert {text.rpartition(": ")[2] for text in create_aws_roles("ours", "eu-west-1")} == {"exists already"}
     assert boto3.client("s3").get_bucket_location(Bucket="ours")["LocationConstraint"] == "eu-west-1"
 
 
-def test_the_head_starts_workers_and_a_worker_has_the_bucket_alone():
+def test_head_may_start_instances_and_worker_may_use_the_bucket_only():
     list(create_aws_roles("ours", "us-east-1"))
     iam = boto3.client("iam")
     for name in ("depthbench-head", "depthbench-worker"):
@@ -41,7 +41,7 @@ def test_the_head_starts_workers_and_a_worker_has_the_bucket_alone():
     assert allowed["depthbench-head"]["iam:PassRole"].endswith(":role/depthbench-worker")
 
 
-def test_another_bucket_takes_nothing_from_the_first():
+def test_second_bucket_keeps_the_permissions_for_the_first():
     for bucket in ("ours", "theirs"):
         list(create_aws_roles(bucket, "us-east-1"))
     for role in ("depthbench-head", "depthbench-worker"):
@@ -49,17 +49,17 @@ def test_another_bucket_takes_nothing_from_the_first():
         assert sorted(names) == ["depthbench-ours", "depthbench-theirs"]
 
 
-def test_a_bucket_of_somebody_else_is_no_question_of_credentials(monkeypatch):
+def test_bucket_of_another_account_needs_another_name(monkeypatch):
     boto3.client("s3", region_name="eu-west-1").create_bucket(
         Bucket="taken", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
     monkeypatch.setenv("MOTO_ACCOUNT_ID", "111111111111")
-    with pytest.raises(HarnessError, match=r"'taken' is somebody else's"):
+    with pytest.raises(HarnessError, match=r"'taken' belongs to another account"):
         list(create_aws_roles("taken", "eu-west-1"))
 
 
-def test_what_aws_refuses_is_said_with_a_remedy():
-    with pytest.raises(HarnessError, match=r"Invalid.*Credentials come from"):
+def test_refused_request_is_an_error_with_a_remedy():
+    with pytest.raises(HarnessError, match=r"Invalid.*Set credentials"):
         list(create_aws_roles("Not A Name", "us-east-1"))
 
 
