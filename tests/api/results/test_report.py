@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from reporting_helpers import TWO_VARIANTS, make_histories, make_study
+from reporting_helpers import TWO_VARIANTS, make_histories, make_study, read_files
 
 from harness.api import Settings, report
 from harness.io.archives import pack_archive
@@ -12,10 +12,6 @@ from harness.tracking.history import HISTORY_FILE
 from harness.tracking.mlflow_record.writer import MlflowRecord
 from harness.tracking.record import open_checkpoint_folder, open_record
 from harness.tracking.results_csv import read_csv
-
-
-def read_files(directory):
-    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
 def record_trials(settings, record, study):
