@@ -46,7 +46,7 @@ def test_evaluate_from_the_command_line(harness, colours, weights):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"name": "resnet34"}, ["these weights are of another network", "the network has and the file lacks"]),
+        ({"name": "resnet34"}, ["these weights do not fit the network", "are missing in the file"]),
         ({"batch": 0}, ["--batch"]),
         ({"device": "tpu9"}, ["this machine has no device 'tpu9'"]),
         ({"device": "meta"}, ["this machine has no device 'meta'"]),

@@ -1,4 +1,4 @@
-"""A real run in which all free text is hostile, made once."""
+"""A real run of an experiment in which all free text is hostile; the tests share it."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from security.hostile import CHOICES, DIFFERENCE, EVERYTHING, FORMULAS, LINES, M
 
 @pytest.fixture
 def quiet_place(tmp_path, monkeypatch):
-    """A working directory of its own, with a cache of its own."""
+    """An empty working directory, and a cache of its own."""
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -31,7 +31,7 @@ sys.addaudithook(spy)
 
 @pytest.fixture(scope="session")
 def hostile_run(tmp_path_factory):
-    """One real run of an experiment in which all free text is hostile: (its root, the process, listing before)."""
+    """Run an experiment in which all free text is hostile; return (root, process, paths before the run)."""
     root = tmp_path_factory.mktemp("hostile")
     work = root / "deep" / "down" / "inside"
     work.mkdir(parents=True)

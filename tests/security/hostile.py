@@ -1,4 +1,4 @@
-"""Text that means something to whoever does not take it for text, and looks at what became of it."""
+"""Hostile text that a program could execute or render, and functions that check what Markdown makes of it."""
 
 import json
 from pathlib import Path
@@ -28,14 +28,14 @@ MARKUP = {
     "mathematics": "$\\frac{1}{0}$ \\",
     "entity": "&lt;script&gt; &#60;b&#62;",
 }
-"""Text that a report shows as it is."""
+"""Text of one line, which a report must show literally."""
 LINES = {
     "newline": "x\n\n## Forged\n\n- y",
     "setext": "x\n===\n",
     "rule": "x\n\n---\n\n    code\n",
     "html": "x\n<script>\nalert(1)\n</script>\n",
 }
-"""Text of several lines, which a question and notes may have."""
+"""Text of several lines, which only the question and the notes accept."""
 CONTROL = {
     "NUL": "x\0y",
     "escape": "\x1b[31mred\x1b[0m\x1b]0;title\x07",
@@ -49,20 +49,20 @@ BENIGN = "Some plain words"
 
 
 def structure(markdown):
-    """The tokens of Markdown without their text: what a reader's browser would build of it."""
+    """Return the tokens of Markdown without their text: the elements that a browser would build."""
     renderer = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    found = []
+    tokens = []
     for token in renderer.parse(markdown):
-        found.append((token.type, token.tag, str(token.attrs), token.content if token.type == "html_block" else ""))
+        tokens.append((token.type, token.tag, str(token.attrs), token.content if token.type == "html_block" else ""))
         for child in token.children or ():
             if child.type != "text":
                 content = child.content if child.type == "html_inline" else ""
-                found.append((child.type, child.tag, str(child.attrs), content))
-    return found
+                tokens.append((child.type, child.tag, str(child.attrs), content))
+    return tokens
 
 
 def assert_inert(markdown):
-    """It is one paragraph of text, whatever is in it."""
+    """Check that Markdown renders as one paragraph of text."""
     kinds = {kind for kind, *_ in structure(markdown)}
     assert kinds <= {"paragraph_open", "inline", "paragraph_close", "strong_open", "strong_close"}, markdown
 
@@ -72,7 +72,7 @@ CHOICES += [{"name": "cifar-resnet8", "label": "b", "set": {"widths": [2, 4, 8]}
 DIFFERENCE = {"kind": "difference", "a": "a", "b": "b"}
 SMALL = {"variants": CHOICES, "contrasts": [DIFFERENCE], "recipe": {"epochs": 1, "batch": 64, "lr": 0.05}}
 FREE = ("question", "notes", "variants.0.label")
-"""The fields that take any text; all others are looked up, or are names by a pattern."""
+"""Fields that accept any text; the others accept listed values, or names of a pattern."""
 FIELDS = (
     "name", *FREE, "variants.0.name", "variants.0.set.norm", "variants.0.set.name", "data.name", "data.root",
     "data.fingerprint", "contrasts.0.a", "contrasts.0.kind", "contrasts.0.metric", "recipe.optimiser",
@@ -81,11 +81,11 @@ FIELDS = (
 
 
 def changed(content, field, value):
-    """``content`` with one field changed; ``{}`` stands for a key that is itself the value."""
+    """Return ``content`` with one field changed; ``{}`` at the end makes the value itself a key."""
     content = json.loads(json.dumps(content))
     *parents, last = [int(part) if part.isdigit() else part for part in field.split(".")]
-    inside = content
+    parent = content
     for part in parents:
-        inside = inside.setdefault(part, {}) if isinstance(inside, dict) else inside[part]
-    inside[value if last == "{}" else last] = value
+        parent = parent.setdefault(part, {}) if isinstance(parent, dict) else parent[part]
+    parent[value if last == "{}" else last] = value
     return content

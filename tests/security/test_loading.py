@@ -1,4 +1,4 @@
-"""Nothing that is loaded runs: no pickle, no YAML tag, no archive that leaves its place."""
+"""Loading files executes nothing: no pickles, no YAML tags, and no archive members outside their directory."""
 
 import ast
 import io
@@ -8,9 +8,7 @@ import re
 import zipfile
 
 import pytest
-from security.hostile import (
-    REPOSITORY,
-)
+from security.hostile import REPOSITORY
 
 from harness.errors import HarnessError
 
@@ -26,7 +24,7 @@ FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "jobl
 
 
 def findings(source):
-    """What in Python source loads or runs what others wrote."""
+    """Yield the calls and imports in Python source that could execute the content of a file."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
@@ -34,29 +32,29 @@ def findings(source):
         if not isinstance(node, ast.Call):
             continue
         name = ast.unparse(node.func)
-        given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+        keywords = {word.arg: ast.unparse(word.value) for word in node.keywords}
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if name in FORBIDDEN_CALLS or method in FORBIDDEN_METHODS:
             yield name
-        if name == "torch.load" and given.get("weights_only") != "True":
+        if name == "torch.load" and keywords.get("weights_only") != "True":
             yield "torch.load without weights_only"
-        if given.get("allow_pickle", "False") != "False" or given.get("shell", "False") != "False":
+        if keywords.get("allow_pickle", "False") != "False" or keywords.get("shell", "False") != "False":
             yield f"{name} with a shell or pickles"
         if name.startswith("subprocess.") and (not node.args or isinstance(node.args[0], ast.JoinedStr | ast.BinOp)):
             yield f"{name} of a text"
         if method == "Environment" or name == "Environment":
-            yield "jinja2 without autoescape" if given.get("autoescape") != "True" else "jinja2"
+            yield "jinja2 without autoescape" if keywords.get("autoescape") != "True" else "jinja2"
 
 
-def test_nothing_in_the_harness_loads_unsafely():
-    found = {
+def test_package_has_no_unsafe_loading_beyond_the_known_exceptions():
+    unsafe = {
         (str(path.relative_to(REPOSITORY)), finding)
         for path in sorted((REPOSITORY / "harness").rglob("*.py"))
         for finding in findings(path.read_text())
     }
-    # A report is Markdown: its filter md escapes for HTML and for Markdown (the tests above).
-    # A worker of a trial reads its job from the pipe of the process that started it, which no file or port reaches.
-    assert found == {
+    # Reports are Markdown, which their filter md escapes. A worker reads its task from the pipe of the process that
+    # started it; no file and no port reaches this pipe.
+    assert unsafe == {
         ("harness/reporting/page/template.py", "jinja2 without autoescape"),
         ("harness/execution/worker_group.py", "import pickle"),
         ("harness/execution/worker.py", "import pickle"),
@@ -69,12 +67,12 @@ def test_nothing_in_the_harness_loads_unsafely():
     ["import pickle", "torch.load(x)", "yaml.load(x)", "np.load(x, allow_pickle=True)", "eval(x)", "a.extractall()",
      "subprocess.run(x, shell=True)", "subprocess.run(f'ls {x}')", "os.system(x)"],
 )  # fmt: skip
-def test_the_search_finds_what_it_looks_for(source):
+def test_findings_names_each_kind_of_unsafe_loading(source):
     assert list(findings(source))
 
 
 class Payload:
-    """Unpickled, it makes the file ``pwned``."""
+    """An object that creates a directory when it is unpickled."""
 
     def __init__(self, target):
         self.target = target
@@ -83,7 +81,7 @@ class Payload:
         return os.mkdir, (str(self.target),)
 
 
-def _saved(value):
+def save_bytes(value):
     import torch
 
     buffer = io.BytesIO()
@@ -91,7 +89,7 @@ def _saved(value):
     return buffer.getvalue()
 
 
-def _load(path):
+def load_checkpoint(path):
     import torch
 
     from harness.training.checkpoint import load_state
@@ -101,7 +99,7 @@ def _load(path):
 
 
 @pytest.mark.parametrize("form", ["torch", "legacy", "pickle"])
-def test_a_checkpoint_executes_nothing(tmp_path, form):
+def test_loading_a_hostile_checkpoint_executes_nothing(tmp_path, form):
     import torch
 
     from harness.io.archives import pack_archive
@@ -112,41 +110,60 @@ def test_a_checkpoint_executes_nothing(tmp_path, form):
         torch.save({"model": evil}, buffer, _use_new_zipfile_serialization=False)
         content = buffer.getvalue()
     else:
-        content = _saved({"model": evil}) if form == "torch" else pickle.dumps({"model": evil})
+        content = save_bytes({"model": evil}) if form == "torch" else pickle.dumps({"model": evil})
     path = tmp_path / "checkpoint-000001.zip"
     path.write_bytes(pack_archive({"history.json": b"{}", "state.pt": content}))
     with pytest.raises(HarnessError, match=re.escape(str(path))):
-        _load(path)
+        load_checkpoint(path)
     assert not (tmp_path / "pwned").exists()
     pickle.loads(pickle.dumps(evil))
-    assert (tmp_path / "pwned").exists(), "the payload works where it is let"
+    assert (tmp_path / "pwned").exists(), "the payload does work if it is unpickled"
 
 
-def test_a_checkpoint_writes_nothing_and_is_never_inflated(tmp_path):
+OUTSIDE = {"../../pwned": b"x", "/tmp/pwned-by-a-checkpoint": b"x"}
+"""Members of an archive whose names lead out of its directory."""
+
+
+@pytest.fixture
+def checkpoint_path(tmp_path):
+    """Path of a checkpoint two levels below the test's directory; check at the end that no other file was written."""
+    path = tmp_path / "a" / "b" / "checkpoint-000001.zip"
+    path.parent.mkdir(parents=True)
+    yield path
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]
+    assert not os.path.lexists("/tmp/pwned-by-a-checkpoint")
+
+
+def test_loading_a_checkpoint_writes_none_of_its_members(checkpoint_path):
     import torch
 
     from harness.io.archives import pack_archive
 
-    home = tmp_path / "a" / "b"
-    home.mkdir(parents=True)
-    path = home / "checkpoint-000001.zip"
-    good = _saved({"x": torch.zeros(1)})
-    outside = {"../../pwned": b"x", str(tmp_path / "pwned"): b"x"}
-    path.write_bytes(pack_archive({"history.json": b"{}", "state.pt": good, **outside}))
-    assert set(_load(path)) == {"x"}
-    for members in ({"../state.pt": good}, {"/state.pt": good}, {}):
-        path.write_bytes(pack_archive({**members, **outside}))
-        with pytest.raises(HarnessError):
-            _load(path)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    state = save_bytes({"x": torch.zeros(1)})
+    checkpoint_path.write_bytes(pack_archive({"history.json": b"{}", "state.pt": state, **OUTSIDE}))
+    assert set(load_checkpoint(checkpoint_path)) == {"x"}
+
+
+@pytest.mark.parametrize("name", ["../state.pt", "/state.pt", "other"])
+def test_checkpoint_without_a_state_of_the_exact_name_is_refused(checkpoint_path, name):
+    import torch
+
+    from harness.io.archives import pack_archive
+
+    checkpoint_path.write_bytes(pack_archive({name: save_bytes({"x": torch.zeros(1)}), **OUTSIDE}))
+    with pytest.raises(HarnessError):
+        load_checkpoint(checkpoint_path)
+
+
+def test_compressed_checkpoint_is_refused_before_it_is_unpacked(checkpoint_path):
+    with zipfile.ZipFile(checkpoint_path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("state.pt", bytes(50_000_000))
         archive.writestr("sha256.json", "{}")
     with pytest.raises(HarnessError, match="compressed"):
-        _load(path)
-    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]
+        load_checkpoint(checkpoint_path)
 
 
-def test_cifar_files_that_are_not_the_published_ones_are_not_unpickled(quiet_place, tmp_path):
+def test_cifar_files_other_than_the_published_ones_are_not_unpickled(quiet_place, tmp_path):
     from harness.data.description import describe_data
     from harness.specs import DataSpec
 

@@ -1,4 +1,4 @@
-"""What listens does so on loopback."""
+"""Servers that Depthbench starts listen on the loopback interface only."""
 
 import io
 import os
@@ -12,7 +12,7 @@ import pytest
 from security.hostile import REPOSITORY
 
 
-def test_the_ui_is_told_to_stay_on_loopback(tmp_path, monkeypatch):
+def test_ui_starts_the_server_on_loopback_without_a_password_in_its_arguments(tmp_path, monkeypatch):
     from rich.console import Console
 
     from harness.tracking.mlflow_record import ui
@@ -35,11 +35,11 @@ def test_the_ui_is_told_to_stay_on_loopback(tmp_path, monkeypatch):
     assert isinstance(command, list)
     assert command[command.index("--host") + 1] == "127.0.0.1"
     ui.serve_ui("postgresql://me:secret@host/db", tmp_path, None, 5099, Console(file=io.StringIO()))
-    assert "secret" not in " ".join(started["command"]), "arguments can be read by all users of a machine"
+    assert "secret" not in " ".join(started["command"]), "all users of a machine can read arguments"
     assert started["env"]["MLFLOW_BACKEND_STORE_URI"].endswith("@host/db")
 
 
-def test_ray_is_started_without_its_dashboard(monkeypatch):
+def test_ray_starts_without_its_dashboard(monkeypatch):
     import ray
 
     from harness.launchers.ray.launcher import RayLauncher
@@ -55,20 +55,20 @@ def test_ray_is_started_without_its_dashboard(monkeypatch):
     assert calls[0].get("dashboard_host", "127.0.0.1") in ("127.0.0.1", "localhost")
 
 
-def _listening(port):
-    """Local addresses that listen on a port, as Linux has them: hexadecimal."""
-    found = set()
+def listening_addresses(port):
+    """Return the local addresses that listen on a port, in hexadecimal as in /proc/net/tcp."""
+    addresses = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in Path(table).read_text().splitlines()[1:]:
             address, state = line.split()[1], line.split()[3]
             if state == "0A" and int(address.rpartition(":")[2], 16) == port:
-                found.add(address.rpartition(":")[0])
-    return found
+                addresses.add(address.rpartition(":")[0])
+    return addresses
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux's table of sockets")
-def test_the_ui_listens_on_loopback_alone(hostile_run):
+def test_ui_listens_on_loopback_only(hostile_run):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -80,11 +80,11 @@ def test_the_ui_listens_on_loopback_alone(hostile_run):
     )  # fmt: skip
     try:
         for _ in range(240):
-            if _listening(port):
+            if listening_addresses(port):
                 break
             assert server.poll() is None
             signal.sigtimedwait([], 0.5)
-        assert _listening(port) == {"0100007F"}
+        assert listening_addresses(port) == {"0100007F"}
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
