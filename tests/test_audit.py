@@ -1,4 +1,4 @@
-"""`make audit`: a finding fails, a listed one passes, silence of the service is no clean bill."""
+"""`make audit`: a vulnerability fails it, a listed one passes, and an answer without data counts as no answer."""
 
 import importlib.util
 from pathlib import Path
@@ -22,43 +22,53 @@ BAD = {"name": "b", "version": "2", "vulns": [{"id": "PYSEC-1", "aliases": ["CVE
 UNKNOWN = {"name": "c", "skip_reason": "not found"}
 
 
-def test_a_finding_fails_and_is_named(audit):
+def test_judge_of_a_vulnerability_fails_and_names_it(audit):
     status, lines = audit.judge([CLEAN, BAD], {})
     assert status == 1
     assert "b 2: PYSEC-1, mended in 3" in lines
 
 
 @pytest.mark.parametrize("name", ["PYSEC-1", "CVE-1"])
-def test_a_listed_finding_passes(audit, name):
-    assert audit.judge([CLEAN, BAD], {name: "not reached by us"})[0] == 0
+def test_judge_of_a_listed_vulnerability_passes(audit, name):
+    assert audit.judge([CLEAN, BAD], {name: "Depthbench does not call it"})[0] == 0
 
 
-def test_a_listed_finding_that_is_gone_is_named(audit):
+def test_judge_names_a_listed_vulnerability_that_no_longer_exists(audit):
     status, lines = audit.judge([CLEAN], {"CVE-1": "reason"})
     assert status == 0
     assert any("remove it" in line for line in lines)
 
 
-def test_a_service_that_knows_nothing_found_nothing(audit):
-    assert audit.judge([UNKNOWN, UNKNOWN], {}) is None
-    assert audit.judge([], {}) is None
+@pytest.mark.parametrize("dependencies", [[UNKNOWN, UNKNOWN], []])
+def test_judge_of_an_answer_without_any_known_package_is_none(audit, dependencies):
+    assert audit.judge(dependencies, {}) is None
+
+
+def test_judge_names_packages_that_the_service_does_not_know(audit):
     status, lines = audit.judge([CLEAN, UNKNOWN], {})
     assert (status, "unknown to the service: c" in lines[-1]) == (0, True)
 
 
-def test_the_list_needs_reasons(audit):
+def test_ignored_reads_the_reason_of_each_listed_vulnerability(audit):
     assert audit.ignored("# words\n\nCVE-1 only in its server  # more\n") == {"CVE-1": "only in its server"}
+    assert all(audit.ignored(audit.IGNORED.read_text()).values())
+
+
+def test_ignored_refuses_a_vulnerability_without_a_reason(audit):
     with pytest.raises(ValueError, match="CVE-2 has no reason"):
         audit.ignored("CVE-2\n")
-    audit.ignored(audit.IGNORED.read_text())
 
 
-def test_no_answer_is_said_and_passes(audit, monkeypatch, capsys):
+def test_audit_without_a_service_passes_and_prints_that_it_was_skipped(audit, monkeypatch, capsys):
     monkeypatch.setattr(audit, "tool", lambda: FILE)
     monkeypatch.setattr(audit, "ask", lambda python, service: None)
     assert audit.main() == 0
     assert capsys.readouterr().out.splitlines() == [
         "audit: skipped, no vulnerability service (pypi, osv) answers here."
     ]
+
+
+def test_audit_with_a_vulnerability_fails(audit, monkeypatch):
+    monkeypatch.setattr(audit, "tool", lambda: FILE)
     monkeypatch.setattr(audit, "ask", lambda python, service: [BAD])
     assert audit.main() == 1
