@@ -5,40 +5,7 @@ import json
 import pytest
 import yaml
 
-from harness.cli.main import app
-from harness.errors import HarnessError
-
 TINY = ["--input", "1x8x8", "--seconds", "0.05", "--repeats", "2", "--threads", "1"]
-
-WRONG = {
-    "no image": (["resnet18", "--batch-sizes", "0"], ["--batch-sizes", "a batch of 0 images is none", "Use 1 or more"]),
-    "no number": (["resnet18", "--batch-sizes", "1,many"], ["--batch-sizes", "Write 1,32"]),
-    "no such precision": (["resnet18", "--precision", "fp8"], ["--precision", "'fp8'", "on the CPU fp32 or bf16"]),
-    "not on the CPU": (["cifar-resnet8", *TINY, "--precision", "tf32"], ["--precision", "fp32 or bf16"]),
-    "no such variant": (["resnet81"], ["resnet81", "Did you mean 'resnet18'?"]),
-    "too small": (["resnet18", "--input", "3x8x8"], ["smaller than the total stride"]),
-    "no variant": ([], ["no variant is named", "--experiment"]),
-    "no repeats": (["cifar-resnet8", "--repeats", "0"], ["--repeats", "measure nothing"]),
-    "no name": (["cifar-resnet8", "--name", "../costs"], ["--name", "no name of a report"]),
-    "not a precision of an experiment": (
-        ["--experiment", "quickstart", "--precision", "bf16"],
-        ["--experiment", "names its variants"],
-    ),
-    "no kind of device": (["cifar-resnet8", "--device", "tpu"], ["--device", "no device 'tpu'", "Use cpu"]),
-    "both": (["resnet18", "--experiment", "quickstart"], ["--experiment", "names its variants"]),
-    "no such model": (["torchvision/resnet999", "--input", "64"], ["resnet999"]),
-}
-
-
-@pytest.mark.parametrize("case", WRONG)
-def test_wrong_input_is_an_error_with_its_option(tmp_path, monkeypatch, case):
-    monkeypatch.chdir(tmp_path)
-    arguments, words = WRONG[case]
-    with pytest.raises(HarnessError) as caught:
-        app(["bench", *arguments], standalone_mode=False)
-    for word in words:
-        assert word in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_device_that_is_not_there_is_one_screen_and_exit_2(harness):
@@ -47,15 +14,6 @@ def test_a_device_that_is_not_there_is_one_screen_and_exit_2(harness):
     assert "Traceback" not in done.stderr
     for word in ("--device", "no device 'cuda:7'", "Use cpu"):
         assert word in " ".join(done.stderr.split()), done.stderr
-
-
-def test_another_report_is_not_overwritten(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "reports" / "kept").mkdir(parents=True)
-    (tmp_path / "reports" / "kept" / "results.csv").write_text("mine")
-    with pytest.raises(HarnessError, match="the report of an experiment lies there already"):
-        app(["bench", "cifar-resnet8", "--name", "kept"], standalone_mode=False)
-    assert (tmp_path / "reports" / "kept" / "results.csv").read_text() == "mine"
 
 
 @pytest.mark.slow

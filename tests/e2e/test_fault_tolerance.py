@@ -85,7 +85,7 @@ def test_signal_ends_run_with_checkpoints_and_says_how_to_resume(start_run, expe
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert "running trials write a checkpoint" in output and "stopped at epoch" in output
-    assert "the same command goes on" in errors
+    assert "run the same command again" in errors
     assert "Traceback" not in output + errors
     assert run_statuses(tmp_path / "work" / ".depthbench") == ["KILLED"] * 4
 
@@ -108,10 +108,6 @@ def test_time_limit_ends_run_with_checkpoints_and_exit_code_3(harness, experimen
     assert "Stopped by the time limit of 0:00:12" in done.stderr
     assert "4 of 4 trials are not done" in done.stderr
     assert len(list((tmp_path / "work" / ".depthbench" / "trials").glob("*/checkpoint-*"))) == 1
-    for wrong in ("soon", "0s", "-5", "1h90x"):
-        refused = harness("run", path, f"--time-limit={wrong}")
-        assert refused.returncode == 2
-        assert "Write 90s, 30m or 1h30m" in refused.stderr
 
 
 def test_sync_ends_the_runs_that_a_killed_driver_left(start_run, harness, experiment_file, tmp_path):
@@ -122,8 +118,8 @@ def test_sync_ends_the_runs_that_a_killed_driver_left(start_run, harness, experi
     assert "RUNNING" in run_statuses(home)
     mended = harness("sync")
     assert mended.returncode == 0, mended.stderr
-    assert "quick: 4 trials mended" in mended.stdout
-    assert "`harness run` goes on from there" in mended.stdout
+    assert "quick: 4 trials updated" in mended.stdout
+    assert "`harness run` resumes it from its checkpoint" in mended.stdout
     assert run_statuses(home) == ["KILLED"] * 4
     assert "nothing to do" in harness("sync", "quick").stdout
     assert harness("sync", "nothing").returncode == 2
