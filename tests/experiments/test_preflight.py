@@ -41,7 +41,7 @@ def test_preflight_of_a_directory_with_another_report_creates_nothing(quick_stud
 
 def test_preflight_of_a_job_from_another_version_is_refused(quick_study, settings, monkeypatch):
     monkeypatch.setenv(SENDER_VARIABLE, "0.0.9 (01234567)")
-    with pytest.raises(HarnessError, match="sent by Depthbench 0.0.9"):
+    with pytest.raises(HarnessError, match=r"sent by Depthbench 0\.0\.9"):
         preflight(quick_study(), settings, False, no_message)
 
 
