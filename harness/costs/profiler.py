@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from harness.costs.contention import GpuContention
 from harness.costs.peak_flops import measure_peak_flops
 from harness.costs.step_timer import Step, StepTimer
-from harness.data.loader import split_into_micro_batches
 from harness.errors import HarnessError
 from harness.models import build
 from harness.processes import peak_resident_bytes
@@ -29,7 +28,7 @@ from harness.training.device import (
     parse_device,
     require_precision,
 )
-from harness.training.memory_errors import is_exhausted
+from harness.training.memory import is_exhausted, split_into_micro_batches
 from harness.training.optimisers import build_optimiser
 from harness.training.trainer import freeze_norm_statistics
 

@@ -18,7 +18,7 @@ from harness.costs.profiler import measure_variant
 from harness.errors import HarnessError
 from harness.specs.measured_cost import CostSetting
 from harness.specs.network.any_variant import AnyVariant
-from harness.training.memory_errors import is_exhausted
+from harness.training.memory import is_exhausted
 
 
 def main(output: IO[str]) -> None:

@@ -98,19 +98,3 @@ def split_into_batches(order: Tensor, batch: int) -> list[Tensor]:
     """
     batches = list(order.split(batch))
     return batches[:-1] if len(batches) > 1 and len(batches[-1]) == 1 else batches
-
-
-def split_into_micro_batches(images: Tensor, labels: Tensor, size: int | None) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (images, labels) of the parts of a batch that go through the network at once; the whole batch for None.
-
-    Parts have ``size`` images, the last one the rest. A rest of one image is added to the part before it, because
-    BatchNorm has no variance of a single value.
-    """
-    if size is None or len(labels) <= size:
-        yield images, labels
-        return
-    full_parts, rest = divmod(len(labels), size)
-    sizes = [size] * full_parts + [rest] * (rest > 0)
-    if rest == 1:
-        sizes[-2:] = [size + 1]
-    yield from zip(images.split(sizes), labels.split(sizes), strict=True)

@@ -28,7 +28,7 @@ def train_as_worker(task: TrialTask, rendezvous: Rendezvous, rank: int) -> Worke
     from harness.data.loader import Shard
     from harness.training.distributed import process_group
     from harness.training.loop import TrainingLoop
-    from harness.training.memory_errors import explain_oom
+    from harness.training.memory import explain_oom
     from harness.training.trainer import Trainer
 
     host, workers = socket.gethostname(), task.resources.workers

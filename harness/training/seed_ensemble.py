@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.data.loader import split_into_micro_batches
 from harness.models.seed_ensemble import merge_networks, split_by_seed
 from harness.specs import Variant
 from harness.training.diagnostics import LayerProbe, spread_by_seed
 from harness.training.epoch import EpochState, PauseCheck, sum_batch
 from harness.training.loop import TrainingLoop
+from harness.training.memory import split_into_micro_batches
 from harness.training.optimisers import build_optimiser, learning_rate
 from harness.training.timers import Timers
 from harness.training.trainer import Trainer

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.data.description import steps_per_epoch
-from harness.data.loader import BatchLoader, split_into_micro_batches
+from harness.data.loader import BatchLoader
 from harness.data.splits import load_splits
 from harness.models import build
 from harness.specs import Execution, Resources, Trial
@@ -31,6 +31,7 @@ from harness.training.device import (
 from harness.training.diagnostics import GradientNorms, LayerProbe, layer_profile
 from harness.training.distributed import SINGLE_PROCESS, ProcessGroup
 from harness.training.epoch import EpochResult, EpochState, Metrics, PauseCheck, mean_metrics, sum_batch
+from harness.training.memory import split_into_micro_batches
 from harness.training.optimisers import build_optimiser, learning_rate
 from harness.training.timers import Timers
 

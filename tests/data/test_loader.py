@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from harness.data.description import describe_data, steps_per_epoch
-from harness.data.loader import BatchLoader, Shard, split_into_batches, split_into_micro_batches
+from harness.data.loader import BatchLoader, Shard, split_into_batches
 from harness.data.splits import load_splits
 from harness.specs import DataSpec, Recipe
 
@@ -62,12 +62,3 @@ def test_split_into_batches_drops_a_single_image_that_is_left_over(images, batch
     batches = split_into_batches(torch.arange(images), batch)
     assert len(batches) == steps == steps_per_epoch(images, batch)
     assert all(len(part) > 1 for part in batches)
-
-
-@pytest.mark.parametrize(
-    ("images", "size", "parts"),
-    [(9, None, [9]), (8, 4, [4, 4]), (10, 4, [4, 4, 2]), (9, 4, [4, 5]), (3, 4, [3]), (5, 4, [5])],
-)
-def test_split_into_micro_batches_adds_a_single_rest_to_the_part_before(images, size, parts):
-    split = split_into_micro_batches(torch.zeros(images, 1), torch.zeros(images), size)
-    assert [len(part) for part, _ in split] == parts

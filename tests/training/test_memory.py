@@ -1,7 +1,8 @@
 import pytest
+import torch
 
 from harness.errors import HarnessError
-from harness.training.memory_errors import explain_oom, is_exhausted
+from harness.training.memory import explain_oom, is_exhausted, split_into_micro_batches
 
 CPU_MESSAGE = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes. Error code 12"
 
@@ -50,3 +51,12 @@ def test_other_errors_pass_unchanged(trial):
 )
 def test_is_exhausted_recognises_the_errors_of_torch(error, expected):
     assert is_exhausted(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("images", "size", "parts"),
+    [(9, None, [9]), (8, 4, [4, 4]), (10, 4, [4, 4, 2]), (9, 4, [4, 5]), (3, 4, [3]), (5, 4, [5])],
+)
+def test_split_into_micro_batches_adds_a_single_rest_to_the_part_before(images, size, parts):
+    split = split_into_micro_batches(torch.zeros(images, 1), torch.zeros(images), size)
+    assert [len(part) for part, _ in split] == parts

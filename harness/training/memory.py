@@ -1,4 +1,4 @@
-"""Errors that say what helps where the memory is exhausted or a data worker dies."""
+"""The memory of a training step: micro-batches that fit into it, and errors that say what would fit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from harness.errors import HarnessError
 from harness.specs import ExternalNetwork, Trial
@@ -16,6 +17,22 @@ EXHAUSTED_MESSAGES = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_A
 USABLE_MEMORY = 0.9
 """The share of a device's memory that a suggested micro-batch may fill."""
 KILLED_WORKER = re.compile(r"DataLoader worker \(pid\(?s?\)? ([\d, ]+)\) (?:is killed by signal: (\w+)|exited)")
+
+
+def split_into_micro_batches(images: Tensor, labels: Tensor, size: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (images, labels) of the parts of a batch that go through the network at once; the whole batch for None.
+
+    Parts have ``size`` images, the last one the rest. A rest of one image is added to the part before it, because
+    BatchNorm has no variance of a single value.
+    """
+    if size is None or len(labels) <= size:
+        yield images, labels
+        return
+    full_parts, rest = divmod(len(labels), size)
+    sizes = [size] * full_parts + [rest] * (rest > 0)
+    if rest == 1:
+        sizes[-2:] = [size + 1]
+    yield from zip(images.split(sizes), labels.split(sizes), strict=True)
 
 
 @contextmanager
