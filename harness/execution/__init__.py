@@ -1,1 +1,1 @@
-""""""
+"""Run one trial group: its claim, its checkpoints, its training and its end."""

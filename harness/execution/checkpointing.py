@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.execution.attempts import Claim
+from harness.execution.claim import Claim
 from harness.execution.trial_group import TrialTask
 from harness.io.checkpoint_names import Checkpoint, list_checkpoints
 from harness.tracking.history import SEED_GROUPS, History, NewerFormat, WrongTrial, read_history

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.execution.attempts import Claim, Superseded
 from harness.execution.checkpointing import IsStopping, restore, save_checkpoint
+from harness.execution.claim import Claim, Superseded
 from harness.execution.optional_outputs import log_network, sample_system
 from harness.execution.progress import Progress
 from harness.execution.trial_group import TrialTask
@@ -74,7 +74,7 @@ class GroupMember:
 
     def restore(self, process_group: ProcessGroup, position: tuple[int, int] | None = None) -> None:
         """Build the trainer, and restore it from the newest checkpoint, or from the newest one at ``position``."""
-        from harness.training.memory_errors import explain_oom
+        from harness.training.memory import explain_oom
         from harness.training.trainer import Trainer
 
         task = self.task

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from harness.execution.attempts import claim_trial
 from harness.execution.checkpointing import SAVE_SECONDS, IsStopping
+from harness.execution.claim import claim_trial
 from harness.execution.group_member import GroupMember, OnError, end_with_error
 from harness.execution.group_training import IsPruned, finish_members, train_members
 from harness.execution.progress import Progress
@@ -70,7 +70,7 @@ def _run_members(
     """Restore the claimed members, finish those that are complete, and train the others."""
     # Imported here because planning, and finding that everything is recorded, must not pay for torch.
     from harness.execution.worker_group import start_workers
-    from harness.training.memory_errors import explain_oom
+    from harness.training.memory import explain_oom
 
     if not members:
         return

@@ -14,7 +14,8 @@ from execution.interruptions import (
     train_task,
 )
 
-from harness.execution.attempts import MAX_DEATHS, read_attempts
+from harness.execution.attempts import read_attempts
+from harness.execution.claim import MAX_DEATHS
 from harness.execution.runner import run_group
 from harness.io.checkpoint_names import list_checkpoints
 from harness.io.storage import Folder

@@ -144,7 +144,7 @@ def test_killed_worker_is_replaced_and_the_trial_ends_with_the_same_results(make
 
 @pytest.mark.slow
 def test_failed_worker_fails_the_trial_with_the_worker_s_error(make_shared_task, monkeypatch, tmp_path):
-    """The worker has another home, without the data. Rank 0 only sees a closed connection, and reads the reason from the worker."""
+    """The worker has another home, without the data. Rank 0 sees a closed connection, and reads the reason."""
     from harness.api.data import pack_data
 
     monkeypatch.setenv("HOME", str(tmp_path))

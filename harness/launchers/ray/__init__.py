@@ -1,1 +1,1 @@
-""""""
+"""Run trial groups and benchmarks on a Ray cluster."""
