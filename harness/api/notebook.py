@@ -20,7 +20,6 @@ from harness.settings.option import parse_options
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import nn
 
     from harness.costs.complexity import StaticCosts
     from harness.experiments.run_result import RunResult
@@ -43,7 +42,7 @@ def variant(name: str, **fields: Any) -> AnyVariant:
     return Catalogue.load().get_with_fields(name, _assignments(fields)).with_content_hash()
 
 
-def build(name: str | AnyVariant, seed: int = 0, device: str = "cpu", **fields: Any) -> nn.Module:
+def build(name: str | AnyVariant, seed: int = 0, device: str = "cpu", **fields: Any) -> Any:
     """Return the network of a variant, initialised as a trial with the same seed initialises it.
 
     Args:
@@ -53,7 +52,7 @@ def build(name: str | AnyVariant, seed: int = 0, device: str = "cpu", **fields: 
         fields: Fields of the spec to change, such as ``classes=10, in_channels=1``.
 
     Returns:
-        A module from images (N, in_channels, H, W) to logits (N, classes).
+        A ``torch.nn.Module`` from images (N, in_channels, H, W) to logits (N, classes).
 
     Raises:
         HarnessError: There is no such variant, field or device.

@@ -84,7 +84,7 @@ def test_signal_ends_run_with_checkpoints_and_says_how_to_resume(start_run, expe
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert "running trials write a checkpoint" in output and "stopped at epoch" in output
+    assert "running trials write a checkpoint" in output and "interrupted at epoch" in output
     assert "run the same command again" in errors
     assert "Traceback" not in output + errors
     assert run_statuses(tmp_path / "work" / ".depthbench") == ["KILLED"] * 4

@@ -44,7 +44,7 @@ def test_run_report_rerun_and_from_csv_alone(harness, experiment_file, tmp_path)
     more = harness("run", path, "--seeds", "9", "--launcher", "inline")
     assert more.returncode == 0, more.stderr
     assert "4 of 36 trials to run" in more.stdout
-    assert "looked at with 8 seeds" in more.stderr
+    assert "already computed with 8 seeds" in more.stderr
     assert "within this budget (2 epochs), exploratory: " in more.stdout
 
 
