@@ -15,15 +15,15 @@ Orientation = Literal["vertical", "horizontal"]
 
 @dataclass(frozen=True)
 class EstimateStyle:
-    """How the marks of an estimate look.
+    """The style of the marks of an estimate. Sizes are in typographic points (1/72 inch).
 
     Attributes:
-        marker_size: Of the mean, in typographic points.
-        marker_edge: Width of the white edge of that marker, in typographic points.
-        bar_width: Of the interval, in typographic points.
-        bar_alpha: Opacity of the interval.
-        bar_cap: ``butt`` ends the bar at the interval's ends, ``projecting`` half a bar width beyond them.
-        point_alpha: Opacity of the seeds.
+        marker_size: Size of the mean's marker.
+        marker_edge: Width of the white edge of that marker.
+        bar_width: Line width of the interval's bar.
+        bar_alpha: Opacity of that bar; None for an opaque one.
+        bar_cap: ``butt`` ends the bar at the interval's ends, ``projecting`` half a line width beyond them.
+        point_alpha: Opacity of the seeds' points.
         zorder: Drawing order of the interval. Seeds lie one below it, the mean one above it.
     """
 

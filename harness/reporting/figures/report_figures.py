@@ -28,7 +28,7 @@ from harness.tracking.results_table import Results
 FIGURE_NAMES = ("depth", "variants", "costs", "effects", "tuning", "curves", "layers", "gradients")
 """Names of all figures, in the order of the report."""
 WIDTH = 9.2
-"""Of every figure, in inches."""
+"""Width of every figure, in inches."""
 
 
 def draw_figures(results: Results, verdicts: Sequence[Verdict] = ()) -> dict[str, dict[str, bytes]]:

@@ -33,7 +33,7 @@ class Verdict:
         notes: Facts that a reader must know: diverged and missing trials, incomplete pairs, undeclared looks.
         diverged: Its trials that diverged.
         missing: Its trials that are not in the record.
-        without_diverged: The same verdict without the seeds of diverged trials, where there are any.
+        without_diverged: The verdict without the seeds of diverged trials, where there are any.
         exploratory: Why the verdict is only exploratory, in a sentence; empty where it was declared as it is.
     """
 
