@@ -1,4 +1,4 @@
-"""Where a report lies: one kind of report in a directory, and all of its files put in place at once."""
+"""The output directory of a report: it holds one kind of report, and its files are replaced together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.io.atomic_files import require_writable
 
 Kind = Literal["experiment", "comparison", "costs"]
 MARKS: dict[Kind, str] = {"experiment": "results.csv", "comparison": "results", "costs": "costs.json"}
-"""What each kind of report has beside its README.md."""
+"""The file or directory by which each kind of report is recognised."""
 PAGES: dict[Kind, str] = {
     "experiment": "the report of an experiment",
     "comparison": "a report over several experiments",
@@ -22,44 +22,45 @@ PAGES: dict[Kind, str] = {
 
 
 def report_kind(directory: Path) -> Kind | None:
-    """Which kind of report lies in a directory; None where there is none."""
+    """Return the kind of report in a directory; None if it contains no report."""
     return next((kind for kind, mark in MARKS.items() if (directory / mark).exists()), None)
 
 
 def require_report_directory(directory: Path, kind: Kind = "experiment") -> None:
-    """Refuse a report's directory that could not be written to, leads elsewhere by a link, or is another report's.
+    """Refuse a directory that cannot be written to, is a link, or contains another kind of report.
 
-    ``--reports`` itself may be a link; one below it, as a checkout may bring, would put files where nobody looks.
+    ``--reports`` itself may be a link. A link below it could come from a checkout and lead to a directory of the user.
 
     Raises:
-        HarnessError: It is so.
+        HarnessError: The report cannot be written to ``directory``.
     """
     require_writable(directory)
-    for place in (directory, directory / "figures", directory / "results"):
-        if place.is_symlink():
+    for path in (directory, directory / "figures", directory / "results"):
+        if path.is_symlink():
             raise HarnessError(
-                "a report is not written through a link",
-                where=str(place),
+                "this directory of a report is a link, and a report is not written through a link",
+                where=str(path),
                 remedy="Remove the link, or give the directory that it leads to as --reports.",
             )
-    there = report_kind(directory)
-    if there is not None and not (directory / MARKS[kind]).exists():
+    existing = report_kind(directory)
+    if existing is not None and not (directory / MARKS[kind]).exists():
         raise HarnessError(
-            f"{PAGES[there]} lies there already, which {PAGES[kind]} would replace",
+            f"this directory already contains {PAGES[existing]}, which {PAGES[kind]} would replace",
             where=str(directory),
             remedy="Choose another name, or another directory as --reports.",
         )
 
 
 def install_files(directory: Path, content: Mapping[str, bytes], stale: Sequence[str] = ()) -> None:
-    """Write all files beside their places on the same disk, then move each; those that come last in ``content`` last.
+    """Write all files into a temporary directory on the same disk, then move each to its path, in their order.
 
     Args:
-        content: By path relative to ``directory``. The README, which names the others, belongs at the end.
-        stale: Files of an earlier report that this one does not have.
+        content: Content of each file by its path relative to ``directory``. The README names the other files, so it
+            belongs at the end.
+        stale: Files of an earlier report that this report does not have; they are removed.
 
     Raises:
-        HarnessError: The directory cannot be written to; what was there is left as it was.
+        HarnessError: The directory cannot be written to.
     """
     created = not directory.exists()
     try:
@@ -80,7 +81,7 @@ def install_files(directory: Path, content: Mapping[str, bytes], stale: Sequence
         if not isinstance(error, OSError):
             raise
         raise HarnessError(
-            f"cannot write the report: {error.strerror or error}",
+            f"the report cannot be written: {error.strerror or error}",
             where=str(directory),
-            remedy="Choose a directory that you may write to, with space left on its disk.",
+            remedy="Choose a directory that you may write to, on a disk with free space.",
         ) from error

@@ -137,11 +137,11 @@ def test_write_comparison_of_empty_or_equal_results_is_refused_before_writing(qu
 
 def test_report_of_one_kind_never_replaces_another_kind(quickstart, written, tmp_path):
     write_report(quickstart, tmp_path / "quickstart")
-    with pytest.raises(HarnessError, match="the report of an experiment lies there already"):
+    with pytest.raises(HarnessError, match="already contains the report of an experiment"):
         write_comparison(read_comparison(written), tmp_path / "quickstart")
     shutil.copytree(written, tmp_path / "both")
     before = read_files(tmp_path / "both")
-    with pytest.raises(HarnessError, match="over several experiments lies there already"):
+    with pytest.raises(HarnessError, match="already contains a report over several experiments"):
         write_report(quickstart, tmp_path / "both")
     assert read_files(tmp_path / "both") == before
     (tmp_path / "both" / "figures").rename(tmp_path / "moved")
