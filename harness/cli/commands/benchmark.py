@@ -13,6 +13,7 @@ from harness.errors import Interrupted
 from harness.settings import BenchmarkOptions, Settings
 
 if TYPE_CHECKING:
+    from harness.api.networks.benchmark_request import BenchmarkRequest
     from harness.specs.measured_cost import MeasuredCost
 
 app = typer.Typer()
@@ -49,7 +50,7 @@ def bench(
     from harness.api.networks import benchmark
     from harness.api.networks.benchmark_request import check_benchmark_settings, request_benchmark
     from harness.api.results.compare import require_report_name
-    from harness.cli.views.benchmark_view import BenchmarkProgress, print_costs
+    from harness.cli.views.benchmark_view import print_costs
 
     settings = check_benchmark_settings(settings)
     if name is not None:
@@ -59,18 +60,7 @@ def bench(
         benchmark.require_benchmark_directory(name, request.settings)
     costs: list[MeasuredCost] = []
     try:
-        with BenchmarkProgress(request.rows, options.repeats) as progress:
-            measured = benchmark.measure_costs(
-                request.rows,
-                options.repeats,
-                options.seconds,
-                request.settings,
-                request.experiment,
-                progress.advance,
-                progress.print_line,
-            )
-            for setting_costs in measured:
-                costs += setting_costs
+        _measure(request, options, costs)
     except Interrupted as interrupt:
         interrupt.message = f"Stopped. {len(costs)} of {len(request.rows)} rows are measured and recorded."
         raise
@@ -80,3 +70,21 @@ def bench(
             if name is not None:
                 path = benchmark.write_benchmark(name, costs, request.settings, ["harness", *sys.argv[1:]])
                 print_text(f"Written: {path}", err)
+
+
+def _measure(request: BenchmarkRequest, options: BenchmarkOptions, costs: list[MeasuredCost]) -> None:
+    """Measure all rows with a progress bar, and add those of each setting to ``costs`` once they are recorded."""
+    from harness.api.networks.benchmark import measure_costs
+    from harness.cli.views.benchmark_view import BenchmarkProgress
+
+    with BenchmarkProgress(request.rows, options.repeats) as progress:
+        for setting_costs in measure_costs(
+            request.rows,
+            options.repeats,
+            options.seconds,
+            request.settings,
+            request.experiment,
+            progress.advance,
+            progress.print_line,
+        ):
+            costs += setting_costs
