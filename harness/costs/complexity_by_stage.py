@@ -44,7 +44,7 @@ class CostRow:
         )
 
 
-def costs_by_stage(variant: AnyVariant, size: tuple[int, int]) -> list[CostRow]:
+def list_stage_costs(variant: AnyVariant, size: tuple[int, int]) -> list[CostRow]:
     """Return the costs of stem, stages and head; for an external network those of its modules, counted by fvcore.
 
     Args:
@@ -61,7 +61,7 @@ def costs_by_stage(variant: AnyVariant, size: tuple[int, int]) -> list[CostRow]:
     return [CostRow.sum_of(name, layers, output) for (name, layers), output in zip(plan.parts(), outputs, strict=True)]
 
 
-def costs_by_layer(plan: LayerPlan) -> Iterator[CostRow]:
+def list_layer_costs(plan: LayerPlan) -> Iterator[CostRow]:
     """Yield the costs of every layer that has parameters or MACs, in order of execution."""
     return (CostRow.sum_of(layer.name, [layer], layer.output) for layer in plan.layers() if layer.params or layer.macs)
 

@@ -31,7 +31,7 @@ class DataFacts(TypedDict):
     test: int | None
 
 
-def facts_of_arrays(train: Arrays, test: Arrays | None) -> DataFacts:
+def compute_facts(train: Arrays, test: Arrays | None) -> DataFacts:
     """Return the facts of images and labels in memory, with a fingerprint of their content."""
     content = hashlib.sha256()
     for array in (*train, *(test or ())):

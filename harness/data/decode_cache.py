@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.data.arrays import Arrays, TrainTestArrays, facts_of_arrays
+from harness.data.arrays import Arrays, TrainTestArrays, compute_facts
 from harness.data.image_files import ImageFiles, stream_batches
 from harness.data.image_folders import DEFAULT_IMAGE_SIZE, scan_image_folder
-from harness.data.packed_file import SUFFIX, is_packed, one_process_at_a_time, packed_members, write_packed
+from harness.data.packed_file import SUFFIX, build_packed_members, is_packed, one_process_at_a_time, write_packed
 from harness.data.registry import find_source, locate_files
 from harness.errors import HarnessError
 from harness.io.user_cache import cache_dir
@@ -74,10 +74,10 @@ def pack_dataset(spec: DataSpec, classes: int, target: str, workers: int = 0, sh
         HarnessError: A file is missing, the data set is packed already, or the target cannot be written.
     """
     arrays = read_all_images(spec, workers, show_progress)
-    facts = {**facts_of_arrays(*arrays), "fingerprint": spec.fingerprint, "classes": classes}
+    facts = {**compute_facts(*arrays), "fingerprint": spec.fingerprint, "classes": classes}
     del facts["labels"]
     size = (spec.image_size or DEFAULT_IMAGE_SIZE) if spec.name == "imagefolder" else None
-    members = packed_members(spec.name, facts, arrays, size)
+    members = build_packed_members(spec.name, facts, arrays, size)
     write_packed(members, target)
     return sum(map(len, members.values()))
 

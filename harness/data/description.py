@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.arrays import DataFacts, facts_of_arrays
+from harness.data.arrays import DataFacts, compute_facts
 from harness.data.image_folders import DEFAULT_IMAGE_SIZE, scan_image_folder
 from harness.data.packed_file import is_packed, read_packed_arrays, read_packed_facts
 from harness.data.registry import find_source, locate_files
@@ -86,7 +86,7 @@ def require_image_files(spec: DataSpec, augment: str) -> None:
         )
 
 
-def steps_per_epoch(images: int, batch: int) -> int:
+def count_steps_per_epoch(images: int, batch: int) -> int:
     """Return the number of training batches in an epoch; a single image that is left over is dropped."""
     full_batches, rest = divmod(images, batch)
     return full_batches + (rest > 1 or full_batches == 0)
@@ -103,18 +103,18 @@ def _read_facts(spec: DataSpec, root: Path, files: Sequence[Path]) -> DataFacts:
         cached: DataFacts = json.loads(cache.read_text())
         return cached
     if is_packed(files[0]):
-        facts = _facts_of_packed_file(files[0])
+        facts = _read_packed_file_facts(files[0])
     elif spec.name == "imagefolder":
-        facts = _facts_of_image_folder(root)
+        facts = _read_image_folder_facts(root)
     else:
-        facts = _facts_of_source(spec, list(files))
+        facts = _read_source_facts(spec, list(files))
     # With a cache that is not writable the next call takes longer. Nothing else depends on it.
     with suppress(HarnessError):
         write_atomic(cache, json.dumps(facts).encode())
     return facts
 
 
-def _facts_of_source(spec: DataSpec, files: list[Path]) -> DataFacts:
+def _read_source_facts(spec: DataSpec, files: list[Path]) -> DataFacts:
     read = find_source(spec.name).read
     assert read is not None
     try:
@@ -126,13 +126,13 @@ def _facts_of_source(spec: DataSpec, files: list[Path]) -> DataFacts:
             where=f"{files[0].parent}, data.root",
             remedy="Download the files again.",
         ) from error
-    return facts_of_arrays(train, test)
+    return compute_facts(train, test)
 
 
-def _facts_of_packed_file(path: Path) -> DataFacts:
+def _read_packed_file_facts(path: Path) -> DataFacts:
     """Read every array, and check it against its checksum and the declared fingerprint."""
     declared, (train, test) = read_packed_facts(path), read_packed_arrays(path)
-    facts = facts_of_arrays(train, test)
+    facts = compute_facts(train, test)
     if declared["image_size"] is not None:
         # The fingerprint of an image folder is that of its files, which the decoded images do not determine.
         return facts | {"fingerprint": declared["fingerprint"], "classes": declared["classes"]}
@@ -145,7 +145,7 @@ def _facts_of_packed_file(path: Path) -> DataFacts:
     return facts
 
 
-def _facts_of_image_folder(root: Path) -> DataFacts:
+def _read_image_folder_facts(root: Path) -> DataFacts:
     """Read every file once: hash its bytes, and decode it, so that a damaged image is found before any training."""
     from rich.progress import track
 

@@ -24,7 +24,7 @@ class Shard(NamedTuple):
     rank: int = 0
     workers: int = 1
 
-    def of(self, index: Tensor, least: int = 0) -> Tensor:
+    def select(self, index: Tensor, least: int = 0) -> Tensor:
         """Return this worker's part of a batch's indices; parts differ by one image at most.
 
         A batch whose parts would have fewer than ``least`` images goes whole to every worker.
@@ -43,7 +43,7 @@ class BatchLoader:
     Args:
         split: The images.
         splits: The data set's splits, which have the statistics to normalise by.
-        memory_format: Of the batches.
+        memory_format: The memory format of the batches.
         device: Where the split delivers its images.
     """
 
@@ -60,13 +60,13 @@ class BatchLoader:
         x = pixels.to(torch.float32, memory_format=self.memory_format)
         return x.mul_(self.scale).add_(self.shift)
 
-    def in_order(self, shard: Shard = WHOLE_BATCH) -> Iterator[tuple[Tensor, Tensor]]:
+    def evaluation_batches(self, shard: Shard = WHOLE_BATCH) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield every image once without augmentation, for evaluation; a worker's part of a batch may be empty."""
-        batches = [shard.of(index) for index in torch.arange(len(self)).split(EVALUATION_BATCH)]
+        batches = [shard.select(index) for index in torch.arange(len(self)).split(EVALUATION_BATCH)]
         for pixels, labels, _ in self.split.fetch(batches):
             yield self.normalise(pixels), labels
 
-    def epoch(
+    def training_batches(
         self, recipe: Recipe, seed: int, epoch: int, steps: range | None = None, shard: Shard = WHOLE_BATCH
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the training batches of an epoch, whose order and augmentation are those of (seed, epoch).
@@ -86,7 +86,7 @@ class BatchLoader:
         if recipe.augment == "resized-crop-flip":
             assert isinstance(split, ImageStream)
             split = replace(split, crop_seed=stream_seed(seed, "augmentation", epoch))
-        batches = [shard.of(index, MIN_WORKER_BATCH) for index in split_into_batches(order, recipe.batch)]
+        batches = [shard.select(index, MIN_WORKER_BATCH) for index in split_into_batches(order, recipe.batch)]
         for pixels, labels, index in split.fetch(batches if steps is None else batches[steps.start : steps.stop]):
             yield self.normalise(pixels if draws is None else draws.apply(pixels, index)), labels
 

@@ -54,7 +54,7 @@ def require_packed_name(target: str) -> None:
         )
 
 
-def packed_members(
+def build_packed_members(
     name: str, facts: Mapping[str, Any], arrays: TrainTestArrays, image_size: int | None
 ) -> dict[str, bytes]:
     """Return the members of a packed file by name.

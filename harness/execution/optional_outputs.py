@@ -80,6 +80,6 @@ def _copy_network(trainer: Trainer) -> TrainedNetwork:
     network = build(trainer.trial.variant)
     network.load_state_dict(trainer.network.state_dict())
     test = trainer.splits["test"]
-    images = next(test.in_order())[0][:EXAMPLE_IMAGES].cpu().contiguous()
+    images = next(test.evaluation_batches())[0][:EXAMPLE_IMAGES].cpu().contiguous()
     scale, shift = (values.flatten().tolist() for values in (test.scale, test.shift))
     return TrainedNetwork(network.eval(), images.numpy(), scale, shift)

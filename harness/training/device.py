@@ -163,7 +163,7 @@ def reset_peak_memory(device: torch.device) -> None:
     reset_peak_resident_bytes()
 
 
-def peak_memory(device: torch.device) -> dict[str, int]:
+def read_peak_memory(device: torch.device) -> dict[str, int]:
     """Return ``peak``, the most bytes in use since :func:`reset_peak_memory`, and ``device``, the bytes of the device.
 
     On the CPU these are the resident memory of this process and the memory of the machine.

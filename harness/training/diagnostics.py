@@ -16,7 +16,7 @@ NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, nn.SyncBatchNorm)
 """Only these classes, not their subclasses: those of other libraries may contain the activation."""
 
 
-def measured_layers(network: nn.Module) -> list[MeasuredLayer]:
+def find_measured_layers(network: nn.Module) -> list[MeasuredLayer]:
     """Return the trainable convolutions of the main path, in the order of the network's modules.
 
     A network without them gives its linear layers.
@@ -33,7 +33,7 @@ class GradientNorms:
     """The gradient norms of the first, middle and last of a network's measured layers."""
 
     def __init__(self, network: nn.Module) -> None:
-        layers = measured_layers(network)
+        layers = find_measured_layers(network)
         indices = {"grad/first": 0, "grad/middle": len(layers) // 2, "grad/last": -1} if layers else {}
         self.layers = {key: layers[index] for key, index in indices.items()}
 
@@ -71,7 +71,7 @@ class LayerProbe:
     ) -> None:
         self.network, self.responses = network, responses
         self.spread = spread or _spread
-        self.layers = measured_layers(network)
+        self.layers = find_measured_layers(network)
         self._recorded: dict[MeasuredLayer, Response] = {}
 
     @contextmanager
@@ -144,12 +144,12 @@ def _spread(output: Tensor) -> Tensor:
     return output.detach().float().std(correction=0)
 
 
-def spread_by_seed(output: Tensor, seeds: int) -> Tensor:
+def measure_spread_by_seed(output: Tensor, seeds: int) -> Tensor:
     """Return the standard deviation of each seed's channels: (N, seeds * C, H, W) -> (seeds,)."""
     return output.detach().float().unflatten(1, (seeds, -1)).transpose(0, 1).flatten(1).std(1, correction=0)
 
 
-def layer_profile(measurements: dict[str, Tensor]) -> LayerProfile | None:
+def build_layer_profile(measurements: dict[str, Tensor]) -> LayerProfile | None:
     """Return what :meth:`LayerProbe.measure` returned as the record keeps it; None for ``{}``."""
     if not measurements:
         return None

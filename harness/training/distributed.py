@@ -110,7 +110,7 @@ class ProcessGroup:
         loaded: dict[str, Any] = torch.load(BytesIO(received[0]), map_location=device, weights_only=True)
         return loaded
 
-    def device_description(self, device: str) -> str:
+    def describe_devices(self, device: str) -> str:
         """Return the devices of all processes, such as ``2 x NVIDIA H200``; times on other devices do not compare."""
         if self.is_single:
             return device

@@ -77,7 +77,7 @@ def sum_batch(logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:
     return torch.stack([loss.double(), wrong.double(), torch.full_like(wrong, len(labels)).double()], -1)
 
 
-def mean_metrics(loss_key: str, error_key: str, sums: Tensor) -> Metrics:
+def compute_mean_metrics(loss_key: str, error_key: str, sums: Tensor) -> Metrics:
     """Return the mean loss, and the error in percent, from the sums of :func:`sum_batch`."""
     loss, wrong, images = sums.tolist()
     return {loss_key: loss / images, error_key: 100 * wrong / images}

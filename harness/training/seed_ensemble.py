@@ -17,7 +17,7 @@ from torch import Tensor
 
 from harness.models.seed_ensemble import merge_networks, split_by_seed
 from harness.specs import Variant
-from harness.training.diagnostics import LayerProbe, spread_by_seed
+from harness.training.diagnostics import LayerProbe, measure_spread_by_seed
 from harness.training.epoch import EpochState, PauseCheck, sum_batch
 from harness.training.loop import TrainingLoop
 from harness.training.memory import split_into_micro_batches
@@ -54,7 +54,7 @@ class SeedEnsemble(TrainingLoop):
             [network.get_parameter(name) for network in networks] for name, _ in self.network.named_parameters()
         ]
         self._merge_optimiser_states()
-        self.probe = LayerProbe(self.network, spread=lambda response: spread_by_seed(response, self.seeds))
+        self.probe = LayerProbe(self.network, spread=lambda response: measure_spread_by_seed(response, self.seeds))
         self.timers = Timers(first.device)
         self._sums = torch.empty(0)
         self._batches: Iterator[tuple[Tensor, Tensor]] | None = None
@@ -100,7 +100,7 @@ class SeedEnsemble(TrainingLoop):
 
     def _merge_batches(self, epoch: int, steps: range) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images (B, seeds * C, H, W) and labels (B, seeds): each seed's own batches, in its own order."""
-        streams = [t.splits["train"].epoch(self.recipe, t.trial.seed, epoch, steps) for t in self.trainers]
+        streams = [t.splits["train"].training_batches(self.recipe, t.trial.seed, epoch, steps) for t in self.trainers]
         for batches in zip(*streams, strict=True):
             images, labels = zip(*batches, strict=True)
             yield torch.cat(images, 1).contiguous(memory_format=self.first.memory_format), torch.stack(labels, 1)

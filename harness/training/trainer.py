@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.data.description import steps_per_epoch
+from harness.data.description import count_steps_per_epoch
 from harness.data.loader import BatchLoader
 from harness.data.splits import load_splits
 from harness.models import build
@@ -25,12 +25,12 @@ from harness.training.device import (
     describe_device,
     describe_kernels,
     device_name,
-    peak_memory,
+    read_peak_memory,
     reset_peak_memory,
 )
-from harness.training.diagnostics import GradientNorms, LayerProbe, layer_profile
+from harness.training.diagnostics import GradientNorms, LayerProbe, build_layer_profile
 from harness.training.distributed import SINGLE_PROCESS, ProcessGroup
-from harness.training.epoch import EpochResult, EpochState, Metrics, PauseCheck, mean_metrics, sum_batch
+from harness.training.epoch import EpochResult, EpochState, Metrics, PauseCheck, compute_mean_metrics, sum_batch
 from harness.training.memory import split_into_micro_batches
 from harness.training.optimisers import build_optimiser, learning_rate
 from harness.training.timers import Timers
@@ -62,7 +62,7 @@ class Trainer:
         self.memory_format = configure_process(self.device, execution, trial.recipe, resources.cpus)
         self.threads = resources.cpus
         reset_peak_memory(self.device)
-        self.devices = group.device_description(device_name(self.device, resources.cpus))
+        self.devices = group.describe_devices(device_name(self.device, resources.cpus))
         self.timers = Timers(self.device)
 
         workers = resources.cpus if resources.cpus > 1 else 0
@@ -72,7 +72,7 @@ class Trainer:
             for name, split in {"train": splits.train, "val": splits.val, "test": splits.test}.items()
             if len(split)
         }
-        self.steps = steps_per_epoch(len(splits.train), self.recipe.batch)
+        self.steps = count_steps_per_epoch(len(splits.train), self.recipe.batch)
 
         self.network = build(trial.variant, trial.seed, self.device).to(memory_format=self.memory_format)
         if self.recipe.sync_norm:
@@ -106,7 +106,9 @@ class Trainer:
             state = self.epoch_state
             if self._batches is None:
                 steps = range(state.step, self.steps)
-                self._batches = self.splits["train"].epoch(self.recipe, self.trial.seed, epoch, steps, self.group.shard)
+                self._batches = self.splits["train"].training_batches(
+                    self.recipe, self.trial.seed, epoch, steps, self.group.shard
+                )
             self.model.train()
             if self.frozen:
                 freeze_norm_statistics(self.network)
@@ -206,7 +208,7 @@ class Trainer:
         metrics: Metrics = {}
         for name, batches in self.splits.items():
             sums = torch.zeros(3, device=self.device, dtype=torch.float64)
-            for images, labels in batches.in_order(self.group.shard):
+            for images, labels in batches.evaluation_batches(self.group.shard):
                 if pause() == "stop":
                     return None
                 with autocast(self.device, self.recipe.precision):
@@ -215,7 +217,7 @@ class Trainer:
                 sums += sum_batch(logits, labels, loss)
             self.group.all_reduce(sums)
             suffix = "_clean" if name == "train" else ""
-            metrics |= mean_metrics(f"{name}/loss{suffix}", f"{name}/error{suffix}", sums)
+            metrics |= compute_mean_metrics(f"{name}/loss{suffix}", f"{name}/error{suffix}", sums)
         metrics["test/accuracy"] = 100 - metrics["test/error"]
         return metrics
 
@@ -231,13 +233,13 @@ class Trainer:
         self.epochs_done = epoch
         results = []
         if state.at_start:
-            results.append(EpochResult(0, _as_floats(state.at_start), layer_profile(state.layers_at_start)))
+            results.append(EpochResult(0, _as_floats(state.at_start), build_layer_profile(state.layers_at_start)))
         seconds = self.timers.seconds["train"] - state.clock
-        metrics = mean_metrics("train/loss", "train/error", state.sums) | _as_floats(state.gradients)
+        metrics = compute_mean_metrics("train/loss", "train/error", state.sums) | _as_floats(state.gradients)
         metrics |= {"optim/lr": learning_rate(self.recipe, epoch * self.steps - 1, self.steps)} | evaluated
         metrics |= {f"time/{name}_s": value for name, value in self.timers.seconds.items()}
         metrics |= {"time/epoch_s": seconds, "time/images_per_s": len(self.splits["train"]) / seconds}
-        return [*results, EpochResult(epoch, metrics, layer_profile(state.layers))]
+        return [*results, EpochResult(epoch, metrics, build_layer_profile(state.layers))]
 
     def state(self) -> dict[str, Any]:
         """Return the state to save; random streams are named by (seed, purpose, epoch) and need none."""
@@ -267,7 +269,7 @@ class Trainer:
 
         On a GPU the peak is what torch reserved. The context of CUDA, a few hundred MB, is not counted.
         """
-        return peak_memory(self.device)
+        return read_peak_memory(self.device)
 
     def provenance(self) -> dict[str, Any]:
         """Return device, software and execution settings for the record."""

@@ -1,7 +1,7 @@
 import pytest
 
 from harness.costs.complexity import count_network
-from harness.costs.complexity_by_stage import compare_costs, costs_by_layer, costs_by_stage
+from harness.costs.complexity_by_stage import compare_costs, list_layer_costs, list_stage_costs
 from harness.specs import ExternalNetwork
 from harness.specs.network.layer_plan import plan_layers
 
@@ -11,7 +11,7 @@ from harness.specs.network.layer_plan import plan_layers
 def test_costs_of_the_parts_add_up_to_those_of_the_network(catalogue, name, by):
     variant = catalogue.get(name)
     plan = plan_layers(variant, 64)
-    rows = costs_by_stage(variant, (64, 64)) if by == "stage" else list(costs_by_layer(plan))
+    rows = list_stage_costs(variant, (64, 64)) if by == "stage" else list(list_layer_costs(plan))
     assert sum(row.params for row in rows) == plan.params
     assert sum(row.macs for row in rows) == plan.macs
     assert sum(row.activations for row in rows) == plan.activations
@@ -21,7 +21,7 @@ def test_costs_of_the_parts_add_up_to_those_of_the_network(catalogue, name, by):
 def test_costs_by_stage_of_an_external_network_are_those_of_its_modules(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPTHBENCH_CACHE", str(tmp_path))
     spec = ExternalNetwork(kind="torchvision", factory="squeezenet1_1", classes=5)
-    rows, costs = costs_by_stage(spec, (64, 64)), count_network(spec, (64, 64))
+    rows, costs = list_stage_costs(spec, (64, 64)), count_network(spec, (64, 64))
     assert [(row.name, row.output) for row in rows] == [("features", (512, 3, 3)), ("classifier", (5, 1, 1))]
     assert sum(row.params for row in rows) == costs.params
     assert sum(row.macs for row in rows) == costs.macs

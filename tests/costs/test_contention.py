@@ -2,6 +2,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from harness.costs.contention import CpuContention, GpuContention, GpuMeter
@@ -24,32 +25,38 @@ def run():
         process.communicate()
 
 
-def wait_for_difference(including, excluding):
-    """Wait until a process has used at least 0.2 cores more by one account than by the other."""
+def wait_for_processor_time(process, seconds):
+    """Wait until a process has used so much processor time, however busy the machine is."""
     until = time.monotonic() + TIMEOUT
-    while including.cores_of_others() - excluding.cores_of_others() < 0.2:
-        assert time.monotonic() < until, "the two accounts stayed the same"
+    while sum(psutil.Process(process.pid).cpu_times()[:2]) < seconds:
+        assert time.monotonic() < until, "the process did not get enough processor time"
         time.sleep(0.05)
+
+
+def seconds_between(everyone, others, start):
+    """Return the processor seconds since ``start`` that only one of the two accounts counts."""
+    return (everyone.cores_of_others() - others.cores_of_others()) * (time.perf_counter() - start)
 
 
 def test_cpu_contention_counts_a_busy_process_unless_it_is_measured(run):
     process = run("print(flush=True)\nwhile True: pass")
     process.stdout.readline()
-    everyone, others = CpuContention([]), CpuContention([process.pid])
-    wait_for_difference(everyone, others)
+    start, everyone, others = time.perf_counter(), CpuContention([]), CpuContention([process.pid])
+    wait_for_processor_time(process, 1)
+    assert seconds_between(everyone, others, start) > 0.5
     assert everyone.describe().startswith("others used ")
 
 
 def test_cpu_contention_leaves_out_the_children_of_a_measured_process(run):
     """Such as the compilers of torch.compile; the child has ended when its time is read."""
-    child = "for i in range(2 * 10**7): pass"
+    child = "import time\nwhile time.process_time() < 0.5: pass"
     start_child = f"subprocess.run([sys.executable, '-c', {child!r}])"
     parent = run(f"import subprocess, sys; input(); {start_child}; print(flush=True); input()")
-    everyone, others = CpuContention([]), CpuContention([parent.pid])
+    start, everyone, others = time.perf_counter(), CpuContention([]), CpuContention([parent.pid])
     parent.stdin.write(b"\n")
     parent.stdin.flush()
     parent.stdout.readline()
-    assert everyone.cores_of_others() - others.cores_of_others() > 0.2
+    assert seconds_between(everyone, others, start) > 0.3
 
 
 def test_cpu_contention_of_a_process_that_has_ended_is_unknown():

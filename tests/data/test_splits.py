@@ -21,7 +21,7 @@ def test_streamed_images_equal_those_in_memory(image_folder, monkeypatch):
         splits = load_splits(spec)
         assert isinstance(splits.train, kind)
         loader = BatchLoader(splits.train, splits, torch.contiguous_format, torch.device("cpu"))
-        return torch.cat([images for images, _ in loader.epoch(RECIPE, 1, 1)])
+        return torch.cat([images for images, _ in loader.training_batches(RECIPE, 1, 1)])
 
     in_memory = images_of(InMemoryImages)
     monkeypatch.setattr("harness.data.decode_cache.MEMORY_LIMIT", 0)

@@ -8,7 +8,7 @@ from training_helpers import train, without_times
 from harness.models import build
 from harness.specs import Catalogue, Execution, ExternalNetwork, Resources, Variant
 from harness.tracking.history import History
-from harness.training.diagnostics import LayerProbe, layer_profile
+from harness.training.diagnostics import LayerProbe, build_layer_profile
 from harness.training.trainer import Trainer
 
 CONVOLUTIONS = 7
@@ -96,7 +96,7 @@ def measure(network, shape=(4, 3, 32, 32), **options):
     torch.manual_seed(0)
     with probe.record():
         network.train()(torch.randn(shape)).sum().backward()
-    return layer_profile(probe.measure())
+    return build_layer_profile(probe.measure())
 
 
 def test_responses_are_taken_after_the_norm_and_before_activation_and_addition():
@@ -151,7 +151,7 @@ def test_a_network_without_layers_has_no_layer_profile():
     probe = LayerProbe(nn.Module())
     with probe.record():
         pass
-    assert layer_profile(probe.measure()) is None
+    assert build_layer_profile(probe.measure()) is None
 
 
 def test_layer_probe_without_responses_measures_gradients_alone():

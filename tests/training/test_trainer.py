@@ -118,7 +118,7 @@ def test_twins_see_the_same_batches_at_one_seed_and_others_at_another(quick_stud
     other_seed = next(t for t in trials if t.seed == 101)
 
     def images_of(trial):
-        epoch = start(trial).splits["train"].epoch(trial.recipe, trial.seed, 1)
+        epoch = start(trial).splits["train"].training_batches(trial.recipe, trial.seed, 1)
         return torch.cat([images.flatten() for images, _ in epoch])
 
     assert torch.equal(images_of(plain), images_of(residual))

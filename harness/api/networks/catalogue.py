@@ -188,7 +188,7 @@ def inspect_variant(
             no layers to list.
     """
     from harness.costs.complexity import compute_static_costs
-    from harness.costs.complexity_by_stage import costs_by_layer, costs_by_stage
+    from harness.costs.complexity_by_stage import list_layer_costs, list_stage_costs
 
     variant = Catalogue.load().get_with_fields(name, overrides)
     variant, size = fit_input(variant, shape or default_input(variant))
@@ -201,9 +201,9 @@ def inspect_variant(
             )
         variant = variant.with_content_hash()
         with show_counting(variant.name):
-            return VariantInspection(variant, size, compute_static_costs(variant, size), tuple(costs_by_stage(variant, size)), None)
+            return VariantInspection(variant, size, compute_static_costs(variant, size), tuple(list_stage_costs(variant, size)), None)
     plan = plan_layers(variant, size)
-    parts = costs_by_layer(plan) if every_layer else costs_by_stage(variant, size)
+    parts = list_layer_costs(plan) if every_layer else list_stage_costs(variant, size)
     return VariantInspection(variant, size, compute_static_costs(variant, size), tuple(parts), plan)
 
 

@@ -77,8 +77,8 @@ def evaluate(
     from harness.models import build
     from harness.models.weights import load_weights, read_state_dict
     from harness.reporting.statistics.proportions import binomial_interval
-    from harness.training.device import parse_device
     from harness.training.accuracy import count_correct
+    from harness.training.device import parse_device
 
     torch_device = parse_device(device)
     spec = Catalogue.load().get(name)
@@ -96,10 +96,7 @@ def evaluate(
     transform, sizes, is_preset = _choose_transform(published, resize, crop)
     for counted in count_correct(network, files, transform, batch, count_cores(), torch_device):
         progress(counted, len(files))
-    accuracies = None
-    if published is not None and is_preset and (len(classes), len(files)) == IMAGENET_VALIDATION:
-        metrics = published.meta["_metrics"]["ImageNet-1K"]
-        accuracies = metrics["acc@1"], metrics["acc@5"]
+    is_published = is_preset and (len(classes), len(files)) == IMAGENET_VALIDATION
     return Evaluation(
         spec.name,
         weights,
@@ -109,18 +106,26 @@ def evaluate(
         counted.top5,
         binomial_interval(counted.top1, counted.images),
         sizes,
-        accuracies,
+        _published_accuracies(published) if is_published else None,
     )
 
 
 def _find_weights(name: str, weights: str, download: bool) -> tuple[Path, Any]:
     """Return the file of the weights, and torchvision's entry for them; None for a file of the user's."""
-    from harness.models.weights import find_torchvision_weights, find_published_weights
+    from harness.models.weights import find_published_weights, find_torchvision_weights
 
     if Path(weights).is_file() or "/" in weights or "." in weights:
         return Path(weights), None
     published = find_published_weights(name, weights)
     return find_torchvision_weights(name, weights, download), published
+
+
+def _published_accuracies(published: Any) -> tuple[float, float] | None:
+    """Return top-1 and top-5 accuracy of torchvision's weights on ImageNet, in percent; None for a user's weights."""
+    if published is None:
+        return None
+    metrics = published.meta["_metrics"]["ImageNet-1K"]
+    return metrics["acc@1"], metrics["acc@5"]
 
 
 def _require_classes(spec: AnyVariant, state: Mapping[str, Any], classes: int, data_root: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from harness.costs.complexity import compute_static_costs
-from harness.data.description import steps_per_epoch
+from harness.data.description import count_steps_per_epoch
 from harness.specs import ResolvedExperiment, Trial
 from harness.specs.network.any_variant import AnyVariant
 
@@ -28,7 +28,7 @@ def estimate_seconds(trial: Trial, study: ResolvedExperiment) -> float:
     dispatch = SECONDS_PER_LAYER[device] * trial.variant.depth
     # A backward pass takes about twice the arithmetic of a forward pass.
     step = dispatch + 3 * recipe.batch * macs / rate
-    steps = steps_per_epoch(study.data.train, recipe.batch)
+    steps = count_steps_per_epoch(study.data.train, recipe.batch)
     evaluated = (study.data.train + study.data.val + study.data.test) / study.experiment.execution.evaluate_every
     evaluation = evaluated * macs / rate + dispatch
     return recipe.epochs * (steps * step + evaluation)
