@@ -58,6 +58,9 @@ MOST_FILES, MOST_LINES = 14, 60
 LONG_FUNCTIONS: dict[str, str] = {}
 """Longer functions that are meant, each with its reason."""
 
+IMPORT_RAY = {"harness.launchers.ray.asha", "harness.launchers.ray.progress_callback"}
+"""Modules with subclasses of Ray's classes. They load Ray, and are imported only once a launcher has started it."""
+
 MODULES = {
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(ROOT.rglob("*.py"))
@@ -122,8 +125,9 @@ def test_modules_import_each_other_in_no_circle():
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_package_imports_nothing_heavy_transitively(package):
-    """Import the whole package in a fresh interpreter, then look at what else was loaded."""
-    modules = [name for name in MODULES if name.startswith(f"harness.{package}") and not name.endswith("__main__")]
+    """Import the whole package in a fresh interpreter, and check which libraries that has loaded."""
+    names = [name for name in MODULES if name.startswith(f"harness.{package}") and not name.endswith("__main__")]
+    modules = [name for name in names if name not in IMPORT_RAY]
     heavy = {"ray", "mlflow", "matplotlib"} - ({"matplotlib"} if package == "reporting" else set())
     forbidden = sorted(NEVER[package] | heavy)
     code = f"import sys, {', '.join(modules)}; print([m for m in {forbidden} if m in sys.modules])"
