@@ -1,1 +1,1 @@
-"""Clusters: files of Ray's launcher read and checked, their heads spoken to, jobs sent there and followed."""
+"""Clusters of Ray's launcher, seen from a machine outside: capacity, checks of their files, and jobs sent to them."""

@@ -1,1 +1,1 @@
-"""From the table of results to verdicts, figures and Markdown. No torch, no ray, no mlflow."""
+"""Reports, from the table of results to verdicts, figures and Markdown pages. Imports no torch, Ray or MLflow."""
