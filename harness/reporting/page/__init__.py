@@ -1,1 +1,1 @@
-"""The pages of reports as Markdown: tables, sections and templates. ``report_content.py`` fills the report of an experiment."""
+"""The pages of reports: Markdown tables, sections and templates. ``report.py`` writes one."""
