@@ -30,7 +30,7 @@ def run_experiment(
     force: bool = False,
     announce: Callable[[Plan], None] = lambda plan: None,
 ) -> RunResult:
-    """Bring every trial of an experiment into the record.
+    """Hold the experiment's lock, and plan, launch and settle until every trial of the experiment is in the record.
 
     An experiment with a search needs several plans: each plan contains the trials that the results so far determine.
 
@@ -50,7 +50,7 @@ def run_experiment(
     result, planned, last_study = RunResult(), set[str](), None
     with lock.hold(), ExitStack() as launchers:
         while True:
-            # Before this process held the lock, another driver may have trained trials of the first plan.
+            # Before this process held the lock, another driver may have trained trials of the plan that was checked.
             record.refresh_runs()
             plan = plan_experiment(study, record, storage, settings, force, planned)
             if plan.study == last_study:
@@ -69,7 +69,7 @@ def run_plan(plan: Plan, context: RunContext, launchers: ExitStack) -> RunResult
     Nothing is archived or created before the launcher has started.
 
     Args:
-        launchers: Closes the launcher at the end of the run; the next plan starts one of its own.
+        launchers: Closes the launcher at the end of the run, so that the next plan finds its Ray cluster started.
 
     Raises:
         HarnessError: The launcher or the store is not usable, or another process took the experiment over.

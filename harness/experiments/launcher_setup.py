@@ -14,7 +14,7 @@ def start_launcher(plan: Plan, context: RunContext, launchers: ExitStack) -> tup
     """Start the launcher of a plan, and make sure that every machine has the data.
 
     Args:
-        launchers: Closes the launcher.
+        launchers: Closes the launcher at the end of the run.
 
     Returns:
         The launcher, and the plan with the number of trials that the launcher runs at the same time.

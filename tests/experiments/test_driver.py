@@ -243,5 +243,5 @@ def test_ray_worker_that_is_killed_is_replaced_with_the_same_results(quick_study
     assert [[a.end_status for a in of_trial] for of_trial in attempts] == [[None, TrialStatus.FINISHED]] * 3
     assert min((of_trial[1].epoch, of_trial[1].step) for of_trial in attempts) > (0, 0)
     inline = make_settings(home="inline")
-    run(study, inline, SILENT_CONSOLE)
+    assert run(study, inline, SILENT_CONSOLE).failed == {}
     assert results_without_times(settings).equals(results_without_times(inline))
