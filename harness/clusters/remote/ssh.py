@@ -1,6 +1,6 @@
 """The ssh command that reaches the head of a cluster, and the errors of a failed one.
 
-Ray builds the command, with user, key, proxy and container of the cluster's file, as for `ray attach`. Options are added
+Ray builds it with user, key, proxy and container of the cluster's file, as for `ray attach`. Options are added
 so that ssh asks no question, and leaves no connection behind.
 """
 

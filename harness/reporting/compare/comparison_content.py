@@ -8,11 +8,24 @@ from typing import Any
 
 import pandas as pd
 
-from harness.reporting.comparability import describe_conditions, describe_data, describe_execution, describe_recipe, find_differences, list_distinct
+from harness.reporting.comparability import (
+    describe_conditions,
+    describe_data,
+    describe_execution,
+    describe_recipe,
+    find_differences,
+    list_distinct,
+)
 from harness.reporting.compare.experiment_results import ExperimentResults, NetworkRow, match_networks
 from harness.reporting.compare.time_comparability import explain_incomparability
 from harness.reporting.formatting import ABSENT, format_dates, format_mean, format_quantity, join_words, keep_together
-from harness.reporting.page.tables import IMAGES_MARK, format_error_interval, format_training_seconds, has_mark, list_measured_errors
+from harness.reporting.page.tables import (
+    IMAGES_MARK,
+    format_error_interval,
+    format_training_seconds,
+    has_mark,
+    list_measured_errors,
+)
 from harness.reporting.statistics.error_intervals import select_error_interval
 from harness.reporting.statistics.intervals import estimate_mean
 from harness.reporting.statistics.seed_values import list_seed_values
