@@ -83,7 +83,12 @@ def _check_devices() -> Iterator[Finding]:
 
 
 def _check_store(tracking_uri: str | None, home: Path) -> Finding:
-    from harness.tracking.mlflow_record.store.addresses import NO_STORE, choose_tracking_uri, find_sqlite_file, redact_passwords
+    from harness.tracking.mlflow_record.store.addresses import (
+        NO_STORE,
+        choose_tracking_uri,
+        find_sqlite_file,
+        redact_passwords,
+    )
     from harness.tracking.mlflow_record.store.client import has_store
 
     uri = choose_tracking_uri(tracking_uri, home)

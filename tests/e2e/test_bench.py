@@ -8,7 +8,7 @@ import yaml
 TINY = ["--input", "1x8x8", "--seconds", "0.05", "--repeats", "2", "--threads", "1"]
 
 
-def test_a_device_that_is_not_there_is_one_screen_and_exit_2(harness):
+def test_bench_on_a_missing_device_ends_with_one_screen_and_exit_code_2(harness):
     done = harness("bench", "cifar-resnet8", *TINY, "--device", "cuda:7")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -17,8 +17,8 @@ def test_a_device_that_is_not_there_is_one_screen_and_exit_2(harness):
 
 
 @pytest.mark.slow
-def test_a_table_and_a_page_with_the_raw_values(harness, tmp_path):
-    """Beside torchvision's own network in the same run, and twice the same."""
+def test_bench_prints_a_table_and_writes_a_page_with_the_raw_values(harness, tmp_path):
+    """One variant is named twice."""
     names = ["cifar-resnet8", "cifar-resnet8", "cifar-plain8"]
     done = harness("bench", *names, *TINY, "--batch-sizes", "2,4", "--name", "small-costs")
     assert done.returncode == 0, done.stderr
@@ -38,7 +38,7 @@ def test_a_table_and_a_page_with_the_raw_values(harness, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["torch.empty(10**15)", "os.kill(os.getpid(), 9)"])
-def test_out_of_memory_halves_the_batch_and_says_so(harness, tmp_path, how):
+def test_bench_out_of_memory_halves_the_batch(harness, tmp_path, how):
     work = tmp_path / "work"
     (work / "variants").mkdir(parents=True)
     family = {"family": "mine", "kind": "python", "input_size": 8, "members": {"hungry": {"factory": "nets:hungry"}}}
@@ -72,7 +72,7 @@ def hungry(in_channels, classes):
 
 
 @pytest.mark.slow
-def test_a_network_that_fails_is_an_error_with_its_name(harness, tmp_path):
+def test_bench_of_a_network_that_raises_names_the_network(harness, tmp_path):
     work = tmp_path / "work"
     (work / "variants").mkdir(parents=True)
     family = {"family": "mine", "kind": "python", "input_size": 8, "members": {"broken": {"factory": "nets:broken"}}}
@@ -98,7 +98,7 @@ def broken(in_channels, classes):
 
 
 @pytest.mark.slow
-def test_costs_of_an_experiment_stand_beside_its_trials(harness, experiment_file, tmp_path):
+def test_bench_of_an_experiment_appears_in_its_report(harness, experiment_file, tmp_path):
     """Joined at equal conditions alone: nobody else may have used the machine meanwhile."""
     variants = {"family": "cifar-resnet", "depth": [8], "shortcut": ["none", "identity"], "set": {"widths": [2, 4, 8]}}
     file = experiment_file(variants=variants, seeds=[100], contrasts=None)
@@ -126,7 +126,7 @@ def test_costs_of_an_experiment_stand_beside_its_trials(harness, experiment_file
 
 
 @pytest.mark.slow
-def test_a_ray_task_that_reserves_the_machine_measures_the_same_way(harness):
+def test_bench_in_a_ray_task_measures_training(harness):
     done = harness("bench", "cifar-resnet8", *TINY, "--batch-sizes", "4", "--launcher", "ray")
     assert done.returncode == 0, done.stderr
     assert "training" in done.stdout

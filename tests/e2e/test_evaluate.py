@@ -7,14 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from harness.api.networks.evaluation import evaluate as verb
+from harness.api.networks.evaluation import evaluate
 from harness.errors import HarnessError
 from harness.models import build
 from harness.specs import Catalogue
 
 
 @pytest.fixture
-def colours(tmp_path):
+def image_root(tmp_path):
     """``val/`` with six classes of two images each, of one colour a class."""
     for label in range(6):
         folder = tmp_path / "data" / "val" / f"n{label:08d}"
@@ -32,15 +32,15 @@ def weights(tmp_path):
     return tmp_path / "six.pth"
 
 
-def test_evaluate_from_the_command_line(harness, colours, weights):
-    done = harness("evaluate", "resnet18", "--weights", weights, "--data-root", colours, "--crop", 32, "--resize", 36,
+def test_evaluate_command_counts_the_same_for_another_batch_size(harness, image_root, weights):
+    completed = harness("evaluate", "resnet18", "--weights", weights, "--data-root", image_root, "--crop", 32, "--resize", 36,
                    "--batch", 5, "--json")  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    assert completed.returncode == 0, completed.stderr
+    found = json.loads(completed.stdout)
     assert (found["images"], found["classes"], found["transform"]) == (12, 6, "resize 36, crop 32")
     assert 0 <= found["top1"] <= found["top5"] <= 12 and found["published"] is None
-    said = verb("resnet18", str(weights), colours, crop=32, resize=36)
-    assert (said.top1, said.top5) == (found["top1"], found["top5"]), "the batch changes nothing"
+    result = evaluate("resnet18", str(weights), image_root, crop=32, resize=36)
+    assert (result.top1, result.top5) == (found["top1"], found["top5"]), "the batch changes nothing"
 
 
 @pytest.mark.parametrize(
@@ -59,17 +59,17 @@ def test_evaluate_from_the_command_line(harness, colours, weights):
         ({"weights": "absent.pth"}, ["absent.pth", "No such file"]),
     ],
 )
-def test_what_cannot_be_evaluated_is_said(colours, weights, tmp_path, monkeypatch, given, words):
+def test_evaluation_that_is_impossible_is_refused(image_root, weights, tmp_path, monkeypatch, given, words):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.chdir(tmp_path / "data" / "val" / "n00000000")
-    arguments = {"name": "resnet18", "weights": str(weights), "data_root": colours, **given}
+    arguments = {"name": "resnet18", "weights": str(weights), "data_root": image_root, **given}
     with pytest.raises(HarnessError) as caught:
-        verb(**arguments)
+        evaluate(**arguments)
     for word in words:
         assert word in str(caught.value)
 
 
-def test_the_command_says_it_without_a_traceback(harness, colours, weights):
-    done = harness("evaluate", "resnet18[/bold]", "--weights", weights, "--data-root", colours)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr and "resnet18[/bold]" in done.stderr
+def test_evaluate_command_refuses_without_a_traceback(harness, image_root, weights):
+    completed = harness("evaluate", "resnet18[/bold]", "--weights", weights, "--data-root", image_root)
+    assert completed.returncode == 2
+    assert "Traceback" not in completed.stderr and "resnet18[/bold]" in completed.stderr

@@ -12,7 +12,7 @@ def _files(directory):
     return {path.relative_to(directory): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}
 
 
-def test_run_report_rerun_and_from_csv_alone(harness, experiment_file, tmp_path):
+def test_report_has_the_same_bytes_from_a_second_run_the_record_and_the_csv(harness, experiment_file, tmp_path):
     """One run; then the same bytes from a second run, from the record, and from results.csv in an empty place."""
     path = experiment_file(seeds=EIGHT)
     first = harness("run", path, "--launcher", "inline")
@@ -50,27 +50,27 @@ def test_run_report_rerun_and_from_csv_alone(harness, experiment_file, tmp_path)
 
 def _no_training_code(harness, tmp_path, once):
     """``harness report`` reads the record only: it works where torch, ray and the training code do not import."""
-    walls = tmp_path / "walls"
-    walls.mkdir()
-    (walls / "sitecustomize.py").write_text(
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "sitecustomize.py").write_text(
         "import sys\n"
-        "class Wall:\n"
+        "class ImportHook:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.split('.')[0] in ('torch', 'ray', 'torchvision') or name.startswith(\n"
         "            ('harness.training', 'harness.models', 'harness.execution', 'harness.launchers', 'harness.data')):\n"
-        "            raise ImportError(f'{name} is behind a wall')\n"
-        "sys.meta_path.insert(0, Wall())\n"
+        "            raise ImportError(f'{name} may not be imported')\n"
+        "sys.meta_path.insert(0, ImportHook())\n"
     )
     repository = Path(__file__).resolve().parents[2]
-    env = {"PYTHONPATH": f"{walls}:{repository}"}
+    env = {"PYTHONPATH": f"{hooks}:{repository}"}
     blocked = harness("run", "quickstart", "--set", "name=x", "--launcher", "inline", env=env)
-    assert blocked.returncode != 0, "the wall does not stand"
+    assert blocked.returncode != 0, "the import hook does not work"
     done = harness("report", "quick", env=env)
     assert done.returncode == 0, done.stderr
     assert _files(tmp_path / "work" / "reports") == once
 
 
-def test_your_own_images_need_no_code(harness, image_folder, tmp_path):
+def test_experiment_on_a_folder_of_images_needs_no_code(harness, image_folder, tmp_path):
     options = ["--data-root", image_folder(), "--set", "variants.set.widths=[2,4,8]", "--set", "recipe.epochs=2"]
     options += ["--set", "recipe.batch=16", "--seeds", "1-2", "--launcher", "inline"]
     done = harness("run", "own-images", *options)
@@ -81,7 +81,7 @@ def test_your_own_images_need_no_code(harness, image_folder, tmp_path):
     assert str(tmp_path) not in text
 
 
-def test_plan_starts_and_writes_nothing(harness, experiment_file, tmp_path):
+def test_plan_prints_the_trials_and_writes_nothing(harness, experiment_file, tmp_path):
     path = experiment_file()
     done = harness("plan", path)
     assert done.returncode == 0, done.stderr
@@ -92,7 +92,7 @@ def test_plan_starts_and_writes_nothing(harness, experiment_file, tmp_path):
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_commands_that_only_look(harness):
+def test_commands_that_only_read_print_valid_json(harness):
     listed = json.loads(harness("variants", "--json").stdout)
     costs = {row["name"]: (row["parameters"], row["macs"]) for row in listed}
     assert costs["resnet50"] == (25557032, 4089184256)
@@ -111,7 +111,7 @@ def test_commands_that_only_look(harness):
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_an_mlflow_server_that_dies_while_trials_run(harness, experiment_file, tmp_path):
+def test_run_survives_an_mlflow_server_that_dies_and_the_next_run_publishes(harness, experiment_file, tmp_path):
     """Once trials run, the server's absence is survived; the next run publishes what it missed, training nothing."""
     import os
     import signal

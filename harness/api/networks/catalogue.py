@@ -108,7 +108,7 @@ def _costs(variant: AnyVariant, size: tuple[int, int], count: bool, show_countin
     Raises:
         HarnessError: A network of another library is not installed, or does not take such images.
     """
-    from harness.costs.complexity import read_cached_costs, compute_static_costs
+    from harness.costs.complexity import compute_static_costs, read_cached_costs
 
     if isinstance(variant, ExternalNetwork):
         variant = variant.with_content_hash()
@@ -201,7 +201,9 @@ def inspect_variant(
             )
         variant = variant.with_content_hash()
         with show_counting(variant.name):
-            return VariantInspection(variant, size, compute_static_costs(variant, size), tuple(list_stage_costs(variant, size)), None)
+            return VariantInspection(
+                variant, size, compute_static_costs(variant, size), tuple(list_stage_costs(variant, size)), None
+            )
     plan = plan_layers(variant, size)
     parts = list_layer_costs(plan) if every_layer else list_stage_costs(variant, size)
     return VariantInspection(variant, size, compute_static_costs(variant, size), tuple(parts), plan)

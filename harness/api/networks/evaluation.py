@@ -74,8 +74,7 @@ def evaluate(
     """
     from harness.data.image_folders import list_evaluation_images
     from harness.launchers.resources import count_cores
-    from harness.models import build
-    from harness.models.weights import load_weights, read_state_dict
+    from harness.models.weights import read_state_dict
     from harness.reporting.statistics.proportions import binomial_interval
     from harness.training.accuracy import count_correct
     from harness.training.device import parse_device
@@ -88,11 +87,7 @@ def evaluate(
         raise HarnessError(f"a batch of {batch} images has no image", where="--batch", remedy="Use 1 or more.")
     classes, files = list_evaluation_images(data_root)
     _require_classes(spec, state, len(classes), data_root)
-    network = build(spec.model_copy(update={"classes": len(classes)}), seed=0)
-    load_weights(network, state, str(path))
-    if published is not None and hasattr(network, "transform_input"):
-        # torchvision's networks of Szegedy et al. undo its normalisation if its own weights are used.
-        network.transform_input = True  # type: ignore[assignment]
+    network = _build_with_weights(spec.model_copy(update={"classes": len(classes)}), state, path, published)
     transform, sizes, is_preset = _choose_transform(published, resize, crop)
     for counted in count_correct(network, files, transform, batch, count_cores(), torch_device):
         progress(counted, len(files))
@@ -108,6 +103,19 @@ def evaluate(
         sizes,
         _published_accuracies(published) if is_published else None,
     )
+
+
+def _build_with_weights(spec: AnyVariant, state: dict[str, Any], path: Path, published: Any) -> Any:
+    """Return the network of a spec with the given weights in it."""
+    from harness.models import build
+    from harness.models.weights import load_weights
+
+    network = build(spec, seed=0)
+    load_weights(network, state, str(path))
+    if published is not None and hasattr(network, "transform_input"):
+        # torchvision's networks of Szegedy et al. undo its normalisation if its own weights are used.
+        network.transform_input = True  # type: ignore[assignment]
+    return network
 
 
 def _find_weights(name: str, weights: str, download: bool) -> tuple[Path, Any]:
