@@ -33,8 +33,8 @@ def weights(tmp_path):
 
 
 def test_evaluate_command_counts_the_same_for_another_batch_size(harness, image_root, weights):
-    completed = harness("evaluate", "resnet18", "--weights", weights, "--data-root", image_root, "--crop", 32, "--resize", 36,
-                   "--batch", 5, "--json")  # fmt: skip
+    completed = harness("evaluate", "resnet18", "--weights", weights, "--data-root", image_root, "--crop", 32,
+                        "--resize", 36, "--batch", 5, "--json")  # fmt: skip
     assert completed.returncode == 0, completed.stderr
     found = json.loads(completed.stdout)
     assert (found["images"], found["classes"], found["transform"]) == (12, 6, "resize 36, crop 32")

@@ -57,7 +57,8 @@ def _no_training_code(harness, tmp_path, once):
         "class ImportHook:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.split('.')[0] in ('torch', 'ray', 'torchvision') or name.startswith(\n"
-        "            ('harness.training', 'harness.models', 'harness.execution', 'harness.launchers', 'harness.data')):\n"
+        "            ('harness.training', 'harness.models', 'harness.execution', 'harness.launchers',\n"
+        "             'harness.data')):\n"
         "            raise ImportError(f'{name} may not be imported')\n"
         "sys.meta_path.insert(0, ImportHook())\n"
     )

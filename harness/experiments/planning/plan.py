@@ -223,7 +223,8 @@ def _pending_trials(study: ResolvedExperiment, scale: float) -> tuple[PendingTri
         seconds = scale * estimate_seconds(trial, study)
         samples = (tune.samples - len(study.samples_of(variant.name))) * len(tune.seeds)
         if samples:
-            pending.append(PendingTrials(f"{variant.name}{SEARCH_SUFFIX.rstrip()}", "search", samples, samples * seconds))
+            name = f"{variant.name}{SEARCH_SUFFIX.rstrip()}"
+            pending.append(PendingTrials(name, "search", samples, samples * seconds))
         seeds = len(experiment.seeds)
         pending.append(PendingTrials(f"{variant.name}{TUNED_SUFFIX}", "tuned", seeds, seeds * seconds))
     return tuple(pending)
@@ -235,6 +236,6 @@ def _other_storage_warning(trials: int, record: Record, storage: Folder) -> str:
     if last_storage in ("", str(storage)):
         return ""
     return (
-        f"{trials} trial{'s' * (trials > 1)} started with checkpoints in {last_storage}, and would start again from the "
-        f"beginning in {storage}. To resume {'them' if trials > 1 else 'it'}: --storage {last_storage}"
+        f"{trials} trial{'s' * (trials > 1)} started with checkpoints in {last_storage}, and would start again from "
+        f"the beginning in {storage}. To resume {'them' if trials > 1 else 'it'}: --storage {last_storage}"
     )
