@@ -34,7 +34,7 @@ def require_workers(variants: Iterable[AnyVariant], recipe: Recipe, resources: R
         HarnessError: The workers cannot share a batch equally, share it in another way than the recipe declares, or
             cannot run SyncBatchNorm.
     """
-    workers, share = resources.workers, recipe.batch // resources.workers
+    workers = resources.workers
     if recipe.sync_norm and not resources.gpus:
         raise HarnessError(
             "SyncBatchNorm runs on GPUs only, and these trials run on CPUs",
@@ -57,6 +57,22 @@ def require_workers(variants: Iterable[AnyVariant], recipe: Recipe, resources: R
                 "normalise over fewer images on one worker, use recipe.micro_batch.",
             )
         return
+    _require_equal_shares(recipe, workers)
+    dependent = next((variant for variant in variants if depends_on_shard(variant, recipe.sync_norm)), None)
+    if dependent is not None and recipe.worker_batch is None:
+        share = recipe.batch // workers
+        raise HarnessError(
+            f"with {workers} workers, {dependent.name} sees only {share} of the {recipe.batch} images of a batch at "
+            "once, which changes its results",
+            where="recipe.worker_batch",
+            remedy=f"Declare it with --set recipe.worker_batch={share}: the trial then has another id than on one "
+            "worker. Or use norm: group, which gives the same results on any number of workers.",
+        )
+
+
+def _require_equal_shares(recipe: Recipe, workers: int) -> None:
+    """Refuse a batch that the workers cannot share equally, or that they share in another way than declared."""
+    share = recipe.batch // workers
     if recipe.batch % workers or share < MIN_WORKER_BATCH:
         raise HarnessError(
             f"{workers} workers cannot share a batch of {recipe.batch} images equally, with at least "
@@ -76,13 +92,4 @@ def require_workers(variants: Iterable[AnyVariant], recipe: Recipe, resources: R
             f"{recipe.batch}",
             where="recipe.worker_batch",
             remedy=f"Set recipe.worker_batch={share}, or resources.workers={recipe.batch // recipe.worker_batch}.",
-        )
-    dependent = next((variant for variant in variants if depends_on_shard(variant, recipe.sync_norm)), None)
-    if dependent is not None and recipe.worker_batch is None:
-        raise HarnessError(
-            f"with {workers} workers, {dependent.name} sees only {share} of the {recipe.batch} images of a batch at "
-            "once, which changes its results",
-            where="recipe.worker_batch",
-            remedy=f"Declare it with --set recipe.worker_batch={share}: the trial then has another id than on one "
-            "worker. Or use norm: group, which gives the same results on any number of workers.",
         )
