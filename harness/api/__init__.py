@@ -1,4 +1,4 @@
-"""What the commands do, as functions, for notebooks and the command line."""
+"""The functions behind the commands, for notebooks and the command line."""
 
 from harness.api.experiments.load_experiment import load_resolved_experiment, parse_seeds
 from harness.api.experiments.plan import plan

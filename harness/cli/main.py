@@ -57,7 +57,7 @@ def _common_options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Declare the options that stand before a command."""
+    """Declare the options that are written before a command."""
 
 
 def main() -> None:

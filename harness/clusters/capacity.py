@@ -180,7 +180,7 @@ def read_capacity(file: Path) -> Capacity:
 
 
 def _build_capacity(file: Path, config: Mapping[str, Any]) -> Capacity:
-    """Return the capacity of a file whose defaults Ray has filled in."""
+    """Return the capacity of a cluster from the content of its file, in which Ray has filled in the defaults."""
     types = config.get("available_node_types", {})
     has_one_type = len(types) == 1
     head_name = config["head_node_type"]

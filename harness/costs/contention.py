@@ -28,7 +28,7 @@ class CpuContention:
         self._start = self._read_clock_and_seconds()
 
     def cores_of_others(self) -> float | None:
-        """Return how many cores other processes used on average; None where the system does not tell."""
+        """Return how many cores other processes used on average; None if the system does not report it."""
         now = self._read_clock_and_seconds()
         if self._start is None or now is None:
             return None
@@ -115,7 +115,7 @@ class GpuMeter:
         index: The number of the GPU among those that this process may use.
 
     Attributes:
-        nvml: The library; None where it is missing or does not know the GPU.
+        nvml: The library; None if it is missing or does not support the GPU.
     """
 
     def __init__(self, index: int) -> None:

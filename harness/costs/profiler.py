@@ -119,7 +119,7 @@ class VariantProfiler:
         self.labels = torch.randint(variant.classes, (setting.batch,), generator=generator).to(device)
 
     def measure_inference(self) -> Generator[None, None, Phase]:
-        """Measure forward passes in evaluation mode, each waited for: the latency that a user of the network sees."""
+        """Measure forward passes in evaluation mode, waiting for each to end: the latency for a user of the network."""
         self.network.eval()
 
         def step() -> None:

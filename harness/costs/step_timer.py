@@ -30,7 +30,7 @@ class StepTimer:
 
         Args:
             step: The work to time.
-            seconds: How long to go on, within MIN_STEPS and MAX_STEPS.
+            seconds: How long to measure, within MIN_STEPS and MAX_STEPS.
             synchronous: Whether each step waits for the one before to end. Otherwise a GPU has the next step in its
                 queue, as in training.
         """

@@ -14,7 +14,7 @@ TrainTestArrays = tuple[Arrays, Arrays | None]
 
 
 class DataFacts(TypedDict):
-    """What planning needs to know about a data set, as JSON.
+    """The facts about a data set that planning needs; a cache stores them as JSON.
 
     Attributes:
         fingerprint: First 16 hex digits of the sha256 of the content.

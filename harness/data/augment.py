@@ -1,4 +1,7 @@
-"""Random crops and flips of whole batches of uint8 images."""
+"""Random crops and flips of whole batches of uint8 images.
+
+``resized-crop-flip`` works on image files: see :mod:`harness.data.image_files`.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class AugmentationDraws:
 
     @classmethod
     def draw(cls, recipe: Recipe, images: int, seed: int, epoch: int, device: torch.device) -> AugmentationDraws | None:
-        """Return the draws of an epoch; None where the recipe crops no batches.
+        """Return the draws of an epoch; None if the recipe does not crop whole batches.
 
         They are drawn on the CPU, so that they are the same on every device.
         """

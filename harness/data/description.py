@@ -1,4 +1,4 @@
-"""What a data set holds: its fingerprint, image shape and split sizes. Cached, so that planning reads no images."""
+"""The description of a data set: its fingerprint, image shape and split sizes, cached for planning."""
 
 from __future__ import annotations
 

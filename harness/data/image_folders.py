@@ -47,7 +47,7 @@ def scan_image_folder(root: Path) -> ImageFolder:
     extra = sorted({path.name for path in test_dir.iterdir() if path.is_dir()} - set(classes))
     if extra:
         raise HarnessError(
-            f"has the class '{extra[0]}', which {train_dir.name}/ does not have",
+            f"this directory has the class '{extra[0]}', which {train_dir.name}/ does not have",
             where=f"{test_dir}, data.root",
             remedy="Give both splits the same class folders.",
         )
@@ -71,7 +71,7 @@ def _list_classes(folder: Path, option: str, remedy: str) -> list[str]:
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(classes) < 2:
         raise HarnessError(
-            f"has {len(classes) or 'no'} class folder{'s' * (len(classes) != 1)}; at least two are needed",
+            f"the directory has {len(classes) or 'no'} class folder{'s' * (len(classes) != 1)}; at least 2 are needed",
             where=f"{folder}, {option}",
             remedy=remedy,
         )

@@ -75,7 +75,7 @@ class BatchLoader:
             recipe: Declares batch size and augmentation.
             seed: The trial's seed.
             epoch: The number of the epoch.
-            steps: Which batches to yield, for an epoch that goes on after an interruption; None for all.
+            steps: Which batches to yield, for an epoch that continues after an interruption; None for all.
             shard: Whose part of each batch to yield. A batch that is too small to be divided, as the last one may be,
                 goes whole to every worker.
         """

@@ -36,7 +36,7 @@ CHECK_ROOT = "Check --data-root. On a cluster, check that every node has the fil
 
 
 def is_packed(root: str | Path | None) -> bool:
-    """Return whether a data set's root is a packed file, which its name tells."""
+    """Return whether a data set's root is a packed file, by the end of its name."""
     return root is not None and str(root).endswith(SUFFIX)
 
 
@@ -115,7 +115,7 @@ def read_packed_arrays(path: Path) -> TrainTestArrays:
     try:
         arrays = [_from_npy(content) for content in contents]
     except ValueError as error:
-        raise HarnessError(f"its arrays cannot be read: {error}", where=f"{path}, data.root") from error
+        raise HarnessError(f"the arrays in this file cannot be read: {error}", where=f"{path}, data.root") from error
     return (arrays[0], arrays[1]), (arrays[2], arrays[3]) if len(arrays) > 2 else None
 
 
@@ -126,7 +126,7 @@ def _open_packed(path: Path) -> Iterator[Any]:
             yield file
     except OSError as error:
         raise HarnessError(
-            f"cannot be read: {error.strerror or error}",
+            f"this file cannot be read: {error.strerror or error}",
             where=f"{path} on {socket.gethostname()}, data.root",
             remedy=CHECK_ROOT,
         ) from error

@@ -111,7 +111,9 @@ def _is_complete(source: DataSource, root: Path) -> bool:
         return False
     except OSError as error:
         raise HarnessError(
-            f"cannot be read: {error.strerror}", where=f"{root}, data.root", remedy="Check its permissions."
+            f"this directory cannot be read: {error.strerror}",
+            where=f"{root}, data.root",
+            remedy="Check its permissions.",
         ) from error
 
 
@@ -123,7 +125,7 @@ def _require_same_data_set(spec: DataSpec, path: Path) -> None:
         packed_size = f" at {facts['image_size']} pixels" if facts["image_size"] else ""
         declared_size = f" at {size} pixels" if size else ""
         raise HarnessError(
-            f"it holds {one_line(facts['name'])}{packed_size}, not {spec.name}{declared_size}",
+            f"this file holds {one_line(facts['name'])}{packed_size}, not {spec.name}{declared_size}",
             where=f"{path}, data.root",
             remedy="Use the file that was packed from this data set.",
         )

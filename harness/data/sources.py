@@ -19,7 +19,7 @@ DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
 @dataclass(frozen=True)
 class DataSource:
-    """How the files of one data set are found and read.
+    """The source of one data set: where its files are, and the functions that read and download them.
 
     Attributes:
         origin: Who published it, and where.

@@ -26,7 +26,7 @@ DISCARD_PREFIX = "discarded: "
 
 
 class ArchiveNote(Spec):
-    """Why a trial's folder was archived.
+    """The note in an archived folder: the reason and the time.
 
     Attributes:
         reason: In words; empty in folders that have no note.

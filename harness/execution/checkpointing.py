@@ -26,14 +26,14 @@ STOP_SECONDS = 5.0
 def save_checkpoint(task: TrialTask, trainer: Trainer, history: History, claim: Claim, is_stopping: IsStopping) -> bool:
     """Write a checkpoint, and return whether it was written.
 
-    A failure is noted in the attempt, and the training goes on. The last checkpoint of a trial is retried for
+    A failure is noted in the attempt, and the training continues. The last checkpoint of a trial is retried for
     :data:`SAVE_SECONDS`, or for :data:`STOP_SECONDS` after a stop request.
 
     Raises:
         Superseded: Another attempt has taken the trial over.
         HarnessError: The last checkpoint cannot be written.
     """
-    from harness.training.checkpoint import write_checkpoint
+    from harness.training.checkpoint_file import write_checkpoint
 
     started = time.monotonic()
     while True:
@@ -91,7 +91,7 @@ def restore(
 
 def _load_newest(task: TrialTask, trainer: Trainer, claim: Claim, position: tuple[int, int] | None) -> History | None:
     """Load the newest undamaged checkpoint into the trainer, and return its history; None if there is none."""
-    from harness.training.checkpoint import load_state
+    from harness.training.checkpoint_file import load_state
 
     for checkpoint in list_checkpoints(task.folder):
         if position not in (None, checkpoint.position):

@@ -105,7 +105,7 @@ class Claim:
             raise Superseded(f"attempt {newest} has taken this trial over from attempt {self.attempt.number}")
         token = self._stored_token()
         if token is None:
-            # The folder was deleted, with everything in it. The trial goes on in a new one.
+            # The folder was deleted, with everything in it. The trial continues in a new one.
             self.folder.write_new(self.attempt.name, self.attempt.to_json())
         elif token != self.attempt.token:
             raise Superseded(f"the folder of attempt {self.attempt.number} was archived, and another one was started")
@@ -138,7 +138,7 @@ class Claim:
         return "; ".join([position, *self.attempt.notes])
 
     def end(self, status: TrialStatus, error: str = "", trace: str = "") -> None:
-        """Record how the attempt ended. If that cannot be written, the trial's checkpoint is enough to go on."""
+        """Record how the attempt ended. If that cannot be written, the trial's checkpoint is enough to continue."""
         self.attempt = self.attempt.model_copy(update={"end_status": status, "error": error, "trace": trace})
         with suppress(HarnessError):
             if self._stored_token() in (None, self.attempt.token):

@@ -26,7 +26,7 @@ def train_members(
     on_error: OnError,
     is_pruned: IsPruned,
 ) -> Iterator[Progress]:
-    """Train members that stand at one position until all have ended, or until a stop request.
+    """Train members that are at the same position until all have ended, or until a stop request.
 
     After a stop request each member has tried to save a checkpoint, and its caller interrupts it.
 
@@ -72,7 +72,7 @@ def train_members(
 
 
 def _report_epoch(members: Sequence[GroupMember], is_pruned: IsPruned) -> Generator[Progress, None, list[GroupMember]]:
-    """Yield the progress of each member that goes on, and return the members that their scheduler prunes now."""
+    """Yield the progress of each member that continues, and return the members that their scheduler prunes now."""
     pruned_members = []
     for member in members:
         if not member.has_ended and not member.history.is_complete:
@@ -97,10 +97,10 @@ def finish_members(members: Sequence[GroupMember]) -> Iterator[Progress]:
 
 
 def _save_and_publish(members: Sequence[GroupMember], is_stopping: IsStopping, on_error: OnError) -> Iterator[Progress]:
-    """Write a checkpoint of each member, then publish: a trial must never go back behind what the store has seen.
+    """Write a checkpoint of each member, then publish: the store must never hold more than the checkpoints.
 
-    A member whose trial another attempt has taken over, or whose last checkpoint cannot be written, ends; the others
-    go on.
+    A member ends if another attempt has taken its trial over, or if its last checkpoint cannot be written; the others
+    continue.
 
     Yields:
         The last progress of each member that has ended.

@@ -1,4 +1,4 @@
-"""What a running trial reports to the launcher, the driver and the display."""
+"""The progress reports of a running trial to the launcher, the driver and the display."""
 
 from __future__ import annotations
 

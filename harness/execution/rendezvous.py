@@ -1,4 +1,4 @@
-"""How the workers of one trial find each other: the rendezvous, and the network interface that they use."""
+"""The rendezvous at which the workers of one trial connect, and the network interface that they use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIOCGIFADDR = 0x8915
 
 @dataclass(frozen=True)
 class Rendezvous:
-    """Where the workers of a trial find each other.
+    """The place at which the workers of a trial connect: a file, or an address with a port.
 
     Attributes:
         file: A file, if all workers run on one machine; else empty.
@@ -29,7 +29,7 @@ class Rendezvous:
 
 
 def connect_store(rendezvous: Rendezvous, workers: int, is_rank0: bool = False) -> Any:
-    """Return torch's store at the rendezvous, and let torch connect the workers by the network of its address.
+    """Return torch's store at the rendezvous, and set the network interface through which torch connects workers.
 
     Args:
         workers: The number of workers of the trial.

@@ -69,7 +69,7 @@ def _run_members(
 ) -> Iterator[Progress]:
     """Restore the claimed members, finish those that are complete, and train the others."""
     # Imported here because planning, and finding that everything is recorded, must not pay for torch.
-    from harness.execution.worker_group import start_workers
+    from harness.execution.trial_workers import start_workers
     from harness.training.memory import explain_oom
 
     if not members:
@@ -113,7 +113,7 @@ def _align_positions(members: Sequence[GroupMember]) -> None:
 
 
 def _group_by_position(members: Sequence[GroupMember]) -> list[list[GroupMember]]:
-    """Return the members in lists of one position each. Damaged checkpoints may have left them at several positions."""
+    """Return the members as one list per position. Damaged checkpoints may have left them at several positions."""
     by_position: dict[tuple[int, int], list[GroupMember]] = {}
     for member in members:
         by_position.setdefault(member.trainer.position, []).append(member)

@@ -10,7 +10,7 @@ from harness.specs import Execution, Resources, Trial
 
 @dataclass(frozen=True)
 class TrialTask:
-    """One trial to train, and everything that a worker must know to train it.
+    """One trial to train, and everything that a worker needs to train it.
 
     Attributes:
         folder: The folder of the trial's checkpoints and attempts.
@@ -41,7 +41,7 @@ class TrialTask:
 
 @dataclass(frozen=True)
 class TrialGroup:
-    """What a launcher starts: one trial, or several seeds of one variant that train together as a seed ensemble.
+    """The unit that a launcher starts: one trial, or several seeds of one variant trained as a seed ensemble.
 
     Attributes:
         tasks: The trials to train, with at least one.

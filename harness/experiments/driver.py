@@ -1,4 +1,4 @@
-"""The driver of a run: plan, launch, settle, until nothing of the experiment is left."""
+"""The driver of a run: it plans, launches and settles until every trial of the experiment is in the record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.experiments.plan_run import PlanRun
 from harness.experiments.planning.plan import Plan, plan_experiment
 from harness.experiments.preflight import Preflight
 from harness.experiments.progress_display import ProgressDisplay
-from harness.experiments.reconcile import archive_trials
+from harness.experiments.record_sync import archive_trials
 from harness.experiments.run_context import RunContext
 from harness.experiments.run_result import RunResult
 from harness.launchers.stop_request import StopRequest

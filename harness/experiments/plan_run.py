@@ -13,7 +13,7 @@ from harness.execution.trial_group import TrialGroup, TrialTask
 from harness.experiments.background_tasks import BackgroundTasks
 from harness.experiments.planning.plan import Plan
 from harness.experiments.planning.planned_trial import PlannedTrial
-from harness.experiments.reconcile import average_variants, close_abandoned_runs, publish_history
+from harness.experiments.record_sync import average_variants, close_abandoned_runs, publish_history
 from harness.experiments.run_context import RunContext
 from harness.experiments.run_result import RunResult
 from harness.launchers.base import Launcher, ReportProgress

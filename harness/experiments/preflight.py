@@ -22,7 +22,7 @@ from harness.tracking.record import Record, has_mlflow, open_checkpoint_folder, 
 
 @dataclass(frozen=True)
 class Preflight:
-    """What the checks opened and found, for the run that follows.
+    """The results of the checks before a run; the run uses them.
 
     Attributes:
         record: The open record. The experiment may not exist in it yet.

@@ -1,4 +1,4 @@
-"""What a user sees while trials run: a live table on a terminal, one line for each ended trial elsewhere."""
+"""The display while trials run: a live table on a terminal, one line for each ended trial elsewhere."""
 
 from __future__ import annotations
 

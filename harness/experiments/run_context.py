@@ -1,4 +1,4 @@
-"""What all steps of a run share."""
+"""The context of a run, which all of its steps share."""
 
 from __future__ import annotations
 

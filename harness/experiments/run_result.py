@@ -10,7 +10,7 @@ from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 
 @dataclass
 class RunResult:
-    """How the trials of a run ended. Trials are named by their labels.
+    """The result of a run. It names trials by their labels.
 
     Attributes:
         trained: Number of trials that this run trained to their end.

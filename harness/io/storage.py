@@ -143,7 +143,7 @@ class Folder:
             fs.mv(temporary, f"{inside}/{name}")
 
     def write_new(self, name: str, content: bytes) -> bool:
-        """Write a file only where none of that name exists; return whether this call wrote it."""
+        """Write a file only if no file of that name exists; return whether this call wrote it."""
         if self.path is None:
             # S3 and Google's store create exclusively. On others check first, and read back which writer won a tie.
             if name in self.list_names() or not self._put_new(name, content):

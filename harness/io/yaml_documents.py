@@ -1,4 +1,4 @@
-"""YAML files as mappings that know the line of each field and the ``--set`` assignments applied to them."""
+"""YAML files as mappings, with the line of each field and the ``--set`` assignments that change them."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from harness.execution.runner import run_group
 from harness.execution.trial_group import TrialGroup
-from harness.execution.worker_group import WorkerLost
+from harness.execution.trial_workers import WorkerLost
 from harness.launchers.base import ReportProgress
 from harness.launchers.stop_request import StopRequest
 

@@ -18,7 +18,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Whether a run has to end early, and why.
+    """The request to end a run early: whether there is one, and its reason.
 
     Args:
         seconds: Time limit of the run, from now; None for no limit.

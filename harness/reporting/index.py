@@ -10,7 +10,7 @@ from urllib.parse import quote
 from harness.errors import HarnessError
 from harness.io.atomic_files import write_atomic
 from harness.io.output_directory import Kind, report_kind, require_report_directory
-from harness.reporting.compare.comparison import read_comparison, write_comparison
+from harness.reporting.comparison.comparison import read_comparison, write_comparison
 from harness.reporting.formatting import format_dates, format_quantity
 from harness.reporting.page.report import write_report
 from harness.reporting.page.tables import count_fewest_seeds

@@ -6,6 +6,6 @@ command that is sent to a cluster are derived from the declarations.
 
 from harness.settings.benchmark_options import BenchmarkOptions
 from harness.settings.run_options import RunOptions
-from harness.settings.settings import Settings
+from harness.settings.shared_options import Settings
 
 __all__ = ["BenchmarkOptions", "RunOptions", "Settings"]

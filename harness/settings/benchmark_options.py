@@ -12,7 +12,7 @@ DEFAULT_PRECISION = "fp32"
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """What is measured, and how.
+    """The options of a benchmark: the networks that it measures, and the settings.
 
     Attributes:
         experiment: Name or file of an experiment whose variants are measured as its trials run; None: named variants.

@@ -1,4 +1,4 @@
-"""How a dataclass declares the options of its fields: once, for the command line and for Python."""
+"""Declarations of options: a field of a dataclass declares its option once, for the command line and for Python."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.errors import HarnessError, suggest_nearest
 
 @dataclass(frozen=True)
 class Option:
-    """How a user gives the value of a field on the command line.
+    """The option by which a user sets a field on the command line.
 
     Attributes:
         flag: The option's name, such as ``--home``.
@@ -46,7 +46,7 @@ Options = TypeVar("Options")
 
 
 def options_of(kind: type) -> dict[str, Option]:
-    """Return the option of each field of a dataclass that declares them, by the field's name."""
+    """Return the options of a dataclass whose fields all declare one, by field name."""
     return {each.name: each.metadata["option"] for each in fields(kind)}
 
 

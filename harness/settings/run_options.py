@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.settings.option import declare_option, options_of
-from harness.settings.settings import Settings
+from harness.settings.shared_options import Settings
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ class Repeat(Spec):
 
     @property
     def busy(self) -> str:
-        """What else used the device in one of its phases; empty if the device was exclusive."""
+        """Other use of the device in one of its phases, in words; empty if the device was exclusive."""
         return self.inference.busy or (self.training.busy if self.training else "")
 
 
@@ -151,7 +151,7 @@ class MeasuredCost(Spec):
 
     @property
     def busy(self) -> str:
-        """What else used the device in some repeat; empty if it was exclusive in all of them."""
+        """Other use of the device in some repeat, in words; empty if it was exclusive in all of them."""
         return next((repeat.busy for repeat in self.repeats if repeat.busy), "")
 
     @property

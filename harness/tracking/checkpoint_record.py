@@ -73,7 +73,7 @@ class CheckpointRecord:
             raise HarnessError(
                 "this version cannot read the experiment in this file",
                 where=str(path),
-                remedy="Run the experiment again: nothing that is trained is trained twice.",
+                remedy="Run the experiment again: it does not train a trained trial again.",
             ) from error
 
     def write_experiment(self, study: ResolvedExperiment) -> None:
@@ -106,7 +106,7 @@ class CheckpointRecord:
         return {}
 
     def read_histories(self, trials: Iterable[str]) -> list[History]:
-        """Return the complete histories of those of the trials that have one."""
+        """Return the complete history of each given trial that has one."""
         histories = (read_newest_history(self.folder / trial, trial) for trial in trials)
         return [history for history in histories if history is not None and history.is_complete]
 

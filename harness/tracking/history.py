@@ -77,13 +77,13 @@ class History(Spec):
 
     @property
     def seconds(self) -> float:
-        """Time on the training and the evaluation clock."""
+        """Seconds of training and evaluation."""
         last = self.epochs[-1].metrics if self.epochs else {}
         return sum(last.get(key) or 0.0 for key in CLOCKS)
 
     @property
     def memory(self) -> tuple[int, int]:
-        """The most bytes that it used, and the bytes of its device; 0 in older records."""
+        """(peak bytes that the trial used, bytes of its device); 0 in older records."""
         memory = self.provenance.get("memory")
         sizes = memory if isinstance(memory, dict) else {}
         peak, device = sizes.get("peak"), sizes.get("device")

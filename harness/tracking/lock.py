@@ -33,7 +33,7 @@ LONGEST_COMMAND = 200
 
 
 class LeaseStore(Protocol):
-    """Where the lease of an experiment is kept: a record."""
+    """The part of a record that stores the lease of an experiment."""
 
     @property
     def address(self) -> str:
@@ -47,7 +47,7 @@ class LeaseStore(Protocol):
 
 
 class Lease(Spec):
-    """Which process holds an experiment.
+    """The lease of an experiment, which names the process that holds the experiment's lock.
 
     Attributes:
         token: Identifies the lease.

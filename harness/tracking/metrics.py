@@ -1,7 +1,7 @@
 """The one table of metrics: it gives the names in MLflow, the columns of results.csv, and the labels of reports.
 
-MLflow's UI makes a section of charts from each prefix. To add a metric, let the training yield it (see
-:mod:`harness.training`) and add its key and its entry here.
+MLflow's UI makes a section of charts from each prefix. To add a metric, measure it in
+:mod:`harness.training.trainer` (``end_epoch``, or ``_evaluate``), and add its key and its entry here.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def outcome_name(status: TrialStatus) -> str:
 
 
 def parse_outcome(name: str) -> TrialStatus:
-    """Return the status that a word in a file, or a :class:`TrialStatus`, stands for.
+    """Return the status that a word in a file means; a :class:`TrialStatus` is returned as it is.
 
     Raises:
         ValueError: Files have no such word.

@@ -92,11 +92,11 @@ class Record(Protocol):
         ...
 
     def read_histories(self, trials: Iterable[str]) -> list[History]:
-        """Return the complete histories of those of the trials that are recorded here."""
+        """Return the complete history of each given trial that is recorded here."""
         ...
 
     def find_in_other_experiments(self, trials: Iterable[str]) -> dict[str, Callable[[], History]]:
-        """Return those of the trials that another experiment has recorded, each with a function to read it."""
+        """Return a function that reads the history of each given trial that another experiment has recorded, by id."""
         ...
 
     def create_trial_run(self, study: ResolvedExperiment, trial: Trial) -> str:

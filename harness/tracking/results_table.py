@@ -155,7 +155,7 @@ def build_results_table(
 
 
 def split_by_purpose(study: ResolvedExperiment, table: pd.DataFrame) -> Results:
-    """Return results whose compared trials are apart from the trials of a search and those with chosen recipes."""
+    """Return results with one table of the compared trials, and one of the search and of the chosen recipes."""
     compared = {trial.id for trial in study.trials}
     is_tuning = table["trial"].isin([trial.id for trial in study.all_trials if trial.id not in compared])
     return Results(study, table[~is_tuning].reset_index(drop=True), table[is_tuning].reset_index(drop=True))

@@ -76,7 +76,7 @@ class LayerProbe:
 
     @contextmanager
     def record(self) -> Iterator[None]:
-        """Record the responses of the forward passes in the block; of several (micro-batches) the last counts."""
+        """Record the responses of the forward passes in the block; with micro-batches, those of the last one."""
         self._recorded.clear()
         # The layer whose output no other layer or norm has received yet, and that output.
         newest: list[tuple[MeasuredLayer, Tensor]] = []

@@ -52,7 +52,7 @@ class ProcessGroup:
 
     @property
     def stream_key(self) -> tuple[int, ...]:
-        """What this process appends to the name of a random stream to have one of its own; nothing for rank 0."""
+        """The rank as a suffix of the names of random streams, so that each process has its own; empty for rank 0."""
         return (self.shard.rank,) if self.shard.rank else ()
 
     def wrap_model(self, network: nn.Module, device: torch.device) -> nn.Module:

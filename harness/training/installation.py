@@ -1,4 +1,4 @@
-"""What torch and torchvision find on this machine, for `harness doctor`."""
+"""Checks of the installed torch and torchvision on this machine, for `harness doctor`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loop: train an epoch, evaluate, report its results, go on with the next."""
+"""The training loop: train an epoch, evaluate, report its results, continue with the next."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TrainingLoop:
 
         Args:
             pause: Called after each step, and before each batch of an evaluation. At "save" or "stop" the loop yields
-                None, in an evaluation at "stop" alone. It goes on when it is iterated again.
+                None, in an evaluation at "stop" alone. It continues when it is iterated again.
 
         Yields:
             (slot, result) of each live slot, or None at a pause. At each yield every trainer's state can be saved.

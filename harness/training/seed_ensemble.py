@@ -173,7 +173,7 @@ class SeedEnsemble(TrainingLoop):
 
 
 def _move_to_position(trainer: Trainer, like: Trainer) -> None:
-    """Set a trainer that is not live to the epoch and step of a live one; a live trainer is there already."""
+    """Set a trainer that is not live to the epoch and step of a live one; a live trainer is at that step already."""
     trainer.epochs_done = like.epochs_done
     if like.epoch_state is not None and trainer.epoch_state is None:
         trainer.epoch_state = EpochState(0.0, torch.zeros_like(like.epoch_state.sums), like.epoch_state.step)

@@ -260,7 +260,7 @@ class Trainer:
         self.epochs_done = state["epochs_done"]
         self.epoch_state = None if state["under_way"] is None else EpochState(**state["under_way"])
         if self.epoch_state is not None and not self.group.is_rank0:
-            # The saved sums are those of all workers: rank 0 alone goes on from them.
+            # The saved sums are those of all workers: rank 0 alone continues from them.
             self.epoch_state.sums.zero_()
         self.timers.seconds = dict(state["seconds"])
 

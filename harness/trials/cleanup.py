@@ -15,7 +15,7 @@ from harness.tracking.history import HISTORY_FILE, parse_history, read_history
 
 @dataclass(frozen=True)
 class FolderCleanup:
-    """What was, or would be, done with one folder.
+    """The result of the cleanup of one folder, or in a dry run the expected result.
 
     Attributes:
         folder: The folder's name in the storage.

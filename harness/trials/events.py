@@ -10,7 +10,7 @@ from harness.execution.attempts import Attempt
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import Epoch
 from harness.tracking.metrics import EPOCH_SECONDS, LEARNING_RATE, ONLINE_TRAINING_ERROR, TEST_ERROR
-from harness.trials.status import TrialSummary
+from harness.trials.summary import TrialSummary
 
 LISTED_METRICS = (
     ("train error", ONLINE_TRAINING_ERROR, "{:.2f} %"),

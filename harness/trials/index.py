@@ -15,7 +15,7 @@ from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.record import Record
 from harness.tracking.recorded_trial import RecordedTrial
-from harness.trials.status import TrialSummary, read_readable_history
+from harness.trials.summary import TrialSummary, read_readable_history
 
 READERS = 8
 """Threads that read trials."""

@@ -16,7 +16,7 @@ from harness.experiments.plan_run import PlanRun
 from harness.experiments.planning.estimate import estimate_seconds
 from harness.experiments.planning.plan import Plan
 from harness.experiments.planning.planned_trial import PlannedTrial
-from harness.experiments.reconcile import archive_trials
+from harness.experiments.record_sync import archive_trials
 from harness.experiments.run_context import RunContext
 from harness.experiments.run_result import RunResult
 from harness.io.storage import Folder
@@ -28,7 +28,7 @@ from harness.specs import ResolvedExperiment, Trial
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.checkpoint_record import CheckpointRecord
 from harness.tracking.history import History, find_ensemble_seeds
-from harness.trials.status import TrialSummary, read_readable_history
+from harness.trials.summary import TrialSummary, read_readable_history
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def promote_rerun(storage: Folder, trial: str) -> None:
 def _read_earlier_rerun(
     trial: TrialSummary, before: History | None, rerun_folder: Folder, storage: Folder
 ) -> History | None:
-    """Return the history that an earlier rerun left, to resume it; archive it if the trial was trained again since."""
+    """Return the history of an unfinished rerun, to resume it; archive the rerun if the trial was trained meanwhile."""
     history, _ = read_readable_history(rerun_folder / trial.id, trial.id)
     if history is None or not history.is_complete or before is None:
         return history

@@ -7,7 +7,7 @@ import pytest
 from markdown_it import MarkdownIt
 from reporting_helpers import make_results, make_study
 
-from harness.reporting.compare.comparison import write_comparison
+from harness.reporting.comparison.comparison import write_comparison
 from harness.reporting.index import rebuild_reports
 from harness.reporting.page.report import write_report
 from harness.tracking.results_csv import write_csv

@@ -11,13 +11,13 @@ from trial_helpers import SILENT_CONSOLE, results_without_times, trial_statuses
 from harness.api import Settings, collect, plan, run
 from harness.execution.attempts import read_attempts
 from harness.execution.progress import Progress
-from harness.experiments.reconcile import archive_trials
+from harness.experiments.record_sync import archive_trials
 from harness.io.checkpoint_names import list_checkpoints
 from harness.launchers.inline import launch
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import read_newest_history
 from harness.tracking.record import open_checkpoint_folder, open_record
-from harness.training.checkpoint import KEPT_CHECKPOINTS
+from harness.training.checkpoint_file import KEPT_CHECKPOINTS
 from harness.training.trainer import Trainer
 
 SEEDS = [100, 101, 102]

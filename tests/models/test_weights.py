@@ -14,7 +14,7 @@ from harness.io.storage import Folder
 from harness.models import build
 from harness.models.weights import find_classifier, load_weights, read_state_dict
 from harness.specs import Execution, ExternalNetwork, Recipe, Resources, Trial, Variant
-from harness.training.checkpoint import write_checkpoint
+from harness.training.checkpoint_file import write_checkpoint
 from harness.training.trainer import Trainer
 
 TINY = {

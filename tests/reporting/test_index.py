@@ -7,7 +7,7 @@ import pytest
 from reporting_helpers import make_results, make_study, read_files
 
 from harness.errors import HarnessError
-from harness.reporting.compare.comparison import write_comparison
+from harness.reporting.comparison.comparison import write_comparison
 from harness.reporting.index import GENERATED_MARK, rebuild_reports
 from harness.reporting.page.benchmark_page import write_benchmark_report
 from harness.reporting.page.report import write_report

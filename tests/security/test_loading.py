@@ -56,7 +56,7 @@ def test_package_has_no_unsafe_loading_beyond_the_known_exceptions():
     # started it; no file and no port reaches this pipe.
     assert unsafe == {
         ("harness/reporting/page/template.py", "jinja2 without autoescape"),
-        ("harness/execution/worker_group.py", "import pickle"),
+        ("harness/execution/trial_workers.py", "import pickle"),
         ("harness/execution/worker.py", "import pickle"),
         ("harness/execution/worker.py", "pickle.load"),
     }
@@ -92,7 +92,7 @@ def save_bytes(value):
 def load_checkpoint(path):
     import torch
 
-    from harness.training.checkpoint import load_state
+    from harness.training.checkpoint_file import load_state
 
     with path.open("rb") as file:
         return load_state(file, str(path), torch.device("cpu"))

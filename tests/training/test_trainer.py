@@ -10,7 +10,7 @@ from training_helpers import train, without_times
 from harness.io.checkpoint_names import Checkpoint, list_checkpoints
 from harness.io.storage import Folder
 from harness.specs import Execution, Resources
-from harness.training.checkpoint import load_state, write_checkpoint
+from harness.training.checkpoint_file import load_state, write_checkpoint
 from harness.training.trainer import Trainer
 
 AUGMENTED = {"augment": "crop-flip", "crop_padding": 1}

@@ -34,7 +34,7 @@ def follow(sent: SentJob, show: Callable[[str], None], notify: Callable[[str], N
         notify: Receives messages about the connection.
 
     Raises:
-        HarnessError: The cluster refuses the login, does not know the job, or was unreachable for too long.
+        HarnessError: The cluster refuses the login, has no such job, or was unreachable for too long.
         Interrupted: The user left. The job runs on.
     """
     from harness.clusters.remote.ssh import ClusterUnreachable
@@ -52,7 +52,7 @@ def follow(sent: SentJob, show: Callable[[str], None], notify: Callable[[str], N
             try:
                 with target.connect() as (jobs, _):
                     lost_since = 0.0
-                    # A cluster that was started again does not know the job, and raises here.
+                    # A cluster that was started again has no such job, and raises here.
                     jobs.get_job(sent.job)
                     while True:
                         jobs.follow_output(sent.job, show_next, shown)
@@ -63,7 +63,7 @@ def follow(sent: SentJob, show: Callable[[str], None], notify: Callable[[str], N
             except ClusterUnreachable as error:
                 now = time.monotonic()
                 if not lost_since:
-                    notify(f"{error.what}. The job runs on; connecting again ...")
+                    notify(f"{error.what}. The job continues; connecting again ...")
                 lost_since = lost_since or now
                 if now - lost_since > RECONNECT_SECONDS:
                     raise
@@ -80,7 +80,7 @@ def stop(sent: SentJob) -> Job:
     """Stop a job, which writes checkpoints first, and return how it ended.
 
     Raises:
-        HarnessError: The cluster does not answer, or does not know the job.
+        HarnessError: The cluster does not answer, or has no such job.
     """
     from harness.clusters.remote.job_server import STOP_SECONDS
 
@@ -122,7 +122,7 @@ def pull(name: str, target: JobTarget, settings: Settings) -> tuple[list[Verdict
     """
     if target.file is None:
         raise HarnessError(
-            "the address of a job server does not tell where the record is",
+            "the record of a cluster cannot be found from the address of its job server",
             where=target.option,
             remedy=f"harness report {name} --tracking-uri http://HOST:5000",
         )

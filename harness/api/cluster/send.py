@@ -53,7 +53,7 @@ def send(
     notify(f"Connecting to {target} ...")
     job = _submit(target, settings, experiment.name, shlex.join(words), package)
     size = sum(package.files.values()) / 2**20
-    notify(f"{job.job} is sent: {len(package.files)} files, {size:.1f} MiB. It does not need this machine any more.")
+    notify(f"{job.job} is sent: {len(package.files)} files, {size:.1f} MiB. The job does not need this machine.")
     return job
 
 

@@ -21,7 +21,7 @@ def sync(names: Sequence[str], settings: Settings) -> tuple[dict[str, dict[str, 
     Raises:
         HarnessError: The store does not answer.
     """
-    from harness.experiments.reconcile import sync_record
+    from harness.experiments.record_sync import sync_record
     from harness.tracking.lock import ExperimentLock
 
     actions, refused = {}, {}

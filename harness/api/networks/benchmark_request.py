@@ -39,7 +39,7 @@ def request_benchmark(names: list[str], options: BenchmarkOptions, settings: Set
     """
     if options.repeats < 1:
         raise HarnessError(
-            f"{options.repeats} repeats measure nothing", where="--repeats", remedy="Use 1 or more; 5 is the default."
+            f"repeats is {options.repeats}, and must be at least 1", where="--repeats", remedy="The default is 5."
         )
     if options.experiment is not None:
         return _request_experiment(options.experiment, names, options, settings)
@@ -69,7 +69,7 @@ def _request_experiment(
         raise HarnessError(
             "an experiment names its variants, images and settings itself",
             where="--experiment",
-            remedy="Leave the other options out. Only --device, --repeats, --seconds and --name go with it.",
+            remedy="Use only --device, --repeats, --seconds and --name with it.",
         )
     resolved = load_resolved_experiment(experiment, data_root=settings.data_root)
     resources = resolved.experiment.resources

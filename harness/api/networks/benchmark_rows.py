@@ -79,7 +79,7 @@ def _require_valid(device: str, batches: Sequence[int], precisions: Sequence[str
     for batch in batches:
         if batch < 1:
             raise HarnessError(
-                f"a batch of {batch} images has no image", where="--batch-sizes", remedy="Use 1 or more."
+                f"the batch size {batch} is less than 1", where="--batch-sizes", remedy="Use 1 or more."
             )
     for precision in precisions:
         if precision not in PRECISIONS:

@@ -84,7 +84,7 @@ def evaluate(
     path, published = _find_weights(name, weights, download)
     state = read_state_dict(path)
     if batch < 1:
-        raise HarnessError(f"a batch of {batch} images has no image", where="--batch", remedy="Use 1 or more.")
+        raise HarnessError(f"the batch size {batch} is less than 1", where="--batch", remedy="Use 1 or more.")
     classes, files = list_evaluation_images(data_root)
     _require_classes(spec, state, len(classes), data_root)
     network = _build_with_weights(spec.model_copy(update={"classes": len(classes)}), state, path, published)
@@ -137,7 +137,7 @@ def _published_accuracies(published: Any) -> tuple[float, float] | None:
 
 
 def _require_classes(spec: AnyVariant, state: Mapping[str, Any], classes: int, data_root: Path) -> None:
-    """Check that weights are for as many classes as the data has.
+    """Check that the weights and the data have the same number of classes.
 
     Raises:
         HarnessError: They are not.

@@ -12,7 +12,7 @@ from harness.errors import HarnessError, suggest_nearest
 from harness.settings import Settings
 
 if TYPE_CHECKING:
-    from harness.reporting.compare.diff import Diff
+    from harness.reporting.diff.results_diff import Diff
 
 
 def combine(names: Sequence[str], name: str, settings: Settings) -> Path:
@@ -25,7 +25,7 @@ def combine(names: Sequence[str], name: str, settings: Settings) -> Path:
     Raises:
         HarnessError: A result cannot be read, or ``name`` cannot be the name of a report.
     """
-    from harness.reporting.compare.comparison import write_comparison
+    from harness.reporting.comparison.comparison import write_comparison
 
     require_report_name(name)
     directory = settings.reports / name
@@ -48,7 +48,7 @@ def diff(
     Raises:
         HarnessError: A result cannot be read, the two cannot be compared, or a limit is out of its range.
     """
-    from harness.reporting.compare.diff import compare_results
+    from harness.reporting.diff.results_diff import compare_results
     from harness.tracking.metrics import EVALUATED_ERRORS
 
     for key in metrics:

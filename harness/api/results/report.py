@@ -61,9 +61,9 @@ def report_all(settings: Settings) -> list[Path]:
 
 
 def record_looks(results: Results, record: Record | None) -> Results:
-    """Return the results with the interim looks that their verdicts are.
+    """Add an interim look to the results for each verdict that was tested, and return the results.
 
-    The record keeps them before anybody sees the verdicts.
+    The looks are written to the record before a verdict is shown.
 
     Args:
         record: The record of the results; None if they come from a results.csv.

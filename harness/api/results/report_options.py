@@ -21,7 +21,7 @@ def check_report_options(names: Sequence[str], report_name: str | None, every_re
     if every_report:
         if names or report_name is not None:
             raise HarnessError(
-                "--all already takes every report", where="--all", remedy="Leave the names and --name out."
+                "--all writes every report by itself", where="--all", remedy="Leave the names and --name out."
             )
     elif not names:
         raise HarnessError(
@@ -29,9 +29,9 @@ def check_report_options(names: Sequence[str], report_name: str | None, every_re
         )
     elif len(names) == 1 and report_name is not None:
         raise HarnessError(
-            "the report of one experiment has the same name as the experiment",
+            "the report of one experiment always has the same name as the experiment",
             where="--name",
-            remedy="Leave it out, or name another experiment.",
+            remedy="Leave --name out, or name a second experiment.",
         )
     elif len(names) > 1 and report_name is None:
         raise HarnessError(

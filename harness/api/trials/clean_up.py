@@ -78,5 +78,5 @@ def clean_up(names: Sequence[str], settings: Settings, dry_run: bool = False) ->
 
 
 def _sharing(name: str, ids: Sequence[str], index: TrialIndex) -> list[str]:
-    """Return an experiment and all others that share one of its trials: a run of theirs could move the same folders."""
+    """Return an experiment and all others that share one of its trials: a run of one could move the same folders."""
     return list({name, *(other for identity in ids for other in index.experiments_of(identity))})

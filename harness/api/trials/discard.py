@@ -13,7 +13,7 @@ from harness.text import one_line
 from harness.tracking.record import open_checkpoint_folder
 
 if TYPE_CHECKING:
-    from harness.trials.status import TrialSummary
+    from harness.trials.summary import TrialSummary
 
 LONGEST_REASON = 500
 
@@ -31,7 +31,7 @@ def discard(prefixes: Sequence[str], reason: str, settings: Settings) -> dict[st
         HarnessError: A trial is unknown, never started, or is being trained. Nothing was done then.
     """
     from harness.execution.archive import DISCARD_PREFIX, archive_folder
-    from harness.experiments.reconcile import archive_trials
+    from harness.experiments.record_sync import archive_trials
 
     note = DISCARD_PREFIX + _require_reason(reason)
     index, _ = open_index((), settings)
@@ -85,8 +85,8 @@ def _needs_discarding(trial: TrialSummary) -> bool:
 
 
 def _describe(trial: TrialSummary, is_discarded: bool) -> str:
-    """Return what was done with a trial, as it was before."""
-    from harness.trials.status import NO_REASON
+    """Return what was done, in words; ``trial`` is the trial before the change."""
+    from harness.trials.summary import NO_REASON
 
     if not is_discarded:
         note = trial.archive_note if trial.archive_note is not None else trial.archived[-1][1]

@@ -14,7 +14,7 @@ from harness.tracking.record import list_recorded_experiments, open_checkpoint_f
 if TYPE_CHECKING:
     from harness.tracking.lock import ExperimentLock
     from harness.trials.index import TrialIndex
-    from harness.trials.status import TrialSummary
+    from harness.trials.summary import TrialSummary
 
 
 def open_index(names: Sequence[str], settings: Settings) -> tuple[TrialIndex, dict[str, str]]:
@@ -60,7 +60,7 @@ def find_trial(prefix: str, settings: Settings) -> tuple[TrialSummary, TrialInde
 
 
 def show_trial(prefix: str, settings: Settings) -> tuple[TrialSummary, TrialIndex]:
-    """Return the same as :func:`find_trial`, with the trial's history from the record if no checkpoint holds it.
+    """Return the trial as :func:`find_trial` does, with its history from the record if no checkpoint holds it.
 
     Raises:
         HarnessError: No trial's id starts like this, or several trials' ids do.

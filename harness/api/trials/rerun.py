@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.specs import ResolvedExperiment, Trial
     from harness.trials.index import TrialIndex
     from harness.trials.rerun import DebugLauncher, Rerun
-    from harness.trials.status import TrialSummary
+    from harness.trials.summary import TrialSummary
 
 
 def rerun(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import err, print_text
-from harness.cli.options import Json, with_options
+from harness.cli.parameters import Json, with_options
 from harness.errors import Interrupted
 from harness.settings import BenchmarkOptions, Settings
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import err, print_json, print_problem, print_text
-from harness.cli.options import Json
+from harness.cli.parameters import Json
 from harness.errors import EXIT_USER
 
 app = typer.Typer(help="The YAML files of clusters: cluster.yaml, cluster-local.yaml.", no_args_is_help=True)

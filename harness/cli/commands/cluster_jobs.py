@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.console import err, out, print_json, print_text
-from harness.cli.options import Cluster, Json, with_options
+from harness.cli.parameters import Cluster, Json, with_options
 from harness.errors import EXIT_FAILED, EXIT_USER, HarnessError, Interrupted
 from harness.settings import RunOptions, Settings
 from harness.settings.run_options import words_to_send

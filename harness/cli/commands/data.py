@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import out, print_text
-from harness.cli.options import with_options
+from harness.cli.parameters import with_options
 from harness.settings import RunOptions, Settings
 from harness.text import escape_rich
 
-app = typer.Typer(no_args_is_help=True, help="Data sets for other machines.")
+app = typer.Typer(no_args_is_help=True, help="Pack data sets for other machines.")
 
 
 @app.callback()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import typer
 
 from harness.cli.console import print_json
-from harness.cli.options import Cluster, Experiment, Json, with_options
+from harness.cli.parameters import Cluster, Experiment, Json, with_options
 from harness.settings import RunOptions, Settings
 
 app = typer.Typer()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import out, print_json
-from harness.cli.options import Json, with_options
+from harness.cli.parameters import Json, with_options
 from harness.errors import EXIT_FAILED
 from harness.settings import Settings
 from harness.tracking.metrics import TEST_ERROR

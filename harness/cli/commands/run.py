@@ -7,7 +7,7 @@ import typer
 from harness.cli.commands.cluster_jobs import send_and_follow
 from harness.cli.commands.reports import write_report
 from harness.cli.console import out
-from harness.cli.options import Cluster, Experiment, RecordedExperiments, typed_options, with_options
+from harness.cli.parameters import Cluster, Experiment, RecordedExperiments, typed_options, with_options
 from harness.errors import EXIT_USER
 from harness.settings import RunOptions, Settings
 

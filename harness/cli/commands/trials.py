@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import err, out, print_json, print_text
-from harness.cli.options import Json, RecordedExperiments, TrialId, with_options
+from harness.cli.parameters import Json, RecordedExperiments, TrialId, with_options
 from harness.errors import HarnessError
 from harness.settings import Settings
 

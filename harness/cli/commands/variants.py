@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import out, print_json
-from harness.cli.options import InputShape, Json, Variant
+from harness.cli.parameters import InputShape, Json, Variant
 from harness.text import escape_rich
 
 app = typer.Typer()

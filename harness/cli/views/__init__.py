@@ -1,1 +1,1 @@
-"""What the commands print: functions that turn results into lines, tables and JSON."""
+"""The output of the commands: functions that turn results into lines, tables and JSON."""

@@ -1,4 +1,4 @@
-"""What `harness doctor` finds, as a table on a terminal."""
+"""The findings of `harness doctor` as a table on a terminal."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from harness.cli.console import out, print_text
 from harness.text import escape_rich
 
 if TYPE_CHECKING:
-    from harness.reporting.compare.diff import Diff
+    from harness.reporting.diff.results_diff import Diff
     from harness.reporting.verdicts.verdict import Verdict
 
 
@@ -38,7 +38,7 @@ def print_paths(paths: Iterable[Path]) -> None:
 
 def print_diff(difference: Diff) -> None:
     """Print the changes between two results as a table, and what follows from them."""
-    from harness.reporting.compare.diff_as_text import HEADINGS, describe_diff, format_change_cells
+    from harness.reporting.diff.diff_as_text import HEADINGS, describe_diff, format_change_cells
 
     table = Table(box=None, header_style="bold")
     for index, heading in enumerate(HEADINGS):

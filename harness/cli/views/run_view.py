@@ -1,4 +1,4 @@
-"""What `harness run` and `harness sync` print: the plan before the first trial, and the result after the last."""
+"""The output of `harness run` and `harness sync`: the plan before the first trial, and the result after the last."""
 
 from __future__ import annotations
 

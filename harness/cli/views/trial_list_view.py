@@ -16,7 +16,7 @@ from harness.tracking.metrics import ONLINE_TRAINING_ERROR, TEST_ERROR
 
 if TYPE_CHECKING:
     from harness.trials.events import Event
-    from harness.trials.status import TrialSummary
+    from harness.trials.summary import TrialSummary
 
 COLOURS = {
     TrialStatus.NEW: "dim",

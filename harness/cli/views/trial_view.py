@@ -16,7 +16,7 @@ from harness.text import escape_rich
 
 if TYPE_CHECKING:
     from harness.tracking.history import History
-    from harness.trials.status import TrialSummary
+    from harness.trials.summary import TrialSummary
 
 TRAINED_ON = ("device", "software", "kernels", "precision", "revision", "shared", "together")
 """Provenance of the machine and the software on which a trial was trained."""

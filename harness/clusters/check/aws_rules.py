@@ -114,7 +114,7 @@ def _check_image(cluster: ClusterFile, config: dict[str, Any], location: Locatio
             "Write an image of your region with the NVIDIA driver, or resolve:ssm:... as in the shipped cluster.yaml.",
         )
     elif not image.startswith("resolve:ssm:/") and not AMI.fullmatch(image):
-        cluster.add_error((*location, "ImageId"), f"'{image}' is no image", "Write ami-..., or resolve:ssm:/... .")
+        cluster.add_error((*location, "ImageId"), f"'{image}' is not an image id", "Write ami-... or resolve:ssm:/....")
 
 
 def _check_keys(cluster: ClusterFile) -> None:
@@ -158,7 +158,7 @@ def _check_open_ports(cluster: ClusterFile, ec2: Any) -> None:
             cluster.add_error(
                 (*location, number),
                 f"{ports} open to the world",
-                "Open ssh (22) at most: MLflow and Ray's dashboard are reached through its tunnel.",
+                "Open only ssh (22): an ssh tunnel leads to MLflow and Ray's dashboard.",
             )
 
 

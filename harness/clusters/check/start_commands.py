@@ -44,7 +44,7 @@ def _find_ray_start(cluster: ClusterFile, role: str) -> tuple[Location, ProgramC
                 return location, call
     cluster.add_error(
         (field,),
-        "no `ray start` among these commands"
+        "these commands contain no `ray start`"
         if cluster.has_field(field)
         else f"{field} is missing, and Ray's default sets no record, no token and no detection of lost nodes",
         "Copy the one of the shipped cluster.yaml.",
@@ -62,7 +62,7 @@ def _check_options(cluster: ClusterFile, role: str, location: Location, call: Pr
     if call.options.get("--dashboard-host") in ALL_ADDRESSES:
         cluster.add_error(
             location,
-            "Ray's dashboard listens on every address, and who reaches it can run code",
+            "Ray's dashboard listens on every address, and anyone who reaches it can run code",
             "Write --dashboard-host=127.0.0.1; ssh still reaches it.",
             "--dashboard-host",
         )
@@ -80,7 +80,7 @@ def _check_token(cluster: ClusterFile, location: Location, call: ProgramCall) ->
     if call.env.get("RAY_AUTH_MODE") != "token":
         cluster.add_error(
             location,
-            "Ray's ports need no token, and who reaches them can run code",
+            "Ray's ports need no token, and anyone who reaches them can run code",
             f"Export RAY_AUTH_MODE=token before `ray start`, and mount {TOKEN}.",
             "RAY_AUTH_MODE",
         )
@@ -96,7 +96,7 @@ def _check_lost_nodes(cluster: ClusterFile, role: str, location: Location, call:
     if not all(name in call.env for name in KEEPALIVE):
         cluster.add_error(
             location,
-            "without keepalive, a silent cut of the network stalls trials for seven minutes",
+            "without keepalive, a silently lost connection stalls trials for seven minutes",
             f"Export {KEEPALIVE[0]}=10000 {KEEPALIVE[1]}=5000 before `ray start`, on every node.",
             "ray start",
         )

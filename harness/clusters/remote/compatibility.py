@@ -37,8 +37,8 @@ def require_compatible(head: Mapping[str, Any], file: Path, ships_source: bool) 
             raise HarnessError(
                 f"{name} is {here} here and {there or 'not installed'} on the head",
                 where=f"{file}, versions",
-                remedy="Install the same version on both sides; on the cluster by setup_commands of the file and "
-                "`ray up`. Nothing was sent.",
+                remedy="Install the same version on both sides. For the cluster, change setup_commands in the file and "
+                "run `ray up`. Nothing was sent.",
             )
     for directory, free in head.get("free", {}).items():
         if free < MIN_FREE_BYTES:

@@ -78,7 +78,7 @@ class Head:
         raise HarnessError(
             f"the probe failed in the head's Python: {last[0]}",
             where=str(self.file),
-            remedy="Make `python` in a login shell there the one that runs Ray, by setup_commands of the file.",
+            remedy="In setup_commands of the file, put the Python that runs Ray first on the PATH of login shells.",
         )
 
     def _run(self, command: str) -> str:

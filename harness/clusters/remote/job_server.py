@@ -66,7 +66,7 @@ class JobClient:
             raise ClusterUnreachable(
                 "no job server answers at this address",
                 where=f"--address {address}",
-                remedy="Check that the cluster runs. Ray's job server has port 8265 of the head.",
+                remedy="Check that the cluster runs. Ray's job server listens on port 8265 of the head.",
             )
         variables = {name: os.environ.pop(name) for name in ADDRESS_VARIABLES if name in os.environ}
         try:

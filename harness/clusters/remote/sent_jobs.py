@@ -35,7 +35,7 @@ class SentJob(Spec):
 
     @property
     def place(self) -> str:
-        """Where it was sent to."""
+        """The cluster's file, or the address of the job server, to which the job was sent."""
         return self.cluster or self.address
 
 
@@ -81,5 +81,5 @@ def find_newest_sent_job(home: Path, experiment: str | None) -> SentJob:
         f"no job of {experiment} was sent from here" if experiment else "no job was sent from here",
         where=str(home / FOLDER),
         remedy=suggestion
-        or "Send one with `harness run EXPERIMENT --cluster FILE`, or give its state folder as --home.",
+        or "Send one with `harness run EXPERIMENT --cluster FILE`, or give the --home that sent it.",
     )

@@ -1,4 +1,4 @@
-"""Checks that an experiment can be trained and its contrasts decided, before anything is written."""
+"""Checks before anything is written: the experiment can be trained, and its contrasts can be decided."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_YEARS = 30
 """Longest estimated time of one trial. Times of thousands of years could not even be printed."""
 SECONDS_PER_YEAR = 365.25 * 24 * 3600
 FEWEST_IMAGES = 2
-"""Fewest training images that the margin of a contrast has to stand for."""
+"""Fewest training images that the margin of a contrast must correspond to."""
 
 
 def count_external_layers(study: ResolvedExperiment) -> ResolvedExperiment:
@@ -91,7 +91,7 @@ def _require_margins(study: ResolvedExperiment) -> None:
     for contrast in study.experiment.contrasts:
         if isinstance(contrast, Degradation) and contrast.margin * images / 100 < FEWEST_IMAGES:
             raise HarnessError(
-                f"a margin of {contrast.margin:g} points is less than {FEWEST_IMAGES} of the {images} training images",
+                f"a margin of {contrast.margin:g} is less than {FEWEST_IMAGES} of the {images} training images",
                 where="contrasts",
                 remedy=f"Use a margin of at least {100 * FEWEST_IMAGES / images:.2g}.",
             )

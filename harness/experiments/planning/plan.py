@@ -14,13 +14,13 @@ from harness.experiments.planning.experiment_diff import describe_changes
 from harness.experiments.planning.planned_trial import PendingTrials, PlannedGroup, PlannedTrial
 from harness.experiments.planning.seed_grouping import group_seeds
 from harness.experiments.planning.seed_requirements import undeclared_look_warning
+from harness.experiments.planning.trial_lookup import TrialLookup
 from harness.experiments.search import extend_search
 from harness.io.storage import Folder
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment, Trial
 from harness.specs.experiment.resolved_experiment import SEARCH_SUFFIX, TUNED_SUFFIX
 from harness.specs.experiment.trial_status import TrialStatus
-from harness.tracking.history import History, find_ensemble_seeds, read_newest_history
 from harness.tracking.record import Record
 
 
@@ -129,83 +129,25 @@ def make_plan(
     Raises:
         HarnessError: A checkpoint was written by a newer version, or belongs to another trial.
     """
-    progress = _Progress(study, record, storage, {t.id for t in study.all_trials if force and t.id not in trained})
+    lookup = TrialLookup(study, record, storage, {t.id for t in study.all_trials if force and t.id not in trained})
     estimates = {trial.id: estimate_seconds(trial, study) for trial in study.all_trials}
-    finished = [run for identity, run in progress.finished.items() if identity in estimates]
-    ratios = [run.seconds / estimates[identity] for identity, run in progress.finished.items() if identity in estimates]
+    finished = [run for identity, run in lookup.finished.items() if identity in estimates]
+    ratios = [run.seconds / estimates[identity] for identity, run in lookup.finished.items() if identity in estimates]
     # The record's own times correct the estimate, which is rough but in proportion.
     scale = median([ratio for ratio in ratios if ratio > 0] or [1.0])
     warnings = [
-        "" if force else _other_storage_warning(progress.count_started_without_checkpoint(), record, storage),
+        "" if force else _other_storage_warning(lookup.count_started_without_checkpoint(), record, storage),
         undeclared_look_warning(study),
-        memory_warning(finished, study.experiment.resources, concurrency, one_machine) if progress.unfinished else "",
+        memory_warning(finished, study.experiment.resources, concurrency, one_machine) if lookup.unfinished else "",
     ]
     return Plan(
         study,
-        tuple(progress.plan_trial(trial, scale * estimates[trial.id]) for trial in study.all_trials),
+        tuple(lookup.plan_trial(trial, scale * estimates[trial.id]) for trial in study.all_trials),
         concurrency,
         describe_changes(last_run, study) if last_run is not None else (),
         " ".join(warning for warning in warnings if warning),
         _pending_trials(study, scale),
     )
-
-
-class _Progress:
-    """How far each trial of an experiment is, as the record and the checkpoints say.
-
-    Args:
-        retrain: Ids of trials that are planned as if nothing of them were trained.
-
-    Attributes:
-        finished: Recorded trials by id, those to retrain left out.
-        histories: Histories in the checkpoints of the other trials, by id.
-    """
-
-    def __init__(self, study: ResolvedExperiment, record: Record, storage: Folder, retrain: Collection[str]) -> None:
-        self.study, self.recorded = study, record.read_trials()
-        self.finished = {i: run for i, run in self.recorded.items() if run.is_recorded and i not in retrain}
-        self.unfinished = [trial.id for trial in study.all_trials if trial.id not in self.finished]
-        self.histories: dict[str, History] = {}
-        folders = set(storage.list_names()) - set(retrain)
-        for identity in self.unfinished:
-            history = read_newest_history(storage / identity, identity) if identity in folders else None
-            if history is not None:
-                self.histories[identity] = history
-        missing = [
-            identity for identity in self.unfinished if identity not in self.histories and identity not in retrain
-        ]
-        self.in_other_experiments = record.find_in_other_experiments(missing) if missing else {}
-
-    def plan_trial(self, trial: Trial, seconds: float) -> PlannedTrial:
-        """Return a trial with its status.
-
-        Args:
-            seconds: Estimated time of the whole trial.
-        """
-        part = self.study.purpose_of(trial)
-        if trial.id in self.finished:
-            return PlannedTrial(trial, self.finished[trial.id].status, 0.0, part=part)
-        if trial.id in self.in_other_experiments:
-            return PlannedTrial(trial, TrialStatus.UNPUBLISHED, 0.0, part=part, in_other_experiment=True)
-        history = self.histories.get(trial.id)
-        if history is None:
-            return PlannedTrial(trial, TrialStatus.NEW, seconds, part=part)
-        if history.is_complete:
-            return PlannedTrial(trial, TrialStatus.UNPUBLISHED, 0.0, history.last_epoch, part)
-        return PlannedTrial(
-            trial,
-            TrialStatus.INTERRUPTED,
-            (1 - history.last_epoch / trial.recipe.epochs) * seconds,
-            history.last_epoch,
-            part,
-            find_ensemble_seeds(history),
-            history.provenance.get("execution", {}).get("memory_format", ""),
-        )
-
-    def count_started_without_checkpoint(self) -> int:
-        """Return the number of unfinished trials that were started, but have no checkpoint in this storage."""
-        started = (i for i in self.unfinished if i in self.recorded and self.recorded[i].has_begun)
-        return sum(identity not in self.histories for identity in started)
 
 
 def _pending_trials(study: ResolvedExperiment, scale: float) -> tuple[PendingTrials, ...]:

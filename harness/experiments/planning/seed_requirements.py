@@ -40,7 +40,7 @@ def require_enough_seeds(study: ResolvedExperiment) -> None:
             subject = f"{verdicts} verdict{'s' * (verdicts > 1)} at level {level:.3g}"
             share = f", the share of one of {len(looks)} looks," if looks else ""
             raise HarnessError(
-                f"{subject}{share} can never be reached with {number} seeds: the smallest possible p is "
+                f"{subject}{share} cannot be reached with {number} seeds: the smallest possible p is "
                 f"{sides}/2^{number}",
                 where="looks" if looks else "seeds",
                 remedy=f"Use at least {needed} seeds, or declare fewer contrasts{' or looks' if looks else ''}.",

@@ -26,7 +26,7 @@ def require_ray_at(
         timeout: Seconds for one attempt to connect.
 
     Raises:
-        HarnessError: Nothing answers there in time, or something other than Ray does.
+        HarnessError: No program answers at the address in time, or it is not Ray.
     """
     deadline, has_notified = time.monotonic() + wait, False
     while True:
@@ -50,13 +50,13 @@ def _connect(address: str, timeout: float) -> None:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=timeout) as connection:
             if os.environ.get("RAY_USE_TLS", "0") == "0" and not _speaks_grpc(connection):
                 raise HarnessError(
-                    "something other than Ray answers there",
+                    "the program that answers at this address is not Ray",
                     where=f"--address {address}",
                     remedy="Ray's head listens at port 6379 (ray://HOST:10001, http://HOST:8265).",
                 )
     except (OSError, OverflowError) as error:
         raise HarnessError(
-            f"nothing answers there: {getattr(error, 'strerror', None) or error}",
+            f"no program answers at this address: {getattr(error, 'strerror', None) or error}",
             where=f"--address {address}",
             remedy="Ray's head listens at port 6379 (ray://HOST:10001, http://HOST:8265). Start a cluster with "
             "`ray up`, or leave --address out to use this machine.",

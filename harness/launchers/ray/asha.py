@@ -20,7 +20,7 @@ from harness.specs.identity import digest
 from harness.tracking.history import History
 
 REDUCTION_FACTOR = 3
-"""At each rung one trial in three goes on, and each rung is three times as many epochs as the one before."""
+"""At each rung one trial in three continues, and each rung is three times as many epochs as the one before."""
 FIRST_RUNG_DIVISOR = 4
 """Every trial is trained for at least a quarter of the epochs."""
 

@@ -15,7 +15,7 @@ from harness.specs import Resources
 POLL_SECONDS = 1.0
 """Pause between two looks at the cluster."""
 NOTIFY_SECONDS = 30.0
-"""The user gets a line at least this often, as a sign that the wait goes on."""
+"""The user gets a line at least this often, as a sign that the command still waits."""
 
 
 @dataclass(frozen=True)

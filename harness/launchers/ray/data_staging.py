@@ -80,7 +80,7 @@ def _collect_errors(tasks: dict[Any, dict[str, Any]]) -> Sequence[tuple[str, Nod
 
 
 def check_node_data(data: DataSpec, augment: str) -> NodeError | None:
-    """On a node: prepare and check the data; return None if it is there, else the error."""
+    """On a node: prepare and check the data; return None if it is complete, else the error."""
     from harness.data.description import describe_data
 
     try:

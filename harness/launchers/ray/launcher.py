@@ -19,7 +19,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.execution.runner import run_group
 from harness.execution.trial_group import TrialGroup
-from harness.execution.worker_group import WorkerLost
+from harness.execution.trial_workers import WorkerLost
 from harness.io.storage_mark import ensure_mark
 from harness.launchers.base import Notify, ReportProgress
 from harness.launchers.ray.address import require_ray_at
@@ -120,7 +120,7 @@ class RayLauncher:
             self._processes.start(lambda: ray.init(log_to_driver=False, logging_level=logging.ERROR, **options))
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise HarnessError(
-                f"no Ray cluster answers there: {str(error).partition(chr(10))[0]}",
+                f"no Ray cluster answers at this address: {str(error).partition(chr(10))[0]}",
                 where=f"--address {self.address}" if self.address else "ray",
                 remedy="Start a cluster (ray up cluster.yaml), or leave --address out to use this machine.",
             ) from error

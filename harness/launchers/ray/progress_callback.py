@@ -60,7 +60,7 @@ class ProgressCallback(tune.Callback):
         self.running.discard(trial.trial_id)
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-        """Report the trials of a group as failed after too many deaths of its worker."""
+        """Report the trials of a group as failed, because its worker died too often."""
         self.running.discard(trial.trial_id)
         message = f"its worker died {MAX_WORKER_DEATHS + 1} times; the machine may be short of memory"
         for trial_id in self._open_trials(trial):

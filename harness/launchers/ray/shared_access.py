@@ -14,7 +14,7 @@ TASK_SECONDS = 90
 
 
 def require_shared_storage(storage: Folder) -> None:
-    """Check that every host sees the checkpoints, because the trials of a dead host go on from them on another one.
+    """Check that every host sees the checkpoints, because the trials of a dead host resume from them on another host.
 
     A host that joins later checks the same before its first trial, and the run ends if it fails there.
 

@@ -61,7 +61,7 @@ class DrawnVerdict:
 
     @property
     def rows(self) -> list[tuple[int, Component]]:
-        """Row and component, below the heading."""
+        """(row, component) of each component, below the heading."""
         first = self.top + self.has_heading
         return [(first + number, component) for number, component in enumerate(self.verdict.components)]
 

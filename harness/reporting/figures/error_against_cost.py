@@ -64,7 +64,7 @@ class CostPoint:
 
     Attributes:
         variant: Its name.
-        label: The text beside its point: the depth alone, where the legend tells the rest.
+        label: The text beside its point: the depth alone, if the legend names the rest.
         error: Mean over seeds, in percent.
         interval: Both ends of the error's interval; None where none is shown.
     """

@@ -43,7 +43,7 @@ def draw_errors_by_depth(figure: Figure, results: Results) -> None:
 
 def _draw_depth_panel(axes: Axes, results: Results, lines: Sequence[Series], metric: str) -> None:
     depths = sorted({depth for line in lines for depth in line.depths})
-    # Depths stand at equal distances: on a linear scale, 8 and 20 would hide each other beside 110.
+    # Depths have equal distances: on a linear scale, 8 and 20 would hide each other beside 110.
     positions = {depth: float(index) for index, depth in enumerate(depths)}
     final, drawn = results.final, []
     for line in lines:
@@ -53,7 +53,7 @@ def _draw_depth_panel(axes: Axes, results: Results, lines: Sequence[Series], met
             if not errors:
                 continue
             neighbours = [other for other in lines if variant.depth in other.depths]
-            # Lines stand side by side, but never so far apart that they would reach the next depth.
+            # Lines are drawn side by side, but never so far apart that they would reach the next depth.
             step = min(0.2, 0.9 / len(neighbours))
             x = positions[variant.depth] + step * (neighbours.index(line) - (len(neighbours) - 1) / 2)
             estimate = estimate_mean(errors)

@@ -1,4 +1,4 @@
-"""Where labels go in a figure so that none hides another: numbers on a logarithmic axis, names beside points."""
+"""Labels of a figure, placed so that none hides another: numbers on a logarithmic axis, names beside points."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MARKER_RADIUS = 4.5
 
 
 class LabelPlacement(NamedTuple):
-    """Where a name stands beside its point: its offset in typographic points, and how the text is aligned to it."""
+    """The place of a name beside its point: its offset in typographic points, and how the text is aligned to it."""
 
     dx: float
     dy: float
@@ -59,7 +59,7 @@ def choose_log_ticks(low: float, high: float) -> list[float]:
 def place_labels(
     points: Sequence[tuple[float, float]], names: Sequence[str], width: float
 ) -> list[LabelPlacement | None]:
-    """Return where each name stands: the first side of its point on which it hides no marker and no earlier name.
+    """Return the placement of each name: the first side of its point on which it hides no marker and no earlier name.
 
     Args:
         points: (x, y) of each point, in typographic points from the panel's lower left corner.

@@ -85,7 +85,7 @@ def _draw_panel(
     for number, (variant, style) in enumerate(styles.items()):
         own = [trial for trial in trials if trial.sample.variant == variant]
         if search_range.values:
-            # Variants stand side by side around the tick of their value.
+            # Variants are drawn side by side around the tick of their value.
             offset = 0.5 * ((number + 0.5) / len(styles) - 0.5)
             xs = [search_range.values.index(trial.sample.fields[name]) + offset for trial in own]
         else:

@@ -34,7 +34,7 @@ def list_limitations(study: ResolvedExperiment, final: pd.DataFrame, verdicts: S
 
 
 def _limits_of_recipe(study: ResolvedExperiment) -> Iterator[str]:
-    """Say which budget and which recipes the results hold for."""
+    """Yield the paragraphs on the budget and the recipes."""
     tune = study.experiment.tune
     epochs = format_quantity(study.experiment.recipe.epochs, "epoch")
     if tune is None:
@@ -56,19 +56,19 @@ def _limits_of_recipe(study: ResolvedExperiment) -> Iterator[str]:
 
 
 def _limits_of_seeds(study: ResolvedExperiment, final: pd.DataFrame) -> str:
-    """Say what the number of seeds allows."""
+    """Return the paragraph on the number of seeds."""
     n = count_fewest_seeds(study, final)
     if n < SEEDS_FOR_CLAIMS:
         return f"{format_quantity(n, 'seed')}: too few for any claim; {SEEDS_FOR_CLAIMS} are needed."
     return (
         f"The {n} seeds vary the initialisation and the order of the data. They do not vary the split, the machine or "
         "the recipe. If this record holds an undeclared interim look at a verdict with fewer seeds, the verdict is "
-        "called exploratory. The record cannot know of looks outside it."
+        "called exploratory. Looks that were taken outside this record are not in it."
     )
 
 
 def _limits_of_data(study: ResolvedExperiment, final: pd.DataFrame) -> Iterator[str]:
-    """Say which data the results hold for, and how precise a test error is."""
+    """Yield the paragraphs on the data, and on the precision of a test error."""
     data = study.data
     yield (
         f"There is one data set: {escape_markdown(data.name)}, with {data.train:,} training images of "
@@ -84,12 +84,12 @@ def _limits_of_data(study: ResolvedExperiment, final: pd.DataFrame) -> Iterator[
             f"There are {data.test:,} test images, so one image is {format_number(100 / data.test)} points. The lowest "
             f"mean test error, {format_number(lowest)} %, has an exact interval over images from "
             f"{format_interval(interval.low, interval.high)} %. Intervals over seeds hold for this split only; they "
-            "leave that uncertainty out."
+            "do not include the uncertainty over images."
         )
 
 
 def _limits_of_margins(study: ResolvedExperiment) -> Iterator[str]:
-    """Say how many training images each declared margin is."""
+    """Yield a paragraph on the number of training images that each declared margin is."""
     margins = {contrast.margin for contrast in study.experiment.contrasts if isinstance(contrast, Degradation)}
     for margin in sorted(margins):
         images = format_number(margin * study.data.train / 100, 1)
@@ -100,7 +100,7 @@ def _limits_of_margins(study: ResolvedExperiment) -> Iterator[str]:
 
 
 def _limits_of_trials(final: pd.DataFrame, verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """Say which trials shared a device or diverged."""
+    """Yield the paragraphs on trials that shared a device or diverged."""
     if len(final) and final["shared"].any():
         yield "Trials shared their device, so their times must not be used to compare variants."
     if any(verdict.diverged for verdict in verdicts) or (final["outcome"] == TrialStatus.DIVERGED).any():

@@ -42,7 +42,7 @@ from harness.tracking.results_table import Results
 
 Rows = list[list[str]]
 IMAGES_MARK = "‡"
-"""Marks an interval over images, which stands in for a t interval if all seeds agree."""
+"""Marks an interval over images, which replaces the t interval if all seeds agree."""
 SHARED_MARK = "†"
 """Marks a time that was measured on a shared device."""
 MIXED_CONDITIONS = "mixed conditions"

@@ -1,4 +1,4 @@
-"""How the error changes with depth within one family of networks. Exploratory: no verdict uses it."""
+"""The change of the error with depth within one family of networks. It is exploratory: no verdict uses it."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Component:
         )
 
     def _strength(self, test: EffectTest) -> float:
-        """Return how far the effect lies on the claimed side, in percentage points. It decides where p values tie."""
+        """Return how far the effect is on the claimed side, in percentage points; it decides if p values are equal."""
         effect = test.effect or 0.0
         return {"greater": effect, "less": -effect, "two-sided": abs(effect)}[self.side]
 

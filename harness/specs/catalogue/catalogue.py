@@ -26,7 +26,7 @@ MAX_NAME_LENGTH = 100
 
 
 class Catalogue:
-    """All families of variants, by name. Of two families with one name the first counts."""
+    """All families of variants, by name. If two families have the same name, the first one counts."""
 
     def __init__(self, families: Iterable[Family | ExternalFamily]) -> None:
         self.families: dict[str, Family | ExternalFamily] = {}

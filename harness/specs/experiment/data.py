@@ -1,4 +1,4 @@
-"""The data of an experiment: which data set it names, and what that data set holds."""
+"""The data of an experiment: the data set that it names, and the facts about that data set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class DataSpec(Spec):
     labels: ClassVar[frozenset[str]] = frozenset({"root"})
 
     name: Line = Field(description="digits, fashion-mnist, cifar10, cifar100, or imagefolder.")
-    root: PathText | None = Field(None, description="Directory of its files; not part of the identity.")
+    root: PathText | None = Field(None, description="Directory of the data set's files; not part of the identity.")
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.2, description="Fraction held out for testing, if the data set has no test split."
@@ -35,7 +35,7 @@ class DataSpec(Spec):
 
 
 class DataInfo(Spec):
-    """What a data set contains: content hash, number of classes, and sizes of images and splits.
+    """Facts about a data set: content hash, number of classes, and sizes of images and splits.
 
     Attributes:
         channels: Channels of an image.

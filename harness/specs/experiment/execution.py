@@ -1,4 +1,4 @@
-"""How trials are executed: their resources, and the settings that change rounding only."""
+"""The execution of trials: their resources, and the settings that change rounding only."""
 
 from __future__ import annotations
 

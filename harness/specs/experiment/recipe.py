@@ -33,17 +33,17 @@ class Recipe(Spec):
     )
     optimiser: Literal["sgd", "adamw"] = "sgd"
     lr: Positive = Field(description="Peak learning rate.")
-    momentum: Fraction = Field(0.9, description="For sgd.")
-    nesterov: bool = Field(False, description="For sgd.")
+    momentum: Fraction = Field(0.9, description="For optimiser sgd: the momentum.")
+    nesterov: bool = Field(False, description="For optimiser sgd: whether to use Nesterov momentum.")
     weight_decay: Annotated[float, Field(ge=0)] = Field(
         1e-4, description="Applied to all parameters, as in He et al. 2015."
     )
     schedule: Literal["constant", "step", "cosine", "one-cycle"] = "cosine"
     milestones: tuple[Fraction, ...] = Field(
-        (0.5, 0.75), description="For step: fractions of the epochs at which the learning rate falls."
+        (0.5, 0.75), description="For schedule step: fractions of the epochs at which the learning rate falls."
     )
     decay: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.1, description="For step: factor on the learning rate at each milestone."
+        0.1, description="For schedule step: factor on the learning rate at each milestone."
     )
     warmup_epochs: Annotated[float, Field(ge=0)] = Field(
         0.0, description="Epochs in which the learning rate rises linearly from zero to lr."
@@ -57,11 +57,11 @@ class Recipe(Spec):
     )
     augment: Literal["none", "crop", "crop-flip", "resized-crop-flip"] = Field(
         "none",
-        description="crop: pad, then crop at a random place. flip: mirror left-right at random. resized-crop-flip: for "
-        "image folders.",
+        description="crop: pad, then crop at a random place. flip: mirror left-right at random. resized-crop-flip: "
+        "crop a part of random size from the file of each image; for image folders.",
     )
     crop_padding: Annotated[int, Field(gt=0, lt=LARGE)] = Field(
-        4, description="For crop: pixels of padding on each side."
+        4, description="For augment crop and crop-flip: pixels of padding on each side."
     )
 
     @model_validator(mode="after")

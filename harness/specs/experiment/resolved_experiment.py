@@ -156,7 +156,7 @@ class ResolvedExperiment(Spec):
 
     @cached_property
     def tuned(self) -> TunedExperiment | None:
-        """The same experiment with the chosen recipe of each variant; None until all variants have one."""
+        """This experiment with the chosen recipe of each variant; None until all variants have one."""
         return TunedExperiment(**self._field_values()) if self.choices else None
 
     @cached_property

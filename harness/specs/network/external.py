@@ -35,20 +35,20 @@ class ExternalNetwork(Spec):
     is_plain: ClassVar[bool] = False
 
     name: Label = Field("", description="Name in reports; not part of the identity.")
-    family: Label = Field("", description="Its family in variants/; not part of the identity.")
+    family: Label = Field("", description="Name of the network's family in variants/; not part of the identity.")
     kind: NetworkKind
     factory: Annotated[Line, Field(min_length=1)] = Field(
         description="torchvision, timm: the name of a model. python: package.module:function; the function is called "
         "with in_channels, classes and args, and returns a torch.nn.Module that maps images (N, in_channels, H, W) to "
         "logits (N, classes)."
     )
-    args: dict[str, Any] = Field({}, description="Further arguments of the factory.")
+    args: dict[str, Any] = Field({}, description="Other arguments of the factory.")
     version: Line = Field("", description="Version of the library, or hash of the source file of a python factory.")
     path: Line = Field("", description="Directory that a python factory is imported from; not part of the identity.")
     layers: int = Field(0, description="Number of convolutions and linear layers, once counted: the depth in reports.")
     in_channels: Annotated[int, Field(gt=0, le=65536)] = 3
     classes: Annotated[int, Field(gt=1, le=1_000_000)] = 1000
-    weights: OptionalWeights = Field(None, description="Pretrained weights that it starts from.")
+    weights: OptionalWeights = Field(None, description="Pretrained weights that the network starts from.")
 
     @model_validator(mode="after")
     def _check_factory_and_args(self) -> ExternalNetwork:

@@ -103,7 +103,7 @@ class Variant(Spec):
         description="The branch of each block gets a learnable factor with this initial value; 0 is ReZero "
         "(Bachlechner et al. 2020, arXiv 2003.04887).",
     )
-    weights: OptionalWeights = Field(None, description="Pretrained weights that it starts from.")
+    weights: OptionalWeights = Field(None, description="Pretrained weights that the network starts from.")
 
     @field_validator("shortcut", mode="before")
     @classmethod

@@ -29,7 +29,7 @@ class Weights(Spec):
         "have one output for each class.",
     )
     freeze: Literal["nothing", "body"] = Field(
-        "nothing", description="body: train only the classifier; norms keep their statistics."
+        "nothing", description="body: train only the classifier; norms keep their running statistics."
     )
 
     def with_content_hash(self) -> Weights:

@@ -134,11 +134,7 @@ class MlflowReader(MlflowExperiment):
 
     @wrap_store_errors
     def find_in_other_experiments(self, trials: Iterable[str]) -> dict[str, Callable[[], History]]:
-        """Return those of the trials that another experiment of this store has recorded, by id.
-
-        Returns:
-            For each a function that reads the trial's history.
-        """
+        """Return a function that reads the history of each given trial that another experiment has recorded, by id."""
         missing = set(trials)
         others = self.other_experiment_ids()
         if not missing or not others:

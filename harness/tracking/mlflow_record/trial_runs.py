@@ -59,7 +59,7 @@ def is_complete(run: Run) -> bool:
 
 
 def format_memory(peak: int, device: int) -> str:
-    """Return the value of the tag for the most bytes that a trial used, and the bytes of its device."""
+    """Return the value of the tag that holds a trial's peak memory and the memory of its device, in bytes."""
     return f"{peak} of {device}"
 
 

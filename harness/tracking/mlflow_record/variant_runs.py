@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 PLAIN_COLOURS = ((251, 196, 152), (166, 60, 0))
 """Red, green and blue of the shallowest and of the deepest plain network: orange."""
 RESIDUAL_COLOURS = ((158, 202, 233), (0, 66, 128))
-"""Of residual networks: blue."""
+"""The colours of the shallowest and of the deepest residual network: blue."""
 EXTERNAL_COLOURS = ((199, 171, 226), (84, 22, 140))
-"""Of external networks: violet."""
+"""The colours of the shallowest and of the deepest external network: violet."""
 
 
 class VariantRuns:
@@ -155,7 +155,7 @@ def _identity(study: ResolvedExperiment, variant: AnyVariant) -> str:
 
 
 def _choose_colour(study: ResolvedExperiment, variant: AnyVariant) -> str:
-    """Return a variant's colour in the UI's charts: the hue tells the kind of network, and deeper ones are darker.
+    """Return a variant's colour in the UI's charts: the hue shows the kind of network, and deeper ones are darker.
 
     Without it MLflow derives a colour from the run's id, and several variants get the same.
     """

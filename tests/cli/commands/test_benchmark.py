@@ -15,7 +15,7 @@ WRONG = {
     "no such variant": (["resnet81"], ["resnet81", "Did you mean 'resnet18'?"]),
     "too small images": (["resnet18", "--input", "3x8x8"], ["too small for resnet18"]),
     "no variant": ([], ["no variant is named", "--experiment"]),
-    "no repeats": (["cifar-resnet8", "--repeats", "0"], ["--repeats", "measure nothing"]),
+    "no repeats": (["cifar-resnet8", "--repeats", "0"], ["--repeats", "must be at least 1"]),
     "a path as a name": (["cifar-resnet8", "--name", "../costs"], ["--name", "cannot be the name of a report"]),
     "no such device": (["cifar-resnet8", "--device", "tpu"], ["--device", "no device 'tpu'", "Use cpu"]),
     "no such model": (["torchvision/resnet999", "--input", "64"], ["resnet999"]),

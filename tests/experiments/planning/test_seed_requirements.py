@@ -44,7 +44,7 @@ def test_directional_contrasts_are_refused_when_their_share_of_the_level_is_too_
         return study.model_copy(update={"experiment": study.experiment.model_copy(update={"contrasts": contrasts})})
 
     require_enough_seeds(with_contrasts(9))
-    with pytest.raises(HarnessError, match=r"10 verdicts at level 0\.0375 can never be reached with 8 seeds"):
+    with pytest.raises(HarnessError, match=r"10 verdicts at level 0\.0375 cannot be reached with 8 seeds"):
         require_enough_seeds(with_contrasts(10))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.reporting.compare.diff import compare_results
+from harness.reporting.diff.results_diff import compare_results
 from harness.reporting.page.report import write_report
 from harness.tracking.results_csv import read_csv, write_csv
 

@@ -1,1 +1,1 @@
-"""How the process that trains a trial sends its history and its model to the trial's run in MLflow."""
+"""Publishing: the process that trains a trial sends its history and its model to the trial's run in MLflow."""

@@ -2,7 +2,7 @@
 
 Only epochs that a checkpoint holds are sent, with their original timestamps. After a restart the publisher reads which
 epochs the run already holds and sends the others. Where the store's reply is lost and an epoch is sent twice, MLflow
-stores one (key, value, timestamp, step) once. A run becomes FINISHED only after the whole history is there.
+stores one (key, value, timestamp, step) once. A run becomes FINISHED only after it holds the whole history.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class HistoryPublisher:
         self.is_run_prepared = True
 
     def _read_stored_epochs(self, history: History, stored_keys: Collection[str]) -> set[int]:
-        """Return the epochs that the run holds from earlier processes. One metric of each epoch tells.
+        """Return the epochs that the run holds from earlier processes, found by one metric of each epoch.
 
         They include epochs that ``history`` does not have: where a checkpoint was lost, those are trained again, and
         the first checkpoint of a new attempt may lie within the first epoch.

@@ -14,7 +14,7 @@ SAMPLE_SECONDS = 5.0
 
 
 def start_sampling(uri: str, run_id: str) -> Any:
-    """Start to sample into a run, and return the monitor, whose method ``finish`` ends it.
+    """Start to record system metrics in a run, and return the monitor; its method ``finish`` stops it.
 
     Raises:
         Exception: Whatever MLflow raises, for example where psutil is missing.

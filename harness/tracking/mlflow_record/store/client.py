@@ -1,4 +1,4 @@
-"""How an MLflow store is opened: a client, a quick check that the store answers, and the creation of a SQLite file."""
+"""Open an MLflow store: create a client, check quickly that the store answers, and create a missing SQLite file."""
 
 from __future__ import annotations
 

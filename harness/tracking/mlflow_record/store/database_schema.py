@@ -1,6 +1,6 @@
 """The schema of a database that holds an MLflow store, checked before MLflow opens it.
 
-MLflow creates missing tables when it opens a database, and so migrates a schema without being asked.
+MLflow creates missing tables when it opens a database, and so changes a schema although the user did not request it.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def has_tables(uri: str, address: str) -> bool:
     revisions, newest = _installed_schemas()
     if version is not None and version not in revisions:
         raise HarnessError(
-            f"its schema ({version}) is unknown to MLflow {mlflow.__version__}: a newer MLflow wrote it",
+            f"a newer MLflow wrote this store: MLflow {mlflow.__version__} does not have its schema ({version})",
             where=where,
-            remedy="Upgrade it (pip install --upgrade mlflow), or use another store; nothing was changed in this one.",
+            remedy="Upgrade MLflow (pip install --upgrade mlflow), or use another store. This store was not changed.",
         )
     if is_filled and version != newest:
         raise HarnessError(
-            f"its schema ({version}) is that of an older MLflow; MLflow {mlflow.__version__} needs {newest}",
+            f"an older MLflow wrote this store (schema {version}); MLflow {mlflow.__version__} needs schema {newest}",
             where=where,
-            remedy=f"Back it up, then run: mlflow db upgrade {address}",
+            remedy=f"Back the store up, then run: mlflow db upgrade {address}",
         )
     return is_filled
 
@@ -98,7 +98,7 @@ def _read_schema(uri: str, where: str) -> tuple[str | None, bool]:
 
 @cache
 def _installed_schemas() -> tuple[frozenset[str], str]:
-    """Return the schema revisions that the installed MLflow knows, and the newest of them."""
+    """Return the schema revisions that the installed MLflow contains, and the newest of them."""
     import mlflow
     from alembic.script import ScriptDirectory
 

@@ -10,7 +10,7 @@ from harness.io.storage import Folder
 from harness.specs import Execution, Resources
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.mlflow_record.tags import MODEL_TAG
-from harness.training.checkpoint import load_state
+from harness.training.checkpoint_file import load_state
 
 
 @pytest.fixture

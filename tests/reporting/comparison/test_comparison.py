@@ -8,7 +8,7 @@ from reporting_helpers import INFO, make_results, make_study, read_files, read_p
 
 from harness.errors import HarnessError
 from harness.io.yaml_documents import Document
-from harness.reporting.compare.comparison import read_comparison, write_comparison
+from harness.reporting.comparison.comparison import read_comparison, write_comparison
 from harness.reporting.page.report import write_report
 from harness.specs import Catalogue, resolve
 from harness.specs.experiment.experiment import Experiment

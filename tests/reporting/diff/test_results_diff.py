@@ -6,8 +6,8 @@ from reporting_helpers import INFO, make_results, make_study
 
 from harness.errors import HarnessError
 from harness.io.yaml_documents import Document
-from harness.reporting.compare.diff import compare_results
-from harness.reporting.compare.diff_as_text import describe_diff, format_change_cells
+from harness.reporting.diff.diff_as_text import describe_diff, format_change_cells
+from harness.reporting.diff.results_diff import compare_results
 from harness.specs import Catalogue, resolve
 from harness.specs.experiment.experiment import Experiment
 from harness.tracking.results_table import Results

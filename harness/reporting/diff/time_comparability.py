@@ -11,7 +11,7 @@ from harness.reporting.comparability import (
     describe_recipe,
     list_distinct,
 )
-from harness.reporting.compare.change import SIDES, LastEpochs
+from harness.reporting.diff.change import SIDES, LastEpochs
 from harness.reporting.formatting import join_words
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus

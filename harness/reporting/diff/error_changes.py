@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from harness.reporting.comparability import describe_differences, describe_variant
-from harness.reporting.compare.change import Change, LastEpochs, match_seeds
+from harness.reporting.diff.change import Change, LastEpochs, match_seeds
 from harness.reporting.statistics.effect_test import compare_and_test
 from harness.reporting.statistics.seed_values import SeedValues, values_by_seed
 from harness.specs import DataInfo

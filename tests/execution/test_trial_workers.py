@@ -14,7 +14,7 @@ import psutil
 import pytest
 from execution.interruptions import after_calls, run_task, stop
 
-from harness.execution import worker_group
+from harness.execution import trial_workers
 from harness.execution.trial_group import TrialGroup
 from harness.io.checkpoint_names import list_checkpoints
 from harness.launchers.inline import launch
@@ -133,7 +133,7 @@ def test_killed_worker_is_replaced_and_the_trial_ends_with_the_same_results(make
         if progress.epoch == 3 and len(workers) == 1:
             os.kill(workers[0].pid, signal.SIGKILL)
 
-    monkeypatch.setattr(worker_group, "start_module", start)
+    monkeypatch.setattr(trial_workers, "start_module", start)
     launch([TrialGroup((task,))], 1, report, StopRequest())
     assert len(workers) == 2
     assert reports[-1].status is TrialStatus.FINISHED
@@ -153,7 +153,7 @@ def test_failed_worker_fails_the_trial_with_the_worker_s_error(make_shared_task,
     def start(name, stdout, stderr, environment, **options):
         return start_module(name, stdout, stderr, {**environment, "HOME": "/proc/nowhere"}, **options)
 
-    monkeypatch.setattr(worker_group, "start_module", start)
+    monkeypatch.setattr(trial_workers, "start_module", start)
     task = make_shared_task(2)
     data = task.trial.data.model_copy(update={"root": "~/digits.pack"})
     (*_, last) = run_task(replace(task, trial=task.trial.model_copy(update={"data": data})))

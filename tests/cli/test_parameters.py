@@ -8,7 +8,7 @@ import typer
 from cli_commands import COMMANDS
 from typer.testing import CliRunner
 
-from harness.cli.options import typed_options, with_options
+from harness.cli.parameters import typed_options, with_options
 from harness.settings import BenchmarkOptions, RunOptions, Settings
 from harness.settings.option import options_of
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.io.output_directory import install_files, require_report_directory
-from harness.reporting.compare.comparison_content import build_comparison_content
-from harness.reporting.compare.errors_figure import compute_figure_size, draw_errors_side_by_side, is_drawable
-from harness.reporting.compare.experiment_results import group_by_data, label_experiments
+from harness.reporting.comparison.comparison_content import build_comparison_content
+from harness.reporting.comparison.errors_figure import compute_figure_size, draw_errors_side_by_side, is_drawable
+from harness.reporting.comparison.experiment_results import group_by_data, label_experiments
 from harness.reporting.figures.style import render_figure
 from harness.reporting.page.report import FIGURE_SUFFIXES
 from harness.reporting.page.template import render_template
@@ -37,7 +37,7 @@ def read_comparison(directory: Path) -> list[Results]:
     for file in files:
         if not TABLE_NAME.match(file.name):
             raise HarnessError(
-                "this is no results table of the report", where=str(file), remedy="Move the file to another directory."
+                "this is not a table of the report", where=str(file), remedy="Move it to another directory."
             )
     return [read_csv(file) for file in sorted(files, key=lambda file: int(file.name.partition("-")[0]))]
 

@@ -1,4 +1,4 @@
-"""The summary of one trial: everything that the record, its checkpoints and its attempts say about it."""
+"""The summary of one trial: everything that the record, its checkpoints and its attempts hold about it."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class TrialSummary:
 
     @property
     def status(self) -> TrialStatus:
-        """The trial's status, as all sources together say."""
+        """The trial's status, derived from all sources together."""
         if self.archive_note is not None:
             is_discarded = self.archive_note.reason.startswith(DISCARD_PREFIX)
             return TrialStatus.DISCARDED if is_discarded else TrialStatus.SUPERSEDED

@@ -7,14 +7,10 @@ from dataclasses import dataclass, replace
 
 from harness.errors import HarnessError
 from harness.reporting.comparability import describe_conditions, describe_data, describe_differences, describe_recipe
-from harness.reporting.compare.change import SIDES, Change, LastEpochs, classify_changes
-from harness.reporting.compare.error_changes import measure_error_change
-from harness.reporting.compare.time_changes import measure_benchmark_change, measure_training_time_change
-from harness.reporting.compare.time_comparability import (
-    BENCHMARK_TIMES,
-    NOT_MEASURED,
-    explain_incomparability,
-)
+from harness.reporting.diff.change import SIDES, Change, LastEpochs, classify_changes
+from harness.reporting.diff.error_changes import measure_error_change
+from harness.reporting.diff.time_changes import measure_benchmark_change, measure_training_time_change
+from harness.reporting.diff.time_comparability import BENCHMARK_TIMES, NOT_MEASURED, explain_incomparability
 from harness.reporting.formatting import join_words
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.specs.network.any_variant import AnyVariant

@@ -16,8 +16,8 @@ from harness.reporting.comparability import (
     find_differences,
     list_distinct,
 )
-from harness.reporting.compare.experiment_results import ExperimentResults, NetworkRow, match_networks
-from harness.reporting.compare.time_comparability import explain_incomparability
+from harness.reporting.comparison.experiment_results import ExperimentResults, NetworkRow, match_networks
+from harness.reporting.diff.time_comparability import explain_incomparability
 from harness.reporting.formatting import ABSENT, format_dates, format_mean, format_quantity, join_words, keep_together
 from harness.reporting.page.tables import (
     IMAGES_MARK,

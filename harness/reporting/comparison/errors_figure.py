@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.reporting.compare.experiment_results import ExperimentResults, NetworkRow, match_networks
+from harness.reporting.comparison.experiment_results import ExperimentResults, NetworkRow, match_networks
 from harness.reporting.figures.estimate_marks import EstimateStyle, draw_estimate
 from harness.reporting.figures.series import MAX_ROWS, shorten_label
 from harness.reporting.figures.style import INK, MARKERS, PLAIN_COLOURS, RESIDUAL_COLOURS, draw_series_legend

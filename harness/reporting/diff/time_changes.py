@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pandas as pd
 from scipy import stats
 
-from harness.reporting.compare.change import Change, LastEpochs, match_seeds
-from harness.reporting.compare.time_comparability import select_exclusive_trials
+from harness.reporting.diff.change import Change, LastEpochs, match_seeds
+from harness.reporting.diff.time_comparability import select_exclusive_trials
 from harness.reporting.statistics.comparisons import compare_pairs
 from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS
 from harness.reporting.statistics.intervals import CONFIDENCE

@@ -8,7 +8,7 @@ from harness.errors import HarnessError
 from harness.io.archives import pack_archive
 from harness.io.checkpoint_names import Checkpoint, list_checkpoints
 from harness.io.storage import Folder
-from harness.training.checkpoint import load_state, write_checkpoint
+from harness.training.checkpoint_file import load_state, write_checkpoint
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.reporting.compare.change import Change
-from harness.reporting.compare.diff import Diff
-from harness.reporting.compare.time_comparability import BENCHMARK_TIMES
+from harness.reporting.diff.change import Change
+from harness.reporting.diff.results_diff import Diff
+from harness.reporting.diff.time_comparability import BENCHMARK_TIMES
 from harness.reporting.formatting import ABSENT, format_number, format_p, format_quantity, join_words
 from harness.text import one_line
 from harness.tracking.metrics import METRICS, TRAINING_SECONDS

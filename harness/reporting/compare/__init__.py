@@ -1,1 +1,0 @@
-"""Several results together: the comparison report over experiments, and the diff of two results."""

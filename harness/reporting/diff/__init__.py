@@ -1,0 +1,1 @@
+"""Two results of the same variants, compared variant by variant: ``harness diff``."""
