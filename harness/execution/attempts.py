@@ -1,6 +1,6 @@
 """The attempts at a trial: each has a number, and a file that records where it started and how it ended.
 
-The file of an attempt whose process died has no end.
+The file of an attempt whose process died has no end; :mod:`harness.execution.claim` decides what follows.
 """
 
 from __future__ import annotations
@@ -75,11 +75,6 @@ class Attempt(Spec):
         fields = self.model_dump(mode="json", exclude={"end_status"})
         fields["ended"] = END_NAMES[self.end_status]
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
-
-    @property
-    def has_died(self) -> bool:
-        """Whether its process is gone and has recorded no end."""
-        return self.end_status is None and self.process.has_ended
 
     @property
     def is_running_here(self) -> bool:

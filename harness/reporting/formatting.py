@@ -80,9 +80,9 @@ def format_count(value: float | None) -> str:
     return f"{value:,.0f}"
 
 
-def format_quantity(n: int, noun: str, plural: str = "") -> str:
+def format_quantity(n: int, noun: str) -> str:
     """Return a number with its noun: ``1 seed``, ``2 seeds``."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+    return f"{n:,} {noun if n == 1 else noun + 's'}"
 
 
 def format_trials(trials: Iterable[tuple[str, int]]) -> list[str]:

@@ -32,10 +32,3 @@ def test_attempt_file_keeps_the_names_of_earlier_versions(name, status):
 def test_attempt_of_a_pruned_trial_is_stored_as_stopped():
     attempt = Attempt(number=1, launch="x", process=Process.current(), started=0, end_status=TrialStatus.PRUNED)
     assert b'"ended":"stopped"' in attempt.to_json()
-
-
-def test_attempt_without_an_end_has_died_if_its_process_is_gone():
-    this = Process.current()
-    gone = this.model_copy(update={"born": "1"})
-    ended = [Attempt(number=1, launch="x", process=process, started=0).has_died for process in (this, gone)]
-    assert ended == [False, True]

@@ -151,13 +151,13 @@ class Head:
             yield Tunnel(address, tracking_uri if has_mlflow else "")
 
 
-def has_http_server(address: str, path: str, seconds: float = 3) -> bool:
+def has_http_server(address: str, path: str) -> bool:
     """Return whether an HTTP server answers at an address; an HTTP error is an answer too."""
     from urllib.error import HTTPError
 
     try:
         # The address is on this machine or in a private network, which a proxy of the environment cannot reach.
-        build_opener(ProxyHandler({})).open(address.rstrip("/") + path, timeout=seconds).close()
+        build_opener(ProxyHandler({})).open(address.rstrip("/") + path, timeout=3).close()
     except HTTPError:
         return True
     except (OSError, ValueError):

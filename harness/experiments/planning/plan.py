@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +19,6 @@ from harness.io.storage import Folder
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment, Trial
 from harness.specs.experiment.resolved_experiment import SEARCH_SUFFIX, TUNED_SUFFIX
-from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.record import Record
 
 
@@ -64,10 +62,6 @@ class Plan:
     def trial_seconds(self) -> float:
         """Estimated time of the run with one trial at a time."""
         return sum(planned.seconds for planned in self.to_run) + sum(pending.seconds for pending in self.pending)
-
-    def count(self, status: TrialStatus) -> int:
-        """Return the number of trials with a status."""
-        return Counter(planned.status for planned in self.trials)[status]
 
     @property
     def recorded(self) -> int:

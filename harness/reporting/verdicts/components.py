@@ -22,7 +22,6 @@ class Component:
         label: The effect, such as ``plain, depth 32 − depth 8``.
         side: Side of ``threshold`` on which the effect is claimed to lie.
         threshold: Threshold of the effect, in percentage points.
-        opposite_threshold: The opposite claim is that the effect lies beyond it, on the other side.
         smallest_effect: Smallest distance from the threshold that is of interest, in percentage points.
         tests: One for each error. The claim holds only if it holds in all of them.
     """
@@ -31,7 +30,6 @@ class Component:
     label: str
     side: Side
     threshold: float
-    opposite_threshold: float
     smallest_effect: float
     tests: tuple[EffectTest, ...]
 
@@ -136,9 +134,9 @@ def _build_degradation(
     )
     depths = f"depth {contrast.deep} − depth {contrast.shallow}"
     return (
-        Component("plain", f"plain, {depths}", "greater", 0.0, margin, smallest, plain),
-        Component("residual", f"residual, {depths}", "less", margin, margin, margin, residual),
-        Component("interaction", "plain change − residual change", "greater", 0.0, 0.0, smallest, interaction),
+        Component("plain", f"plain, {depths}", "greater", 0.0, smallest, plain),
+        Component("residual", f"residual, {depths}", "less", margin, margin, residual),
+        Component("interaction", "plain change − residual change", "greater", 0.0, smallest, interaction),
     )
 
 
@@ -157,4 +155,4 @@ def _build_difference(
     a, b = (values_by_seed(final, cells[role], contrast.metric, excluded_seeds) for role in ("a", "b"))
     test = compare_and_test(contrast.metric, [a], [b], contrast.side, 0.0, 0.0, study.data)
     label = f"{cells['a']} − {cells['b']}"
-    return (Component("difference", label, contrast.side, 0.0, 0.0, contrast.smallest_effect, (test,)),)
+    return (Component("difference", label, contrast.side, 0.0, contrast.smallest_effect, (test,)),)

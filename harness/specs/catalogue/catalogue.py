@@ -17,7 +17,6 @@ from harness.specs.experiment.variant_selection import VariantSelection
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.external import INSTALL_COMMANDS, ExternalNetwork
 from harness.specs.network.shortcuts import SHORTCUTS
-from harness.specs.network.variant import Variant
 from harness.specs.network.weights import Weights
 from harness.text import one_line
 
@@ -54,10 +53,6 @@ class Catalogue:
         """Yield (network, name of its twin) of every named network; the name is empty if it has no twin."""
         for family in self.families.values():
             yield from family.networks()
-
-    def members(self) -> Iterator[Variant]:
-        """Yield every named residual network, followed by its plain twin if it has one."""
-        return (variant for variant, _ in self.networks() if isinstance(variant, Variant))
 
     def get(self, name: str) -> AnyVariant:
         """Return a variant by name: a member of a family, its prefix with a depth, or the twin of either.

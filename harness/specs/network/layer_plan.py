@@ -80,10 +80,6 @@ class LayerPlan:
         """Output elements of convolutions and linear layers for one image."""
         return sum(layer.activations for layer in self.layers())
 
-    def weight_bytes(self, width: int = 4) -> int:
-        """Return the bytes of the parameters, at ``width`` bytes each."""
-        return width * self.params
-
     def training_bytes(self, images: int, width: int = 4, copies: int = 3) -> int:
         """Return about the bytes that a training step needs, without the workspaces of kernels.
 
@@ -96,7 +92,7 @@ class LayerPlan:
             copies: Copies of the parameters, 4 bytes each: weights, gradients, and the states of the optimiser (one
                 of SGD with momentum, two of AdamW).
         """
-        return self.weight_bytes() * copies + 3 * width * self.activations * images
+        return 4 * self.params * copies + 3 * width * self.activations * images
 
 
 def plan_layers(variant: Variant, size: int | tuple[int, int]) -> LayerPlan:

@@ -8,7 +8,7 @@ from harness.settings import BenchmarkOptions, Settings
 
 TINY = ["--input", "1x8x8", "--seconds", "0.05", "--repeats", "2", "--threads", "1"]
 WRONG = {
-    "no image": (["resnet18", "--batch-sizes", "0"], ["--batch-sizes", "a batch of 0 images", "Use 1 or more"]),
+    "no image": (["resnet18", "--batch-sizes", "0"], ["--batch-sizes", "the batch size 0", "Use 1 or more"]),
     "no number": (["resnet18", "--batch-sizes", "1,many"], ["--batch-sizes", "Write 1,32"]),
     "no such precision": (["resnet18", "--precision", "fp8"], ["--precision", "'fp8'", "fp32 or bf16"]),
     "not on the CPU": (["cifar-resnet8", *TINY, "--precision", "tf32"], ["--precision", "fp32 or bf16"]),

@@ -31,7 +31,7 @@ def test_plan_starts_with_the_longest_trials(quick_study, plan_new):
     made = plan_new(quick_study())
     assert [planned.trial.variant.depth for planned in made.to_run] == [14] * 4 + [8] * 4
     assert made.seconds == pytest.approx(sum(planned.seconds for planned in made.to_run) / 2)
-    assert made.count(TrialStatus.NEW) == 8 and made.recorded == 0
+    assert [planned.status for planned in made.trials] == [TrialStatus.NEW] * 8 and made.recorded == 0
 
 
 def test_plan_names_the_storage_in_which_trials_were_started(
@@ -42,7 +42,7 @@ def test_plan_names_the_storage_in_which_trials_were_started(
     with monkeypatch.context() as patched:
         fail_training(patched, 20)
         assert run(one_seed_study, settings, SILENT_CONSOLE).failed
-    assert plan(one_seed_study, settings).count(TrialStatus.INTERRUPTED)
+    assert any(p.status == TrialStatus.INTERRUPTED for p in plan(one_seed_study, settings).trials)
     moved = replace(settings, storage=str(tmp_path / "other"))
     warning = plan(one_seed_study, moved).warning
     assert "started with checkpoints in" in warning

@@ -46,7 +46,7 @@ def test_catalogue_refuses_a_pipe_among_the_families_without_waiting(tmp_path, m
 
 
 def test_network_that_needs_its_shortcut_has_no_twin(catalogue):
-    names = [variant.name for variant in catalogue.members()]
+    names = [variant.name for variant, _ in catalogue.networks()]
     assert "cifar-resnet110-stochastic" in names and "cifar-plain110-stochastic" not in names
     with pytest.raises(HarnessError, match="stochastic_depth needs a shortcut"):
         catalogue.get("cifar-plain110-stochastic")

@@ -114,9 +114,9 @@ def test_plan_of_preresnet164_has_the_1_7_million_parameters_of_he_et_al_2016(ca
 
 def test_training_bytes_grow_with_images_and_with_copies_of_the_weights(catalogue):
     plan = plan_layers(catalogue.get("resnet18"), 224)
-    assert plan.weight_bytes() == 4 * 11689512
+    assert plan.params == 11689512
     assert plan.training_bytes(2) - plan.training_bytes(1) == 12 * plan.activations
-    assert plan.training_bytes(1, copies=4) - plan.training_bytes(1) == plan.weight_bytes()
+    assert plan.training_bytes(1, copies=4) - plan.training_bytes(1) == 4 * plan.params
 
 
 @pytest.mark.parametrize(("name", "size"), [("resnet18", (32, 32)), ("cifar-resnet20", (4, 4))])
