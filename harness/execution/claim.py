@@ -1,6 +1,7 @@
 """The claim of one process to a trial, so that only the newest attempt trains it and writes its files.
 
 The number of an attempt is a fencing token: a host that was cut off and comes back finds a higher number, and stops.
+A trial whose processes died is resumed, until they died too often at the same place.
 """
 
 from __future__ import annotations

@@ -90,8 +90,8 @@ def pull(
 
     Example: harness pull quickstart --cluster cluster.yaml
     """
-    from harness.api.cluster import cluster_jobs
     from harness.api.cluster.job_target import JobTarget
+    from harness.api.cluster.pull import pull as pull_report
     from harness.cli.views.report_view import print_report
     from harness.clusters.remote.sent_jobs import find_newest_sent_job
 
@@ -99,7 +99,7 @@ def pull(
         JobTarget(cluster) if cluster is not None else JobTarget.of(find_newest_sent_job(settings.home, experiment))
     )
     with out.status(f"Reading the record of {escape_rich(target)} ..."):
-        verdicts, path = cluster_jobs.pull(experiment, target, settings)
+        verdicts, path = pull_report(experiment, target, settings)
     print_report(verdicts, path)
 
 

@@ -1,4 +1,7 @@
-"""Whether a trial runs: it is looked up in the record, in its checkpoints, and in other experiments."""
+"""Whether a trial still has to be trained: it is looked up in the record, in its checkpoints, and in other experiments.
+
+A failed trial is not complete, so it is planned again: from its checkpoint, or from the beginning.
+"""
 
 from __future__ import annotations
 
