@@ -1,9 +1,10 @@
-"""(e) Growth: plan, record, read and report of 100, 1,000 and 10,000 trials, and the memory that each trial costs.
+"""(e) Measure plan, record and report for 100, 1,000 and 10,000 trials, and their memory.
 
     python -m benchmarks growth        half an hour
 
-A store is filled with N invented trials of ten epochs by the driver's and the trials' own calls; then the commands run
-on it. The store lies in memory where the machine has /dev/shm: what is asked is how the work grows, not the disk.
+The functions of the driver and of the trials fill a record with N trials of ten epochs, whose measurements are drawn at
+random. `harness plan` runs before and after that, and `harness report` runs on the full record. The record lies in
+/dev/shm, in memory, where the machine has it, because this table measures how the work grows and not the disk.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ HEADINGS = (
     "Plan, before and after (s)",
     "Record, a trial (s)",
     "Report (s)",
-    "A trial of all three (s)",
+    "All three, a trial (s)",
     "Largest memory (MiB)",
 )
 EXPERIMENT = {
@@ -40,8 +41,8 @@ EXPERIMENT = {
 PROVENANCE = {"device": "invented", "software": "invented", "threads": 1, "shared": True, "revision": "invented"}
 
 
-def histories(file: Path):
-    """An invented history of each trial: what a trial of so many epochs measures, drawn."""
+def invent_histories(file: Path):
+    """Yield a history of each trial of the experiment, with measurements drawn at random."""
     import numpy as np
 
     from harness.api import load_resolved_experiment
@@ -49,11 +50,11 @@ def histories(file: Path):
     from harness.tracking.history import Epoch, History
     from harness.tracking.metrics import EPOCH_METRICS
 
-    study, rng = load_resolved_experiment(str(file)), np.random.default_rng(0)
-    costs = {v.name: count_network(v, study.data.size).metrics() for v in study.variants}
-    for trial in study.trials:
-        drawn = rng.gamma(4, 0.25, (EPOCHS + 1, len(EPOCH_METRICS)))
-        rows = [dict(zip(EPOCH_METRICS, map(float, row), strict=True)) for row in drawn]
+    experiment, rng = load_resolved_experiment(str(file)), np.random.default_rng(0)
+    costs = {v.name: count_network(v, experiment.data.size).metrics() for v in experiment.variants}
+    for trial in experiment.trials:
+        values = rng.gamma(4, 0.25, (EPOCHS + 1, len(EPOCH_METRICS)))
+        rows = [dict(zip(EPOCH_METRICS, map(float, row), strict=True)) for row in values]
         epochs = tuple(Epoch(epoch=n, at=1_800_000_000_000 + 1000 * n, metrics=row) for n, row in enumerate(rows))
         yield History(
             id=trial.id,
@@ -65,47 +66,47 @@ def histories(file: Path):
         )
 
 
-def record(file: Path, home: Path) -> float:
-    """Seconds of a trial's part in the record: its run is created, its history published, the means drawn."""
+def record_trials(file: Path, home: Path) -> float:
+    """Fill a record; return the seconds for one trial: create its run, publish its history, write the means."""
     from harness.api import load_resolved_experiment
-    from harness.experiments.reconcile import average_variants
+    from harness.experiments.record_sync import average_variants
     from harness.tracking.record import open_checkpoint_folder, open_record
 
-    study, invented = load_resolved_experiment(str(file)), list(histories(file))
-    store = open_record(Settings(home), study.experiment.name)
+    experiment, histories = load_resolved_experiment(str(file)), list(invent_histories(file))
+    record = open_record(Settings(home), experiment.experiment.name)
     began = time.perf_counter()
-    store.prepare_runs(study, str(open_checkpoint_folder(Settings(home))))
-    for history in invented:
-        store.publish_history(store.create_trial_run(study, history.trial), history)
-    store.refresh_runs()
-    average_variants(store, study)
-    return (time.perf_counter() - began) / len(invented)
+    record.prepare_runs(experiment, str(open_checkpoint_folder(Settings(home))))
+    for history in histories:
+        record.publish_history(record.create_trial_run(experiment, history.trial), history)
+    record.refresh_runs()
+    average_variants(record, experiment)
+    return (time.perf_counter() - began) / len(histories)
 
 
-def command(*arguments: str) -> tuple[float, float]:
-    """Seconds and MiB of a whole command."""
+def measure_command(*arguments: str) -> tuple[float, float]:
+    """Return the seconds and the largest resident MiB of one `harness` command."""
     began = time.perf_counter()
     words = [sys.executable, "-m", "harness", *arguments]
     silence = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     process = os.posix_spawn(sys.executable, words, os.environ, file_actions=silence)
     _, status, usage = os.wait4(process, 0)
     if status:
-        raise SystemExit(f"harness {' '.join(arguments)} failed")
+        raise SystemExit(f"The command failed: harness {' '.join(arguments)}")
     return time.perf_counter() - began, usage.ru_maxrss / 1024
 
 
 def measure() -> Iterator[list[str]]:
-    """Rows of the table."""
+    """Yield a row for each number of trials."""
     for count in track(COUNTS, "counts"):
         shm = Path("/dev/shm")
         with TemporaryDirectory(dir=shm if shm.is_dir() else None) as folder:
             home, file = Path(folder) / "home", Path(folder) / "growth.yaml"
             file.write_text(yaml.safe_dump({**EXPERIMENT, "seeds": list(range(count // VARIANTS))}))
-            plan = command("plan", str(file), "--home", str(home))
-            recorded = record(file, home)
-            report = command("report", str(file), "--home", str(home), "--reports", f"{folder}/reports")
-            again = command("plan", str(file), "--home", str(home))
-        whole = recorded + (plan[0] + again[0] + report[0]) / count
-        memory = max(plan[1], again[1], report[1])
-        plans = f"{plan[0]:.1f}, then {again[0]:.1f}"
-        yield [f"{count:,}", plans, f"{recorded:.3f}", f"{report[0]:.1f}", f"{whole:.3f}", f"{memory:,.0f}"]
+            plan = measure_command("plan", str(file), "--home", str(home))
+            recorded = record_trials(file, home)
+            report = measure_command("report", str(file), "--home", str(home), "--reports", f"{folder}/reports")
+            second_plan = measure_command("plan", str(file), "--home", str(home))
+        per_trial = recorded + (plan[0] + second_plan[0] + report[0]) / count
+        memory = max(plan[1], second_plan[1], report[1])
+        plans = f"{plan[0]:.1f}, then {second_plan[0]:.1f}"
+        yield [f"{count:,}", plans, f"{recorded:.3f}", f"{report[0]:.1f}", f"{per_trial:.3f}", f"{memory:,.0f}"]

@@ -1,9 +1,10 @@
-"""(a2) The data path alone: augmented, normalised batches per second, ours against DataLoader + PIL.
+"""(a) Compare the data path of the harness with DataLoader and PIL: augmented, normalised batches per second.
 
     python -m benchmarks images        about three minutes
 
-ours: decoded once, uint8 in memory, a whole batch augmented at once. DataLoader: an image at a time, with 0, 1 and 2
-processes beside, kept alive between epochs. Same files, sizes and augmentation; above 1, ours is faster.
+The harness decodes each image once, keeps the images in memory as uint8, and augments a whole batch at once.
+DataLoader decodes and augments one image at a time, with 0, 1 and 2 worker processes that live on between epochs. Both
+read the same files at the same sizes with the same augmentation. A ratio above 1 means that the harness is faster.
 """
 
 from __future__ import annotations
@@ -18,8 +19,15 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.loops import images
-from benchmarks.turns import compete, ratio, serve, shown, speed, track
+from benchmarks.loops import write_images
+from benchmarks.turns import (
+    estimate_time_ratio,
+    format_estimate,
+    format_images_per_second,
+    measure_in_turns,
+    run_competitor,
+    track,
+)
 
 CASES = {"32 pixels, batch 128": {"side": 32, "batch": 128}, "64 pixels, batch 64": {"side": 64, "batch": 64},
          "224 pixels, batch 16": {"side": 224, "batch": 16}}  # fmt: skip
@@ -27,7 +35,8 @@ STEPS, REPEATS, TURNS = 12, 5, 6
 HEADINGS = ("Images", "0 workers / ours", "1 worker / ours", "2 workers / ours", "Our images/s")
 
 
-def ours(case: dict[str, Any]) -> Iterator[tuple[int, float]]:
+def harness_epochs(case: dict[str, Any]) -> Iterator[tuple[int, float]]:
+    """Yield (images, seconds) of each epoch of batches by the harness."""
     import torch
 
     from harness.data.description import describe_data
@@ -46,7 +55,8 @@ def ours(case: dict[str, Any]) -> Iterator[tuple[int, float]]:
         yield count, time.perf_counter() - began
 
 
-def by_loader(case: dict[str, Any], workers: int) -> Iterator[tuple[int, float]]:
+def data_loader_epochs(case: dict[str, Any], workers: int) -> Iterator[tuple[int, float]]:
+    """Yield (images, seconds) of each epoch of batches by torch's DataLoader with some worker processes."""
     import torch
     from torch.utils.data import DataLoader, Subset
     from torchvision import transforms as T
@@ -54,8 +64,8 @@ def by_loader(case: dict[str, Any], workers: int) -> Iterator[tuple[int, float]]
 
     torch.set_num_threads(case["threads"])
     augment = [T.RandomCrop(case["side"], padding=4), T.RandomHorizontalFlip()]
-    usual = [T.ToTensor(), T.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))]
-    folder = Subset(ImageFolder(case["root"], T.Compose([*augment, *usual])), range(STEPS * case["batch"]))
+    to_normalised = [T.ToTensor(), T.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))]
+    folder = Subset(ImageFolder(case["root"], T.Compose([*augment, *to_normalised])), range(STEPS * case["batch"]))
     loader = DataLoader(folder, case["batch"], shuffle=True, num_workers=workers, persistent_workers=workers > 0)
     while True:
         began = time.perf_counter()
@@ -64,22 +74,23 @@ def by_loader(case: dict[str, Any], workers: int) -> Iterator[tuple[int, float]]
 
 
 COMPETITORS = {
-    "ours": ours,
-    "0": lambda case: by_loader(case, 0),
-    "1": lambda case: by_loader(case, 1),
-    "2": lambda case: by_loader(case, 2),
+    "ours": harness_epochs,
+    "0": lambda case: data_loader_epochs(case, 0),
+    "1": lambda case: data_loader_epochs(case, 1),
+    "2": lambda case: data_loader_epochs(case, 2),
 }
 
 
 def measure() -> Iterator[list[str]]:
-    """Rows of the table: time of a batch to that of ours."""
+    """Yield a row for each image size."""
     for name, case in track(CASES.items(), "sizes"):
         with TemporaryDirectory() as root:
-            images(Path(root), case["side"], round(STEPS * case["batch"] / 0.9) + 120)
-            given = {**case, "root": root, "threads": 2}
-            found = compete(__file__, list(COMPETITORS), given, REPEATS, TURNS)
-        yield [name, *(shown(ratio(found[w], found["ours"])) for w in "012"), speed(found["ours"])]
+            write_images(Path(root), case["side"], round(STEPS * case["batch"] / 0.9) + 120)
+            case = {**case, "root": root, "threads": 2}
+            times = measure_in_turns(__file__, list(COMPETITORS), case, REPEATS, TURNS)
+        ratios = [estimate_time_ratio(times[workers], times["ours"]) for workers in "012"]
+        yield [name, *map(format_estimate, ratios), format_images_per_second(times["ours"])]
 
 
 if __name__ == "__main__":
-    serve(COMPETITORS)
+    run_competitor(COMPETITORS)

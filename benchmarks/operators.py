@@ -1,10 +1,10 @@
-"""(c) Where the time of a training step goes, for one seed alone and for four together.
+"""(c) Measure where the time of a training step goes, for one seed and for an ensemble of four.
 
     python -m benchmarks operators        a minute
 
-torch's profiler on the case of which (c) asks most: self time of each operator for the step of one seed, over three
-epochs. Training together saves dispatch, and convolutions over more channels are faster; what reads and writes the same
-bytes either way, such as batch norm, bounds the gain at this batch.
+torch's profiler measures the case "cifar-resnet20 of width 8 at 8, batch 128" over three epochs. The table shows the
+self time of each operator in one step of one seed. A seed ensemble dispatches fewer operators, and its convolutions
+over more channels are faster. Operators such as batch norm move the same bytes on both sides, which limits the gain.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ from typing import Any
 
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.joint import CASES, THREADS, epochs
-from benchmarks.loops import images
+from benchmarks.loops import write_images
+from benchmarks.seed_ensemble import CASES, THREADS, train_epochs
 
 CASE = CASES["cifar-resnet20 of width 8 at 8, batch 128"]
-WARM, MEASURED, SHOWN = 4, 3, 8
-HEADINGS = ("Operator", "Alone (ms)", "4 together (ms of one seed)", "Alone / together")
+WARM_UP_EPOCHS, MEASURED_EPOCHS, LISTED_OPERATORS = 4, 3, 8
+HEADINGS = ("Operator", "One seed (ms)", "Ensemble of 4 (ms of one seed)", "One seed / ensemble")
 
 
-def self_times(case: dict[str, Any], seeds: int) -> dict[str, float]:
-    """Milliseconds of each operator in the step of one seed."""
-    rows = epochs(case, seeds)
-    for _ in range(WARM):
-        next(rows)
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        for _ in range(MEASURED):
-            next(rows)
-    steps = MEASURED * case["steps"] * seeds
-    return {event.key: event.self_cpu_time_total / 1000 / steps for event in profiled.key_averages()}
+def measure_self_times(case: dict[str, Any], seeds: int) -> dict[str, float]:
+    """Return the milliseconds of each operator in one step of one seed."""
+    epochs = train_epochs(case, seeds)
+    for _ in range(WARM_UP_EPOCHS):
+        next(epochs)
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        for _ in range(MEASURED_EPOCHS):
+            next(epochs)
+    steps = MEASURED_EPOCHS * case["steps"] * seeds
+    return {event.key: event.self_cpu_time_total / 1000 / steps for event in profiler.key_averages()}
 
 
 def measure() -> Iterator[list[str]]:
-    """Rows of the table: the slowest operators, all others, and their sum."""
+    """Yield a row for each of the slowest operators, one for all others, and one for the sum."""
     with TemporaryDirectory() as root:
-        images(Path(root), CASE["side"], round(CASE["steps"] * CASE["batch"] / 0.9) + 120)
+        write_images(Path(root), CASE["side"], round(CASE["steps"] * CASE["batch"] / 0.9) + 120)
         case = {**CASE, "root": root, "threads": THREADS}
-        alone, together = self_times(case, 1), self_times(case, 4)
-    slowest = sorted(alone, key=alone.__getitem__, reverse=True)[:SHOWN]
-    times = {f"`{name}`": (alone[name], together.get(name, 0.0)) for name in slowest}
-    times["others"] = tuple(
-        sum(found.values()) - sum(found.get(name, 0.0) for name in slowest) for found in (alone, together)
+        single, ensemble = measure_self_times(case, 1), measure_self_times(case, 4)
+    slowest = sorted(single, key=single.__getitem__, reverse=True)[:LISTED_OPERATORS]
+    rows = {f"`{name}`": (single[name], ensemble.get(name, 0.0)) for name in slowest}
+    rows["others"] = tuple(
+        sum(times.values()) - sum(times.get(name, 0.0) for name in slowest) for times in (single, ensemble)
     )
-    times["all"] = (sum(alone.values()), sum(together.values()))
-    for name, (before, after) in times.items():
-        yield [name, f"{before:.2f}", f"{after:.2f}", f"{before / after:.2f}" if after else "–"]
+    rows["all"] = (sum(single.values()), sum(ensemble.values()))
+    for name, (one, four) in rows.items():
+        yield [name, f"{one:.2f}", f"{four:.2f}", f"{one / four:.2f}" if four else "–"]

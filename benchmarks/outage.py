@@ -1,9 +1,10 @@
-"""Does an MLflow server that is away lengthen an epoch? Real Ray, a real server, killed for 90 s while trials run.
+"""Measure whether an outage of the MLflow server lengthens an epoch: the server is killed for 90 s while trials run.
 
-PYTHONPATH=tests python benchmarks/outage.py        writes benchmarks/outage.md; about six minutes
+    PYTHONPATH=tests python benchmarks/outage.py        writes benchmarks/outage.md; about six minutes
 
-Both numbers of a row come from one run: epochs that ended while the server was away, and all others. The time of
-an epoch is that between the ends of two, so whatever holds a trial up is in it: reports, checkpoints, the outbox.
+One run on Ray gives both rows: the epochs that ended during the outage, and all others. The time of an epoch is the
+time between the ends of two epochs, so it includes everything that delays a trial: checkpoints, reports of results, and
+the publication to MLflow.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from statistics import median, quantiles
 import yaml
 from faults.sweep import REPOSITORY, Sweep
 
-AWAY_SECONDS = 90
+OUTAGE_SECONDS = 90
 EPOCHS = 260
 EXPERIMENT = {
     "name": "durability",
-    "question": "Does a server that is away lengthen an epoch?",
+    "question": "Does an outage of the server lengthen an epoch?",
     "variants": {
         "family": "cifar-resnet",
         "depth": [20],
@@ -40,7 +41,7 @@ EXPERIMENT = {
 
 
 def measure(work: Path) -> tuple[list[float], list[float]]:
-    """(seconds of the epochs with the server away, of the others) of two trials side by side."""
+    """Run two trials at a time; return the seconds of the epochs during the outage, and those of all others."""
     sweep = Sweep(work, "outage", server=True)
     assert sweep.server is not None
     (work / "durability.yaml").write_text(yaml.safe_dump(EXPERIMENT))
@@ -48,10 +49,10 @@ def measure(work: Path) -> tuple[list[float], list[float]]:
     while not list(sweep.storage.glob("*/checkpoint-*")):
         time.sleep(0.1)
     time.sleep(25)
-    gone = time.time()
+    killed = time.time()
     sweep.server.stop()
-    time.sleep(AWAY_SECONDS)
-    back = time.time()
+    time.sleep(OUTAGE_SECONDS)
+    restarted = time.time()
     sweep.server.start()
     sweep.finish()
     sys.path.insert(0, str(REPOSITORY))
@@ -59,51 +60,52 @@ def measure(work: Path) -> tuple[list[float], list[float]]:
     from harness.tracking.history import read_newest_history
 
     storage = Folder.from_location(sweep.storage)
-    away, there = [], []
-    for trial in storage.list_names():
-        history = read_newest_history(storage / trial, trial)
+    during, otherwise = [], []
+    for trial_id in storage.list_names():
+        history = read_newest_history(storage / trial_id, trial_id)
         assert history is not None and history.is_complete
         ends = [epoch.at / 1000 for epoch in history.epochs if epoch.epoch > 0]
         for start, end in pairwise(ends):
-            # The server's own start takes processor time that no outage of a real one would take from here.
-            if gone + 1 < end < back:
-                away.append(end - start)
-            elif end < gone or end > back + 20:
-                there.append(end - start)
-    return away, there
+            # Epochs within 20 s of the restart are left out: this machine also has to start the server.
+            if killed + 1 < end < restarted:
+                during.append(end - start)
+            elif end < killed or end > restarted + 20:
+                otherwise.append(end - start)
+    return during, otherwise
 
 
-def row(name: str, seconds: list[float]) -> str:
-    """Median, 95th percentile and longest, in seconds."""
+def format_row(name: str, seconds: list[float]) -> str:
+    """Return a row of the table: number, median, 95th percentile and longest time of the epochs."""
     return (
         f"| {name} | {len(seconds)} | {median(seconds):.3f} | {quantiles(seconds, n=20)[-1]:.3f} | {max(seconds):.3f} |"
     )
 
 
 def main() -> None:
+    """Measure, write benchmarks/outage.md and print it."""
     with tempfile.TemporaryDirectory() as folder:
-        away, there = measure(Path(folder) / "run")
+        during, otherwise = measure(Path(folder) / "run")
     ratios = {
-        "median": median(away) / median(there),
-        "95th percentile": quantiles(away, n=20)[-1] / quantiles(there, n=20)[-1],
-        "longest": max(away) / max(there),
+        "median": median(during) / median(otherwise),
+        "95th percentile": quantiles(during, n=20)[-1] / quantiles(otherwise, n=20)[-1],
+        "longest": max(during) / max(otherwise),
     }
     revision = subprocess.run(
         ["git", "-C", str(REPOSITORY), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    text = f"""# A server that is away
+    text = f"""# An outage of the MLflow server
 
-Two trials side by side on Ray, {EPOCHS} epochs each, a checkpoint every second, the record behind an MLflow server
-that is killed for {AWAY_SECONDS} s and started again. Written by `PYTHONPATH=tests python benchmarks/outage.py` at
+Two trials run at a time on Ray, {EPOCHS} epochs each, with a checkpoint every second. The MLflow server of the record
+is killed for {OUTAGE_SECONDS} s and started again. `PYTHONPATH=tests python benchmarks/outage.py` wrote this page at
 {revision} on {platform.system()}, Python {platform.python_version()}.
 
-| server | epochs | median s | 95th percentile s | longest s |
+| epochs | number | median s | 95th percentile s | longest s |
 |---|---:|---:|---:|---:|
-{row("away", away)}
-{row("there", there)}
+{format_row("during the outage", during)}
+{format_row("all others", otherwise)}
 
-Away to there: {", ".join(f"{name} {ratio:.3f}" for name, ratio in ratios.items())}. The spread of the epochs with the
-server there is the noise to hold it against. All epochs were recorded after its return: the run ended with exit
+Ratios of the first row to the second: {", ".join(f"{name} {ratio:.3f}" for name, ratio in ratios.items())}. The spread
+of the second row shows the noise. All epochs were recorded after the server had started again: the run ended with exit
 status 0 and every trial FINISHED.
 """
     (REPOSITORY / "benchmarks" / "outage.md").write_text(text)

@@ -1,33 +1,38 @@
-"""(b) What keeping the record costs a trial whose epochs take about a second.
+"""(b) Measure what the record costs a trial whose epochs take about a second.
 
     python -m benchmarks record        about five minutes
 
-The same trial by the inline launcher, from the end of its first epoch to the end of its last: with no store and no
-checkpoint in between; as it is by default, into MLflow on SQLite, every ten seconds; and about every second. Its clock
-is what the trial itself waited for (files; the store has a thread of its own); the ratio of the times of an epoch has
-in it what that thread takes of the same core. The three take turns; above 1 is what the record costs.
+The inline launcher runs the same trial in three ways, in turns: without MLflow and checkpoints; by default, with MLflow
+on SQLite and a checkpoint every ten seconds; and with a checkpoint about every second. The time runs from the end of
+the first epoch to the end of the last.
+
+The recording clock measures how long the trial itself waited for its files. A thread of its own publishes to MLflow and
+uses the same core, so its work shows only in the ratio. A ratio of 1.10 means that recording makes an epoch 10 %
+longer.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import yaml
 
-from benchmarks.turns import shown, track
+from benchmarks.turns import format_estimate, track
 from harness.reporting.statistics.intervals import estimate_mean, estimate_ratio
 
 REPEATS, EPOCHS = 3, 30
 NEVER = 10**6
-SIDES = {
+"""More seconds between two checkpoints than any trial takes."""
+RECORDS: dict[str, tuple[str, int | None]] = {
     "nothing": ("none", NEVER),
     "by default, every 10 s": ("", None),
     "every second": ("", 1),
 }
+"""Row -> (tracking URI, or empty for MLflow on SQLite; seconds between checkpoints, or None for the default)."""
 HEADINGS = ("What is kept", "An epoch (s)", "The trial's recording clock (%)", "Time of an epoch / with nothing kept")
 EXPERIMENT = {
     "name": "record",
@@ -39,44 +44,46 @@ EXPERIMENT = {
 }
 
 
-def trial(side: str) -> tuple[float, float]:
-    """Seconds of an epoch, and percent of them that its recording clock shows."""
+def measure_trial(kept: str) -> tuple[float, float]:
+    """Run the trial once; return the seconds of an epoch and the percentage of them on its recording clock.
+
+    Args:
+        kept: A key of ``RECORDS``.
+    """
     from harness.io.storage import Folder
     from harness.tracking.history import read_newest_history
 
-    store, every = SIDES[side]
+    tracking_uri, interval = RECORDS[kept]
     with TemporaryDirectory() as name:
         home = Path(name)
-        content = EXPERIMENT if every is None else {**EXPERIMENT, "execution": {"checkpoint_seconds": every}}
+        content = EXPERIMENT if interval is None else {**EXPERIMENT, "execution": {"checkpoint_seconds": interval}}
         (home / "record.yaml").write_text(yaml.safe_dump(content))
         command = [sys.executable, "-m", "harness", "run", str(home / "record.yaml"), "--launcher", "inline"]
-        places = ["--home", name, "--reports", f"{name}/reports"]
-        places += ["--tracking-uri", store or f"sqlite:///{name}/mlflow.db"]
-        subprocess.run([*command, *places], check=True, capture_output=True)
+        options = ["--home", name, "--reports", f"{name}/reports"]
+        options += ["--tracking-uri", tracking_uri or f"sqlite:///{name}/mlflow.db"]
+        subprocess.run([*command, *options], check=True, capture_output=True)
         storage = Folder.from_location(home / "trials")
-        (history,) = (
-            journal for each in storage.list_names() if (journal := read_newest_history(storage / each, each)) is not None
-        )
+        histories = [read_newest_history(storage / trial_id, trial_id) for trial_id in storage.list_names()]
+        (history,) = (history for history in histories if history is not None)
     first, *others = [epoch for epoch in history.epochs if epoch.epoch > 0]
     seconds = (others[-1].at - first.at) / 1000
-    # A clock that goes on from epoch to epoch.
-    kept = others[-1].metrics["time/record_s"] - first.metrics["time/record_s"]
-    return seconds / len(others), 100 * kept / seconds
+    # The clock is summed over the epochs.
+    recording = others[-1].metrics["time/record_s"] - first.metrics["time/record_s"]
+    return seconds / len(others), 100 * recording / seconds
 
 
 def measure() -> Iterator[list[str]]:
-    """Rows of the table."""
-    found: dict[str, list[tuple[float, float]]] = {side: [] for side in SIDES}
+    """Yield a row for each way to keep the record."""
+    measured: dict[str, list[tuple[float, float]]] = {kept: [] for kept in RECORDS}
     for number in track(range(REPEATS), "repeats"):
-        sides: Sequence[str] = list(SIDES)[:: 1 if number % 2 == 0 else -1]
-        for side in sides:
-            found[side].append(trial(side))
-    base = [seconds for seconds, _ in found["nothing"]]
-    for side, measured in found.items():
-        epochs, clocks = zip(*measured, strict=True)
+        for kept in list(RECORDS)[:: 1 if number % 2 == 0 else -1]:
+            measured[kept].append(measure_trial(kept))
+    base = [seconds for seconds, _ in measured["nothing"]]
+    for kept, repeats in measured.items():
+        epochs, clocks = zip(*repeats, strict=True)
         yield [
-            side,
+            kept,
             f"{estimate_mean(epochs).mean:.3f}",
             f"{estimate_mean(clocks).mean:.2f}",
-            "1" if side == "nothing" else shown(estimate_ratio(epochs, base)),
+            "1" if kept == "nothing" else format_estimate(estimate_ratio(epochs, base)),
         ]

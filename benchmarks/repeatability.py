@@ -1,9 +1,9 @@
-"""How well `harness bench` repeats itself: the same network against itself, many times over.
+"""Measure how well `harness bench` repeats itself: it compares a network with itself many times.
 
     python benchmarks/repeatability.py [PAIRS]
 
-An interval of 95 % should cover a ratio of 1 in 19 of 20 pairs. Writes benchmarks/repeatability.md. Twenty pairs take
-about a quarter of an hour, on an otherwise idle machine.
+A 95 % interval should cover the ratio 1 in 19 of 20 pairs. The script writes benchmarks/repeatability.md. Twenty pairs
+take about a quarter of an hour on an otherwise idle machine.
 """
 
 import json
@@ -19,15 +19,16 @@ ARGUMENTS = "resnet18 resnet18 --input 3x64x64 --batch-sizes 16"
 
 
 def main() -> None:
+    """Run the pairs and write the page."""
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    rows, covered, widest, busy, cost = [], {"inference": 0, "training": 0}, 0.0, 0, None
+    rows, covered, widest, contended, cost = [], {"inference": 0, "training": 0}, 0.0, 0, None
     with TemporaryDirectory() as home:
         for number in range(1, pairs + 1):
             command = [sys.executable, "-m", "harness", "bench", *ARGUMENTS.split(), "--json", "--home", home]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            costs = [MeasuredCost.model_validate(row) for row in json.loads(done.stdout)]
+            completed = subprocess.run(command, capture_output=True, text=True, check=True)
+            costs = [MeasuredCost.model_validate(row) for row in json.loads(completed.stdout)]
             cost = costs[0]
-            busy += any(row.busy for row in costs)
+            contended += any(row.busy for row in costs)
             cells = [str(number)]
             for line in build_benchmark_rows(costs)[2:]:
                 ratio = line.ratio
@@ -38,13 +39,14 @@ def main() -> None:
             print(rows[-1], flush=True)
     text = f"""# How well `harness bench` repeats itself
 
-Made by `python benchmarks/repeatability.py`: {pairs} times `harness bench {ARGUMENTS}`, the
-second row's time of a step as a ratio to the first's, with its 95 % interval over 5 pairs of processes.
+`python benchmarks/repeatability.py` writes this page. It runs {pairs} times
+`harness bench {ARGUMENTS}`. Each ratio is the time of a step of the second
+row divided by that of the first, with its 95 % interval over 5 pairs of processes.
 
 {cost.conditions["device"]}; {cost.conditions["software"]}.
 
-Covers 1: inference {covered["inference"]} of {pairs}, training {covered["training"]} of {pairs}. Widest interval:
-{100 * widest:.1f} %. Marked as contended: {busy}.
+Intervals that cover 1: {covered["inference"]} of {pairs} for inference, {covered["training"]} of {pairs} for training.
+Widest interval: {100 * widest:.1f} %. Pairs in which other processes used the machine (contended): {contended}.
 
 | Pair | Inference | Training | Contended |
 | --: | --: | --: | :-- |

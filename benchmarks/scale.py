@@ -1,9 +1,10 @@
-"""How long a report over 10,000 trials takes, and how much memory: an invented record, read from its results.csv.
+"""Measure the time and memory of a report on 10,000 trials, whose results are drawn at random.
 
     python benchmarks/scale.py [VARIANTS SEEDS]...
 
-Writes benchmarks/scale.md. Each pair is one record of VARIANTS x SEEDS trials of 10 epochs; `harness report` runs on it
-in a process of its own, whose time and largest resident memory are those of the whole command.
+Each pair is a results.csv of VARIANTS x SEEDS trials of 10 epochs. `harness report` reads it in a process of its own;
+the table shows the wall time and the largest resident memory of the whole command. Without pairs, the script measures
+three and writes benchmarks/scale.md.
 """
 
 import os
@@ -31,8 +32,11 @@ INFO = DataInfo(
 )
 
 
-def invented(variants: int, seeds: int) -> Results:
-    """``variants`` x ``seeds`` trials whose errors are drawn; deeper plain nets are worse, residual ones are not."""
+def invent_results(variants: int, seeds: int) -> Results:
+    """Return results of ``variants`` x ``seeds`` trials with errors drawn at random.
+
+    Deeper plain networks have larger errors; deeper residual networks do not.
+    """
     pairs = [(width, depth) for width in range(2, 2 + -(-variants // 10)) for depth in (8, 14, 20, 26, 32)]
     names = {"none": "cifar-plain", "identity": "cifar-resnet"}
     choices = [
@@ -88,27 +92,28 @@ def invented(variants: int, seeds: int) -> Results:
     return Results(study, frame.assign(**constant))
 
 
-def measure(arguments: list[str], directory: Path) -> tuple[float, float]:
-    """Seconds and MiB of the whole command in a process of its own."""
+def measure_command(arguments: list[str], directory: Path) -> tuple[float, float]:
+    """Return the seconds and the largest resident MiB of one `harness` command."""
     start = time.perf_counter()
     process = os.posix_spawn(
         sys.executable, [sys.executable, "-m", "harness", *arguments, "--reports", str(directory)], os.environ
     )
     _, status, usage = os.wait4(process, 0)
     if status:
-        raise SystemExit(f"harness {' '.join(arguments)} failed")
+        raise SystemExit(f"The command failed: harness {' '.join(arguments)}")
     return time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
 def main() -> None:
-    given = [int(argument) for argument in sys.argv[1:]]
-    shapes = list(zip(given[::2], given[1::2], strict=True)) or SHAPES
+    """Measure each pair, and write the page if the command line names none."""
+    numbers = [int(argument) for argument in sys.argv[1:]]
+    shapes = list(zip(numbers[::2], numbers[1::2], strict=True)) or SHAPES
     rows = []
     for variants, seeds in shapes:
         with TemporaryDirectory() as name:
             table = Path(name) / "results.csv"
-            write_csv(invented(variants, seeds), table)
-            seconds, mebibytes = measure(["report", str(table)], Path(name) / "reports")
+            write_csv(invent_results(variants, seeds), table)
+            seconds, mebibytes = measure_command(["report", str(table)], Path(name) / "reports")
             size = table.stat().st_size / 2**20
         rows.append(
             f"| {variants:,} | {seeds:,} | {variants * seeds:,} | {size:.0f} | {seconds:.1f} | {mebibytes:,.0f} |"
@@ -117,9 +122,10 @@ def main() -> None:
     if shapes != SHAPES:
         return
     Path(__file__).with_suffix(".md").write_text(
-        "# A report over 10,000 trials\n\n"
-        f"Made by `python benchmarks/scale.py`: invented trials of {EPOCHS} epochs, `harness report results.csv` in a "
-        f"process of its own; Python {platform.python_version()}, {os.cpu_count()} cores.\n\n"
+        "# A report on 10,000 trials\n\n"
+        f"`python benchmarks/scale.py` writes this page. It draws the results of trials of {EPOCHS} epochs at random, "
+        "and measures `harness report results.csv` in a process of its own. "
+        f"Python {platform.python_version()}, {os.cpu_count()} cores.\n\n"
         "| Variants | Seeds | Trials | results.csv (MiB) | Seconds | Largest resident memory (MiB) |\n"
         "| --: | --: | --: | --: | --: | --: |\n" + "\n".join(rows) + "\n"
     )

@@ -1,11 +1,12 @@
-"""(b) Trials through `harness run` on Ray, against their bare loops in two plain processes, side by side.
+"""(b) Compare trials by `harness run` on Ray with their bare training loops in two plain processes.
 
     python -m benchmarks trials        about half an hour
 
-The bare side pays for an interpreter and torch once per process; it trains and evaluates the same trials with the same
-loop, without record, checkpoints, store, plan and report. What is left is the harness: start-up once (a run of one
-trial), and the overhead of each further trial, in seconds of the slot that it runs in. Both sides alternate; a ratio
-above 1 is what the harness costs. The long case is measured once, so it has no interval.
+Each bare process starts Python and torch once. It trains and evaluates the same trials with the same loop, but without
+plan, checkpoints, record and report. The difference is the cost of the harness: the start-up, which a run of one trial
+shows, and the overhead of each further trial. Two trials run at a time, each in a slot of its own; the overhead is in
+seconds of one slot. Both sides take turns. A ratio of 1.17 means that `harness run` takes 17 % longer. The case with
+the longest trials is measured once, so it has no interval.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from benchmarks.turns import shown, track
+from benchmarks.turns import format_estimate, track
 from harness.reporting.statistics.intervals import estimate_mean, estimate_ratio
 
 
 @dataclass(frozen=True)
 class Case:
-    """So many trials of so many epochs, measured so often."""
+    """A number of trials, the epochs of each, and how often both sides are measured."""
 
     trials: int
     epochs: int
@@ -51,27 +52,29 @@ EXPERIMENT = {
     "variants": {"family": "cifar-resnet", "depth": 20, "shortcut": "identity", "set": {"widths": [8, 16, 32]}},
     "data": {"name": "digits"},
 }
-BARE = """
+BARE_LOOP = """
 import json, sys
 from harness.specs import Execution, Resources, Trial
-from harness.training.trial import Training
-given = json.load(sys.stdin)
-execution = Execution.model_validate(given["execution"])
-for text in given["trials"]:
-    for _ in Training(Trial.model_validate(text), execution, Resources()).run():
+from harness.training.loop import TrainingLoop
+from harness.training.trainer import Trainer
+request = json.load(sys.stdin)
+execution = Execution.model_validate(request["execution"])
+for fields in request["trials"]:
+    for _ in TrainingLoop([Trainer(Trial.model_validate(fields), execution, Resources())]).run():
         pass
 """
+"""Program of a bare process; standard input holds the trials and the execution settings as JSON."""
 
 
-def write(case: Case, folder: Path) -> None:
-    """The experiment's file."""
+def write_experiment(case: Case, folder: Path) -> None:
+    """Write ``overhead.yaml``, the experiment with the trials of a case."""
     recipe = {"epochs": case.epochs, "batch": 128, "lr": 0.05}
     content = {**EXPERIMENT, "recipe": recipe, "seeds": list(range(case.trials))}
     (folder / "overhead.yaml").write_text(yaml.safe_dump(content))
 
 
-def harness(folder: Path) -> float:
-    """Wall time of the whole command, with its report."""
+def time_harness(folder: Path) -> float:
+    """Return the wall time in seconds of the whole command `harness run`, with its report."""
     file = folder / "overhead.yaml"
     began = time.perf_counter()
     command = [sys.executable, "-m", "harness", "run", str(file), "--home", str(folder / "home")]
@@ -79,17 +82,17 @@ def harness(folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def bare(folder: Path) -> float:
-    """Wall time of as many processes as the harness runs trials at once."""
+def time_bare_loops(folder: Path) -> float:
+    """Return the wall time in seconds of as many bare processes as the harness runs trials at a time."""
     from harness.api import load_resolved_experiment
 
-    study = load_resolved_experiment(str(folder / "overhead.yaml"))
-    execution = study.execution.model_dump(mode="json")
-    trials = [trial.model_dump(mode="json") for trial in study.trials]
+    experiment = load_resolved_experiment(str(folder / "overhead.yaml"))
+    execution = experiment.execution.model_dump(mode="json")
+    trials = [trial.model_dump(mode="json") for trial in experiment.trials]
     began = time.perf_counter()
     processes = []
     for number in range(min(PROCESSES, len(trials))):
-        process = subprocess.Popen([sys.executable, "-c", BARE], stdin=subprocess.PIPE, text=True)
+        process = subprocess.Popen([sys.executable, "-c", BARE_LOOP], stdin=subprocess.PIPE, text=True)
         process.stdin.write(json.dumps({"execution": execution, "trials": trials[number::PROCESSES]}))
         process.stdin.close()
         processes.append(process)
@@ -98,33 +101,34 @@ def bare(folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def alternate(case: Case) -> list[tuple[float, float]]:
-    """(harness, bare) of each repeat; every other begins with the bare side."""
+def time_in_turns(case: Case) -> list[tuple[float, float]]:
+    """Return (seconds of the harness, seconds of the bare loops) of each repeat; every other one begins bare."""
     pairs = []
     for number in range(case.repeats):
         with TemporaryDirectory() as name:
-            write(case, Path(name))
-            sides = (harness, bare) if number % 2 == 0 else (bare, harness)
-            taken = {side: side(Path(name)) for side in sides}
-        pairs.append((taken[harness], taken[bare]))
+            write_experiment(case, Path(name))
+            sides = (time_harness, time_bare_loops)[:: 1 if number % 2 == 0 else -1]
+            seconds = {side: side(Path(name)) for side in sides}
+        pairs.append((seconds[time_harness], seconds[time_bare_loops]))
     return pairs
 
 
 def measure() -> Iterator[list[str]]:
-    """Rows of the table."""
-    once = 0.0
+    """Yield a row for each case."""
+    start_up = 0.0
     for case in track(CASES, "cases"):
-        pairs = alternate(case)
-        wholes, loops = zip(*pairs, strict=True)
-        beyond = mean([whole - loop for whole, loop in pairs])
-        once = once or beyond
-        # Two at a time: a second of wall time is two of trials.
-        each = PROCESSES * (beyond - once) / max(case.trials - 1, 1)
-        more = f"{each:.2f}" if case.trials > 1 else f"start-up: {once:.1f}"
+        pairs = time_in_turns(case)
+        runs, loops = zip(*pairs, strict=True)
+        overhead = mean([run - loop for run, loop in pairs])
+        # The first case has one trial, so that its overhead is the start-up.
+        start_up = start_up or overhead
+        # Two trials run at a time, so that a second of wall time is two seconds of slots.
+        per_trial = PROCESSES * (overhead - start_up) / max(case.trials - 1, 1)
+        overhead_cell = f"{per_trial:.2f}" if case.trials > 1 else f"start-up: {start_up:.1f}"
         yield [
             f"{case.trials} of about {mean(loops) * min(PROCESSES, case.trials) / case.trials:.0f} s",
-            f"{estimate_mean(wholes).mean:.1f}",
+            f"{estimate_mean(runs).mean:.1f}",
             f"{estimate_mean(loops).mean:.1f}",
-            shown(estimate_ratio(wholes, loops)),
-            more,
+            format_estimate(estimate_ratio(runs, loops)),
+            overhead_cell,
         ]

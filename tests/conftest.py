@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share: the catalogue, small studies, a home of one's own, images made on the spot."""
+"""Fixtures for the tests of several packages: small experiments, a home, the command line, images, a bucket."""
 
 import os
 import subprocess
@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import yaml
 
-# Before anything imports it: no test may reach for a user's own store or cache.
+# These variables are set before MLflow is imported, so that no test uses the user's own store.
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-# Servers that tests start do without a dozen processes of their own.
+# MLflow servers that tests start do not start a dozen further processes for jobs.
 os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def pytest_collection_modifyitems(items):
-    """Where processes share the tests: those of a file in one, and those of the lab too, since there is one lab."""
+    """Run the tests of a file in one xdist process, and all tests of the lab in one, because there is only one lab."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group("lab" if item.path.parent.name == "multi_host" else item.path.stem))
 
@@ -38,12 +38,12 @@ QUICK = {
     "seeds": [100, 101],
     "contrasts": [{"kind": "degradation", "shallow": 8, "deep": 14, "margin": 1.0}],
 }
-"""An experiment of eight trials that takes a second or two."""
+"""An experiment of eight trials that takes one or two seconds."""
 
 
 @pytest.fixture(autouse=True)
-def _denormal_numbers():
-    """A trial sets its process up to flush them; the next test may count on them."""
+def keep_denormal_numbers():
+    """Switch denormal numbers on after each test, because training switches them off in its process."""
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
@@ -51,7 +51,7 @@ def _denormal_numbers():
 
 @pytest.fixture
 def bucket(monkeypatch):
-    """URL of a bucket of its own; moto answers as S3 does, over HTTP, to s3fs and boto3 alike."""
+    """Start moto as an S3 server for s3fs and boto3; return the URL of an empty bucket."""
     import boto3
     from moto.server import ThreadedMotoServer
     from s3fs import S3FileSystem
@@ -60,7 +60,7 @@ def bucket(monkeypatch):
     server.start()
     address, port = server.get_host_and_port()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{address}:{port}")
-    # It keeps its connections to the server of the test before.
+    # s3fs keeps connections to the server of an earlier test.
     S3FileSystem.clear_instance_cache()
     for name, value in (("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x"), ("DEFAULT_REGION", "us-east-1")):
         monkeypatch.setenv(f"AWS_{name}", value)
@@ -72,6 +72,7 @@ def bucket(monkeypatch):
 
 @pytest.fixture(scope="session")
 def catalogue():
+    """The catalogue of built-in variants."""
     from harness.specs import Catalogue
 
     return Catalogue.load()
@@ -79,7 +80,7 @@ def catalogue():
 
 @pytest.fixture
 def experiment_file(tmp_path):
-    """Write an experiment's YAML: the quick one with fields replaced; returns its path."""
+    """Return a function that writes the quick experiment with changed fields as YAML and returns its path."""
 
     def write(file="quick.yaml", **changes):
         content = {key: value for key, value in {**QUICK, **changes}.items() if value is not None}
@@ -92,7 +93,7 @@ def experiment_file(tmp_path):
 
 @pytest.fixture
 def quick_study(experiment_file):
-    """The quick experiment, resolved; keyword arguments replace its fields."""
+    """Return a function that resolves the quick experiment; keyword arguments replace its fields."""
     from harness.api import load_resolved_experiment
 
     def make(**changes):
@@ -103,16 +104,16 @@ def quick_study(experiment_file):
 
 @pytest.fixture
 def harness(tmp_path):
-    """Run the command line in a process of its own, in an empty working directory, with a cache that is kept."""
+    """Return a function that runs `harness` in a process of its own, in an empty working directory."""
 
     def call(*arguments, env=None, cwd=None, timeout=280):
         environment = {**os.environ, "NO_COLOR": "1", **(env or {})}
         environment.setdefault("PYTHONPATH", str(REPOSITORY))
-        work = cwd or tmp_path / "work"
-        work.mkdir(exist_ok=True)
+        directory = cwd or tmp_path / "work"
+        directory.mkdir(exist_ok=True)
         return subprocess.run(
             [sys.executable, "-m", "harness", *map(str, arguments)],
-            cwd=work,
+            cwd=directory,
             env=environment,
             capture_output=True,
             text=True,
@@ -125,7 +126,7 @@ def harness(tmp_path):
 
 @pytest.fixture
 def image_folder(tmp_path):
-    """A directory tree of small PNG files from the real digits: ``classes`` folders of ``each`` images."""
+    """Return a function that writes real digits as PNG files, ``each`` images into each of ``classes`` folders."""
 
     def make(classes=3, each=24, name="images"):
         from PIL import Image
@@ -145,7 +146,7 @@ def image_folder(tmp_path):
 
 @pytest.fixture(params=["sqlite", "none"])
 def settings(request, tmp_path):
-    """Settings of an empty home, with the record in SQLite or in the checkpoints alone."""
+    """Settings of an empty home, with the record in MLflow on SQLite or in the checkpoints alone."""
     from harness.settings import Settings
 
     uri = "none" if request.param == "none" else None
@@ -154,13 +155,13 @@ def settings(request, tmp_path):
 
 @pytest.fixture
 def one_seed_study(quick_study):
-    """The quick experiment with one seed and its four variants, and a checkpoint after each step."""
+    """The quick experiment with its four variants, one seed, and a checkpoint after each step."""
     return quick_study(seeds=[100], execution={"checkpoint_seconds": 0})
 
 
 @pytest.fixture
 def fail_training():
-    """Return a function that makes every training raise after some forward passes."""
+    """Return a function that makes every network raise after ``calls`` forward passes."""
 
     def patch(monkeypatch, calls):
         from harness.models.network import Network
@@ -179,7 +180,7 @@ def fail_training():
 
 @pytest.fixture
 def network_factories(tmp_path, monkeypatch):
-    """A working directory with ``nets.py``, the module of factories in network_factories.py; returns the directory."""
+    """Change to a directory that holds network_factories.py as ``nets.py``; return the directory."""
     import importlib
 
     (tmp_path / "nets.py").write_bytes((Path(__file__).parent / "network_factories.py").read_bytes())

@@ -1,4 +1,4 @@
-"""Read and change what trials of the quick experiment have left: their statuses, results and files."""
+"""Read and change the statuses, results and files of the trials of the quick experiment."""
 
 import io
 
@@ -19,7 +19,7 @@ def trial_statuses(settings):
 def results_without_times(settings):
     """Return the quick experiment's table of epochs without the columns that differ from run to run."""
     epochs = collect("quick", settings)[0].epochs
-    return epochs.drop(columns=[c for c in epochs.columns if c.startswith("time/")] + ["at", "shared"])
+    return epochs.drop(columns=[column for column in epochs.columns if column.startswith("time/")] + ["at", "shared"])
 
 
 def read_trial_files(home):
@@ -29,5 +29,5 @@ def read_trial_files(home):
 
 def rewrite_last_attempt(folder, **changes):
     """Replace fields of a trial's last attempt in its file."""
-    last = read_attempts(folder)[-1].model_copy(update=changes)
-    folder.write(last.name, last.to_json())
+    attempt = read_attempts(folder)[-1].model_copy(update=changes)
+    folder.write(attempt.name, attempt.to_json())

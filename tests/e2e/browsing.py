@@ -1,4 +1,4 @@
-"""The MLflow UI in headless Chromium: how ``harness ui`` starts it, and what a user does in it."""
+"""Start the MLflow UI with ``harness ui`` and operate it in headless Chromium as a user does."""
 
 import os
 import shutil
@@ -20,10 +20,10 @@ CLOSE_ASSISTANT_BUTTON = "[data-component-id='mlflow.assistant.chat_panel.close'
 
 
 def wait_until(condition, seconds=60, describe=lambda: ""):
-    """Wait until a condition is true, and return its value; a page shows some things only after its scripts have run.
+    """Wait until ``condition()`` is true and return its value, because scripts change a page after it has loaded.
 
     Args:
-        describe: Returns what the failure message adds.
+        describe: Returns the details that the failure message adds.
     """
     from selenium.common.exceptions import StaleElementReferenceException
 
@@ -36,7 +36,7 @@ def wait_until(condition, seconds=60, describe=lambda: ""):
             # The page has replaced the element meanwhile.
             pass
         time.sleep(0.5)
-    raise AssertionError(f"the page never showed it: {describe()}")
+    raise AssertionError(f"the condition was not met within {seconds} s: {describe()}")
 
 
 @contextmanager
@@ -60,9 +60,9 @@ def start_chromium(profile, width=1600, height=1200):
 @contextmanager
 def serve_ui(directory, *options):
     """Run ``harness ui`` with some options in a directory; yield the address that it prints, once the UI answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
     server = subprocess.Popen(
         [sys.executable, "-m", "harness", "ui", *map(str, options), "--port", str(port)],
@@ -92,7 +92,7 @@ def is_healthy(port):
 
 
 class Page:
-    """The page that a driver shows, and what a user does on it."""
+    """The page in a browser, with the actions of a user on it."""
 
     def __init__(self, driver):
         self.driver = driver

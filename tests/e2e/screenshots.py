@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/mlflow.md from a recorded experiment. Look at each picture before you commit it.
+"""Take the pictures of docs/mlflow.md from a recorded experiment. Look at each picture before you commit it.
 
 harness run quickstart --set execution.log_model=true
 PYTHONPATH=tests python -m e2e.screenshots quickstart        # reads .depthbench, writes docs/images
@@ -13,7 +13,7 @@ from e2e.browsing import REPOSITORY, Page, serve_ui, start_chromium, wait_until
 
 IMAGES = REPOSITORY / "docs" / "images"
 CURVES = ".js-plotly-plot .trace.scatter"
-MOST_BYTES = 250_000
+LARGEST_PICTURE = 250_000
 TRIALS = "tags.depthbench.kind = 'trial'"
 
 
@@ -33,7 +33,7 @@ def take_picture(page, name):
         return len(sizes) > 4 and len(set(sizes[-3:])) == 1
 
     wait_until(is_unchanged)
-    assert sizes[-1] < MOST_BYTES, f"{name} has {sizes[-1]:,} bytes"
+    assert sizes[-1] < LARGEST_PICTURE, f"{name} has {sizes[-1]:,} bytes"
     print(f"{name}: {sizes[-1]:,} bytes")
 
 

@@ -1,4 +1,4 @@
-"""Wrong input to the `harness` command: one screen that names file, field and remedy, and exit code 2."""
+"""Wrong input to the `harness` command: an error message of at most one screen, and exit code 2."""
 
 import pytest
 
@@ -12,7 +12,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_wrong_input_is_one_screen_with_exit_code_2(harness, experiment_file, tmp_path, case):
+def test_command_with_wrong_input_prints_one_screen_and_exits_with_2(harness, experiment_file, tmp_path, case):
     arguments, words = CASES[case]
     file = experiment_file(recipe={"epochs": 1, "batch": 64, "lr": 0.1, "learning_rate": 1})
     done = harness(*(file if word == "FILE" else word for word in arguments))

@@ -1,4 +1,4 @@
-"""harness bench: from the command line to the record, and into the report of an experiment."""
+"""`harness bench`: its output, its page, and its place in the report of an experiment."""
 
 import json
 
@@ -8,7 +8,7 @@ import yaml
 TINY = ["--input", "1x8x8", "--seconds", "0.05", "--repeats", "2", "--threads", "1"]
 
 
-def test_bench_on_a_missing_device_ends_with_one_screen_and_exit_code_2(harness):
+def test_bench_on_a_missing_device_prints_one_screen_and_exits_with_2(harness):
     done = harness("bench", "cifar-resnet8", *TINY, "--device", "cuda:7")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -18,7 +18,7 @@ def test_bench_on_a_missing_device_ends_with_one_screen_and_exit_code_2(harness)
 
 @pytest.mark.slow
 def test_bench_prints_a_table_and_writes_a_page_with_the_raw_values(harness, tmp_path):
-    """One variant is named twice."""
+    # One variant is named twice.
     names = ["cifar-resnet8", "cifar-resnet8", "cifar-plain8"]
     done = harness("bench", *names, *TINY, "--batch-sizes", "2,4", "--name", "small-costs")
     assert done.returncode == 0, done.stderr
@@ -37,8 +37,8 @@ def test_bench_prints_a_table_and_writes_a_page_with_the_raw_values(harness, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["torch.empty(10**15)", "os.kill(os.getpid(), 9)"])
-def test_bench_out_of_memory_halves_the_batch(harness, tmp_path, how):
+@pytest.mark.parametrize("failure", ["torch.empty(10**15)", "os.kill(os.getpid(), 9)"])
+def test_bench_out_of_memory_halves_the_batch(harness, tmp_path, failure):
     work = tmp_path / "work"
     (work / "variants").mkdir(parents=True)
     family = {"family": "mine", "kind": "python", "input_size": 8, "members": {"hungry": {"factory": "nets:hungry"}}}
@@ -56,7 +56,7 @@ class Hungry(nn.Module):
 
     def forward(self, images):
         if len(images) > 5:
-            {how}
+            {failure}
         return self.fc(images.flatten(1))
 
 
@@ -99,10 +99,10 @@ def broken(in_channels, classes):
 
 @pytest.mark.slow
 def test_bench_of_an_experiment_appears_in_its_report(harness, experiment_file, tmp_path):
-    """Joined at equal conditions alone: nobody else may have used the machine meanwhile."""
+    """The report shows the costs only if no other process used the machine while they were measured."""
     variants = {"family": "cifar-resnet", "depth": [8], "shortcut": ["none", "identity"], "set": {"widths": [2, 4, 8]}}
     file = experiment_file(variants=variants, seeds=[100], contrasts=None)
-    # Also before its trials: the experiment is one, not a place for costs.
+    # Costs may be measured before any trial has run; the experiment is listed as usual afterwards.
     done = harness("bench", "--experiment", file, "--seconds", "0.01", "--repeats", "1", "--json")
     assert done.returncode == 0, done.stderr
     assert harness("run", file, "--launcher", "inline").returncode == 0
@@ -121,7 +121,7 @@ def test_bench_of_an_experiment_appears_in_its_report(harness, experiment_file, 
     assert harness("report", "reports/quick/results.csv").returncode == 0
     assert (tmp_path / "work" / "reports" / "quick" / "README.md").read_bytes() == before
     assert harness("trials", "quick").returncode == 0
-    # Costs are no trials: nothing is to be trained.
+    # Costs are not trials, so no trial is left to train.
     assert "nothing to train" in harness("run", file, "--launcher", "inline").stdout
 
 

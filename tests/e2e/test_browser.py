@@ -1,4 +1,4 @@
-"""The MLflow UI that ``harness ui`` starts, and a report as a page, in a real browser."""
+"""The MLflow UI that ``harness ui`` starts, and a rendered report, in a real browser."""
 
 import pytest
 from e2e.browsing import CHROMIUM, DRIVER, Page, serve_ui, start_chromium, wait_until
@@ -16,6 +16,7 @@ pytestmark = [
 
 @pytest.fixture
 def page(tmp_path):
+    """A page in a new browser with an empty profile."""
     with start_chromium(tmp_path / "chromium") as driver:
         yield Page(driver)
 
@@ -55,7 +56,7 @@ def test_ui_compares_variants_in_charts_and_tables(ui, page, tmp_path):
     page.wait_for_text("seed 100", "seed 101")
     page.save_screenshot(tmp_path / "unfolded.png")
 
-    # A comparison of two variants shows parameters, metrics and plots. Shown trials of a variant would be selected too.
+    # A comparison of two variants shows parameters, metrics and plots. Visible trials would be compared too.
     page.toggle_trials()
     wait_until(lambda: "seed 100" not in page.text)
     for name in ("cifar-plain14-w2", "cifar-resnet14-w2"):

@@ -1,4 +1,4 @@
-"""A store and checkpoints that an earlier version wrote: read, reported and resumed by this one.
+"""A store and checkpoints of an earlier version: this version reads, reports and resumes them.
 
 ``tests/fixtures/earlier-store.tar.xz`` was written by the commit d091f1e with the launcher ``inline``: the experiment
 ``earlier`` with eight finished trials and its report, and ``interrupted``, whose only trial a time limit stopped at
@@ -19,7 +19,7 @@ INTERRUPTED = "43358b8f469f"
 
 @pytest.fixture
 def earlier_work(tmp_path):
-    """The working directory of the earlier version, unpacked into a place of its own."""
+    """The working directory of the earlier version, unpacked into a directory of its own."""
     work = tmp_path / "work"
     with tarfile.open(STORE) as archive:
         archive.extractall(work, filter="data")
@@ -49,7 +49,7 @@ def test_report_of_an_earlier_store_holds_the_same_numbers(harness, earlier_work
     assert table_numbers((after / "README.md").read_text()) == table_numbers(page)
 
 
-def test_run_over_an_earlier_store_trains_nothing_again(harness, earlier_work):
+def test_run_with_an_earlier_store_trains_no_finished_trial(harness, earlier_work):
     rows = trial_rows(harness, "earlier")
     assert {row["state"] for row in rows.values()} == {"finished"} and len(rows) == 8
     done = harness("run", "done.yaml", "--launcher", "inline")
@@ -58,7 +58,7 @@ def test_run_over_an_earlier_store_trains_nothing_again(harness, earlier_work):
     assert {row["attempts"] for row in trial_rows(harness, "earlier").values()} == {1}
 
 
-def test_trial_that_an_earlier_version_interrupted_resumes_from_its_checkpoint(harness, earlier_work):
+def test_run_of_a_trial_interrupted_by_an_earlier_version_resumes_from_its_checkpoint(harness, earlier_work):
     before = trial_rows(harness, "interrupted")[INTERRUPTED]
     assert (before["state"], before["epoch"]) == ("interrupted", 246)
     done = harness("run", "cut.yaml", "--launcher", "inline")

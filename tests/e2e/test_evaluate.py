@@ -15,7 +15,7 @@ from harness.specs import Catalogue
 
 @pytest.fixture
 def image_root(tmp_path):
-    """``val/`` with six classes of two images each, of one colour a class."""
+    """A data root whose ``val/`` has six classes of two images each; a class has one colour."""
     for label in range(6):
         folder = tmp_path / "data" / "val" / f"n{label:08d}"
         folder.mkdir(parents=True)
@@ -26,25 +26,25 @@ def image_root(tmp_path):
 
 @pytest.fixture
 def weights(tmp_path):
-    """A resnet18 for six classes."""
+    """A file with the weights of a resnet18 for six classes."""
     network = build(Catalogue.load().get("resnet18").model_copy(update={"classes": 6}), seed=0)
     torch.save(network.state_dict(), tmp_path / "six.pth")
     return tmp_path / "six.pth"
 
 
-def test_evaluate_command_counts_the_same_for_another_batch_size(harness, image_root, weights):
+def test_evaluate_command_with_another_batch_size_counts_the_same(harness, image_root, weights):
     completed = harness("evaluate", "resnet18", "--weights", weights, "--data-root", image_root, "--crop", 32,
                         "--resize", 36, "--batch", 5, "--json")  # fmt: skip
     assert completed.returncode == 0, completed.stderr
-    found = json.loads(completed.stdout)
-    assert (found["images"], found["classes"], found["transform"]) == (12, 6, "resize 36, crop 32")
-    assert 0 <= found["top1"] <= found["top5"] <= 12 and found["published"] is None
+    printed = json.loads(completed.stdout)
+    assert (printed["images"], printed["classes"], printed["transform"]) == (12, 6, "resize 36, crop 32")
+    assert 0 <= printed["top1"] <= printed["top5"] <= 12 and printed["published"] is None
     result = evaluate("resnet18", str(weights), image_root, crop=32, resize=36)
-    assert (result.top1, result.top5) == (found["top1"], found["top5"]), "the batch changes nothing"
+    assert (result.top1, result.top5) == (printed["top1"], printed["top5"]), "the batch size changes the counts"
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("changes", "words"),
     [
         ({"name": "resnet34"}, ["these weights do not fit the network", "are missing in the file"]),
         ({"batch": 0}, ["--batch"]),
@@ -59,17 +59,17 @@ def test_evaluate_command_counts_the_same_for_another_batch_size(harness, image_
         ({"weights": "absent.pth"}, ["absent.pth", "No such file"]),
     ],
 )
-def test_evaluation_that_is_impossible_is_refused(image_root, weights, tmp_path, monkeypatch, given, words):
+def test_evaluate_with_impossible_arguments_raises(image_root, weights, tmp_path, monkeypatch, changes, words):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.chdir(tmp_path / "data" / "val" / "n00000000")
-    arguments = {"name": "resnet18", "weights": str(weights), "data_root": image_root, **given}
+    arguments = {"name": "resnet18", "weights": str(weights), "data_root": image_root, **changes}
     with pytest.raises(HarnessError) as caught:
         evaluate(**arguments)
     for word in words:
         assert word in str(caught.value)
 
 
-def test_evaluate_command_refuses_without_a_traceback(harness, image_root, weights):
+def test_evaluate_command_with_an_unknown_variant_prints_no_traceback(harness, image_root, weights):
     completed = harness("evaluate", "resnet18[/bold]", "--weights", weights, "--data-root", image_root)
     assert completed.returncode == 2
     assert "Traceback" not in completed.stderr and "resnet18[/bold]" in completed.stderr

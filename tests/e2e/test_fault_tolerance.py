@@ -1,4 +1,4 @@
-"""Fault tolerance at the command line: interrupts, limits, locks, repaired records, files that change or vanish."""
+"""Fault tolerance at the command line: signals, time limits, locks, killed drivers, deleted and misplaced files."""
 
 import json
 import os
@@ -19,7 +19,7 @@ SHORT = {"epochs": 3, "batch": 64, "lr": 0.05}
 
 @pytest.fixture
 def start_run(tmp_path):
-    """Start ``harness run`` inline and wait for its first checkpoint; the process ends after the test."""
+    """Return a function that starts ``harness run`` inline and waits for its first checkpoint."""
     processes = []
 
     def start(path, *options):
@@ -47,7 +47,7 @@ def start_run(tmp_path):
 
 
 def wait_for_checkpoint(work, process, after=()):
-    """Wait until a trial has a checkpoint that is not among ``after``; return the names of all there are."""
+    """Wait until a trial has a checkpoint that is not among ``after``; return the names of all checkpoints."""
     until = time.monotonic() + 120
     while True:
         names = {path.name for path in (work / ".depthbench" / "trials").glob("*/checkpoint-*.zip")}
@@ -58,7 +58,7 @@ def wait_for_checkpoint(work, process, after=()):
 
 
 def kill_between_checkpoints(work, process):
-    """Kill the driver once its trial has written one checkpoint more, so that epochs were published before."""
+    """Kill the driver after its trial has written another checkpoint, so that some epochs are published."""
     wait_for_checkpoint(work, process, after=wait_for_checkpoint(work, process))
     process.kill()
     process.communicate()
@@ -74,11 +74,12 @@ def trial_runs(home):
 
 
 def run_statuses(home):
+    """Return the sorted MLflow statuses of a home's trial runs."""
     return sorted(run.info.status for run in trial_runs(home)[1])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_run_with_checkpoints_and_says_how_to_resume(start_run, experiment_file, tmp_path, number):
+def test_run_at_a_signal_saves_checkpoints_and_prints_how_to_resume(start_run, experiment_file, tmp_path, number):
     path = experiment_file(recipe=LONG, seeds=[100], execution={"checkpoint_seconds": 0.2})
     process = start_run(path)
     process.send_signal(number)
@@ -90,7 +91,7 @@ def test_signal_ends_run_with_checkpoints_and_says_how_to_resume(start_run, expe
     assert run_statuses(tmp_path / "work" / ".depthbench") == ["KILLED"] * 4
 
 
-def test_second_driver_of_an_experiment_is_refused(start_run, harness, experiment_file):
+def test_run_of_an_experiment_that_another_driver_holds_is_refused(start_run, harness, experiment_file):
     path = experiment_file(recipe=LONG, execution={"checkpoint_seconds": 0.2})
     first = start_run(path)
     second = harness("run", path, "--launcher", "inline")
@@ -101,7 +102,7 @@ def test_second_driver_of_an_experiment_is_refused(start_run, harness, experimen
     assert first.poll() is None
 
 
-def test_time_limit_ends_run_with_checkpoints_and_exit_code_3(harness, experiment_file, tmp_path):
+def test_run_at_its_time_limit_saves_checkpoints_and_exits_with_3(harness, experiment_file, tmp_path):
     path = experiment_file(recipe=LONG, seeds=[100], execution={"checkpoint_seconds": 1000})
     done = harness("run", path, "--launcher", "inline", "--time-limit", "12s")
     assert done.returncode == 3, done.stderr
@@ -110,16 +111,16 @@ def test_time_limit_ends_run_with_checkpoints_and_exit_code_3(harness, experimen
     assert len(list((tmp_path / "work" / ".depthbench" / "trials").glob("*/checkpoint-*"))) == 1
 
 
-def test_sync_ends_the_runs_that_a_killed_driver_left(start_run, harness, experiment_file, tmp_path):
+def test_sync_after_a_killed_driver_ends_its_mlflow_runs(start_run, harness, experiment_file, tmp_path):
     path = experiment_file(recipe=LONG, seeds=[100], execution={"checkpoint_seconds": 0.2})
     process = start_run(path)
     kill_between_checkpoints(tmp_path / "work", process)
     home = tmp_path / "work" / ".depthbench"
     assert "RUNNING" in run_statuses(home)
-    mended = harness("sync")
-    assert mended.returncode == 0, mended.stderr
-    assert "quick: 4 trials updated" in mended.stdout
-    assert "`harness run` resumes it from its checkpoint" in mended.stdout
+    done = harness("sync")
+    assert done.returncode == 0, done.stderr
+    assert "quick: 4 trials updated" in done.stdout
+    assert "`harness run` resumes it from its checkpoint" in done.stdout
     assert run_statuses(home) == ["KILLED"] * 4
     assert "nothing to do" in harness("sync", "quick").stdout
     assert harness("sync", "nothing").returncode == 2
@@ -144,8 +145,10 @@ def test_plan_of_a_changed_experiment_lists_changes_and_keeps_valid_trials(harne
     assert "0 of 4 trials are recorded" in harness("plan", path).stdout
 
 
-def test_deleted_checkpoints_are_trained_again_without_doubled_metrics(start_run, harness, experiment_file, tmp_path):
-    """Its trials begin anew; what MLflow had of them already is not doubled."""
+def test_run_after_deleted_checkpoints_trains_anew_without_doubled_metrics(
+    start_run, harness, experiment_file, tmp_path
+):
+    """The trials start from epoch 0, and MLflow holds each of their epochs once."""
     path = experiment_file(recipe={**LONG, "epochs": 40}, seeds=[100], execution={"checkpoint_seconds": 0.1})
     process = start_run(path)
     kill_between_checkpoints(tmp_path / "work", process)
@@ -160,28 +163,28 @@ def test_deleted_checkpoints_are_trained_again_without_doubled_metrics(start_run
         assert sorted(steps) == list(range(1, 41))
 
 
-def test_storage_option_moves_checkpoints_and_refuses_unusable_places(harness, experiment_file, tmp_path):
+def test_storage_option_moves_checkpoints_and_refuses_unusable_directories(harness, experiment_file, tmp_path):
     path = experiment_file(recipe=SHORT, seeds=[100])
-    place = tmp_path / "elsewhere"
-    done = harness("run", path, "--launcher", "inline", "--storage", f"local://{place}")
+    storage = tmp_path / "elsewhere"
+    done = harness("run", path, "--launcher", "inline", "--storage", f"local://{storage}")
     assert done.returncode == 0, done.stderr
-    assert len(list(place.glob("*/checkpoint-*.zip"))) >= 4
+    assert len(list(storage.glob("*/checkpoint-*.zip"))) >= 4
     assert not (tmp_path / "work" / ".depthbench" / "trials").exists()
-    for wrong, says in (("nosuch://x", "nosuch"), ("/proc/nowhere", "Choose another directory")):
+    for wrong, message in (("nosuch://x", "nosuch"), ("/proc/nowhere", "Choose another directory")):
         refused = harness("run", path, "--set", "name=other", "--storage", wrong)
         assert refused.returncode == 2
-        assert says in refused.stderr and "Traceback" not in refused.stderr
+        assert message in refused.stderr and "Traceback" not in refused.stderr
 
 
-def test_checkpoint_of_another_trial_is_refused_before_anything_is_created(harness, experiment_file, tmp_path):
+def test_run_with_a_checkpoint_of_another_trial_is_refused(harness, experiment_file, tmp_path):
     path = experiment_file(recipe=SHORT, seeds=[100])
     assert harness("run", path, "--launcher", "inline").returncode == 0
     trials = sorted((tmp_path / "work" / ".depthbench" / "trials").iterdir())
     other = harness("plan", path, "--set", "recipe.lr=0.1", "--set", "name=other", "--json")
     first = json.loads(other.stdout)["trials"][0]["trial"]
-    stray = next(trials[0].glob("checkpoint-*"))
+    misplaced = next(trials[0].glob("checkpoint-*"))
     (trials[0].parent / first).mkdir()
-    shutil.copy(stray, trials[0].parent / first)
+    shutil.copy(misplaced, trials[0].parent / first)
     refused = harness("run", path, "--set", "recipe.lr=0.1", "--set", "name=other", "--launcher", "inline")
     assert refused.returncode == 2
     assert f"in the folder of trial {first}" in refused.stderr

@@ -1,4 +1,4 @@
-"""Whole journeys through the command line, with real trials."""
+"""Whole sequences of commands, with real trials."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,8 @@ def _files(directory):
     return {path.relative_to(directory): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}
 
 
-def test_report_has_the_same_bytes_from_a_second_run_the_record_and_the_csv(harness, experiment_file, tmp_path):
-    """One run; then the same bytes from a second run, from the record, and from results.csv in an empty place."""
+def test_report_from_a_second_run_the_record_or_the_csv_has_the_same_bytes(harness, experiment_file, tmp_path):
+    """A second run, the record alone, and results.csv in an empty directory give the report of the first run."""
     path = experiment_file(seeds=EIGHT)
     first = harness("run", path, "--launcher", "inline")
     assert first.returncode == 0, first.stderr
@@ -21,25 +21,25 @@ def test_report_has_the_same_bytes_from_a_second_run_the_record_and_the_csv(harn
     assert "within this budget" in first.stdout
     assert "Report: reports/quick/README.md" in first.stdout
     reports = tmp_path / "work" / "reports"
-    once = _files(reports)
-    assert {"README.md", "results.csv", "depth.svg", "depth.png"} <= {path.name for path in once}
+    first_files = _files(reports)
+    assert {"README.md", "results.csv", "depth.svg", "depth.png"} <= {path.name for path in first_files}
 
     second = harness("run", path, "--launcher", "inline")
     assert second.returncode == 0
     assert "nothing to train, all 32 trials are recorded" in second.stdout
-    assert _files(reports) == once
+    assert _files(reports) == first_files
 
-    as_it_ran = harness("run", "reports/quick/experiment.yaml", "--launcher", "inline")
-    assert "nothing to train, all 32 trials are recorded" in as_it_ran.stdout, as_it_ran.stderr
-    assert _files(reports) == once
+    rerun = harness("run", "reports/quick/experiment.yaml", "--launcher", "inline")
+    assert "nothing to train, all 32 trials are recorded" in rerun.stdout, rerun.stderr
+    assert _files(reports) == first_files
 
     elsewhere = tmp_path / "elsewhere"
     done = harness("report", reports / "quick" / "results.csv", cwd=elsewhere)
     assert done.returncode == 0, done.stderr
-    assert _files(elsewhere / "reports") == once
+    assert _files(elsewhere / "reports") == first_files
     assert not (elsewhere / ".depthbench").exists()
 
-    _no_training_code(harness, tmp_path, once)
+    _check_report_without_training_code(harness, tmp_path, first_files)
 
     more = harness("run", path, "--seeds", "9", "--launcher", "inline")
     assert more.returncode == 0, more.stderr
@@ -48,8 +48,8 @@ def test_report_has_the_same_bytes_from_a_second_run_the_record_and_the_csv(harn
     assert "within this budget (2 epochs), exploratory: " in more.stdout
 
 
-def _no_training_code(harness, tmp_path, once):
-    """``harness report`` reads the record only: it works where torch, ray and the training code do not import."""
+def _check_report_without_training_code(harness, tmp_path, first_files):
+    """Check that ``harness report`` works where torch, ray and the training code cannot be imported."""
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     (hooks / "sitecustomize.py").write_text(
@@ -68,10 +68,10 @@ def _no_training_code(harness, tmp_path, once):
     assert blocked.returncode != 0, "the import hook does not work"
     done = harness("report", "quick", env=env)
     assert done.returncode == 0, done.stderr
-    assert _files(tmp_path / "work" / "reports") == once
+    assert _files(tmp_path / "work" / "reports") == first_files
 
 
-def test_experiment_on_a_folder_of_images_needs_no_code(harness, image_folder, tmp_path):
+def test_run_on_a_folder_of_images_needs_no_code(harness, image_folder, tmp_path):
     options = ["--data-root", image_folder(), "--set", "variants.set.widths=[2,4,8]", "--set", "recipe.epochs=2"]
     options += ["--set", "recipe.batch=16", "--seeds", "1-2", "--launcher", "inline"]
     done = harness("run", "own-images", *options)
@@ -82,7 +82,7 @@ def test_experiment_on_a_folder_of_images_needs_no_code(harness, image_folder, t
     assert str(tmp_path) not in text
 
 
-def test_plan_prints_the_trials_and_writes_nothing(harness, experiment_file, tmp_path):
+def test_plan_of_an_experiment_prints_its_trials_and_writes_nothing(harness, experiment_file, tmp_path):
     path = experiment_file()
     done = harness("plan", path)
     assert done.returncode == 0, done.stderr
@@ -93,27 +93,27 @@ def test_plan_prints_the_trials_and_writes_nothing(harness, experiment_file, tmp
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_commands_that_only_read_print_valid_json(harness):
+def test_reading_commands_with_json_print_valid_json(harness):
     listed = json.loads(harness("variants", "--json").stdout)
     costs = {row["name"]: (row["parameters"], row["macs"]) for row in listed}
     assert costs["resnet50"] == (25557032, 4089184256)
     assert costs["cifar-plain1202"] == costs["cifar-resnet1202"]
-    shown = json.loads(harness("inspect", "plain34", "--json").stdout)
-    assert (shown["depth"], shown["parameters"]) == (34, 21623848)
+    inspected = json.loads(harness("inspect", "plain34", "--json").stdout)
+    assert (inspected["depth"], inspected["parameters"]) == (34, 21623848)
     schema = json.loads(harness("schema").stdout)
     assert {"variants", "recipe", "seeds"} <= set(schema["required"])
     families = json.loads(harness("schema", "family").stdout)
     assert {"members", "kind"} <= {key for d in families["$defs"].values() for key in d.get("properties", ())}
-    found = {row["what"]: row["state"] for row in json.loads(harness("doctor", "--json").stdout)}
-    assert found["torch"] == found["data: digits"] == found["torchvision's compiled operators"] == "ok"
+    states = {row["what"]: row["state"] for row in json.loads(harness("doctor", "--json").stdout)}
+    assert states["torch"] == states["data: digits"] == states["torchvision's compiled operators"] == "ok"
     assert "depthbench" in harness("--version").stdout
     assert harness("run", "--help").returncode == 0
 
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_run_survives_an_mlflow_server_that_dies_and_the_next_run_publishes(harness, experiment_file, tmp_path):
-    """Once trials run, the server's absence is survived; the next run publishes what it missed, training nothing."""
+def test_run_with_a_killed_mlflow_server_trains_on_and_the_next_run_publishes(harness, experiment_file, tmp_path):
+    """The run trains to its end without the server; the next run publishes the results and trains nothing."""
     import os
     import signal
     import socket
@@ -122,30 +122,15 @@ def test_run_survives_an_mlflow_server_that_dies_and_the_next_run_publishes(harn
     import time
     import urllib.request
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     uri = f"http://127.0.0.1:{port}"
 
     def serve():
-        command = [
-            sys.executable,
-            "-m",
-            "mlflow",
-            "server",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--workers",
-            "1",
-        ]
-        command += [
-            "--backend-store-uri",
-            f"sqlite:///{tmp_path}/served.db",
-            "--artifacts-destination",
-            str(tmp_path / "a"),
-        ]
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/served.db"]
+        command += ["--artifacts-destination", str(tmp_path / "a")]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         for _ in range(120):
             try:

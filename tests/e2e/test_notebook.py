@@ -8,7 +8,7 @@ import harness
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "notebook.md"
 
 
-def test_code_blocks_of_the_notebook_document_run(tmp_path, monkeypatch, capsys):
+def test_notebook_document_run_as_code_gives_its_results(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
     assert len(blocks) == 5

@@ -1,4 +1,4 @@
-"""The experiments of the papers, end to end on tiny data in the format of the real one."""
+"""The experiments of the papers, from run to report, on tiny data in the format of the real data."""
 
 import hashlib
 import pickle
@@ -17,6 +17,7 @@ CPU = ["resources.gpus=0", "resources.cpus=1", "contrasts=[]"]
 
 
 def _run(name, tmp_path, overrides, root):
+    """Run an experiment; return it resolved, with its results and the text of its report."""
     settings = Settings(tmp_path / "home", "none", "inline", reports=tmp_path / "reports")
     study = load_resolved_experiment(name, [*CPU, *overrides], "0,", root)
     assert run(study, settings, Console(quiet=True)).failed == {}
@@ -31,26 +32,26 @@ def cifar10(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
-    sums = {}
+    checksums = {}
 
     def write(name, content):
         data = pickle.dumps(content)
         (folder / name).write_bytes(data)
-        sums[name] = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        checksums[name] = hashlib.md5(data, usedforsecurity=False).hexdigest()
 
     for name, images in [*((f"data_batch_{n}", 20) for n in range(1, 6)), ("test_batch", 10)]:
         pixels = generator.integers(0, 256, (images, 3072), dtype=np.uint8)
         write(name, {"data": pixels, "labels": [n % 10 for n in range(images)]})
     write("batches.meta", {"label_names": [f"class {n}" for n in range(10)]})
     original = torchvision.datasets.CIFAR10
-    monkeypatch.setattr(original, "train_list", [[name, sums[name]] for name, _ in original.train_list])
-    monkeypatch.setattr(original, "test_list", [["test_batch", sums["test_batch"]]])
-    monkeypatch.setattr(original, "meta", {**original.meta, "md5": sums["batches.meta"]})
+    monkeypatch.setattr(original, "train_list", [[name, checksums[name]] for name, _ in original.train_list])
+    monkeypatch.setattr(original, "test_list", [["test_batch", checksums["test_batch"]]])
+    monkeypatch.setattr(original, "meta", {**original.meta, "md5": checksums["batches.meta"]})
     monkeypatch.setenv("DEPTHBENCH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "data"
 
 
-def test_cifar10_with_the_paper_s_recipe(cifar10, tmp_path):
+def test_cifar10_experiment_on_tiny_data_runs_with_the_paper_s_recipe(cifar10, tmp_path):
     study, results, text = _run(
         "cifar10-he2015", tmp_path,
         ["variants.depth=[20]", "variants.set.widths=[2,4,8]", "recipe.epochs=4", "recipe.batch=16"], cifar10,
@@ -58,10 +59,10 @@ def test_cifar10_with_the_paper_s_recipe(cifar10, tmp_path):
     assert (study.data.train, study.data.val, study.data.test) == (90, 10, 10)
     assert {v.shortcut for v in study.variants} == {"none", "identity"}
     assert list(results.final["epoch"]) == [4, 4]
-    assert "Published results" not in text, "a part of CIFAR-10 is another data set"
+    assert "Published results" not in text, "published results were shown for a part of CIFAR-10"
 
 
-def test_the_paper_s_schedule():
+def test_schedule_of_the_paper_experiments_lowers_the_rate_at_the_published_steps():
     """64,000 steps at batch 128 of 45,000 images; the rate falls at 32,000 and 48,000."""
     experiment, _ = load_experiment(find_experiment("cifar10-he2015"))
     steps = 352
@@ -73,7 +74,7 @@ def test_the_paper_s_schedule():
     assert [round(rate, 6) for rate in rates] == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
 
 
-def test_imagenet_with_torchvision_s_recipe(tmp_path, monkeypatch):
+def test_imagenet_experiment_on_tiny_data_runs_with_torchvision_s_recipe(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPTHBENCH_CACHE", str(tmp_path / "cache"))
     generator = np.random.default_rng(0)
     for part, images in (("train", 8), ("val", 2)):

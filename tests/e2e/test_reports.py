@@ -24,7 +24,7 @@ def _write_results(path, test_errors=None, **options):
     return path
 
 
-def test_diff_fails_on_a_regression_only(harness, tmp_path):
+def test_diff_with_a_regression_exits_with_1_and_otherwise_with_0(harness, tmp_path):
     old, same = _write_results(tmp_path / "old.csv"), _write_results(tmp_path / "same.csv")
     worse = _write_results(tmp_path / "worse.csv", test_errors={"cifar-resnet20-w8": WORSE})
     passed = harness("diff", old, same)
@@ -60,7 +60,7 @@ def test_diff_of_incomparable_results_exits_with_2(harness, tmp_path):
     assert "unequal data" in done.stderr and "data.split_seed: 0 → 1" in done.stderr
 
 
-def test_one_seed_is_reported_as_a_smoke_run(harness, tmp_path):
+def test_report_of_one_seed_calls_it_a_smoke_run(harness, tmp_path):
     table = tmp_path / "one.csv"
     write_csv(make_results(make_study(seeds=[10])), table)
     done = harness("report", table)
@@ -71,7 +71,7 @@ def test_one_seed_is_reported_as_a_smoke_run(harness, tmp_path):
     assert "n = 1 is too small to tell a change from noise" in done.stdout
 
 
-def test_mixed_hardware_is_named_in_report_and_diff(harness, tmp_path):
+def test_report_and_diff_of_mixed_hardware_name_the_devices(harness, tmp_path):
     mixed = {("cifar-plain8-w8", 12): {"device": "NVIDIA H200"}}
     table = _write_results(tmp_path / "mixed.csv", provenance=mixed)
     assert harness("report", table).returncode == 0
@@ -82,7 +82,7 @@ def test_mixed_hardware_is_named_in_report_and_diff(harness, tmp_path):
 
 
 @pytest.mark.slow
-def test_reports_of_a_removed_record_are_rebuilt_from_their_files(harness, experiment_file, tmp_path):
+def test_report_all_without_the_record_rebuilds_reports_from_their_files(harness, experiment_file, tmp_path):
     """Two real experiments share trials. Their reports are combined, and rebuilt after the record is removed."""
     work = tmp_path / "work"
     assert harness("run", experiment_file(), "--launcher", "inline").returncode == 0
@@ -106,25 +106,25 @@ def test_reports_of_a_removed_record_are_rebuilt_from_their_files(harness, exper
     assert "Report: reports/README.md" in done.stdout
     assert {p: p.read_bytes() for p in before} == before
     assert not (work / ".depthbench").exists()
-    again = harness("report", *sorted((work / "reports" / "both" / "results").iterdir()), "--name", "both")
-    assert again.returncode == 0, again.stderr
+    rebuilt = harness("report", *sorted((work / "reports" / "both" / "results").iterdir()), "--name", "both")
+    assert rebuilt.returncode == 0, rebuilt.stderr
     assert {p: p.read_bytes() for p in before} == before
 
 
 @pytest.mark.parametrize("flavour", ["gfm-like", "commonmark"])
-def test_pages_render_in_two_markdown_dialects(flavour, tmp_path, quickstart_results):
+def test_report_pages_in_a_markdown_dialect_render_without_raw_markup(flavour, tmp_path, quickstart_results):
     """Every table is a table, every figure exists, and no markup is left as text."""
-    place = tmp_path / "reports"
-    write_report(quickstart_results, place / "quickstart")
-    write_comparison([quickstart_results, make_results(make_study(name="few", seeds=[10, 11]))], place / "both")
+    reports = tmp_path / "reports"
+    write_report(quickstart_results, reports / "quickstart")
+    write_comparison([quickstart_results, make_results(make_study(name="few", seeds=[10, 11]))], reports / "both")
     viewer = MarkdownIt(flavour, {"html": True, "linkify": False}).enable("table")
-    for page in rebuild_reports(place):
+    for page in rebuild_reports(reports):
         text = page.read_text()
         tokens = viewer.parse(text)
         lines = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| :", "| -"))]
         assert sum(token.type == "tr_open" for token in tokens) == len(lines), page
-        shown = [token.content for token in tokens if token.type == "inline"]
-        assert not [line for line in shown if line.startswith(("|", "#", ">", "```"))]
+        texts = [token.content for token in tokens if token.type == "inline"]
+        assert not [line for line in texts if line.startswith(("|", "#", ">", "```"))]
         images = [c.attrs["src"] for t in tokens if t.children for c in t.children if c.type == "image"]
         assert len(images) == text.count("![")
         assert all((page.parent / source).is_file() for source in images)
@@ -134,4 +134,5 @@ def test_pages_render_in_two_markdown_dialects(flavour, tmp_path, quickstart_res
 
 @pytest.fixture(scope="module")
 def quickstart_results():
+    """Results of the quickstart, drawn at random."""
     return make_results(make_study())

@@ -1,7 +1,7 @@
 """A mock cloud: moto answers Ray's calls to EC2, and hosts of the lab start and stop as its instances do.
 
-It proves what is asked for, in which order, the bootstrap by ssh, scaling and teardown. It does not prove
-permissions, images, quotas or boot times.
+Tests with it cover the requests to EC2 and their order, the set-up of hosts by ssh, scaling and teardown. They do not
+cover permissions, images, quotas or boot times.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ ENV = {
     "AWS_ACCESS_KEY_ID": "lab",
     "AWS_SECRET_ACCESS_KEY": "lab",
 }
-"""What every host of the lab has to export."""
+"""Variables that every host of the lab has to export."""
 SUBNET = "10.77.0.16/28"
-"""moto hands out .20, .21, ...: h10, h11, ... ."""
+"""moto assigns the addresses .20, .21, ..., which are those of h10, h11, ..."""
 
 
 @dataclass
 class Instance:
-    """An instance, as the cloud lists it."""
+    """An instance in the cloud's list."""
 
     id: str
     kind: str
     address: str
-    on: bool
+    running: bool
     tags: dict[str, str]
 
     @property
@@ -45,10 +45,10 @@ class Instance:
 
 
 class Cloud:
-    """A cloud whose instances are hosts of ``lab``, which has h0 alone; moto runs there.
+    """A cloud whose instances are hosts of ``lab``. The lab has only h0 at first; moto runs there.
 
     Attributes:
-        instances: All that there ever were, by id, in their order.
+        instances: All instances that were ever started, by id, in the order of their start.
         subnet: Id of the subnet that has the lab's addresses.
     """
 
@@ -65,36 +65,41 @@ class Cloud:
 
     def call(self, service: str, method: str, **arguments: Any) -> dict[str, Any]:
         """Return the cloud's response to one call of boto3."""
-        said = self.lab.exec("h0", f"python {__file__} call {service} {method} '{json.dumps(arguments)}'").stdout
-        answer: dict[str, Any] = json.loads(said)
-        return answer
+        printed = self.lab.exec("h0", f"python {__file__} call {service} {method} '{json.dumps(arguments)}'").stdout
+        response: dict[str, Any] = json.loads(printed)
+        return response
 
-    def files(self, bucket: str) -> dict[str, str]:
-        """Return the objects of a bucket by name; the content of ``.json`` objects, empty text for others."""
-        found: dict[str, str] = json.loads(self.lab.exec("h0", f"python {__file__} files {bucket}").stdout)
-        return found
+    def read_files(self, bucket: str) -> dict[str, str]:
+        """Return the objects of a bucket by name: the content of ``.json`` objects, and empty text for others."""
+        files: dict[str, str] = json.loads(self.lab.exec("h0", f"python {__file__} files {bucket}").stdout)
+        return files
 
-    def of(self, kind: str) -> list[Instance]:
+    def running_instances(self, kind: str) -> list[Instance]:
         """Return the running instances of one node type of the cluster file."""
-        return [one for one in self.instances.values() if one.on and one.tags.get("ray-user-node-type") == kind]
+        return [
+            instance
+            for instance in self.instances.values()
+            if instance.running and instance.tags.get("ray-user-node-type") == kind
+        ]
 
     def stop(self) -> None:
-        """Stop following the cloud: hosts no longer start and stop with its instances."""
+        """Stop following the cloud: no host starts or stops any more with the cloud's instances."""
         os.killpg(self._watch.pid, signal.SIGKILL)
         self._thread.join(30)
 
     def _follow(self) -> None:
+        """Start and stop hosts as the instances that the watching process lists."""
         assert self._watch.stdout is not None
         for line in self._watch.stdout:
             for fields in json.loads(line):
                 key = fields.pop("key")
-                one = Instance(**fields)
-                self.instances[one.id] = one
-                if one.on and not self.lab.running(one.host):
-                    self.lab.boot(one.host)
-                    self.lab.exec(one.host, f"echo '{key}' >> ~/.ssh/authorized_keys")
-                elif not one.on and not any(other.on and other.host == one.host for other in self.instances.values()):
-                    self.lab.kill(one.host)
+                instance = Instance(**fields)
+                self.instances[instance.id] = instance
+                if instance.running and not self.lab.is_running(instance.host):
+                    self.lab.boot(instance.host)
+                    self.lab.exec(instance.host, f"echo '{key}' >> ~/.ssh/authorized_keys")
+                elif instance.host not in {other.host for other in self.instances.values() if other.running}:
+                    self.lab.kill(instance.host)
 
 
 def _prepare() -> str:
@@ -108,12 +113,12 @@ def _prepare() -> str:
 
 
 def _files(bucket: str) -> dict[str, str]:
-    """Return the files of a bucket as :meth:`Cloud.files` does; runs on h0."""
+    """Return the files of a bucket as :meth:`Cloud.read_files` does; runs on h0."""
     import boto3
 
     s3 = boto3.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    names = [one["Key"] for page in pages for one in page.get("Contents", [])]
+    names = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     def content(name: str) -> str:
         return str(s3.get_object(Bucket=bucket, Key=name)["Body"].read().decode())
@@ -128,19 +133,19 @@ def _watch() -> None:
     ec2 = boto3.client("ec2")
     while True:
         keys = {key["KeyName"]: key["PublicKey"] for key in ec2.describe_key_pairs(IncludePublicKey=True)["KeyPairs"]}
-        found = [
+        instances = [
             {
-                "id": one["InstanceId"],
-                "kind": one["InstanceType"],
-                "address": one.get("PrivateIpAddress") or "",
-                "on": one["State"]["Name"] in ("pending", "running"),
-                "tags": {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])},
-                "key": keys.get(one.get("KeyName", ""), ""),
+                "id": instance["InstanceId"],
+                "kind": instance["InstanceType"],
+                "address": instance.get("PrivateIpAddress") or "",
+                "running": instance["State"]["Name"] in ("pending", "running"),
+                "tags": {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])},
+                "key": keys.get(instance.get("KeyName", ""), ""),
             }
             for reservation in ec2.describe_instances()["Reservations"]
-            for one in reservation["Instances"]
+            for instance in reservation["Instances"]
         ]
-        print(json.dumps(found), flush=True)
+        print(json.dumps(instances), flush=True)
         time.sleep(0.5)
 
 

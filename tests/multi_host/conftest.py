@@ -1,17 +1,16 @@
-"""A lab of real hosts, for tests that need more than one."""
+"""The fixture ``lab``: several hosts on this machine."""
 
 import pytest
-from multi_host.lab import Lab, missing
+from multi_host.lab import Lab, lab_obstacle
 
 
 @pytest.fixture(scope="module")
 def lab():
-    """An empty lab; ``lab.up(3)`` starts the laptop h0 and three hosts. It is removed after the module's tests."""
-    reason = missing()
-    if reason:
+    """A lab without hosts; ``lab.up(3)`` starts the laptop h0 and three hosts. It is removed after the module."""
+    if reason := lab_obstacle():
         pytest.skip(reason)
-    made = Lab()
+    lab = Lab()
     try:
-        yield made
+        yield lab
     finally:
-        made.down()
+        lab.down()

@@ -1,8 +1,8 @@
-"""Several real hosts on one machine: namespaces with an address, an sshd, processes, /tmp and /root of their own.
+"""A lab of several hosts on one machine. A host has its own network address, sshd, processes, /tmp and /root.
 
-All hosts hang on a bridge inside one more network namespace, the switch, so the machine's own network is never
-touched and nothing leaves the lab. Hosts are called h0 (the laptop), h1, h2, ...; h7 has the address 10.77.0.17.
-They see the machine's file system read-only, and :attr:`Lab.SHARED` as a disk that all of them may write to.
+Hosts are Linux namespaces. A bridge in a further network namespace, the switch, connects them, so the machine's own
+network is not changed and no packet leaves the lab. Hosts are called h0 (the laptop), h1, h2, ...; h7 has the address
+10.77.0.17. They see the machine's file system read-only; all of them can write to :attr:`Lab.SHARED`.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TOOLS = ("unshare", "nsenter", "ip", "sshd", "ssh", "ssh-keygen", "rsync")
 
 
-def missing() -> str:
-    """Return why no lab can be made here; empty if one can."""
+def lab_obstacle() -> str:
+    """Return why this machine cannot have a lab; empty if it can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "a lab of several hosts needs root on Linux"
-    absent = [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]
-    if absent:
-        return f"a lab of several hosts needs {', '.join(absent)}"
-    tried = subprocess.run(["unshare", "-n", "-m", "-p", "-u", "-i", "-f", "true"], capture_output=True, text=True)
-    return f"no namespaces here: {tried.stderr.strip()}" if tried.returncode else ""
+    missing_tools = [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]
+    if missing_tools:
+        return f"a lab of several hosts needs {', '.join(missing_tools)}"
+    attempt = subprocess.run(["unshare", "-n", "-m", "-p", "-u", "-i", "-f", "true"], capture_output=True, text=True)
+    return f"namespaces cannot be made: {attempt.stderr.strip()}" if attempt.returncode else ""
 
 
 class Lab:
-    """Hosts, started and stopped. There is one lab at a time: a second one waits for the first to go.
+    """Starts and stops hosts. Only one lab exists at a time; a second one waits until the first is removed.
 
-    Hosts die with the process that made them, even where it is killed.
+    The hosts end with the process that made the lab, also when it is killed.
 
     Args:
-        env: Variables of every shell on the hosts, beside PATH (with this Python first) and PYTHONPATH (the project).
-        wait: Seconds to wait for another lab to go.
+        env: Further variables of every shell on the hosts. PATH begins with this Python; PYTHONPATH is the project.
+        wait: Seconds to wait until another lab is removed.
 
     Raises:
-        TimeoutError: Another lab is still there.
+        TimeoutError: Another lab still exists.
     """
 
     NET = "10.77.0"
@@ -55,7 +55,7 @@ class Lab:
 
     def __init__(self, env: dict[str, str] | None = None, wait: float = 1200) -> None:
         self._processes: dict[str, subprocess.Popen] = {}
-        self._lock = _locked(Path(tempfile.gettempdir()) / "depthbench-lab.lock", wait)
+        self._lock = _lock_file(Path(tempfile.gettempdir()) / "depthbench-lab.lock", wait)
         for stale in Path(tempfile.gettempdir()).glob("depthbench-lab-*"):
             shutil.rmtree(stale, ignore_errors=True)
         self.folder = Path(tempfile.mkdtemp(prefix="depthbench-lab-"))
@@ -74,29 +74,31 @@ class Lab:
         (self.folder / "profile").write_text("".join(lines))
 
     def address(self, host: str) -> str:
-        """Return the address of a host, whether it is on or off."""
+        """Return the address of a host, which may be off."""
         return f"{self.NET}.{10 + int(host[1:])}"
 
     def up(self, hosts: int) -> None:
         """Start the switch, h0, and h1 to ``hosts``."""
         switch = ["unshare", "-n", "sh", "-c", "ip link set lo up; read -r _"]
         self._processes["switch"] = subprocess.Popen(switch, stdin=subprocess.PIPE)
-        # Until unshare has done its work the process is still in the machine's own network.
-        _until(lambda: _network(self._processes["switch"].pid) != _network(os.getpid()), "the switch")
+        # The process is in the machine's own network until unshare has finished.
+        _wait_until(
+            lambda: _network_namespace(self._processes["switch"].pid) != _network_namespace(os.getpid()), "the switch"
+        )
         self._switch(f"ip link add br0 type bridge; ip addr add {self.NET}.1/24 dev br0; ip link set br0 up")
         for number in range(hosts + 1):
             self.boot(f"h{number}")
 
     def boot(self, host: str) -> None:
-        """Start a host, empty; one that was killed may be started again.
+        """Start a host with empty disks; a host that was killed can be started again.
 
         Raises:
-            RuntimeError: It runs already, or it did not come up.
+            RuntimeError: The host runs already, or it did not start.
         """
-        if self.running(host):
+        if self.is_running(host):
             raise RuntimeError(f"{host} runs already")
         log = self.folder / f"{host}.log"
-        keep = dict.fromkeys(str(Path(place).resolve()) for place in (sys.prefix, sys.base_prefix, REPOSITORY))
+        keep = dict.fromkeys(str(Path(path).resolve()) for path in (sys.prefix, sys.base_prefix, REPOSITORY))
         variables = {"LAB": str(self.folder), "NAME": host, "ADDRESS": self.address(host), "KEEP": ":".join(keep)}
         with log.open("wb") as file:
             process = self._processes[host] = subprocess.Popen(
@@ -108,14 +110,14 @@ class Lab:
                 start_new_session=True,
             )
 
-        def need(condition, what):
-            _until(lambda: process.poll() is not None or condition(), what, lambda: log.read_text())
+        def wait_for(condition, description):
+            _wait_until(lambda: process.poll() is not None or condition(), description, lambda: log.read_text())
             if process.poll() is not None:
-                raise RuntimeError(f"{host} did not come up: {log.read_text()}")
+                raise RuntimeError(f"{host} did not start: {log.read_text()}")
 
-        need(lambda: self._first(host), f"the first process of {host}")
-        first = self._first(host)
-        # As a real machine, it has the same card after a restart: its neighbours remember that.
+        wait_for(lambda: self._first_process(host), f"the first process of {host}")
+        first = self._first_process(host)
+        # A real host keeps its network card at a restart, and other hosts remember the address of the card.
         card = f"name eth0 address 02:00:00:00:00:{int(host[1:]):02x} netns {first}"
         self._switch(
             f"ip link del v{host} 2>/dev/null; "
@@ -126,18 +128,18 @@ class Lab:
             f"ip link set lo up; ip link set eth0 up; ip addr add {self.address(host)}/24 dev eth0; "
             f"ip route add default via {self.NET}.1",
         )
-        need(lambda: self._switch(f"bash -c '</dev/tcp/{self.address(host)}/22'", check=False), f"sshd on {host}")
+        wait_for(lambda: self._switch(f"bash -c '</dev/tcp/{self.address(host)}/22'", check=False), f"sshd on {host}")
 
-    def running(self, host: str) -> bool:
+    def is_running(self, host: str) -> bool:
         """Return whether a host is on."""
         return host in self._processes and self._processes[host].poll() is None
 
     def kill(self, host: str) -> None:
         """Power a host off: kill all of its processes at once. Do nothing if it is off."""
-        if self.running(host) and (first := self._first(host)):
+        if self.is_running(host) and (first := self._first_process(host)):
             with suppress(ProcessLookupError):
                 os.kill(first, signal.SIGKILL)
-            # unshare ends when the kernel has done away with every process of the namespace.
+            # unshare ends after the kernel has ended every process of the namespace.
             self._processes[host].wait(30)
 
     def cut(self, host: str) -> None:
@@ -149,8 +151,8 @@ class Lab:
         self._switch(f"ip link set v{host} up")
 
     def start(self, host: str, line: str, **options) -> subprocess.Popen:
-        """Start a shell line on a host, as root in /root; ``options`` are Popen's. Leads a process group of its own."""
-        first = self._first(host)
+        """Start a shell line on a host, as root in /root, in a process group of its own; ``options`` are Popen's."""
+        first = self._first_process(host)
         if first is None:
             raise RuntimeError(f"{host} is off")
         command = ["nsenter", "-t", str(first), "-n", "-m", "-p", "-u", "-i", "env", "-i"]
@@ -162,8 +164,8 @@ class Lab:
         """Run a shell line on a host to its end, its output kept.
 
         Raises:
-            RuntimeError: It failed and ``check`` is set; the message holds what it printed.
-            subprocess.TimeoutExpired: It took longer than ``timeout`` seconds; it is killed.
+            RuntimeError: The line failed and ``check`` is set; the message holds its output.
+            subprocess.TimeoutExpired: The line took longer than ``timeout`` seconds and was killed.
         """
         process = self.start(host, line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
@@ -190,38 +192,42 @@ class Lab:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.close()
 
-    def _first(self, host: str) -> int | None:
-        """Return the machine's number of the host's first process; None if the host is off."""
-        pid = self._processes[host].pid if self.running(host) else 0
+    def _first_process(self, host: str) -> int | None:
+        """Return the process id, on this machine, of the host's first process; None if the host is off."""
+        pid = self._processes[host].pid if self.is_running(host) else 0
         with suppress(OSError, IndexError):
             return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
         return None
 
     def _switch(self, line: str, check: bool = True) -> bool:
+        """Run a shell line in the network of the switch; return whether it succeeded."""
         return _run(["nsenter", "-t", str(self._processes["switch"].pid), "-n", "sh", "-c"], line, check)
 
 
-def _run(before: list[str], line: str, check: bool = True) -> bool:
-    done = subprocess.run([*before, line], env={"PATH": PATH}, capture_output=True, text=True)
+def _run(command: list[str], line: str, check: bool = True) -> bool:
+    """Run a command with a shell line as its last argument; return whether it succeeded."""
+    done = subprocess.run([*command, line], env={"PATH": PATH}, capture_output=True, text=True)
     if check and done.returncode:
         raise RuntimeError(f"{line}: {done.stderr}")
     return done.returncode == 0
 
 
-def _network(pid: int) -> str:
+def _network_namespace(pid: int) -> str:
+    """Return the name of a process's network namespace."""
     return str(Path(f"/proc/{pid}/ns/net").readlink())
 
 
-def _until(condition, what: str, more=lambda: "", seconds: float = 20) -> None:
+def _wait_until(condition, description: str, read_log=lambda: "", seconds: float = 20) -> None:
+    """Wait until ``condition()`` is true; raise RuntimeError with the log after ``seconds``."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            raise RuntimeError(f"{what} did not come within {seconds:.0f} s {more()}")
+            raise RuntimeError(f"{description} did not come within {seconds:.0f} s {read_log()}")
         time.sleep(0.02)
 
 
-def _locked(path: Path, seconds: float):
-    """Lock a file for this process; closing it, or the end of the process, frees it."""
+def _lock_file(path: Path, seconds: float):
+    """Lock a file and return it open; closing the file, or the end of the process, releases the lock."""
     file = path.open("a")
     end = time.monotonic() + seconds
     while True:

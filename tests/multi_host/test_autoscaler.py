@@ -1,10 +1,10 @@
-"""Hosts that Ray's autoscaler starts for waiting trials; here its nodes are processes of one host."""
+"""Runs on a cluster whose hosts Ray's autoscaler starts for waiting trials; its nodes are processes of one host."""
 
 import pytest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1500)]
 
-FAKE = """
+CLUSTER_FILE = """
 cluster_name: fake
 max_workers: 2
 upscaling_speed: 1.0
@@ -32,42 +32,47 @@ file_mounts_sync_continuously: false
 rsync_exclude: []
 rsync_filter: []
 """
-SMALL = "--seeds 10-11 --set recipe.epochs=1 --set contrasts=[] --set variants.depth=8 --tracking-uri none"
+SHORT_RUN = "--seeds 10-11 --set recipe.epochs=1 --set contrasts=[] --set variants.depth=8 --tracking-uri none"
 
 
 @pytest.fixture(scope="module")
-def host(lab):
+def run_harness(lab):
+    """A function that runs `harness` with some options on the head."""
     lab.up(1)
-    (lab.folder / "shared" / "fake.yaml").write_text(FAKE)
-    # Jobs have the variables of `ray start` as well.
+    (lab.folder / "shared" / "fake.yaml").write_text(CLUSTER_FILE)
+    # Jobs inherit the variables of `ray start`.
     settings = "AUTOSCALER_UPDATE_INTERVAL_S=1 RAY_FAKE_CLUSTER=1 RAY_enable_autoscaler_v2=0 RAY_AUTH_MODE=disabled"
-    small = "--num-cpus=0 --object-store-memory=100000000"
-    lab.exec("h1", f"{settings} ray start --head {small} --autoscaling-config=/mnt/fake.yaml")
-    return lambda words: lab.exec("h1", f"{settings} NO_COLOR=1 python -m harness {words}", check=False)
+    ray_resources = "--num-cpus=0 --object-store-memory=100000000"
+    lab.exec("h1", f"{settings} ray start --head {ray_resources} --autoscaling-config=/mnt/fake.yaml")
+    return lambda options: lab.exec("h1", f"{settings} NO_COLOR=1 python -m harness {options}", check=False)
 
 
-def test_run_on_an_autoscaler_waits_for_the_first_host_and_requests_more(host):
-    done = host(f"run quickstart {SMALL} --address auto --wait 60s --at-once 2")
+def test_run_on_an_autoscaler_waits_for_the_first_host_and_requests_more(run_harness):
+    done = run_harness(f"run quickstart {SHORT_RUN} --address auto --wait 60s --at-once 2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 host up: h1 (0 CPUs); waiting up to 60 s for room for 1 CPU and 0 GPUs ..." in done.stdout
     assert "2 at a time" in done.stdout and "4 trials in" in done.stdout
 
 
-def test_run_names_hosts_that_do_not_come_in_time(host):
-    done = host(f"run quickstart {SMALL} --set name=two --set recipe.epochs=2 --address auto --wait 2s --hosts 9")
+def test_run_names_hosts_that_do_not_come_in_time(run_harness):
+    done = run_harness(
+        f"run quickstart {SHORT_RUN} --set name=two --set recipe.epochs=2 --address auto --wait 2s --hosts 9"
+    )
     assert done.returncode == 2
     assert "missing after 2 s:" in done.stderr and "of 9 hosts up" in done.stderr and "--wait 1h" in done.stderr
 
 
-def test_run_refuses_resources_that_no_host_has(host):
-    done = host(f"run quickstart {SMALL} --set name=large --set recipe.epochs=3 --set resources.cpus=7 --address auto")
+def test_run_refuses_resources_that_no_host_has(run_harness):
+    done = run_harness(
+        f"run quickstart {SHORT_RUN} --set name=large --set recipe.epochs=3 --set resources.cpus=7 --address auto"
+    )
     assert done.returncode == 2
     assert "a trial needs 7 CPUs and 0 GPUs; the cluster has" in done.stderr
     assert "waiting" not in done.stdout
 
 
-def test_job_server_refuses_a_run_whose_record_would_be_deleted_with_the_job(host):
-    done = host(f"run quickstart {SMALL} --set name=sent --address http://127.0.0.1:8265")
+def test_job_server_refuses_a_run_whose_record_would_be_deleted_with_the_job(run_harness):
+    done = run_harness(f"run quickstart {SHORT_RUN} --set name=sent --address http://127.0.0.1:8265")
     assert done.returncode == 2 and "DEPTHBENCH_STORAGE" in done.stdout and "goes with it" in done.stdout
-    shown = host("status --json")
-    assert shown.returncode == 0 and '"FAILED"' in shown.stdout
+    status = run_harness("status --json")
+    assert status.returncode == 0 and '"FAILED"' in status.stdout

@@ -1,4 +1,4 @@
-"""The lab itself: its hosts are separate as real hosts are, and it leaves nothing behind."""
+"""The lab: its hosts are separated as real hosts are, and none of them outlives it."""
 
 import os
 import signal
@@ -8,39 +8,41 @@ import time
 from pathlib import Path
 
 import pytest
-from multi_host.lab import REPOSITORY, Lab, missing
+from multi_host.lab import REPOSITORY, Lab, lab_obstacle
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")
 def hosts(lab):
+    """The lab with the laptop and two hosts."""
     lab.up(2)
     return lab
 
 
-def ssh(lab, to, line, **options):
+def ssh(lab, host, line, **options):
+    """Run a shell line on a host by ssh from the laptop."""
     options = {"check": True, **options}
     quiet = "-o StrictHostKeyChecking=no -o ConnectTimeout=2 -o LogLevel=ERROR"
-    return lab.exec("h0", f"ssh -i {lab.KEY} {quiet} {lab.address(to)} '{line}'", **options)
+    return lab.exec("h0", f"ssh -i {lab.KEY} {quiet} {lab.address(host)} '{line}'", **options)
 
 
-def test_hosts_end_with_a_killed_process_and_the_next_lab_waits_for_that():
-    # First of the file: the lab of the others below is not there yet.
-    if reason := missing():
+def test_hosts_of_a_killed_process_end_and_the_next_lab_waits_for_that():
+    # This test comes first, because the fixture of the others makes a lab that lives on.
+    if reason := lab_obstacle():
         pytest.skip(reason)
     code = "import time; from multi_host.lab import Lab\n"
     code += "lab = Lab(); lab.up(1); print(lab.folder, flush=True); time.sleep(99)"
     command = [sys.executable, "-c", code]
-    path = {**os.environ, "PYTHONPATH": str(REPOSITORY / "tests")}
-    first = subprocess.Popen(command, env=path, stdout=subprocess.PIPE, text=True)
-    folder = Path(first.stdout.readline().strip())
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY / "tests")}
+    owner = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+    folder = Path(owner.stdout.readline().strip())
     with pytest.raises(TimeoutError, match="another lab"):
         Lab(wait=0.2)
     hosts = [pid for pid in _processes() if f"LAB={folder}" in _environment(pid)]
     assert hosts
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
     end = time.monotonic() + 10
     while any(f"LAB={folder}" in _environment(pid) for pid in hosts):
         assert time.monotonic() < end, "a host outlived its lab"
@@ -61,16 +63,16 @@ def test_host_sees_the_project_read_only_and_its_own_disk(hosts):
     assert ssh(hosts, "h2", "ls /tmp/mine /root/mine", check=False).returncode != 0
     assert ssh(hosts, "h2", "cat /mnt/shared-by-all").stdout == "all\n"
     assert not Path("/tmp/mine").exists()
-    found = ssh(hosts, "h1", 'python -c "import harness, sys; print(harness.__file__, sys.prefix)"').stdout.split()
-    assert found == [str(REPOSITORY / "harness/__init__.py"), sys.prefix]
-    for place in (REPOSITORY, sys.prefix, "/etc"):
-        assert "Read-only file system" in ssh(hosts, "h1", f"touch {place}/x", check=False).stderr
+    printed = ssh(hosts, "h1", 'python -c "import harness, sys; print(harness.__file__, sys.prefix)"').stdout.split()
+    assert printed == [str(REPOSITORY / "harness/__init__.py"), sys.prefix]
+    for directory in (REPOSITORY, sys.prefix, "/etc"):
+        assert "Read-only file system" in ssh(hosts, "h1", f"touch {directory}/x", check=False).stderr
 
 
 def test_disconnected_host_is_silent_until_it_is_connected_again(hosts):
     hosts.cut("h1")
     assert "timed out" in ssh(hosts, "h1", "true", check=False).stderr
-    assert hosts.running("h1")
+    assert hosts.is_running("h1")
     hosts.heal("h1")
     assert ssh(hosts, "h1", "echo back").stdout == "back\n"
 
@@ -78,7 +80,7 @@ def test_disconnected_host_is_silent_until_it_is_connected_again(hosts):
 def test_powered_off_host_starts_again_with_an_empty_disk(hosts):
     ssh(hosts, "h2", "touch /root/mine")
     hosts.kill("h2")
-    assert not hosts.running("h2")
+    assert not hosts.is_running("h2")
     assert ssh(hosts, "h2", "true", check=False).returncode == 255
     hosts.boot("h2")
     assert ssh(hosts, "h2", "ls /root/mine", check=False).returncode == 2
@@ -93,10 +95,12 @@ def test_command_over_its_time_limit_is_killed(hosts):
 
 
 def _processes():
+    """Return the ids of all processes on this machine."""
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 def _environment(pid):
+    """Return the environment of a process as text; empty if the process has ended."""
     try:
         return Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
     except OSError:

@@ -13,17 +13,17 @@ SCRIPT = Path(__file__).resolve().parents[3] / "benchmarks" / "scale.py"
 
 
 @pytest.fixture(scope="module")
-def invented():
+def invent_results():
     spec = importlib.util.spec_from_file_location("scale", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.invented
+    return module.invent_results
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("variants", "seeds"), [(10, 1000), (1250, 8)])
-def test_report_of_ten_thousand_trials_is_correct(invented, variants, seeds, tmp_path):
-    results = invented(variants, seeds)
+def test_report_of_ten_thousand_trials_is_correct(invent_results, variants, seeds, tmp_path):
+    results = invent_results(variants, seeds)
     assert len(results.final) == 10_000 and len(results.epochs) == 110_000
     write_csv(results, tmp_path / "results.csv")
     back = read_csv(tmp_path / "results.csv")
