@@ -88,7 +88,7 @@ def test_run_refuses_yaml_that_is_not_an_experiment(invoke, tmp_path, text, word
 
 
 def test_run_refuses_an_image_folder_with_one_class(invoke, image_folder):
-    with pytest.raises(HarnessError, match="at least two are needed"):
+    with pytest.raises(HarnessError, match="at least 2 are needed"):
         invoke("run", "own-images", "--data-root", image_folder(classes=1))
 
 

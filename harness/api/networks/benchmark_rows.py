@@ -78,9 +78,7 @@ def _require_valid(device: str, batches: Sequence[int], precisions: Sequence[str
         )
     for batch in batches:
         if batch < 1:
-            raise HarnessError(
-                f"the batch size {batch} is less than 1", where="--batch-sizes", remedy="Use 1 or more."
-            )
+            raise HarnessError(f"the batch size {batch} is less than 1", where="--batch-sizes", remedy="Use 1 or more.")
     for precision in precisions:
         if precision not in PRECISIONS:
             raise HarnessError(

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError, StoreUnavailable
+from harness.errors import HarnessError, StoreUnavailable, suggest_nearest
 from harness.settings import Settings
+from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.record import list_recorded_experiments, open_checkpoint_folder, open_record
 
 if TYPE_CHECKING:
     from harness.tracking.lock import ExperimentLock
     from harness.trials.index import TrialIndex
     from harness.trials.summary import TrialSummary
+
+ARCHIVED = frozenset({TrialStatus.DISCARDED, TrialStatus.SUPERSEDED})
+"""States of trials that are listed on request only."""
+EARLIER_NAMES = {
+    "recorded": TrialStatus.FINISHED,
+    "died": TrialStatus.INTERRUPTED,
+    "stopped": TrialStatus.INTERRUPTED,
+}
+"""Names that earlier versions used; scripts may still contain them."""
 
 
 def open_index(names: Sequence[str], settings: Settings) -> tuple[TrialIndex, dict[str, str]]:
@@ -67,6 +77,21 @@ def show_trial(prefix: str, settings: Settings) -> tuple[TrialSummary, TrialInde
     """
     trial, index = find_trial(prefix, settings)
     return index.with_recorded_history(trial), index
+
+
+def parse_states(names: Iterable[str]) -> set[TrialStatus]:
+    """Return the states with these names.
+
+    Raises:
+        HarnessError: There is no such state.
+    """
+    states = {status.value: status for status in TrialStatus}
+    for name in names:
+        if name not in states and name not in EARLIER_NAMES:
+            raise HarnessError(
+                f"'{name}' is not a state of a trial", where="--state", remedy=suggest_nearest(name, states)
+            )
+    return {(states | EARLIER_NAMES)[name] for name in names}
 
 
 @contextmanager

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import err, print_json
+from harness.cli.console import err, out, print_json
 from harness.cli.parameters import Json, Variant
 from harness.text import escape_rich
+
+if TYPE_CHECKING:
+    from harness.api.networks.evaluation import Evaluation
 
 app = typer.Typer()
 
@@ -44,7 +47,6 @@ def evaluate(
     from rich.progress import Progress
 
     from harness.api.networks import evaluation
-    from harness.cli.views.evaluation_view import print_accuracy
 
     with Progress(console=err, transient=True) as bar:
         task = bar.add_task(escape_rich(f"{name}, images"), total=None)
@@ -62,4 +64,19 @@ def evaluate(
     if as_json:
         print_json(vars(result))
     else:
-        print_accuracy(result)
+        _print_accuracy(result)
+
+
+def _print_accuracy(result: Evaluation) -> None:
+    """Print the accuracies in percent, the number of images, and what torchvision publishes for the weights."""
+    top1, top5 = 100 * result.top1 / result.images, 100 * result.top5 / result.images
+    low, high = result.interval
+    out.print(
+        f"[bold]{escape_rich(result.variant)}[/bold] with {escape_rich(result.weights)}: top-1 {top1:.2f} % "
+        f"(95 % interval over the images {low:.2f} to {high:.2f}), top-5 {top5:.2f} %",
+        soft_wrap=True,
+    )
+    out.print(f"{result.images:,} images of {result.classes:,} classes, one central crop of each ({result.transform}).")
+    if result.published is not None:
+        published_top1, published_top5 = result.published
+        out.print(f"torchvision publishes {published_top1:.3f} % and {published_top5:.3f} %.")

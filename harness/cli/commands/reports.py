@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from harness.cli.console import out, print_json
 from harness.cli.parameters import Json, with_options
-from harness.errors import EXIT_FAILED
+from harness.errors import EXIT_FAILED, HarnessError
 from harness.settings import Settings
 from harness.tracking.metrics import TEST_ERROR
 
@@ -39,11 +40,10 @@ def report(
     Example: harness report quickstart resnet-family --name comparison
     """
     from harness import api
-    from harness.api.results.report_options import check_report_options
     from harness.cli.views.report_view import print_paths
 
     names = experiments or []
-    check_report_options(names, name, every_report)
+    _check_report_names(names, name, every_report)
     if every_report:
         with out.status("Writing the reports ..."):
             paths = api.report_all(settings)
@@ -54,6 +54,40 @@ def report(
         with out.status("Writing the report ..."):
             path = api.combine(names, name, settings)
         print_paths([path])
+
+
+def _check_report_names(names: Sequence[str], report_name: str | None, every_report: bool) -> None:
+    """Check that the options name one report, one report over several experiments, or all reports.
+
+    Args:
+        names: The experiments.
+        report_name: The name of the report over several experiments.
+        every_report: Whether all reports are to be written again.
+
+    Raises:
+        HarnessError: They name none of the three, or two of them.
+    """
+    if every_report:
+        if names or report_name is not None:
+            raise HarnessError(
+                "--all writes every report by itself", where="--all", remedy="Leave the names and --name out."
+            )
+    elif not names:
+        raise HarnessError(
+            "no experiment is named", where="report", remedy="Write harness report NAME, or harness report --all."
+        )
+    elif len(names) == 1 and report_name is not None:
+        raise HarnessError(
+            "the report of one experiment always has the same name as the experiment",
+            where="--name",
+            remedy="Leave --name out, or name a second experiment.",
+        )
+    elif len(names) > 1 and report_name is None:
+        raise HarnessError(
+            f"a report over {len(names)} experiments needs a name",
+            where="--name",
+            remedy="Write a name, such as --name comparison, or write the reports one by one.",
+        )
 
 
 def write_report(name: str, settings: Settings, show_path: bool = True) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,8 +12,14 @@ from harness.cli.console import out, print_json
 from harness.cli.parameters import Json, with_options
 from harness.errors import EXIT_USER
 from harness.settings import Settings
+from harness.text import escape_rich
+
+if TYPE_CHECKING:
+    from harness.api.doctor import Finding
 
 app = typer.Typer()
+FINDING_COLOURS = {"ok": "green", "absent": "yellow", "broken": "red"}
+"""The colour of each state of a finding of `harness doctor`."""
 
 
 @app.command()
@@ -44,15 +51,25 @@ def doctor(settings: Settings, as_json: Json = False) -> None:
     Example: harness doctor --data-root photos
     """
     from harness.api.doctor import examine
-    from harness.cli.views.doctor_view import print_findings
 
     findings = examine(settings.tracking_uri, settings.home, settings.data_root)
     if as_json:
         print_json([vars(finding) for finding in findings])
     else:
-        print_findings(findings)
+        _print_findings(findings)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(EXIT_USER)
+
+
+def _print_findings(findings: Iterable[Finding]) -> None:
+    """Print a table with a row for each finding."""
+    from rich.table import Table
+
+    table = Table("", "what", "found", box=None, header_style="bold")
+    for finding in findings:
+        colour = FINDING_COLOURS[finding.state]
+        table.add_row(f"[{colour}]{finding.state}[/{colour}]", finding.what, escape_rich(finding.found))
+    out.print(table)
 
 
 class SchemaKind(StrEnum):

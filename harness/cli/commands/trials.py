@@ -33,8 +33,7 @@ def trials(
 
     Example: harness trials quickstart --state failed --state interrupted
     """
-    from harness.api.trials.find import open_index
-    from harness.api.trials.states import ARCHIVED, parse_states
+    from harness.api.trials.find import ARCHIVED, open_index, parse_states
     from harness.cli.views.trial_list_view import print_trials, trial_as_json
 
     wanted = parse_states(states or ())
