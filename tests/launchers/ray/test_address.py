@@ -22,6 +22,6 @@ def test_open_port_of_another_program_is_refused(greeting):
 
         threading.Thread(target=answer, daemon=True).start()
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(HarnessError, match="something other than Ray answers") as caught:
+        with pytest.raises(HarnessError, match="at this address is not Ray") as caught:
             require_ray_at(address, timeout=1)
     assert address in caught.value.where and "6379" in caught.value.remedy
