@@ -1,22 +1,11 @@
 """One variant measured in this process; tests/launchers has the processes that take turns."""
 
 import pytest
+from benchmark_helpers import SMALL
 
 from harness.costs.profiler import measure_variant
 from harness.errors import HarnessError
-from harness.specs import Variant
 from harness.specs.measured_cost import CostSetting
-
-SMALL = Variant(
-    name="small",
-    stem="conv3x3",
-    block="basic",
-    blocks=[1, 1],
-    widths=[4, 8],
-    shortcut="identity",
-    in_channels=1,
-    classes=10,
-)
 
 
 def measure(turns=2, **setting):

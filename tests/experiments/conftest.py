@@ -1,4 +1,4 @@
-"""Run an experiment with a launcher of the test's own."""
+"""Settings for a home, and the run of an experiment with a launcher of the test's own."""
 
 from contextlib import ExitStack
 
@@ -9,8 +9,19 @@ from harness.experiments.driver import run_plan
 from harness.experiments.planning.plan import plan_experiment
 from harness.experiments.run_context import RunContext
 from harness.launchers.stop_request import StopRequest
+from harness.settings import Settings
 from harness.tracking.lock import ExperimentLock
 from harness.tracking.record import open_checkpoint_folder, open_record
+
+
+@pytest.fixture
+def make_settings(tmp_path):
+    """Return a function that makes settings for a home of the given name."""
+
+    def make(launcher="inline", uri="none", home="home"):
+        return Settings(home=tmp_path / home, tracking_uri=uri, launcher=launcher, reports=tmp_path / "reports")
+
+    return make
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from trial_helpers import SILENT_CONSOLE, results_without_times, trial_statuses
 
-from harness.api import Settings, collect, plan, run
+from harness.api import collect, plan, run
 from harness.execution.attempts import read_attempts
 from harness.execution.progress import Progress
 from harness.experiments.record_sync import archive_trials
@@ -22,16 +22,6 @@ from harness.training.trainer import Trainer
 
 SEEDS = [100, 101, 102]
 ENSEMBLES = {"seeds_together": 3, "checkpoint_seconds": 0}
-
-
-@pytest.fixture
-def make_settings(tmp_path):
-    """Return a function that makes settings for a home of the given name."""
-
-    def make(launcher="inline", uri="none", home="home"):
-        return Settings(home=tmp_path / home, tracking_uri=uri, launcher=launcher, reports=tmp_path / "reports")
-
-    return make
 
 
 def test_run_records_every_trial_once(quick_study, settings):

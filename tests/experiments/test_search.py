@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from trial_helpers import SILENT_CONSOLE
 
-from harness.api import Settings, collect, plan, run
+from harness.api import collect, plan, run
 from harness.errors import HarnessError
 from harness.experiments.search import extend_search, require_searcher
 from harness.launchers.inline import launch
@@ -34,16 +34,6 @@ def search_study(quick_study):
             "tune": {**SEARCH, **(tune or {})},
         }
         return quick_study(**{**fields, **changes})
-
-    return make
-
-
-@pytest.fixture
-def make_settings(tmp_path):
-    """Return a function that makes settings for a home of the given name."""
-
-    def make(launcher="inline", uri="none", home="home"):
-        return Settings(home=tmp_path / home, tracking_uri=uri, launcher=launcher, reports=tmp_path / "reports")
 
     return make
 

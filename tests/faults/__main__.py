@@ -110,14 +110,14 @@ def table(entries: list[dict], times: int) -> str:
 
 Real sweeps of short trials, on Ray and MLflow, into which faults are injected at random moments; each is run again
 until the harness says that all is done, and what MLflow then holds is compared, row by row, with the same sweep
-reference_histories. Written by `make faults` (`tests/faults`), whose sweeps ran at {revisions} on
+without faults. Written by `make faults` (`tests/faults`), whose sweeps ran at {revisions} on
 {platform.system()}, Python {platform.python_version()}.
 
 {chr(10).join(lines)}
 
 - **trials lost**: without exactly one finished run in MLflow. **steps lost, doubled**: epochs whose metrics are
   missing there, or stand there twice. **results differ**: trials of which any metric but a time is another number
-  than reference_histories, to the last bit.
+  than without faults, to the last bit.
 - A sweep is {{8 trials}}: four variants, two seeds, with warm-up, cosine schedule, augmentation and Nesterov momentum,
   and a checkpoint every 0.2 s. At least {times} injections of each fault, several into one sweep.
 - Crash points: before and after {", ".join(dict.fromkeys(p.split(" ", 1)[1] for p in CRASH_POINTS))}.

@@ -1,6 +1,6 @@
 """The rounds of a benchmark: who takes turns, how many turns there are, and what follows exhausted memory."""
 
-from launchers.benchmark_rows import build_result, build_row
+from benchmark_helpers import build_result, build_row
 
 from harness.launchers.benchmark import measure_rows
 

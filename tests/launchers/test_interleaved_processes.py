@@ -4,7 +4,7 @@ import sys
 from statistics import median
 
 import pytest
-from launchers.benchmark_rows import build_request
+from benchmark_helpers import build_request
 
 from harness.launchers.interleaved_processes import ProfilerProcess, run_interleaved
 from harness.specs.measured_cost import Repeat
