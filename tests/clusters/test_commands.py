@@ -1,6 +1,5 @@
 """Commands on clusters fail in seconds, with an error and a remedy, if no cluster can be reached."""
 
-
 import pytest
 import yaml
 

@@ -80,6 +80,5 @@ def find_newest_sent_job(home: Path, experiment: str | None) -> SentJob:
     raise HarnessError(
         f"no job of {experiment} was sent from here" if experiment else "no job was sent from here",
         where=str(home / FOLDER),
-        remedy=suggestion
-        or "Send one with `harness run EXPERIMENT --cluster FILE`, or give the --home that sent it.",
+        remedy=suggestion or "Send one with `harness run EXPERIMENT --cluster FILE`, or give the --home that sent it.",
     )
