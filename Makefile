@@ -1,16 +1,16 @@
 # `make demo` and `make test` each work as the first command in a fresh clone.
 #
 #   make demo                 set up, run experiments/quickstart.yaml, write reports/quickstart/README.md
-#   make test                 set up, check style, types and the fast tests
-#   make test-slow            the tests marked slow, faults, cluster or browser
-#   make cluster-test         all on clusters of several hosts (root), and what takes long on several workers
-#   make audit                known vulnerabilities of the versions in constraints.txt (needs a network)
-#   make bench                speed side by side with peers; writes benchmarks/README.md (two hours, idle machine)
-#   make faults               every fault many times; writes benchmarks/faults.md (two hours)
+#   make test                 set up, check style and types, run the fast tests
+#   make test-slow            run the tests marked slow, faults, cluster or browser, but not long
+#   make cluster-test         run the tests on several hosts (needs root), and the tests marked long
+#   make audit                list known vulnerabilities of the versions in constraints.txt (needs a network)
+#   make bench                measure speed next to peers; writes benchmarks/README.md (two hours, idle machine)
+#   make faults               inject every fault many times; writes benchmarks/faults.md (two hours)
 #   make demo PYTHON=python3  use an interpreter that has the packages; install nothing
 
 VENV := .venv
-# Two test files at a time, where pytest-xdist is installed.
+# Two test files run at the same time if pytest-xdist is installed.
 PARALLEL = $(shell $(PY) -c 'import xdist' 2>/dev/null && printf -- '-n 2 --dist loadgroup')
 ifdef PYTHON
 PY := $(PYTHON)
@@ -39,14 +39,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup
 	$(PY) -m harness run quickstart
 
-# ruff's rules S are bandit's: they are the static check for security. bandit itself was tried and reports nothing
-# more than what they do (each exception stands in the code with its reason) and what is ignored on purpose (assert).
+# ruff's rules S are those of bandit: they are the static check for security. bandit itself reported nothing more
+# than these rules do (each exception has its reason in the code) and than what is ignored on purpose (assert).
 check: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-# In an environment of its own (.audit), so that pip-audit changes none of the versions that it looks at.
+# It uses an environment of its own (.audit), so that pip-audit changes none of the versions that it checks.
 audit:
 	@python3 .ci/audit.py
 
@@ -74,7 +74,7 @@ faults: setup
 	DEPTHBENCH_FUZZ_CASES=5000 $(PY) -m pytest tests/specs/test_fuzz.py
 	PYTHONPATH=tests $(PY) -m faults
 
-# One of them alone: python -m benchmarks loops
+# To run one part alone: python -m benchmarks loops
 bench: setup
 	$(PY) -m benchmarks
 
