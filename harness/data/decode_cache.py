@@ -28,7 +28,7 @@ DECODED_BATCH = 256
 
 
 def fits_in_memory(images: int, size: int) -> bool:
-    """Return whether this number of RGB images of side ``size`` is kept in memory."""
+    """Return whether so many decoded RGB images of ``size`` x ``size`` pixels are kept in memory."""
     return images * 3 * size**2 <= MEMORY_LIMIT
 
 

@@ -94,7 +94,7 @@ def select_trial_costs(
     study: ResolvedExperiment,
     costs: Iterable[MeasuredCost],
 ) -> dict[str, float]:
-    """Return the measured costs of a trial's variant by metric key, measured under the conditions of the trial.
+    """Return, by metric key, the costs of a trial's variant that were measured under the conditions of the trial.
 
     The latency is that of one image, and the training step is a step of the trial's recipe. A measurement counts only
     with the trial's hardware, software and settings, at least :data:`FEWEST_REPEATS` processes, and a device that no

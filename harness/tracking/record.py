@@ -104,7 +104,7 @@ class Record(Protocol):
         ...
 
     def publish_history(self, run_id: str, history: History) -> None:
-        """Send a history that its own process could not send; a complete one ends the run."""
+        """Send a history that the trial's own process could not send. End the run if the history is complete."""
 
     def mark_failed(self, run_id: str, message: str, trace: str) -> None:
         """Mark a trial's run as failed."""

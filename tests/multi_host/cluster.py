@@ -151,7 +151,7 @@ class Cluster:
 
 
 def wait_until(condition, description: str, seconds: float, driver: subprocess.Popen | None = None):
-    """Wait until ``condition()`` is true and return its value; fail if ``driver`` ends before."""
+    """Wait until ``condition()`` is true and return its value; fail if ``driver`` ends first."""
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert driver is None or driver.poll() is None, f"the run ended before {description}"

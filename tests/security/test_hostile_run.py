@@ -181,7 +181,10 @@ def test_note_of_an_experiment_without_results_renders_as_text(quick_study, tmp_
 
 @pytest.fixture
 def write_to(hostile_run, tmp_path):
-    """Write the report of the hostile run to a directory of ``reports``, which is a link; check another directory."""
+    """Return a function that writes the report of the hostile run to a directory below ``reports``.
+
+    ``reports`` is a link. After the test, the directory ``victim`` must be unchanged.
+    """
     from harness.reporting.page.report import write_report
     from harness.tracking.results_csv import read_csv
 

@@ -49,7 +49,7 @@ def listing(root):
 
 
 class Bench:
-    """Loads files like ``harness plan``, and checks that it changes no directory."""
+    """Loads files as ``harness plan`` does, and checks that loading them changes no directory."""
 
     def __init__(self, root):
         self.inputs, self.work, self.home = root / "inputs", root / "work", root / "home"
@@ -67,7 +67,7 @@ class Bench:
         return self.write(as_yaml(document).replace("IMAGES", str(self.images)))
 
     def check(self, path, overrides=(), seeds=None):
-        """Return whether a file is accepted; check that it writes nothing, hangs never and refuses in plain words."""
+        """Return whether a file is accepted; check that loading writes nothing, ends, and refuses in plain words."""
         before, started = [listing(self.work), listing(self.home)], time.monotonic()
         try:
             study = load_resolved_experiment(str(path), overrides, seeds)

@@ -45,7 +45,7 @@ class BenchmarkProgress:
         self._progress.stop()
 
     def advance(self, rows: Sequence[MeasuredCost]) -> None:
-        """Advance the bar by one repeat of the rows of one setting."""
+        """Advance the bar by one step: all ``rows``, which have one setting, were measured once more."""
         setting = rows[0].setting
         description = escape_rich(f"batch {setting.batch}, {setting.precision}")
         self._progress.update(self._task, advance=1, description=description)

@@ -78,7 +78,7 @@ class SearchScheduler(FIFOScheduler):
             self._search(task.trial).on_trial_add(tune_controller, trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Prune the trial if its search's scheduler would stop it; always let Tune continue it."""
+        """Prune the trial if its search's scheduler would stop it. Return CONTINUE: a pruned trial ends by itself."""
         task = self.tasks[trial.config["group"]]
         is_running = result["status"] == TrialStatus.RUNNING
         # An epoch without evaluation has no score, and neither has one whose score is not finite.

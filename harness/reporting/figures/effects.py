@@ -113,7 +113,7 @@ def draw_effects(figure: Figure, groups: Sequence[DrawnVerdict]) -> None:
 
 
 def _draw_group(axes: Axes, group: DrawnVerdict, styles: Mapping[str, ErrorStyle], limits: tuple[float, float]) -> None:
-    """Draw the rows of one verdict, with its title above several and its state beside a single one."""
+    """Draw the rows of one verdict: several rows below its title, or a single row with its state beside it."""
     verdict = group.verdict
     if group.has_heading:
         title = fill(shorten_label(f"{verdict.title}: {verdict.state}", 110), 54)

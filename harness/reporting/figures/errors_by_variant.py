@@ -1,4 +1,4 @@
-"""The first figure of a report: errors against depth, or one row per variant where there is no family of depths."""
+"""The first figure of a report: errors against depth, or, where such lines do not serve, a row per variant."""
 
 from __future__ import annotations
 

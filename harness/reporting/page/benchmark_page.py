@@ -57,7 +57,7 @@ def _format_bounds(estimate: Estimate, scale: float, decimals: int) -> str:
 
 
 def group_by_setting(costs: Sequence[MeasuredCost]) -> list[tuple[str, list[MeasuredCost]]]:
-    """Return the costs of each table with its title; one table holds costs of equal setting and conditions."""
+    """Return (title, costs) of each table. A table holds costs of equal setting and equal conditions."""
     tables = []
     for _, group in groupby(costs, key=lambda cost: (cost.setting, tuple(cost.conditions.items()))):
         equal = list(group)

@@ -1,4 +1,4 @@
-"""Tables of an experiment's report with a row per variant, and of its recipe; the cells are Markdown."""
+"""Tables of an experiment's report: those with a row per variant, and that of the recipe. Cells are Markdown."""
 
 from __future__ import annotations
 

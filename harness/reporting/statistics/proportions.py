@@ -12,7 +12,7 @@ from harness.reporting.statistics.intervals import CONFIDENCE
 
 @lru_cache(maxsize=4096)
 def binomial_interval(wrong: int, images: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return the exact interval, in percent, of an error of ``wrong`` out of ``images``.
+    """Return the exact interval, in percent, of an error rate: ``wrong`` of ``images`` images are misclassified.
 
     Source: Clopper and Pearson 1934.
     """

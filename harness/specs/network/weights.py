@@ -72,5 +72,5 @@ def file_hash(path: Path) -> str:
 
 
 def identity_with_weights(identity: dict[str, Any], weights: Weights | None) -> dict[str, Any]:
-    """Return a network's identity, in which the content of its weights takes the place of their path."""
+    """Return a network's identity with the weights identified by their content, not by their path."""
     return identity if weights is None else identity | {"weights": weights.identity()}

@@ -83,7 +83,7 @@ class MlflowReader(MlflowExperiment):
 
     @wrap_store_errors
     def read_trials(self) -> dict[str, RecordedTrial]:
-        """Return the newest run of each trial by its id; a complete run counts before any other."""
+        """Return one run of each trial by its id: the newest complete run, or the newest one if none is complete."""
         runs = self._list_trial_runs()
         if self._recorded_trials is not None:
             return self._recorded_trials

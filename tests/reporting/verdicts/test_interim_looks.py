@@ -13,7 +13,7 @@ A, B = CONTRAST["a"], CONTRAST["b"]
 
 
 def take_look(n, recorded=None, first_seed=10, **changes):
-    """Decide an experiment with ``n`` seeds, after the looks of ``recorded``.
+    """Decide an experiment with ``n`` seeds; the experiment ``recorded`` holds the earlier looks.
 
     Returns:
         The verdict of its report, and the experiment with the looks that the record then holds.

@@ -78,7 +78,10 @@ class BackgroundPublisher:
                 wait = min(2 * wait, LONGEST_WAIT)
 
     def _wait_to_try_again(self, seconds: float) -> bool:
-        """Wait, at most :data:`CLOSING_WAIT` while ``close`` waits; return whether the thread is to end."""
+        """Wait before the next try, and return whether the thread is to end instead.
+
+        While ``close`` waits, this takes at most :data:`CLOSING_WAIT`.
+        """
         with self._condition:
             if not self._is_closing:
                 self._condition.wait_for(lambda: self._is_closing, seconds)

@@ -69,7 +69,7 @@ def test_harness_run_with_a_newer_schema_exits_with_2(harness, experiment_file, 
 
 @pytest.mark.slow
 def test_open_record_to_read_an_empty_database_creates_no_tables(postgresql, tmp_path, monkeypatch):
-    """The database has the locale C, for whose text psycopg returns bytes; the password is in the environment."""
+    """The database has the encoding SQL_ASCII, so psycopg returns text as bytes. The password is in the environment."""
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     uri = postgresql.uri("empty", "SQL_ASCII").replace(f":{PASSWORD}", "")
     assert open_record(Settings(tmp_path, uri), "x", create=False).read_trials() == {}
