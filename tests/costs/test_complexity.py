@@ -7,6 +7,8 @@ from harness.errors import HarnessError
 from harness.specs import Catalogue, Variant
 
 NAMES = ["resnet18", "plain18", "resnet50", "plain50", "cifar-resnet20", "cifar-plain20", "cifar-resnet29-bottleneck"]
+VERY_DEEP = 200
+"""Networks above this depth take fvcore minutes, and repeat the same blocks."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,8 +35,15 @@ def test_count_network_agrees_for_every_field_of_a_variant(fields):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [v.name for v, _ in Catalogue.load().networks() if isinstance(v, Variant)])
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(variant.name, marks=[pytest.mark.long] * (variant.depth > VERY_DEEP))
+        for variant, _ in Catalogue.load().networks()
+        if isinstance(variant, Variant)
+    ],
+)
 def test_count_network_equals_the_layer_plan_for_the_whole_catalogue(catalogue, name):
     """At 64 pixels or fewer: larger images have the same layers and take longer."""
     variant = catalogue.get(name)

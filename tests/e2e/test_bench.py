@@ -68,7 +68,7 @@ def hungry(in_channels, classes):
     assert "16 images do not fit in memory; trying 8" in done.stderr
     assert "8 images do not fit in memory; trying 4" in done.stderr
     assert "4 (of 16)" in done.stdout
-    assert "what fitted the memory" in done.stdout
+    assert "the memory held a batch of 8 instead of 16" in done.stdout
 
 
 @pytest.mark.slow

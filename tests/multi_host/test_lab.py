@@ -59,10 +59,10 @@ def test_host_has_its_own_address_name_and_processes(hosts):
 
 
 def test_host_sees_the_project_read_only_and_its_own_disk(hosts):
-    ssh(hosts, "h1", "touch /tmp/mine /root/mine; echo all > /mnt/shared-by-all")
-    assert ssh(hosts, "h2", "ls /tmp/mine /root/mine", check=False).returncode != 0
+    ssh(hosts, "h1", "touch /tmp/only-on-h1 /root/only-on-h1; echo all > /mnt/shared-by-all")
+    assert ssh(hosts, "h2", "ls /tmp/only-on-h1 /root/only-on-h1", check=False).returncode != 0
     assert ssh(hosts, "h2", "cat /mnt/shared-by-all").stdout == "all\n"
-    assert not Path("/tmp/mine").exists()
+    assert not Path("/tmp/only-on-h1").exists()
     printed = ssh(hosts, "h1", 'python -c "import harness, sys; print(harness.__file__, sys.prefix)"').stdout.split()
     assert printed == [str(REPOSITORY / "harness/__init__.py"), sys.prefix]
     for directory in (REPOSITORY, sys.prefix, "/etc"):
@@ -78,12 +78,12 @@ def test_disconnected_host_is_silent_until_it_is_connected_again(hosts):
 
 
 def test_powered_off_host_starts_again_with_an_empty_disk(hosts):
-    ssh(hosts, "h2", "touch /root/mine")
+    ssh(hosts, "h2", "touch /root/only-on-h1")
     hosts.kill("h2")
     assert not hosts.is_running("h2")
     assert ssh(hosts, "h2", "true", check=False).returncode == 255
     hosts.boot("h2")
-    assert ssh(hosts, "h2", "ls /root/mine", check=False).returncode == 2
+    assert ssh(hosts, "h2", "ls /root/only-on-h1", check=False).returncode == 2
 
 
 def test_command_over_its_time_limit_is_killed(hosts):
