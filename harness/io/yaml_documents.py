@@ -87,7 +87,7 @@ class Document:
 
 def _not_an_index(values: list[Any], key: str) -> HarnessError:
     return HarnessError(
-        f"this leads into a list of {len(values)}, and does not name one of its entries",
+        f"this is a list of {len(values)} entries, and the key does not say which one",
         where=f"--set {key}",
         remedy=f"Give the number of an entry, from 0 to {len(values) - 1}, as in variants.0.set.widths=[8,16,32].",
     )

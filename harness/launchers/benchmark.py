@@ -107,9 +107,9 @@ def _add_result(row: MeasuredCost, result: ProfilerResult, group_number: int | N
     if "exhausted" not in result:
         trace = str(result["crash"]).strip()
         raise HarnessError(
-            f"its measurement failed: {trace.rpartition(chr(10))[2]}",
+            f"the measurement failed: {trace.rpartition(chr(10))[2]}",
             where=row.label,
-            remedy="Check in Python whether the network accepts such images: harness.build(...).",
+            remedy="Build the network in Python (harness.build(...)) and check that it accepts images of this size.",
         )
     if row.batch == 1:
         raise HarnessError(

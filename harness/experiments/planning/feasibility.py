@@ -51,9 +51,10 @@ def require_trainable(study: ResolvedExperiment) -> None:
         )
     if recipe.crop_padding >= min(data.size) and recipe.augment in ("crop", "crop-flip"):
         raise HarnessError(
-            f"a padding of {recipe.crop_padding} pixels can crop images of {data.size[0]} pixels away entirely",
+            f"with a padding of {recipe.crop_padding} pixels, a crop can miss an image of {data.size[0]} pixels "
+            "completely",
             where="recipe.crop_padding",
-            remedy="Use less than the image's shorter side.",
+            remedy=f"Use at most {min(data.size) - 1}.",
         )
     require_image_files(study.experiment.data, recipe.augment)
     require_workers(study.variants, recipe, study.experiment.resources)

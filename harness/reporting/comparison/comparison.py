@@ -37,7 +37,9 @@ def read_comparison(directory: Path) -> list[Results]:
     for file in files:
         if not TABLE_NAME.match(file.name):
             raise HarnessError(
-                "this is not a table of the report", where=str(file), remedy="Move it to another directory."
+                "the name of this file is not that of a table of the report",
+                where=str(file),
+                remedy="Move it to another directory.",
             )
     return [read_csv(file) for file in sorted(files, key=lambda file: int(file.name.partition("-")[0]))]
 

@@ -50,8 +50,8 @@ def require_workers(variants: Iterable[AnyVariant], recipe: Recipe, resources: R
     if workers == 1:
         if recipe.worker_batch is not None:
             raise HarnessError(
-                f"worker_batch {recipe.worker_batch} of batch {recipe.batch} declares "
-                f"{recipe.batch // recipe.worker_batch} workers, and resources.workers is 1",
+                f"worker_batch {recipe.worker_batch} with batch {recipe.batch} needs "
+                f"{recipe.batch // recipe.worker_batch} workers, but resources.workers is 1",
                 where="recipe.worker_batch",
                 remedy=f"Set resources.workers={recipe.batch // recipe.worker_batch}, or remove worker_batch. To "
                 "normalise over fewer images on one worker, use recipe.micro_batch.",
@@ -65,7 +65,7 @@ def require_workers(variants: Iterable[AnyVariant], recipe: Recipe, resources: R
             f"with {workers} workers, {dependent.name} sees only {share} of the {recipe.batch} images of a batch at "
             "once, which changes its results",
             where="recipe.worker_batch",
-            remedy=f"Declare it with --set recipe.worker_batch={share}: the trial then has another id than on one "
+            remedy=f"To accept this, --set recipe.worker_batch={share}: the trial then has another id than on one "
             "worker. Or use norm: group, which gives the same results on any number of workers.",
         )
 

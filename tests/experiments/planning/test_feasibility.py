@@ -12,7 +12,7 @@ from harness.errors import HarnessError
         ({"recipe": {"epochs": 1, "batch": 8, "lr": 0.1, "augment": "resized-crop-flip"}}, "image files"),
         (
             {"recipe": {"epochs": 1, "batch": 8, "lr": 0.1, "augment": "crop", "crop_padding": 8}},
-            "can crop images of 8 pixels away",
+            "a crop can miss an image of 8 pixels",
         ),
         (
             {

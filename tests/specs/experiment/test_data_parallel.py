@@ -46,7 +46,7 @@ def test_require_workers_accepts_recipes_that_fit(catalogue, variant, recipe, re
             {"workers": 2},
             "is 32, but each of 2 workers takes 64 .*worker_batch=64, or .*workers=4",
         ),
-        (BATCH, {"worker_batch": 64}, {}, "declares 2 workers, and resources.workers is 1"),
+        (BATCH, {"worker_batch": 64}, {}, "needs 2 workers, but resources.workers is 1"),
         (GROUP, {}, {"workers": 3}, "3 workers cannot share a batch of 128"),
         (GROUP, {}, {"workers": 128}, "at least 2 images each"),
         (GROUP, {"micro_batch": 128}, {"workers": 2}, "micro_batch 128 does not divide the 64 images"),

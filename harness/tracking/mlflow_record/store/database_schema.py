@@ -36,7 +36,7 @@ def has_tables(uri: str, address: str) -> bool:
     revisions, newest = _installed_schemas()
     if version is not None and version not in revisions:
         raise HarnessError(
-            f"a newer MLflow wrote this store: MLflow {mlflow.__version__} does not have its schema ({version})",
+            f"a newer MLflow wrote this store: MLflow {mlflow.__version__} does not know its schema ({version})",
             where=where,
             remedy="Upgrade MLflow (pip install --upgrade mlflow), or use another store. This store was not changed.",
         )

@@ -75,9 +75,9 @@ def convert_store_error(error: Exception, where: str, remedy: str) -> HarnessErr
     status = getattr(error, "get_http_status_code", lambda: 0)()
     if status == 401:
         return HarnessError(
-            "the tracking server refuses these credentials, or needs some",
+            "the tracking server needs a user name and a password, or refuses those given",
             where=where,
-            remedy=f"{CREDENTIALS_REMEDY} of every machine that trains; nothing that was trained is lost.",
+            remedy=f"{CREDENTIALS_REMEDY} of every machine that trains. Nothing that was trained is lost.",
         )
     if status == 403:
         return HarnessError(

@@ -32,7 +32,7 @@ def store_with_schema(tmp_path, empty_sqlite_store):
 @pytest.mark.parametrize(
     ("revision", "words"),
     [
-        (NEWER, ["does not have its schema", "a newer MLflow", "pip install --upgrade mlflow"]),
+        (NEWER, ["does not know its schema", "a newer MLflow", "pip install --upgrade mlflow"]),
         (OLDER, ["an older MLflow", "mlflow db upgrade sqlite:///"]),
     ],
 )
