@@ -121,7 +121,7 @@ def test_write_comparison_removes_old_tables_and_keeps_files_of_users(quickstart
     (directory / "results" / "mine.csv").write_text("mine")
     write_comparison(read_comparison(written)[:2], directory)
     assert {p.name for p in (directory / "results").iterdir()} == {"1-quickstart.csv", "2-fewer.csv", "mine.csv"}
-    with pytest.raises(HarnessError, match="no results table of the report") as caught:
+    with pytest.raises(HarnessError, match="not that of a table of the report") as caught:
         read_comparison(directory)
     assert caught.value.where.endswith("mine.csv")
 
