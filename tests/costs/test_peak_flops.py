@@ -1,20 +1,14 @@
-import time
+"""The peak of a device."""
+
+from itertools import count
 
 import torch
 
-from harness.costs.complexity import compute_static_costs
 from harness.costs.peak_flops import measure_peak_flops
-from harness.models import build
 
 
-def test_peak_flops_are_more_than_a_network_reaches(catalogue):
-    variant, batch = catalogue.get("cifar-resnet20"), 16
-    network, images = build(variant, seed=0).eval(), torch.zeros(batch, 3, 32, 32)
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        with torch.inference_mode():
-            network(images)
-        seconds.append(time.perf_counter() - start)
-    reached = batch * compute_static_costs(variant, (32, 32)).flops / min(seconds)
-    assert measure_peak_flops(torch.device("cpu"), "fp32", seconds=0.05) > reached
+def test_peak_flops_counts_two_per_multiply_add_of_the_largest_product(monkeypatch):
+    """The clock advances half a second at each reading, so every product takes half a second."""
+    readings = count()
+    monkeypatch.setattr("harness.costs.peak_flops.perf_counter", lambda: next(readings) / 2)
+    assert measure_peak_flops(torch.device("cpu"), "fp32", seconds=0) == 2 * 1024**3 / 0.5
