@@ -34,7 +34,7 @@ def test_harness_run_with_wrong_server_credentials_exits_with_2(
     env = {**credentials, "MLFLOW_TRACKING_URI": auth_server.uri}
     done = harness("run", experiment_file(), "--launcher", "inline", env=env)
     assert done.returncode == 2
-    for word in ("refuses these credentials", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+    for word in ("refuses those given", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         assert word in done.stderr
     assert "Traceback" not in done.stderr and "wrong-secret" not in done.stdout + done.stderr
     assert not list((tmp_path / "work").iterdir())
