@@ -43,7 +43,7 @@ NEVER = {
     "training": {"ray", "mlflow"},
     "costs": {"ray", "mlflow"},
     "tracking": {"ray", "torch"},
-    "execution": {"mlflow"},
+    "execution": {"ray", "mlflow"},
     "launchers": {"mlflow"},
     "experiments": {"torch", "ray", "mlflow"},
     "trials": {"torch", "ray", "mlflow"},

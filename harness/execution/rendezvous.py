@@ -28,16 +28,17 @@ class Rendezvous:
     port: int = 0
 
 
-def connect_store(rendezvous: Rendezvous, workers: int, is_rank0: bool = False) -> Any:
+def connect_store(rendezvous: Rendezvous, workers: int, is_rank0: bool = False, own_address: str = "") -> Any:
     """Return torch's store at the rendezvous, and set the network interface through which torch connects workers.
 
     Args:
         workers: The number of workers of the trial.
         is_rank0: Whether this process is rank 0, which then also serves a store that is not in a file.
+        own_address: The address of this machine in the network that the machines share; not needed with a file.
     """
     import torch
 
-    interface = find_interface(rendezvous.address if rendezvous.file else current_node()[1])
+    interface = find_interface(rendezvous.address if rendezvous.file else own_address)
     if interface:
         # On a host with several networks torch would use the one that the host's name resolves to.
         os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = interface
@@ -46,13 +47,6 @@ def connect_store(rendezvous: Rendezvous, workers: int, is_rank0: bool = False) 
     return torch.distributed.TCPStore(  # type: ignore[attr-defined]
         rendezvous.address, rendezvous.port, workers, is_master=is_rank0, wait_for_workers=False
     )
-
-
-def current_node() -> tuple[str, str]:
-    """Return the id and the address of the Ray node that this process runs on."""
-    import ray
-
-    return ray.get_runtime_context().get_node_id(), ray.util.get_node_ip_address()
 
 
 def find_interface(address: str) -> str:

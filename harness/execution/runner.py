@@ -11,6 +11,7 @@ from harness.execution.group_member import GroupMember, OnError, end_with_error
 from harness.execution.group_training import IsPruned, finish_members, train_members
 from harness.execution.progress import Progress
 from harness.execution.trial_group import TrialGroup
+from harness.execution.trial_workers import StartWorkers, start_processes, start_workers
 from harness.io.checkpoint_names import list_checkpoints
 from harness.specs.experiment.trial_status import TrialStatus
 
@@ -20,6 +21,7 @@ def run_group(
     is_stopping: IsStopping = lambda: False,
     on_error: OnError = lambda error: None,
     is_pruned: IsPruned = lambda trial: False,
+    start_others: StartWorkers = start_processes,
 ) -> Iterator[Progress]:
     """Run a trial group. Each trial is trained from its newest checkpoint and reports its own end.
 
@@ -31,6 +33,7 @@ def run_group(
             saves a checkpoint and ends as INTERRUPTED.
         on_error: Receives each exception that ends a trial, for a debugger.
         is_pruned: Called after each reported epoch. Trials of a search with a scheduler are never trained together.
+        start_others: Starts the other workers of a trial that trains on several.
 
     Yields:
         Progress with status RUNNING after each epoch, and one last progress of each trial.
@@ -50,7 +53,7 @@ def run_group(
         except Exception as error:
             yield end_with_error(error, task, None, on_error)
     try:
-        yield from _run_members(members, group.ensemble_seeds, is_stopping, on_error, is_pruned)
+        yield from _run_members(members, group.ensemble_seeds, is_stopping, on_error, is_pruned, start_others)
     except Exception as error:
         for member in members:
             if not member.has_ended:
@@ -66,16 +69,16 @@ def _run_members(
     is_stopping: IsStopping,
     on_error: OnError,
     is_pruned: IsPruned,
+    start_others: StartWorkers,
 ) -> Iterator[Progress]:
     """Restore the claimed members, finish those that are complete, and train the others."""
     # Imported here because planning, and finding that everything is recorded, must not pay for torch.
-    from harness.execution.trial_workers import start_workers
     from harness.training.memory import explain_oom
 
     if not members:
         return
     task = members[0].task
-    with ExitStack() as outputs, start_workers(task) as process_group:
+    with ExitStack() as outputs, start_workers(task, start_others) as process_group:
         for member in members:
             try:
                 member.begin(process_group, outputs)

@@ -1,9 +1,7 @@
 """The workers that train one trial together: rank 0 starts the others where it runs, and ends them with the trial.
 
-On Ray they are actors in the trial's own placement group. Ray Train would reserve their resources outside of that
-group: trials that hold rank 0 and wait for workers could then block each other for ever. Ray Train would also bring its
-own retries and checkpoints. Here rank 0 is an ordinary Tune trial, which Tune restarts after its death. With the inline
-launcher the workers are processes of this machine, and run the same code.
+The launcher decides how the others start: as processes of this machine, or as Ray actors
+(:mod:`harness.launchers.ray.trial_actors`). They run the same code in both cases.
 """
 
 from __future__ import annotations
@@ -14,19 +12,16 @@ import pickle
 import re
 import socket
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.execution.rendezvous import Rendezvous, connect_store, current_node
+from harness.execution.rendezvous import Rendezvous, connect_store
 from harness.execution.trial_group import TrialTask
-from harness.execution.worker import Worker, WorkerResult
+from harness.execution.worker import WorkerResult
 from harness.processes import start_module
 
 if TYPE_CHECKING:
@@ -38,6 +33,8 @@ CONNECTION_LOST = re.compile("gloo|nccl|connection (closed|reset|refused)|timed 
 """Words in torch's errors if another worker is gone; not every backend has an error class for that."""
 EndedWorkers = Callable[[], list[tuple[int, WorkerResult]]]
 """Returns the rank and the result of each worker that has ended."""
+StartWorkers = Callable[[TrialTask], AbstractContextManager[tuple[Any, EndedWorkers]]]
+"""Starts the workers of a trial other than rank 0; gives torch's store and the workers that have ended."""
 
 
 class WorkerLost(BaseException):
@@ -48,7 +45,7 @@ class WorkerLost(BaseException):
 
 
 @contextmanager
-def start_workers(task: TrialTask) -> Iterator[ProcessGroup]:
+def start_workers(task: TrialTask, start_others: StartWorkers) -> Iterator[ProcessGroup]:
     """Start the other workers of a trial, yield the group with this process as rank 0, and end the workers.
 
     Raises:
@@ -63,8 +60,7 @@ def start_workers(task: TrialTask) -> Iterator[ProcessGroup]:
     from harness.data.loader import Shard
 
     with ExitStack() as stack:
-        start = _start_actors if _is_ray_actor() else _start_processes
-        store, ended_workers = stack.enter_context(start(task))
+        store, ended_workers = stack.enter_context(start_others(task))
         try:
             with process_group(Shard(0, task.resources.workers), store) as group:
                 yield group
@@ -103,7 +99,7 @@ def _is_cause(result: WorkerResult) -> bool:
 
 
 @contextmanager
-def _start_processes(task: TrialTask) -> Iterator[tuple[Any, EndedWorkers]]:
+def start_processes(task: TrialTask) -> Iterator[tuple[Any, EndedWorkers]]:
     """Start the workers as processes of this machine; yield torch's store and the workers that have ended."""
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="depthbench-rendezvous-"))
@@ -156,78 +152,3 @@ def _start_process(
             return {} if process.returncode < 0 else {"host": socket.gethostname(), "crash": crash}
 
         yield process, read_result
-
-
-def _is_ray_actor() -> bool:
-    """Return whether this process is a worker of Ray; the driver of an inline run is not."""
-    if "ray" not in sys.modules:
-        return False
-    import ray
-
-    return bool(ray.is_initialized() and ray.get_runtime_context().get_actor_id())
-
-
-@contextmanager
-def _start_actors(task: TrialTask) -> Iterator[tuple[Any, EndedWorkers]]:
-    """Start the workers as Ray actors; yield torch's store and the workers that have ended.
-
-    They take the bundles of the trial's placement group from the second on; rank 0 has the first.
-    """
-    import ray
-    from ray.exceptions import RayActorError
-    from ray.util import get_current_placement_group
-    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
-
-    workers, actors = task.resources.workers, []
-    for rank in range(1, workers):
-        bundle = PlacementGroupSchedulingStrategy(get_current_placement_group(), rank)
-        options = {"num_cpus": task.resources.cpus, "num_gpus": task.resources.gpus, "scheduling_strategy": bundle}
-        actors.append(ray.remote(**options)(Worker).remote())
-    is_over = threading.Event()
-    with TemporaryDirectory(prefix="depthbench-rendezvous-") as folder:
-        try:
-            node, address = current_node()
-            nodes = {name for name, _ in ray.get([actor.current_node.remote() for actor in actors])}
-            # Workers on one machine need no port, which other hosts could reach.
-            rendezvous = Rendezvous(f"{folder}/store", "127.0.0.1") if nodes == {node} else Rendezvous("", address)
-            store = connect_store(rendezvous, workers, is_rank0=True)
-            if not rendezvous.file:
-                rendezvous = replace(rendezvous, port=store.port)
-            ranks = {actor.train.remote(task, rendezvous, rank): rank for rank, actor in enumerate(actors, 1)}
-
-            def ended_workers() -> list[tuple[int, WorkerResult]]:
-                return _get_results(ranks)
-
-            watch = threading.Thread(target=_exit_with_lost_worker, args=(ended_workers, is_over), daemon=True)
-            watch.start()
-            yield store, ended_workers
-        except RayActorError as error:
-            raise WorkerLost from error
-        finally:
-            is_over.set()
-            for actor in actors:
-                ray.kill(actor)
-
-
-def _get_results(ranks: dict[Any, int]) -> list[tuple[int, WorkerResult]]:
-    """Return the rank and the result of each worker that has ended, from Ray's references to the results."""
-    import ray
-    from ray.exceptions import RayActorError, RayTaskError
-
-    results: list[tuple[int, WorkerResult]] = []
-    for reference in ray.wait(list(ranks), num_returns=len(ranks), timeout=0)[0]:
-        try:
-            results.append((ranks[reference], ray.get(reference)))
-        except (RayActorError, RayTaskError):
-            results.append((ranks[reference], {}))
-    return results
-
-
-def _exit_with_lost_worker(ended_workers: EndedWorkers, is_over: threading.Event) -> None:
-    """End this process if a worker is lost and the trial does not end because of it.
-
-    A host that is cut off closes no connection: Ray notices its loss minutes before the other workers do.
-    """
-    while not is_over.wait(1):
-        if any(not result for _, result in ended_workers()) and not is_over.wait(2 * RESULT_SECONDS):
-            os._exit(1)

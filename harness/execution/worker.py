@@ -15,7 +15,7 @@ import traceback
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.execution.rendezvous import Rendezvous, connect_store, current_node
+from harness.execution.rendezvous import Rendezvous, connect_store
 from harness.execution.trial_group import TrialTask
 
 WorkerResult = dict[str, Any]
@@ -23,8 +23,12 @@ WorkerResult = dict[str, Any]
 traceback). Empty for a worker that died."""
 
 
-def train_as_worker(task: TrialTask, rendezvous: Rendezvous, rank: int) -> WorkerResult:
-    """Take the same training steps as rank 0, and return the result at the end of the trial."""
+def train_as_worker(task: TrialTask, rendezvous: Rendezvous, rank: int, own_address: str = "") -> WorkerResult:
+    """Take the same training steps as rank 0, and return the result at the end of the trial.
+
+    Args:
+        own_address: The address of this machine, if the workers run on several machines.
+    """
     from harness.data.loader import Shard
     from harness.training.distributed import process_group
     from harness.training.loop import TrainingLoop
@@ -33,7 +37,7 @@ def train_as_worker(task: TrialTask, rendezvous: Rendezvous, rank: int) -> Worke
 
     host, workers = socket.gethostname(), task.resources.workers
     try:
-        store = connect_store(rendezvous, workers)
+        store = connect_store(rendezvous, workers, own_address=own_address)
         with process_group(Shard(rank, workers), store) as group, explain_oom(task.trial, task.image_size):
             trainer = Trainer(task.trial, task.execution, task.resources, group)
             state = group.broadcast_state({}, trainer.device)
@@ -46,18 +50,6 @@ def train_as_worker(task: TrialTask, rendezvous: Rendezvous, rank: int) -> Worke
     except Exception:
         return {"host": host, "crash": traceback.format_exc()}
     return {"host": host}
-
-
-class Worker:
-    """A worker of a trial as a Ray actor."""
-
-    def current_node(self) -> tuple[str, str]:
-        """Return the id and the address of the actor's node."""
-        return current_node()
-
-    def train(self, task: TrialTask, rendezvous: Rendezvous, rank: int) -> WorkerResult:
-        """Train as :func:`train_as_worker` does."""
-        return train_as_worker(task, rendezvous, rank)
 
 
 def _exit_with_parent() -> None:

@@ -26,6 +26,7 @@ from harness.launchers.ray.address import require_ray_at
 from harness.launchers.ray.cluster_hosts import ClusterRequest, wait_for_hosts
 from harness.launchers.ray.local_processes import RayProcesses
 from harness.launchers.ray.stop_signal import REPLY_SECONDS, start_stop_signal, stop_event
+from harness.launchers.ray.trial_actors import start_actors
 from harness.launchers.resources import build_bundle, count_cores
 from harness.launchers.stop_request import StopRequest
 from harness.specs import Resources
@@ -217,7 +218,7 @@ def _run_on_worker(config: dict[str, Any], groups: Sequence[Any], signal: Any) -
 
     report_due: dict[str, float] = {}
     try:
-        for progress in run_group(group, stop_event(signal).is_set, is_pruned=is_pruned):
+        for progress in run_group(group, stop_event(signal).is_set, is_pruned=is_pruned, start_others=start_actors):
             now = time.monotonic()
             # A scheduler needs every epoch, but a display does not need ten reports a second.
             is_due = now >= report_due.get(progress.trial, now)
