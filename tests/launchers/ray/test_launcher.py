@@ -59,7 +59,7 @@ def kill_actor(folder):
     while not any(checkpoint.epoch for checkpoint in list_checkpoints(folder)):
         assert time.monotonic() < deadline, "the trial has not trained an epoch"
         time.sleep(0.05)
-    (worker,) = [p for p in psutil.process_iter(["cmdline"]) if "ray::Worker" in (p.info["cmdline"] or [""])[0]]
+    (worker,) = [p for p in psutil.process_iter(["cmdline"]) if "ray::TrialActor" in (p.info["cmdline"] or [""])[0]]
     worker.send_signal(signal.SIGKILL)
 
 
