@@ -131,7 +131,7 @@ def test_load_experiment_applies_overrides(experiment_file):
     [
         ("recipe.lr=-1", "greater than 0"),
         ("recipe.rate=1", "no field 'rate'"),
-        ("contrasts.1.margin=0", "does not name one of its entries"),
+        ("contrasts.1.margin=0", "does not say which one"),
     ],
 )
 def test_invalid_override_is_refused_with_its_option(experiment_file, assignment, message):
