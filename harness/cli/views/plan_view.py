@@ -66,7 +66,7 @@ def print_plan(plan: Plan, gpu_hours: GpuHours | None, place: str) -> None:
         f"{data.name} {data.size[0]}x{data.size[1]}, {data.train} training, {data.val} validation and {data.test} test "
         f"images, fingerprint {data.fingerprint}; {experiment.recipe.epochs} epochs of batch {experiment.recipe.batch}."
     )
-    out.print(_variant_table(plan))
+    out.print_table(_variant_table(plan))
     out.print(_count_states(plan))
     for line in describe_search(plan):
         print_text(line)

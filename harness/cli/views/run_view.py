@@ -45,7 +45,7 @@ class RunView:
             out.print(f"{self.name}: nothing to train, all {total} trials are {state}.")
             return
         groups = f" in {len(plan.groups)} trial groups" if len(plan.groups) < to_run else ""
-        out.print(
+        out.print_lines(
             f"{self.name}: {to_run} of {total} trials to run on {self.settings.launcher}{groups}, "
             f"{self._describe_capacity(plan)}. {self._describe_stop()}"
         )
