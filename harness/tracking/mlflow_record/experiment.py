@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.tracking.history import FORMAT, NewerFormat
-from harness.tracking.mlflow_record.store.addresses import choose_artifact_root, redact_passwords
+from harness.tracking.mlflow_record.store.addresses import choose_artifact_root, find_sqlite_file, redact_passwords
 from harness.tracking.mlflow_record.store.client import has_store, open_store
+from harness.tracking.mlflow_record.store.moved_store import adopt_store, rebase_storage, require_writable_store
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
 from harness.tracking.mlflow_record.tags import (
     EXPERIMENT,
@@ -52,9 +53,21 @@ class MlflowExperiment:
         self._runs: dict[str, Run] | None = None
         self._runs_by_kind: dict[str, list[Run]] = {}
         self._has_store = create or has_store(uri)
+        self._is_writable = False
         if self._has_store:
             self.client = open_store(uri)
             self._find_experiment()
+
+    def prepare_to_write(self) -> None:
+        """Check that the store can be changed, and take over a store that was moved or copied. Do it once.
+
+        Raises:
+            HarnessError: The store may only be read.
+        """
+        if not self._is_writable:
+            require_writable_store(self.uri)
+            adopt_store(self.uri)
+            self._is_writable = True
 
     @property
     def address(self) -> str:
@@ -90,6 +103,7 @@ class MlflowExperiment:
             kind: The value of its tag :data:`~harness.tracking.mlflow_record.tags.KIND_TAG`.
             note: The description that MLflow shows, as Markdown.
         """
+        self.prepare_to_write()
         if self.experiment_id is not None:
             return
         artifacts = choose_artifact_root(self.uri, self.home)
@@ -132,7 +146,14 @@ class MlflowExperiment:
     @wrap_store_errors
     def read_storage(self) -> str:
         """Return where the checkpoints of the experiment's last run are; empty where that is not known."""
-        return "" if self.experiment_id is None else self._read_tag(STORAGE_TAG)
+        if self.experiment_id is None:
+            return ""
+        experiment = self.client.get_experiment(self.experiment_id)
+        storage = str(experiment.tags.get(STORAGE_TAG, ""))
+        root = choose_artifact_root(self.uri, self.home)
+        if storage and root is not None and find_sqlite_file(self.uri) is not None:
+            return rebase_storage(storage, experiment.artifact_location, root)
+        return storage
 
     def _read_tag(self, tag: str) -> str:
         assert self.experiment_id is not None
@@ -140,6 +161,7 @@ class MlflowExperiment:
 
     def _write_tag(self, tag: str, value: str) -> None:
         assert self.experiment_id is not None
+        self.prepare_to_write()
         self.client.set_experiment_tag(self.experiment_id, tag, value)
 
     @wrap_store_errors

@@ -15,9 +15,8 @@ from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import MeasuredCost
 from harness.tracking.cost_metrics import parse_cost
 from harness.tracking.history import HISTORY_FILE, History, parse_history
-from harness.tracking.mlflow_record.artifacts import read_artifact
+from harness.tracking.mlflow_record.artifacts import RunArtifacts
 from harness.tracking.mlflow_record.experiment import MlflowExperiment
-from harness.tracking.mlflow_record.store.addresses import choose_artifact_root
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
 from harness.tracking.mlflow_record.tags import (
     COST,
@@ -62,7 +61,7 @@ class MlflowReader(MlflowExperiment):
 
     @wrap_store_errors
     def _has_experiment_file(self, run_id: str) -> bool:
-        return any(artifact.path == EXPERIMENT_FILE for artifact in self.client.list_artifacts(run_id))
+        return RunArtifacts(self.client, run_id, self.home).has(EXPERIMENT_FILE)
 
     @wrap_store_errors
     def read_experiment(self) -> ResolvedExperiment:
@@ -167,4 +166,4 @@ class MlflowReader(MlflowExperiment):
             return None
 
     def _read_artifact(self, run_id: str, name: str) -> bytes:
-        return read_artifact(self.client, run_id, name, choose_artifact_root(self.uri, self.home))
+        return RunArtifacts(self.client, run_id, self.home).read(name)

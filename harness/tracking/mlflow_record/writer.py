@@ -17,6 +17,7 @@ from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
 from harness.tracking.cost_metrics import COSTS_EXPERIMENT, summarise_cost
 from harness.tracking.history import History
+from harness.tracking.mlflow_record.artifacts import RunArtifacts
 from harness.tracking.mlflow_record.descriptions import VariantDescription, describe_report_run, describe_trial_run
 from harness.tracking.mlflow_record.experiment import list_experiments
 from harness.tracking.mlflow_record.publishing.history_publisher import HistoryPublisher
@@ -86,7 +87,10 @@ class MlflowRecord(MlflowReader):
     @wrap_store_errors
     def write_experiment(self, study: ResolvedExperiment) -> None:
         """Replace the stored description of the experiment, after another run or another interim look."""
-        self.client.log_text(self._report_run_id(), study.to_record_json(), EXPERIMENT_FILE)
+        self._artifacts(self._report_run_id()).write_text(EXPERIMENT_FILE, study.to_record_json())
+
+    def _artifacts(self, run_id: str) -> RunArtifacts:
+        return RunArtifacts(self.client, run_id, self.home)
 
     def _report_run_id(self) -> str:
         return str(self.list_runs(REPORT)[-1].info.run_id)
@@ -121,7 +125,7 @@ class MlflowRecord(MlflowReader):
     @wrap_store_errors
     def mark_failed(self, run_id: str, message: str, trace: str) -> None:
         """Mark a trial's run as failed, with the error as a tag and the traceback as an artifact."""
-        self.client.log_text(run_id, trace, TRACEBACK_FILE)
+        self._artifacts(run_id).write_text(TRACEBACK_FILE, trace)
         self.client.set_tag(run_id, ERROR_TAG, message[:LONGEST_ERROR])
         self.client.set_terminated(run_id, RUN_STATUSES[TrialStatus.FAILED])
 
@@ -160,7 +164,7 @@ class MlflowRecord(MlflowReader):
     def attach_report(self, directory: Path, headline: str) -> None:
         """Upload a report's files to the run ``report``, and describe the experiment by the report's headline."""
         run_id = self._report_run_id()
-        self.client.log_artifacts(run_id, str(directory))
+        self._artifacts(run_id).add_files(directory)
         self.client.set_tag(run_id, NOTE_TAG, describe_report_run(self.name, headline))
         self.client.set_terminated(run_id, "FINISHED")
         self._write_tag(NOTE_TAG, headline)
@@ -198,5 +202,5 @@ class MlflowRecord(MlflowReader):
             metrics=[Metric(key, value, now, 0) for key, value in summarise_cost(cost).items()],
             params=[Param(key, str(value)) for key, value in params.items()],
         )
-        self.client.log_text(run_id, cost.model_dump_json(exclude_defaults=True), COST_FILE)
+        self._artifacts(run_id).write_text(COST_FILE, cost.model_dump_json(exclude_defaults=True))
         self.client.set_terminated(run_id, "FINISHED")

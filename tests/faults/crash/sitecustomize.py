@@ -72,11 +72,14 @@ def _background_publisher(module):
 
     def create_watched_client(uri):
         client = create_client(uri)
-        around(client, "log_text", "artifact")
         around(client, "set_terminated", "termination")
         return client
 
     module.create_client = create_watched_client
+
+
+def _artifacts(module):
+    around(module.RunArtifacts, "write_text", "artifact", lambda artifacts, name, text: name != "study.json")
 
 
 def _record(module):
@@ -92,6 +95,7 @@ def _record(module):
 PATCHES = {
     "harness.io.atomic_files": _files,
     "harness.io.storage": _storage,
+    "harness.tracking.mlflow_record.artifacts": _artifacts,
     "harness.tracking.mlflow_record.publishing.history_publisher": _history_publisher,
     "harness.tracking.mlflow_record.publishing.background_publisher": _background_publisher,
     "harness.tracking.mlflow_record.writer": _record,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import HISTORY_FILE, History
 from harness.tracking.metrics import FIRST_GRADIENT, ONLINE_TRAINING_ERROR
+from harness.tracking.mlflow_record.artifacts import RunArtifacts
 from harness.tracking.mlflow_record.descriptions import describe_trial_run
 from harness.tracking.mlflow_record.publishing.entities import (
     METRICS_PER_BATCH,
@@ -77,14 +78,15 @@ class HistoryPublisher:
         from mlflow.entities import RunTag
 
         self.send(history)
-        self.client.log_text(self.run_id, history.model_dump_json(), HISTORY_FILE)
+        artifacts = RunArtifacts(self.client, self.run_id)
+        artifacts.write_text(HISTORY_FILE, history.model_dump_json())
         trial = history.trial.model_dump(mode="json")
-        self.client.log_text(self.run_id, json.dumps(trial, indent=2), "trial.json")
-        self.client.log_text(self.run_id, json.dumps(history.provenance, indent=2), "environment.json")
+        artifacts.write_text("trial.json", json.dumps(trial, indent=2))
+        artifacts.write_text("environment.json", json.dumps(history.provenance, indent=2))
         if history.layers:
             # As metrics they would be thousands, and the UI would make a chart of each.
             layers = {epoch: values.model_dump(mode="json") for epoch, values in history.layers.items()}
-            self.client.log_text(self.run_id, json.dumps(layers), "layers.json")
+            artifacts.write_text("layers.json", json.dumps(layers))
         tags = {OUTCOME_TAG: outcome_name(history.outcome), NOTE_TAG: describe_trial_run(history.trial, history)}
         if all(history.memory):
             tags[MEMORY_TAG] = format_memory(*history.memory)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from harness.errors import HarnessError
 
 NO_STORE = "none"
 """The tracking URI that stands for no MLflow at all: the checkpoints of the trials are the record."""
+ARTIFACTS = "artifacts"
+"""Name of the directory of artifacts beside a store, and of that of each run."""
 CREDENTIALS = re.compile(r"^([\w+.-]+://)[^:/?#@]*(?::[^@]*)?@|(?<=://)[^:/?#@\s]*(?::[^@\s]*)?@")
 """User and password of an address, as SQLAlchemy finds them: a password may hold any character but @.
 
@@ -55,4 +58,30 @@ def choose_artifact_root(uri: str, home: Path) -> Path | None:
     if uri.startswith(("http", "databricks")):
         return None
     file = find_sqlite_file(uri)
-    return (home if file is None else file.parent).absolute() / "artifacts"
+    return (home if file is None else file.parent).absolute() / ARTIFACTS
+
+
+def parse_file_url(url: str) -> Path | None:
+    """Return the path of an address such as ``file:///home/x``; None for an address of another kind."""
+    location = urlsplit(url)
+    return Path(unquote(location.path)) if location.scheme == "file" else None
+
+
+def rebase_artifacts(path: Path, root: Path) -> Path | None:
+    """Return where artifacts are that an earlier place of the store, or of the home, had at ``path``.
+
+    Args:
+        path: A directory of an experiment, of a run or of a model below a directory ``artifacts``, as this project
+            lays them out: ``artifacts/EXPERIMENT``, ``.../RUN/artifacts`` or ``.../models/MODEL/artifacts``.
+        root: The directory ``artifacts`` of the store now.
+
+    Returns:
+        None where ``path`` has another layout: another program has chosen it.
+    """
+    parts = path.parts
+    for length in (4, 3, 1):
+        if len(parts) <= length or parts[-length - 1] != ARTIFACTS:
+            continue
+        if length == 1 or (parts[-1] == ARTIFACTS and (length == 3 or parts[-3] == "models")):
+            return root.joinpath(*parts[-length:])
+    return None

@@ -56,10 +56,10 @@ def open_store(uri: str) -> MlflowClient:
         HarnessError: The store cannot be reached, created or read.
     """
     file = find_sqlite_file(uri)
-    if file is not None:
+    # A store that exists is opened to read: its file and its directory need not be writable.
+    if not has_store(uri) and file is not None:
         require_writable(file.parent)
         file.parent.mkdir(parents=True, exist_ok=True)
-    if not has_store(uri) and file is not None:
         create_sqlite_store(file)
     try:
         client = create_client(uri)
