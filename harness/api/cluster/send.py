@@ -109,7 +109,7 @@ def _submit(target: JobTarget, settings: Settings, experiment: str, command: str
     from harness.clusters.remote.ssh import ClusterUnreachable
 
     ships_source = "harness/__init__.py" in package.files
-    with target.connect(ships_source=ships_source) as (jobs, _):
+    with target.connect(ships_source=ships_source) as jobs:
         sent = SentJob(
             job=f"{experiment}-{uuid4().hex[:8]}",
             experiment=experiment,

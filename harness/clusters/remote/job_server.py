@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from http.client import HTTPException
+from typing import Any, TypeVar
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
 
 from harness.clusters.remote.head import has_http_server
 from harness.clusters.remote.packaging import JobPackage
-from harness.clusters.remote.ssh import ClusterUnreachable
+from harness.clusters.remote.ssh import ClusterUnreachable, RayStopped
 from harness.errors import HarnessError
+
+Result = TypeVar("Result")
 
 STOP_SECONDS = 60
 """Time that a stopped job has for its checkpoints; Ray's default is 3."""
-SILENT_SECONDS = 60
+SILENT_SECONDS = 30
 """Time without output after which a job's state is checked, because a dead connection reports no error."""
+CHECK_SECONDS = 10
+"""Time without output, or without an answer to a request, after which the cluster's health is checked.
+
+Ray's client waits for ever for a job server that waits for a stopped Ray.
+"""
+HEALTH_SECONDS = 10
+"""Time that the answer to a health check may take."""
+MAX_UNANSWERED = 2
+HEALTH_PAGE = "/api/gcs_healthz"
+"""Page of the job server that says whether the service works on which all of Ray depends."""
 ADDRESS_VARIABLES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
 """Variables that Ray's client would use in place of the address that it is given."""
 FINAL_STATES = ("SUCCEEDED", "FAILED", "STOPPED")
@@ -62,6 +80,7 @@ class JobClient:
     """
 
     def __init__(self, address: str, token: str = "") -> None:
+        self.address = address
         if not has_http_server(address, "/api/version"):
             raise ClusterUnreachable(
                 "no job server answers at this address",
@@ -74,10 +93,61 @@ class JobClient:
                 from ray.job_submission import JobSubmissionClient
 
                 headers = {"Authorization": f"Bearer {token}"} if token else None
-                self.client = JobSubmissionClient(address, headers=headers)
+                self.client = self._request(lambda: JobSubmissionClient(address, headers=headers))
         finally:
             os.environ.update(variables)
-        self.address = address
+
+    def require_healthy(self, seconds: float = HEALTH_SECONDS) -> None:
+        """Check that Ray works behind the job server.
+
+        Args:
+            seconds: Time that the answer may take.
+
+        Raises:
+            RayStopped: The job server says that Ray does not.
+            ClusterUnreachable: The job server does not answer in time.
+        """
+        request = self.address.rstrip("/") + HEALTH_PAGE
+        try:
+            build_opener(ProxyHandler({})).open(request, timeout=seconds).close()
+        except HTTPError as error:
+            if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise RayStopped(["gcs_server"], self.address) from error
+        except (OSError, ValueError, HTTPException) as error:
+            raise ClusterUnreachable(
+                f"the job server does not answer: {getattr(error, 'reason', error)}",
+                where=self.address,
+                remedy="Try again.",
+            ) from error
+
+    def _request(self, request: Callable[[], Result]) -> Result:
+        """Return the result of a request to the job server, however long it takes as long as the cluster is healthy.
+
+        Raises:
+            RayStopped: Ray stopped meanwhile.
+            ClusterUnreachable: The job server stopped answering meanwhile.
+        """
+        answer: Future[Result] = Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(request())
+            except BaseException as error:
+                answer.set_exception(error)
+
+        # The thread of a request that is never answered ends with this process.
+        threading.Thread(target=work, daemon=True).start()
+        unanswered = 0
+        while not wait([answer], CHECK_SECONDS).done:
+            try:
+                self.require_healthy()
+                unanswered = 0
+            except ClusterUnreachable:
+                # A large upload through a slow network may delay one answer.
+                unanswered += 1
+                if unanswered == MAX_UNANSWERED:
+                    raise
+        return answer.result()
 
     def submit_job(
         self, job_id: str, command: str, package: JobPackage, environment: dict[str, str], experiment: str
@@ -93,32 +163,34 @@ class JobClient:
         """
         variables = {"PYTHONUNBUFFERED": "1", "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), **environment}
         with _convert_errors(self.address):
-            self.client.submit_job(
-                submission_id=job_id,
-                entrypoint=command,
-                metadata={"depthbench": experiment},
-                runtime_env={
-                    "working_dir": str(package.directory),
-                    "excludes": list(package.excludes),
-                    "env_vars": variables,
-                },
+            self._request(
+                lambda: self.client.submit_job(
+                    submission_id=job_id,
+                    entrypoint=command,
+                    metadata={"depthbench": experiment},
+                    runtime_env={
+                        "working_dir": str(package.directory),
+                        "excludes": list(package.excludes),
+                        "env_vars": variables,
+                    },
+                )
             )
 
     def get_job(self, job_id: str) -> Job:
         """Return a job by its id."""
         with _convert_errors(self.address):
-            return _read_job(self.client.get_job_info(job_id))
+            return _read_job(self._request(lambda: self.client.get_job_info(job_id)))
 
     def list_jobs(self) -> list[Job]:
         """Return all jobs that were submitted to the cluster, newest first."""
         with _convert_errors(self.address):
-            jobs = [_read_job(info) for info in self.client.list_jobs() if info.submission_id]
+            jobs = [_read_job(info) for info in self._request(self.client.list_jobs) if info.submission_id]
         return sorted(jobs, key=lambda job: -job.started)
 
     def stop_job(self, job_id: str) -> bool:
         """Signal a job to write its checkpoints and end; return False if it has ended already."""
         with _convert_errors(self.address):
-            return bool(self.client.stop_job(job_id))
+            return bool(self._request(lambda: self.client.stop_job(job_id)))
 
     def follow_output(self, job_id: str, show: Callable[[str], None], skip: int = 0) -> int:
         """Pass what a job prints to ``show``, until the job ends or is silent for a minute.
@@ -131,25 +203,37 @@ class JobClient:
         Returns:
             The number of characters that the job has printed so far.
         """
-        received = 0
+        received, silent = 0, 0.0
         with asyncio.Runner() as runner:
             chunks = self.client.tail_job_logs(job_id)
+            next_chunk: asyncio.Future[str | None] | None = None
 
-            async def receive() -> str | None:
-                return await asyncio.wait_for(anext(chunks, None), SILENT_SECONDS)
+            async def receive() -> bool:
+                nonlocal next_chunk
+                next_chunk = next_chunk or asyncio.ensure_future(_next(chunks))
+                await asyncio.wait([next_chunk], timeout=min(CHECK_SECONDS, SILENT_SECONDS))
+                return next_chunk.done()
 
             while True:
                 with _convert_errors(self.address):
-                    try:
-                        text = runner.run(receive())
-                    except TimeoutError:
-                        return received
+                    if not runner.run(receive()) or next_chunk is None:
+                        silent += min(CHECK_SECONDS, SILENT_SECONDS)
+                        if silent >= SILENT_SECONDS:
+                            return received
+                        self.require_healthy()
+                        continue
+                    text, next_chunk, silent = next_chunk.result(), None, 0.0
                 if text is None:
                     return received
                 new_text = text[max(skip - received, 0) :]
                 received += len(text)
                 if new_text:
                     show(new_text)
+
+
+async def _next(chunks: AsyncIterator[str]) -> str | None:
+    """Return the next chunk of an output; None at its end."""
+    return await anext(chunks, None)
 
 
 def _read_job(info: Any) -> Job:
