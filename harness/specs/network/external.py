@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from harness.errors import HarnessError
 from harness.specs.identity import Spec, canonical
+from harness.specs.network.factory_source import find_factory_source
 from harness.specs.network.weights import OptionalWeights, identity_with_weights
 from harness.text import Label, Line
 
@@ -25,8 +23,8 @@ INSTALL_COMMANDS = {"torchvision": "pip install torchvision", "timm": "pip insta
 class ExternalNetwork(Spec):
     """A network that a library or the user's own function returns. It is trained like any other variant.
 
-    Besides name and arguments, its identity holds the version of the library, or a hash of the source file of the
-    user's function.
+    Besides name and arguments, its identity holds the version of the library, or a hash of the source of the user's
+    function: of its module, and of the modules that this one imports from outside the installed packages.
     """
 
     labels: ClassVar[frozenset[str]] = frozenset({"name", "family", "layers", "path"})
@@ -43,7 +41,7 @@ class ExternalNetwork(Spec):
         "logits (N, classes)."
     )
     args: dict[str, Any] = Field({}, description="Other arguments of the factory.")
-    version: Line = Field("", description="Version of the library, or hash of the source file of a python factory.")
+    version: Line = Field("", description="Version of the library, or hash of the source of a python factory.")
     path: Line = Field("", description="Directory that a python factory is imported from; not part of the identity.")
     layers: int = Field(0, description="Number of convolutions and linear layers, once counted: the depth in reports.")
     in_channels: Annotated[int, Field(gt=0, le=65536)] = 3
@@ -99,15 +97,15 @@ class ExternalNetwork(Spec):
         return True
 
     def with_content_hash(self) -> ExternalNetwork:
-        """Return a copy with the installed version of its library, or with the present hash of its source file.
+        """Return a copy with the installed version of its library, or with the present hash of its source.
 
         Raises:
-            HarnessError: The library is not installed, or the module does not exist.
+            HarnessError: The library is not installed, or the module does not exist or cannot be read.
         """
         weights = self.weights.with_content_hash() if self.weights is not None else None
         if self.kind == "python":
-            directory, source = find_source(self.module)
-            return self.model_copy(update={"version": source_hash(source), "path": directory, "weights": weights})
+            source = find_factory_source(self.module)
+            return self.model_copy(update={"version": source.version, "path": source.directory, "weights": weights})
         return self.model_copy(update={"version": library_version(self.kind, self.factory), "weights": weights})
 
 
@@ -125,34 +123,3 @@ def library_version(kind: str, factory: str) -> str:
             where="kind",
             remedy=f"Install it ({INSTALL_COMMANDS[kind]}), or remove this network.",
         ) from error
-
-
-def find_source(module: str) -> tuple[str, Path]:
-    """Return (directory to import from, file) of a module without importing it.
-
-    The working directory is searched before Python's path.
-
-    Raises:
-        HarnessError: No such module exists.
-    """
-    relative = Path(*module.split("."))
-    for directory in dict.fromkeys([str(Path.cwd()), *(str(Path(path).absolute()) for path in sys.path if path)]):
-        for file in (Path(directory) / relative.with_suffix(".py"), Path(directory) / relative / "__init__.py"):
-            if file.is_file():
-                return directory, file
-    raise HarnessError(
-        f"the module '{module}' is neither in the working directory nor on Python's path",
-        where="factory",
-        remedy="Run the command in the directory that contains it, or set PYTHONPATH.",
-    )
-
-
-def source_hash(file: Path) -> str:
-    """Return the first 16 hex digits of the sha256 of a module's source: its file, or all Python files of a package."""
-    if file.name != "__init__.py":
-        return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    digest = hashlib.sha256()
-    for source in sorted(file.parent.rglob("*.py")):
-        digest.update(source.relative_to(file.parent).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(source.read_bytes()).digest())
-    return digest.hexdigest()[:16]
