@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+WORD = re.compile(r"[^\s`]*`[^`]*`\S*|\S+")
+"""What no line break may tear apart: a word, or a command between backticks, which can then be copied."""
 FORMULA = "=+-@"
 """First characters that make a spreadsheet read a cell of results.csv as a formula."""
 

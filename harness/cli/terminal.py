@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +10,8 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleDimensions
 from rich.table import Table
 from rich.text import Text
+
+from harness.text import WORD
 
 PIPE_WIDTH = 140
 """Columns without a terminal."""
@@ -20,8 +21,6 @@ UNLIMITED = 100_000
 """More columns than any table needs."""
 TEXT_COLUMN = 20
 """Columns that a column of texts has at least."""
-WORD = re.compile(r"[^\s`]*`[^`]*`\S*|\S+")
-"""What no line break tears apart: a word, or a command between backticks, which can then be copied."""
 
 
 def correct_columns() -> None:

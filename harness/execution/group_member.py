@@ -15,6 +15,7 @@ from harness.execution.claim import Claim, Superseded
 from harness.execution.optional_outputs import log_network, sample_system
 from harness.execution.progress import Progress
 from harness.execution.trial_group import TrialTask
+from harness.io.checkpoint_names import list_checkpoints
 from harness.io.storage_mark import WrongStorage
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
@@ -125,6 +126,14 @@ class GroupMember:
     def finish(self, deadline: float) -> Progress:
         """End a trial whose history is complete and saved, and return its last report.
 
+    def step_progress(self) -> Progress:
+        """Return the report of the position inside the epoch. It waits for no device."""
+        epoch, step = self.trainer.position
+        notes = "; ".join(dict.fromkeys(self.claim.attempt.notes))
+        latest = self.progress() if self.history.epochs else Progress(self.task.trial.id, TrialStatus.RUNNING)
+        # A scheduler compares scores, and must see each one only once.
+        return replace(latest, epoch=epoch, step=step, steps=self.trainer.steps, score=None, message=notes)
+
         Args:
             deadline: Until when to wait for the store, on the monotonic clock. The checkpoint keeps what the store has
                 not accepted by then.
@@ -144,12 +153,20 @@ class GroupMember:
         self.claim.end(TrialStatus.INTERRUPTED)
         latest = self.progress() if self.history.epochs else Progress(self.task.trial.id, TrialStatus.RUNNING)
         message = self.claim.describe_resume_point()
-        self.last_progress = replace(latest, status=TrialStatus.INTERRUPTED, message=message)
+        self.last_progress = replace(
+            latest, status=TrialStatus.INTERRUPTED, message=message, is_checkpointed=self._has_checkpoint()
+        )
         return self.last_progress
 
     def fail(self, error: Exception, on_error: OnError) -> Progress:
         """End a trial that an exception stopped, and return its last report."""
         if self.publisher is not None:
+    def _has_checkpoint(self) -> bool:
+        try:
+            return bool(list_checkpoints(self.task.folder))
+        except HarnessError:
+            return False
+
             # The driver will set the run's status: nothing may change it afterwards.
             self.publisher.close(0)
         self.last_progress = end_with_error(error, self.task, self.claim, on_error)

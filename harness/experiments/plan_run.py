@@ -149,7 +149,14 @@ class PlanRun:
         interrupted = labels.get(TrialStatus.INTERRUPTED, [])
         is_superseded = any(progress.status == TrialStatus.SUPERSEDED for progress in self.last_progress.values())
         reason = self.stop.reason or ("another run, which trains these trials" if is_superseded else "")
-        return RunResult(len(trained), failed, interrupted, trained, stop_reason=reason if interrupted else "")
+        return RunResult(
+            len(trained),
+            failed,
+            interrupted,
+            trained,
+            stop_reason=reason if interrupted else "",
+            checkpointed=[planned.trial.label for planned in self.to_run if self._is_checkpointed(planned)],
+        )
 
     def trial_groups(self) -> list[TrialGroup]:
         """Return the trial groups to launch, in their order."""
@@ -183,6 +190,13 @@ class PlanRun:
         if progress is None or progress.status == TrialStatus.SUPERSEDED:
             return TrialStatus.INTERRUPTED
         return progress.status
+
+    def _is_checkpointed(self, planned: PlannedTrial) -> bool:
+        """Return whether an interrupted trial has a checkpoint, from this run or from an earlier one."""
+        progress = self.last_progress.get(planned.trial.id)
+        was_resumable = planned.status == TrialStatus.INTERRUPTED
+        is_resumable = was_resumable or (progress is not None and progress.is_checkpointed)
+        return is_resumable and self._status(planned) == TrialStatus.INTERRUPTED
 
     def _record_failure(self, progress: Progress) -> None:
         self.record.mark_failed(self.run_ids[progress.trial], progress.message, progress.traceback)

@@ -15,7 +15,7 @@ from harness.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """SIGINT is Ctrl-C. Clouds send SIGTERM before they take a spot instance away. SIGHUP: the terminal was closed."""
-SIGNAL_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGHUP: "a closed terminal"}
+SIGNAL_NAMES: dict[int, str] = {signal.SIGINT: "Ctrl-C", signal.SIGHUP: "a closed terminal"}
 """Words for a signal, if its own name is not the usual one."""
 
 
@@ -65,14 +65,19 @@ class StopRequest:
         if self._timer is not None:
             self._timer.cancel()
 
-    def raise_if_interrupted(self) -> None:
+    def raise_if_interrupted(self, message: str = "") -> None:
         """End the process as its signal would have done, after the checkpoints are written.
+
+        Args:
+            message: What is kept, for the user; empty for a general sentence.
 
         Raises:
             Interrupted: A signal requested the stop.
         """
         if self.signal is not None:
-            raise Interrupted(self.signal)
+            interrupt = Interrupted(self.signal)
+            interrupt.message = message or interrupt.message
+            raise interrupt
 
     @contextmanager
     def on_signals(self, announce: Callable[[], None]) -> Iterator[None]:

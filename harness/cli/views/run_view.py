@@ -84,7 +84,7 @@ class RunView:
         if result.interrupted:
             print_text(
                 f"Stopped by {result.stop_reason}: {len(result.interrupted)} of {len(self.resolved.all_trials)} trials "
-                "are not done. Their checkpoints are kept. The same command resumes them.",
+                f"are not done. {result.describe_interrupted()}; the same command resumes them.",
                 err,
             )
         if result.store_error:

@@ -26,6 +26,7 @@ from harness.launchers.ray.address import find_address
 from harness.launchers.ray.cluster_hosts import ClusterRequest, wait_for_hosts
 from harness.launchers.ray.join import join_cluster
 from harness.launchers.ray.local.session import LocalRay
+from harness.launchers.ray.step_reports import receive_steps, step_sender
 from harness.launchers.ray.stop_signal import REPLY_SECONDS, start_stop_signal, stop_event
 from harness.launchers.ray.trial_actors import start_actors
 from harness.launchers.resources import build_bundle, count_cores
@@ -124,7 +125,7 @@ class RayLauncher:
         logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
         with TemporaryDirectory(prefix="depthbench-tune-") as scratch, start_stop_signal(stop) as signal:
             tuner = self._build_tuner(groups, concurrency, report, stop, signal, Path(scratch).absolute())
-            with suppress(AllStopped):
+            with receive_steps(signal, report), suppress(AllStopped):
                 tuner.fit()
 
     def _build_tuner(
@@ -207,7 +208,10 @@ def _run_on_worker(config: dict[str, Any], groups: Sequence[Any], signal: Any) -
 
     report_due: dict[str, float] = {}
     try:
-        for progress in run_group(group, stop_event(signal).is_set, is_pruned=is_pruned, start_others=start_actors):
+        is_stopping, report_step = stop_event(signal).is_set, step_sender(signal)
+        for progress in run_group(
+            group, is_stopping, is_pruned=is_pruned, start_others=start_actors, report_step=report_step
+        ):
             now = time.monotonic()
             # A scheduler needs every epoch, but a display does not need ten reports a second.
             is_due = now >= report_due.get(progress.trial, now)
