@@ -27,6 +27,8 @@ MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
 """The system's limit for the path of a socket, in bytes (sun_path, unix(7))."""
 PROBE_BYTES = 64 * 1024
 """Written into a new directory, because a full disk still takes empty files."""
+FREE_BYTES = 64 * 2**20
+"""Space for Ray's logs, and for objects that do not fit the object store."""
 OTHER_BASES = ("/tmp", "/var/tmp", "XDG_RUNTIME_DIR", "/dev/shm")  # noqa: S108 (each is checked, names are random)
 """Where the directory is made if TMPDIR is not usable: paths, and a variable that holds one."""
 
@@ -94,6 +96,9 @@ def _require_safe(base: Path) -> None:
 
 def _probe(directory: Path) -> None:
     """Write what a session needs: a file, a socket, and the session's process."""
+    free = shutil.disk_usage(directory).free
+    if free < FREE_BYTES:
+        raise OSError(f"it has {free / 2**20:.0f} MiB of free space, and Ray needs {FREE_BYTES // 2**20} MiB")
     file = directory / "probe"
     file.write_bytes(bytes(PROBE_BYTES))
     file.unlink()

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections import namedtuple
 
 import pytest
 
@@ -74,6 +75,14 @@ def test_unusable_ray_tmpdir_is_an_error_that_names_it(base, monkeypatch, kind):
     assert caught.value.where == "RAY_TMPDIR"
     assert str(path) in caught.value.what
     assert "RAY_TMPDIR=/tmp" in caught.value.remedy and "--launcher inline" in caught.value.remedy
+
+
+def test_directory_on_a_disk_that_is_nearly_full_is_not_used(base, monkeypatch):
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: usage(2**20))
+    with pytest.raises(HarnessError, match="1 MiB of free space, and Ray needs 64 MiB"):
+        create_directory()
+    assert list(base.iterdir()) == []
 
 
 def test_no_usable_directory_at_all_is_an_error_that_lists_them(base, monkeypatch):
