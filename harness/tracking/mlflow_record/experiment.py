@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.tracking.history import FORMAT, NewerFormat
-from harness.tracking.mlflow_record.store.addresses import choose_artifact_root, find_sqlite_file, redact_passwords
+from harness.tracking.mlflow_record.store.addresses import (
+    choose_artifact_root,
+    find_sqlite_file,
+    format_for_shell,
+    redact_passwords,
+)
 from harness.tracking.mlflow_record.store.client import has_store, open_store
 from harness.tracking.mlflow_record.store.moved_store import adopt_store, rebase_storage, require_writable_store
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
@@ -84,8 +89,8 @@ class MlflowExperiment:
             raise HarnessError(
                 f"the experiment '{self.name}' was deleted in this store",
                 where=self.address,
-                remedy=f"Restore it (mlflow experiments restore -x {experiment.experiment_id}), or choose another "
-                "name.",
+                remedy=f"Restore it: `MLFLOW_TRACKING_URI={format_for_shell(self.address)} mlflow experiments restore "
+                f"-x {experiment.experiment_id}`. Or choose another name.",
             )
         number = experiment.tags.get(FORMAT_TAG, "1")
         if number.isdigit() and int(number) > FORMAT:

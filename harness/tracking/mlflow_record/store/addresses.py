@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -42,6 +43,14 @@ def redact_passwords(text: str) -> str:
     """Return an address, or a message that may quote addresses, without users, passwords and options."""
     bare = CREDENTIALS.sub(r"\1***@", text)
     return re.sub(r"(://[^\s?]*)\?[^\s'\")]+", r"\1?***", bare)
+
+
+def format_for_shell(address: str) -> str:
+    """Return an address without its password as one word of a command line, for a command that the user pastes.
+
+    The word ``USER:PASSWORD`` takes the place of what was left out.
+    """
+    return shlex.quote(address.replace("***@", "USER:PASSWORD@").removesuffix("?***"))
 
 
 def find_sqlite_file(uri: str) -> Path | None:

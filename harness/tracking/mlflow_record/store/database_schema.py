@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError, StoreUnavailable
 
+from harness.tracking.mlflow_record.store.addresses import format_for_shell
 POSTGRESQL_DEFAULTS = {"PGCONNECT_TIMEOUT": "5", "PGCLIENTENCODING": "UTF8"}
 """Environment variables of PostgreSQL's client, set where the user did not set them.
 
@@ -44,7 +45,7 @@ def has_tables(uri: str, address: str) -> bool:
         raise HarnessError(
             f"an older MLflow wrote this store (schema {version}); MLflow {mlflow.__version__} needs schema {newest}",
             where=where,
-            remedy=f"Back the store up, then run: mlflow db upgrade {address}",
+            remedy=f"Back the store up, then run: `mlflow db upgrade {format_for_shell(address)}`",
         )
     return is_filled
 
