@@ -123,9 +123,6 @@ class GroupMember:
             "; ".join(dict.fromkeys(self.claim.attempt.notes)),
         )
 
-    def finish(self, deadline: float) -> Progress:
-        """End a trial whose history is complete and saved, and return its last report.
-
     def step_progress(self) -> Progress:
         """Return the report of the position inside the epoch. It waits for no device."""
         epoch, step = self.trainer.position
@@ -133,6 +130,9 @@ class GroupMember:
         latest = self.progress() if self.history.epochs else Progress(self.task.trial.id, TrialStatus.RUNNING)
         # A scheduler compares scores, and must see each one only once.
         return replace(latest, epoch=epoch, step=step, steps=self.trainer.steps, score=None, message=notes)
+
+    def finish(self, deadline: float) -> Progress:
+        """End a trial whose history is complete and saved, and return its last report.
 
         Args:
             deadline: Until when to wait for the store, on the monotonic clock. The checkpoint keeps what the store has
@@ -158,15 +158,15 @@ class GroupMember:
         )
         return self.last_progress
 
-    def fail(self, error: Exception, on_error: OnError) -> Progress:
-        """End a trial that an exception stopped, and return its last report."""
-        if self.publisher is not None:
     def _has_checkpoint(self) -> bool:
         try:
             return bool(list_checkpoints(self.task.folder))
         except HarnessError:
             return False
 
+    def fail(self, error: Exception, on_error: OnError) -> Progress:
+        """End a trial that an exception stopped, and return its last report."""
+        if self.publisher is not None:
             # The driver will set the run's status: nothing may change it afterwards.
             self.publisher.close(0)
         self.last_progress = end_with_error(error, self.task, self.claim, on_error)

@@ -184,19 +184,19 @@ class PlanRun:
             for group in self.plan.groups
         ]
 
-    def _status(self, planned: PlannedTrial) -> TrialStatus:
-        """Return how a trial ended; one that was never started, or that another run took over, was interrupted."""
-        progress = self.last_progress.get(planned.trial.id)
-        if progress is None or progress.status == TrialStatus.SUPERSEDED:
-            return TrialStatus.INTERRUPTED
-        return progress.status
-
     def _is_checkpointed(self, planned: PlannedTrial) -> bool:
         """Return whether an interrupted trial has a checkpoint, from this run or from an earlier one."""
         progress = self.last_progress.get(planned.trial.id)
         was_resumable = planned.status == TrialStatus.INTERRUPTED
         is_resumable = was_resumable or (progress is not None and progress.is_checkpointed)
         return is_resumable and self._status(planned) == TrialStatus.INTERRUPTED
+
+    def _status(self, planned: PlannedTrial) -> TrialStatus:
+        """Return how a trial ended; one that was never started, or that another run took over, was interrupted."""
+        progress = self.last_progress.get(planned.trial.id)
+        if progress is None or progress.status == TrialStatus.SUPERSEDED:
+            return TrialStatus.INTERRUPTED
+        return progress.status
 
     def _record_failure(self, progress: Progress) -> None:
         self.record.mark_failed(self.run_ids[progress.trial], progress.message, progress.traceback)
