@@ -7,7 +7,7 @@ from harness.io.yaml_parser import parse_yaml
 
 
 def parse(text):
-    return parse_yaml(text, lambda line: f"file:{line}" if line else "file")
+    return parse_yaml(text, lambda line, at: f"file:{line}" if line else "file")
 
 
 def nested_aliases(levels, merge):
@@ -31,11 +31,9 @@ def nested_aliases(levels, merge):
         (f"{'a' * 1000}: 1", "is not a valid name of a field"),
         ("a: " + "9" * 5000, "more than 70 digits"),
         ("a: 0x" + "f" * 5000, "more than 70 digits"),
-        ("a: " + "1:" * 400 + "1.5", "more than 70 digits"),
-        ("a: 2020-99-99", "month must be in 1..12"),
         ("a: !!bool x", "not valid YAML"),
         ("a: !!int ''", "not valid YAML"),
-        ("a: !!timestamp x", "not valid YAML"),
+        ("a: !!timestamp 2020-01-01", "tags that create objects"),
         ("a: !!set {b, c}", "tags that create objects"),
         ("a: !!binary aGk=", "tags that create objects"),
         ("a: \x1b[31m", "U+001B"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -10,6 +10,7 @@ from harness.specs.experiment.contrasts import Depth
 from harness.specs.identity import Spec
 from harness.specs.network.external import NetworkKind
 from harness.specs.network.shortcuts import PAPER_NAMES
+from harness.specs.network.variant import Variant
 from harness.specs.network.weights import OptionalWeights
 from harness.text import Label, Line
 
@@ -19,6 +20,9 @@ class VariantSelection(Spec):
 
     It selects one variant by name, every combination of a family's depths and shortcuts, or one external network.
     """
+
+    field_models: ClassVar[dict[str, tuple[type[Spec], ...]]] = {"set": (Variant,)}
+    """Models of fields that hold the fields of another spec, from which an error suggests names."""
 
     name: Line | None = Field(None, description="A named variant, such as resnet18 or cifar-plain56.")
     family: Line | None = Field(None, description="A family of variants/, combined with depth and shortcut.")
@@ -41,7 +45,8 @@ class VariantSelection(Spec):
     @field_validator("depth", "shortcut", mode="before")
     @classmethod
     def _accept_single_value(cls, value: Any) -> Any:
-        return value if isinstance(value, list | tuple) else (value,)
+        # A tuple, because validation is strict.
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
 
     @field_validator("shortcut")
     @classmethod
