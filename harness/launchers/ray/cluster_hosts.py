@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -104,7 +104,7 @@ def _does_not_fit(resources: Resources, nodes: list[dict[str, Any]]) -> HarnessE
     total = {name: sum(node.get(name, 0) for node in of_nodes) for name in ("CPU", "GPU")}
     kinds = list_accelerators(of_nodes)
     room = sum(count_workers(resources, node) for node in of_nodes)
-    field, remedy = _find_obstacle(resources, of_nodes, room)
+    field, remedy = find_obstacle(resources, of_nodes, room)
     return HarnessError(
         f"a trial needs {describe_resources(resources)}; the cluster has {total['CPU']:g} CPUs and {total['GPU']:g} "
         f"GPUs{' of the kind ' * bool(kinds)}{', '.join(kinds)}, and room for {room} of {resources.workers} workers",
@@ -123,7 +123,7 @@ def list_accelerators(nodes: Iterable[Mapping[str, float]]) -> list[str]:
     return sorted(name.removeprefix(ACCELERATOR_PREFIX) for name in names)
 
 
-def _find_obstacle(resources: Resources, nodes: list[dict[str, float]], room: int) -> tuple[str, str]:
+def find_obstacle(resources: Resources, nodes: Sequence[Mapping[str, float]], room: int) -> tuple[str, str]:
     """Return the field of the resources because of which a trial does not fit, and the remedy.
 
     Args:
@@ -143,7 +143,7 @@ def _find_obstacle(resources: Resources, nodes: list[dict[str, float]], room: in
         return "resources.cpus", f"A node has at most {cpus:g} CPUs: --set resources.cpus={max(int(cpus), 1)}."
     # Each is there, but on different nodes.
     with_gpu = max(
-        (node["CPU"] for node in nodes if count_workers(resources, {**node, "CPU": resources.cpus})), default=0
+        (node.get("CPU", 0) for node in nodes if count_workers(resources, {**node, "CPU": resources.cpus})), default=0
     )
     return (
         "resources.cpus",
