@@ -11,7 +11,9 @@ from harness.data.image_folders import DEFAULT_IMAGE_SIZE, scan_image_folder
 from harness.data.packed_file import fetch_packed, is_packed, read_packed_facts
 from harness.data.sources import DataSource, cifar, digits, fashion_mnist
 from harness.errors import HarnessError, suggest_nearest
+from harness.io.atomic_files import make_directory
 from harness.io.user_cache import cache_dir
+from harness.settings.user_paths import resolve_path, working_directory
 from harness.specs import DataSpec
 from harness.text import one_line
 
@@ -65,7 +67,7 @@ def locate_files(spec: DataSpec, download: bool = False) -> tuple[Path, list[Pat
     roots = _roots_to_search(spec, source)
     if download and source.download is not None and not any(_is_complete(source, root) for root in roots):
         target = roots[-1]
-        target.mkdir(parents=True, exist_ok=True)
+        make_directory(target)
         try:
             source.download(target)
         except Exception as error:
@@ -90,16 +92,8 @@ def _roots_to_search(spec: DataSpec, source: DataSource) -> list[Path]:
         if spec.name == "imagefolder":
             raise HarnessError("an imagefolder needs its directory", where="data.root", remedy="Give --data-root DIR.")
         return [*source.roots, cache_dir() / "data"]
-    try:
-        root = Path(spec.root).expanduser().absolute()
-        exists = root.exists()
-    except (OSError, RuntimeError) as error:
-        # The name is too long, a directory above it is not readable, or a ~user does not exist.
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise HarnessError(
-            f"'{spec.root[:60]}' cannot be opened: {reason}", where="data.root", remedy="Check --data-root."
-        ) from error
-    if not exists:
+    root = working_directory("data.root") / resolve_path(spec.root, "data.root, --data-root")
+    if not root.exists():
         raise HarnessError("this directory does not exist", where=f"{root}, data.root", remedy="Check --data-root.")
     return [root]
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable, write_atomic
+from harness.settings.user_paths import resolve_place, working_directory
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"}
 """Schemes of stores without folders: a folder there is only the common beginning of object names."""
@@ -39,11 +40,9 @@ class Folder:
         Raises:
             HarnessError: The kind of URL is unknown, its package is not installed, or the URL contains a password.
         """
-        text = str(location)
-        if text.startswith("file://"):
-            text = text.removeprefix("file://")
+        text = resolve_place(location, "--storage", "DEPTHBENCH_STORAGE")
         if "://" not in text:
-            return cls(str(Path(text).expanduser().absolute()))
+            return cls(str(working_directory("--storage") / text))
         if urlsplit(text).password is not None:
             raise HarnessError(
                 "this address contains a password, and addresses are recorded and printed",

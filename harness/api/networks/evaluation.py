@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from harness.settings.user_paths import resolve_directory, resolve_path
 from harness.specs import Catalogue
 from harness.specs.network.any_variant import AnyVariant
 
@@ -80,6 +81,7 @@ def evaluate(
     from harness.training.device import parse_device
 
     torch_device = parse_device(device)
+    data_root = resolve_directory(data_root, "--data-root")
     spec = Catalogue.load().get(name)
     path, published = _find_weights(name, weights, download)
     state = read_state_dict(path)
@@ -122,8 +124,9 @@ def _find_weights(name: str, weights: str, download: bool) -> tuple[Path, Any]:
     """Return the file of the weights, and torchvision's entry for them; None for a file of the user's."""
     from harness.models.weights import find_published_weights, find_torchvision_weights
 
-    if Path(weights).is_file() or "/" in weights or "." in weights:
-        return Path(weights), None
+    path = resolve_path(weights, "--weights")
+    if path.is_file() or "/" in weights or "." in weights:
+        return path, None
     published = find_published_weights(name, weights)
     return find_torchvision_weights(name, weights, download), published
 

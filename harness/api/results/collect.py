@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.settings import Settings
+from harness.settings.user_paths import resolve_path
 from harness.tracking.record import open_record
 
 if TYPE_CHECKING:
@@ -47,5 +48,5 @@ def read_results(name: str, settings: Settings) -> tuple[Results, Record | None]
     from harness.tracking.results_csv import read_csv
 
     if name.endswith(".csv"):
-        return read_csv(Path(name)), None
+        return read_csv(resolve_path(name, "results.csv")), None
     return collect(Path(name).stem if name.endswith((".yaml", ".yml")) else name, settings)

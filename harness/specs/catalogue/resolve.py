@@ -10,6 +10,7 @@ from harness.errors import HarnessError, suggest_nearest
 from harness.io.validation import validate_model
 from harness.io.yaml_documents import Document, read_document
 from harness.io.yaml_parser import Location
+from harness.settings.user_paths import resolve_path
 from harness.specs.catalogue.catalogue import Catalogue
 from harness.specs.catalogue.directories import find_directories
 from harness.specs.experiment.contrasts import Difference
@@ -39,7 +40,7 @@ def find_experiment(name: str) -> Path:
     Raises:
         HarnessError: No such file exists.
     """
-    path = Path(name)
+    path = resolve_path(name, "EXPERIMENT") if name.startswith("~") else Path(name)
     if path.suffix in (".yaml", ".yml"):
         with suppress(OSError):  # The name is too long for a file.
             if path.is_file():

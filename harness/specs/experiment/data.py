@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
+from harness.settings.urls import redact_passwords
 from harness.specs.identity import Spec
 from harness.specs.number_types import LARGE, Fraction
 from harness.text import Line, PathText
@@ -32,6 +33,11 @@ class DataSpec(Spec):
     fingerprint: Line | None = Field(
         None, description="Content hash of the data, if only the workers have it. Each worker verifies it."
     )
+
+    @field_serializer("root")
+    def _serialize_root(self, root: str | None) -> str | None:
+        """Return the root as it is recorded: the address of a packed file may hold a password or a signature."""
+        return redact_passwords(root) if root is not None and "://" in root else root
 
 
 class DataInfo(Spec):

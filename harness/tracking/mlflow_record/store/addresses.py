@@ -1,48 +1,56 @@
-"""Tracking URIs: which one is used, where a local store keeps its files, and how an address is shown."""
+"""Tracking URIs: which one is used, and where a local store keeps its files."""
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from harness.errors import HarnessError
+from harness.settings.urls import CREDENTIALS as CREDENTIALS
+from harness.settings.urls import redact_passwords as redact_passwords
+from harness.settings.user_paths import resolve_path, working_directory
 
 NO_STORE = "none"
 """The tracking URI that stands for no MLflow at all: the checkpoints of the trials are the record."""
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+SQLITE = "sqlite:///"
 ARTIFACTS = "artifacts"
 """Name of the directory of artifacts beside a store, and of that of each run."""
-CREDENTIALS = re.compile(r"^([\w+.-]+://)[^:/?#@]*(?::[^@]*)?@|(?<=://)[^:/?#@\s]*(?::[^@\s]*)?@")
-"""User and password of an address, as SQLAlchemy finds them: a password may hold any character but @.
-
-The second form finds addresses inside a message, where a blank ends them.
-"""
 
 
 def choose_tracking_uri(option: str | None, home: Path) -> str:
     """Return the option, else MLFLOW_TRACKING_URI, else the home's SQLite file; SQLite with its absolute path.
 
     Raises:
-        HarnessError: SQLite cannot take the path.
+        HarnessError: The path of the SQLite file cannot be used.
     """
-    uri = option or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
-    file = find_sqlite_file(uri)
+    given = option or os.environ.get(URI_VARIABLE)
+    where = "--home" if not given else "--tracking-uri" if option else URI_VARIABLE
+    file = find_sqlite_file(given) if given else home / "mlflow.db"
     if file is None:
-        return uri
-    if set("?%") & set(str(file)):
-        raise HarnessError(
-            "the path of a SQLite store cannot contain ? or %", where=str(file), remedy="Choose another --home."
-        )
+        _require_no_other_sqlite(str(given), where)
+        return str(given)
     # Workers run in directories of their own.
-    return f"sqlite:///{file.absolute()}"
+    path = working_directory(where) / resolve_path(file, where)
+    if set("?%") & set(str(path)):
+        raise HarnessError(
+            f"the path of a SQLite store cannot contain ? or %: {path}",
+            where=where,
+            remedy="Choose another --home, whose whole path has neither.",
+        )
+    if path.is_dir():
+        raise HarnessError(
+            f"{path} is a directory, and a SQLite store is a file", where=where, remedy=f"Use {path / 'mlflow.db'}."
+        )
+    return f"{SQLITE}{path}"
 
 
-def redact_passwords(text: str) -> str:
-    """Return an address, or a message that may quote addresses, without users, passwords and options."""
-    bare = CREDENTIALS.sub(r"\1***@", text)
-    return re.sub(r"(://[^\s?]*)\?[^\s'\")]+", r"\1?***", bare)
+def _require_no_other_sqlite(uri: str, where: str) -> None:
+    """Raise a HarnessError for a SQLite store in memory, or with a driver: workers could not open the same store."""
+    if uri.partition(":")[0].partition("+")[0] == "sqlite":
+        raise HarnessError("this address names no SQLite file", where=where, remedy=f"Write {SQLITE}PATH.")
 
 
 def format_for_shell(address: str) -> str:
@@ -55,7 +63,8 @@ def format_for_shell(address: str) -> str:
 
 def find_sqlite_file(uri: str) -> Path | None:
     """Return the file of a SQLite URI; None for any other store."""
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+    path = uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else ""
+    return Path(path) if path not in ("", ":memory:") else None
 
 
 def choose_artifact_root(uri: str, home: Path) -> Path | None:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.io.atomic_files import require_writable
+from harness.io.atomic_files import make_directory, require_writable
 from harness.tracking.mlflow_record.store.addresses import CREDENTIALS, find_sqlite_file, redact_passwords
 from harness.tracking.mlflow_record.store.database_schema import POSTGRESQL_DEFAULTS, has_tables
 from harness.tracking.mlflow_record.store.store_errors import CREDENTIALS_REMEDY, convert_store_error
@@ -59,7 +59,7 @@ def open_store(uri: str) -> MlflowClient:
     # A store that exists is opened to read: its file and its directory need not be writable.
     if not has_store(uri) and file is not None:
         require_writable(file.parent)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(file.parent)
         create_sqlite_store(file)
     try:
         client = create_client(uri)
