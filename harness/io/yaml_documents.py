@@ -76,7 +76,7 @@ class Document:
         name = ".".join(parts)
         self._require_first(name)
         # Each line gets a space, as below a field of a file: at the begin of a line `---` and `%` have other meanings.
-        parsed = parse_yaml(indent(text, " "), lambda line, at: f"--set {'.'.join(map(str, at))}", tuple(parts))
+        parsed = parse_yaml(indent(text, " ") + "\n", lambda line, at: f"--set {'.'.join(map(str, at))}", tuple(parts))
         location = self._assign(parts, parsed.value, key)
         kept = {at: plain for at, plain in self.plain.items() if at[: len(parts)] != location}
         self.plain = kept | {location + at[len(parts) :]: plain for at, plain in parsed.plain.items()}

@@ -92,7 +92,7 @@ def test_catalogue_never_takes_another_network_for_one_of_a_file_with_a_mistake(
     text = MINE.replace("input_size", "input_sise").replace("members: {", "members: {special: {depth: 4}, ")
     (tmp_path / "variants" / "mine.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    with pytest.warns(UserWarning, match="2 problems.*mine.yaml:2, input_sise"):
+    with pytest.warns(UserWarning, match="2 problems.*input_size"):
         catalogue = Catalogue.load()
     with pytest.raises(HarnessError, match=r"mine\.yaml:2, input_sise: there is no field 'input_sise'"):
         catalogue.get(name)
