@@ -252,3 +252,35 @@ def test_unpinned_ray_is_an_error(changed):
     bare = (f"'ray[default]=={version('ray')}'", "'ray[default]'")
     findings, _ = changed("cluster.yaml", bare, ("--constraint ~/depthbench/constraints.txt", ""))
     assert [finding.what for finding in findings if finding.error] == ["Ray's version is not pinned"]
+
+
+PASSWORD = "$(sha256sum ~/.ray/auth_token | cut -c1-40)"
+SERVER = "mlflow server --app-name basic-auth --host $HEAD"
+OPEN = "MLflow asks for no password"
+
+
+@pytest.mark.parametrize(
+    ("replacements", "expected"),
+    [
+        ([(SERVER, "mlflow server --app-name=basic-auth --host=$HEAD")], []),
+        ([(SERVER, "python -m mlflow server --app-name basic-auth -h $HEAD")], []),
+        ([(SERVER, "mlflow server --app-name our-sso --host $HEAD")], []),
+        ([(f"MLFLOW_AUTH_ADMIN_PASSWORD={PASSWORD}", "A=1")], []),
+        ([(f"MLFLOW_AUTH_ADMIN_PASSWORD={PASSWORD}", "MLFLOW_AUTH_ADMIN_PASSWORD=$(cat ~/.mlflow-password)")], []),
+        ([(SERVER, "mlflow ui --host $HEAD")], [OPEN]),
+        ([(SERVER, "python -m mlflow server --host=$HEAD")], [OPEN]),
+        ([(SERVER, "MLFLOW_HOST=0.0.0.0 mlflow server")], ["listens on every address", OPEN]),
+        ([(SERVER, "mlflow server --app-name basic-auth --host 0.0.0.0")], ["listens on every address"]),
+        ([(SERVER, "MLFLOW_HOST=127.0.0.1 mlflow server")], ["which no worker can reach"]),
+        ([(f"MLFLOW_AUTH_ADMIN_PASSWORD={PASSWORD}", "A=1"), ("MLFLOW_AUTH_CONFIG_PATH", "B")],
+         ["does not start without a password"]),
+        ([(f"MLFLOW_TRACKING_PASSWORD={PASSWORD}\n    DEPTH", "MLFLOW_TRACKING_PASSWORD=hunter2hunter2\n    DEPTH")],
+         ["contains a password", "MLFLOW_TRACKING_PASSWORD is another one here than on the head"]),
+    ],
+    ids=lambda value: None if isinstance(value, str) else str(value)[:60],
+)  # fmt: skip
+def test_mlflow_that_strangers_could_use_is_an_error_and_every_other_one_is_not(changed, replacements, expected):
+    findings = [finding for finding in changed("cluster-local.yaml", *replacements)[0] if finding.error]
+    assert sorted(text for text in expected if any(text in finding.what for finding in findings)) == sorted(expected)
+    assert len(findings) == len(expected), findings
+    assert not any("hunter2" in f"{finding.what} {finding.remedy}" for finding in findings)
