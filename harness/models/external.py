@@ -12,12 +12,12 @@ from torch.nn.parameter import UninitializedParameter
 
 from harness.errors import HarnessError, suggest_nearest
 from harness.models.factory_import import import_factory, refuse_unseen_modules
-from harness.specs.network.external import INSTALL_COMMANDS, ExternalNetwork, library_version
+from harness.specs.network.external import AUXILIARY_NETWORKS, INSTALL_COMMANDS, ExternalNetwork, library_version
 from harness.specs.network.factory_source import FactorySource, find_factory_source
 from harness.specs.random_streams import stream_seed
 
-AUXILIARY = ("inception_v3", "googlenet")
-"""Models of torchvision with auxiliary classifiers, which are switched off because no recipe adds their loss."""
+AUXILIARY_MODULES = ("aux1", "aux2", "AuxLogits")
+"""torchvision's names of auxiliary classifiers."""
 MOST_FILES = 3
 """Files that an error names."""
 
@@ -67,10 +67,12 @@ def _torchvision(spec: ExternalNetwork) -> nn.Module:
         raise HarnessError(
             f"torchvision has no classifier '{spec.factory}'", where="name", remedy=suggest_nearest(spec.factory, names)
         )
-    args = {"aux_logits": False, "init_weights": True} if spec.factory in AUXILIARY else {}
+    args = {"aux_logits": False, "init_weights": True} if spec.factory in AUXILIARY_NETWORKS else {}
     network = _call_factory(
         spec, lambda: models.get_model(spec.factory, num_classes=spec.classes, **{**args, **spec.args})
     )
+    if spec.factory in AUXILIARY_NETWORKS and not spec.auxiliary_weight:
+        _remove_auxiliary_classifiers(network)
     if spec.in_channels == 3:
         return network
     if spec.in_channels != 1:
@@ -80,6 +82,14 @@ def _torchvision(spec: ExternalNetwork) -> nn.Module:
             remedy="Use another network or other data.",
         )
     return GreyAsColour(network)
+
+
+def _remove_auxiliary_classifiers(network: nn.Module) -> None:
+    """Remove the classifiers that no loss would train, so that the network returns logits alone in training mode."""
+    network.aux_logits = False  # type: ignore[assignment]
+    for name in AUXILIARY_MODULES:
+        if hasattr(network, name):
+            setattr(network, name, None)
 
 
 def _timm(spec: ExternalNetwork) -> nn.Module:
@@ -152,32 +162,3 @@ def _factory_error(spec: ExternalNetwork, what: str) -> HarnessError:
         if "raised" in what and arguments
         else "",
     )
-
-
-def check_output(spec: ExternalNetwork, network: nn.Module, size: tuple[int, int]) -> None:
-    """Check that the network maps two images to logits, in evaluation mode.
-
-    Args:
-        size: (height, width) of the images in pixels.
-
-    Raises:
-        HarnessError: The network raises, or its output is not a tensor of shape (2, classes).
-    """
-    images = torch.zeros(2, spec.in_channels, *size)
-    try:
-        with torch.no_grad():
-            logits = network.eval()(images)
-    except Exception as error:
-        raise HarnessError(
-            f"{spec.name or spec.factory} does not accept images of {spec.in_channels}x{size[0]}x{size[1]}: "
-            f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
-            where="variants",
-            remedy="Use data with images of a size that the network accepts.",
-        ) from error
-    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if shape != (2, spec.classes):
-        raise HarnessError(
-            f"{spec.name or spec.factory} returns {shape} for two images, not logits of shape (2, {spec.classes})",
-            where="variants",
-            remedy="Let its forward method return one tensor of shape (N, classes).",
-        )

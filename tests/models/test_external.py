@@ -5,7 +5,7 @@ import torch
 
 from harness.errors import HarnessError
 from harness.models import build
-from harness.models.external import check_output
+from harness.models.output_check import check_output
 from harness.specs import ExternalNetwork
 
 

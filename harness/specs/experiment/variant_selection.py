@@ -37,6 +37,10 @@ class VariantSelection(Spec):
     factory: Line | None = Field(None, description="With kind python: package.module:function.")
     args: dict[str, Any] = Field({}, description="With kind: further arguments of the model or factory.")
     weights: OptionalWeights = Field(None, description="With kind: pretrained weights that the network starts from.")
+    auxiliary_weight: float | None = Field(
+        None,
+        description="With kind torchvision: weight of the loss of auxiliary classifiers, where args has aux_logits.",
+    )
     label: Annotated[Label, Field(min_length=1)] | None = Field(
         None, description="Name in reports, for a variant with kind or set."
     )
@@ -56,16 +60,19 @@ class VariantSelection(Spec):
     @model_validator(mode="after")
     def _check_external_network(self) -> VariantSelection:
         if self.kind is None:
-            if self.factory is not None or self.args or self.weights:
+            if self.factory is not None or self.args or self.weights or self.auxiliary_weight is not None:
                 raise ValueError(
-                    "factory, args and weights need kind; for weights of another variant write set: {weights: FILE}"
+                    "factory, args, auxiliary_weight and weights need kind; for weights of another variant write "
+                    "set: {weights: FILE}"
                 )
             return self
         needed, refused = ("factory", "name") if self.kind == "python" else ("name", "factory")
         if getattr(self, needed) is None or getattr(self, refused) is not None:
             raise ValueError(f"kind {self.kind} needs {needed}, and cannot be combined with {refused}")
         if self.family is not None or self.depth or self.shortcut or self.block or self.set:
-            raise ValueError(f"kind {self.kind} can be combined only with {needed}, args, weights and label")
+            raise ValueError(
+                f"kind {self.kind} can be combined only with {needed}, args, auxiliary_weight, weights and label"
+            )
         return self
 
     @model_validator(mode="after")

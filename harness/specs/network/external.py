@@ -17,6 +17,8 @@ from harness.text import Label, Line
 NetworkKind = Literal["torchvision", "timm", "python"]
 RESERVED_ARGUMENTS = ("in_channels", "classes", "num_classes", "in_chans", "weights", "checkpoint_path")
 """Arguments of a factory that other fields set. Weights, for example, enter the identity by ``weights`` only."""
+AUXILIARY_NETWORKS = ("googlenet", "inception_v3")
+"""Models of torchvision that have auxiliary classifiers if ``args`` contains ``aux_logits: true``."""
 INSTALL_COMMANDS = {"torchvision": "pip install torchvision", "timm": "pip install 'depthbench[timm]'"}
 
 
@@ -47,6 +49,11 @@ class ExternalNetwork(Spec):
     in_channels: Annotated[int, Field(gt=0, le=65536)] = 3
     classes: Annotated[int, Field(gt=1, le=1_000_000)] = 1000
     weights: OptionalWeights = Field(None, description="Pretrained weights that the network starts from.")
+    auxiliary_weight: Annotated[float, Field(ge=0, le=100)] = Field(
+        0.0,
+        description="torchvision's googlenet and inception_v3 with aux_logits: weight of the loss of each auxiliary "
+        "classifier, which is added to the loss of the network's output. With 0 they are removed.",
+    )
 
     @model_validator(mode="after")
     def _check_factory_and_args(self) -> ExternalNetwork:
@@ -55,6 +62,14 @@ class ExternalNetwork(Spec):
         for name in self.args:
             if name in RESERVED_ARGUMENTS or name.startswith("pretrained"):
                 raise ValueError(f"args contains '{name}', which the data set or weights sets: remove it")
+        has_auxiliary = (
+            self.kind == "torchvision" and self.factory in AUXILIARY_NETWORKS and self.args.get("aux_logits")
+        )
+        if self.auxiliary_weight and not has_auxiliary:
+            raise ValueError(
+                "auxiliary_weight needs auxiliary classifiers: kind torchvision, name "
+                f"{' or '.join(AUXILIARY_NETWORKS)}, and args: {{aux_logits: true}}"
+            )
         try:
             json.dumps(self.args, allow_nan=False, default=str)
         except (ValueError, TypeError) as error:
