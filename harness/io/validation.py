@@ -21,6 +21,9 @@ MIN_SIMILARITY_ELSEWHERE = 0.8
 """Similarity (0 to 1) from which on a field at another place of the file is suggested."""
 CONTRAST_KINDS = ("degradation", "difference")
 """Tags of the union of contrasts, which pydantic puts into the location of an error and the file does not contain."""
+UNION_TAGS = re.compile(r"literal\[.*\]|constrained-(int|float|str)|int|float|str|bool")
+"""What pydantic adds to the location of an error in a field of several types."""
+EXPECTED = ": it should be "
 PLAIN_WORDS = {
     "^Input should": "it should",
     "^(String|Tuple|List|Dictionary) should": "it should",
@@ -55,12 +58,26 @@ def validate_model(model: type[Model], data: Any, document: Document, at: Locati
             for item in details
             if item["type"] != "too_short" or not any(_is_inside(location, item["loc"]) for location in locations)
         ]
-        problems = [_describe_problem(model, item, document, at) for item in details[:MOST_PROBLEMS]]
+        problems = _merge_alternatives([_describe_problem(model, item, document, at) for item in details])
+        problems = problems[:MOST_PROBLEMS]
     if len(problems) == 1:
         where, what, remedy = problems[0]
         raise HarnessError(what, where=where, remedy=remedy)
     listed = "\n".join(f"  {where}: {what} {remedy}".rstrip() for where, what, remedy in problems)
     raise HarnessError(f"{len(problems)} problems\n{listed}", where=str(document.path))
+
+
+def _merge_alternatives(problems: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Return problems with one entry for each field: a field of several types has one problem with each of them."""
+    merged: dict[str, tuple[str, str]] = {}
+    for where, what, remedy in problems:
+        start, separator, message = what.partition(EXPECTED)
+        earlier, earlier_remedy = merged.get(where, ("", ""))
+        if separator and earlier.startswith(start + separator):
+            merged[where] = f"{earlier.removesuffix('.')}, or {message}", earlier_remedy or remedy
+        else:
+            merged[where] = " ".join(filter(None, [earlier, what])), earlier_remedy or remedy
+    return [(where, what, remedy) for where, (what, remedy) in merged.items()]
 
 
 def _validate(model: type[Model], data: Any) -> Model:
@@ -96,7 +113,9 @@ def _describe_problem(model: type[BaseModel], item: Any, document: Document, at:
     location = tuple(
         part
         for index, part in enumerate(item["loc"])
-        if part != "[key]" and not (part in CONTRAST_KINDS and index and isinstance(item["loc"][index - 1], int))
+        if part != "[key]"
+        and not (index == len(item["loc"]) - 1 and UNION_TAGS.fullmatch(str(part)))
+        and not (part in CONTRAST_KINDS and index and isinstance(item["loc"][index - 1], int))
     )
     where = document.where((*at, *location))
     schema = getattr(model, "schema_command", "harness schema")
