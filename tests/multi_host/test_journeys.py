@@ -259,6 +259,10 @@ def test_run_on_a_new_head_after_a_lost_one_records_every_trial(cluster):
 def test_stopped_ray_on_a_living_head_is_told_within_a_minute_and_mlflow_can_still_be_read(cluster):
     """gcs_server is killed while one command follows the job, another is attached, and a third is left by Ctrl-C."""
     lab = cluster.lab
+    short = cluster.run_harness(
+        "run", "durability", "--cluster", "cluster.yaml", "--set", "name=short", "--set", "recipe.epochs=2"
+    )
+    assert short.returncode == 0, short.stdout + short.stderr
     command = ["run", "durability", "--cluster", "cluster.yaml", "--set", "name=endless", "--set", "recipe.epochs=900"]
     run = cluster.start_harness(*command, log="stopped.txt")
     cluster.wait_for_trial_on(HEAD, run)
@@ -279,13 +283,13 @@ def test_stopped_ray_on_a_living_head_is_told_within_a_minute_and_mlflow_can_sti
         assert done.returncode == 2 and "Ray has stopped on the head" in done.stderr, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
 
-    pulled = cluster.run_harness("pull", "durability", "--reports", "/mnt/after")
+    pulled = cluster.run_harness("pull", "short", "--reports", "/mnt/after")
     assert pulled.returncode == 0 and "Ray does not run on the head" in pulled.stderr, pulled.stderr
     cluster.run_on_laptop("ray down -y cluster.yaml", timeout=200)
-    pulled = cluster.run_harness("pull", "durability", "--cluster", "cluster.yaml", "--reports", "/mnt/after-down")
+    pulled = cluster.run_harness("pull", "short", "--cluster", "cluster.yaml", "--reports", "/mnt/after-down")
     assert pulled.returncode == 0 and "No trial is missing" in pulled.stderr, pulled.stderr
-    reports = [lab.folder / "shared" / name / "durability/results.csv" for name in ("after", "after-down")]
+    reports = [lab.folder / "shared" / name / "short/results.csv" for name in ("after", "after-down")]
     assert read_accuracies(reports[0]) == read_accuracies(reports[1])
     lab.exec(HEAD, "pkill mlflow")
-    nothing = cluster.run_harness("pull", "durability", "--cluster", "cluster.yaml")
+    nothing = cluster.run_harness("pull", "short", "--cluster", "cluster.yaml")
     assert nothing.returncode == 2 and "no MLflow server runs on the head, and no Ray" in nothing.stderr, nothing.stderr
