@@ -30,6 +30,7 @@ class Settings:
             have room for.
         accelerator: The kind of GPU to measure costs on, as Ray names it, where a cluster has several kinds.
         data_root: The place of the data set; None: the experiment's own, else the user's cache.
+        no_code: Whether an experiment or a variant that names Python code is refused before that code is imported.
 
     Raises:
         HarnessError: There is no such launcher.
@@ -113,6 +114,12 @@ class Settings:
         "--data-root",
         "Where the data set is: a directory, or a file or URL that `harness data pack` wrote.",
         is_sent=True,
+    )
+    no_code: bool = declare_option(
+        False,
+        "--no-code",
+        "Refuse an experiment or a variant that names Python code of its own (kind: python), before it is imported.",
+        environment="DEPTHBENCH_NO_CODE",
     )
 
     def __post_init__(self) -> None:

@@ -44,7 +44,7 @@ def send(
     from harness.clusters.remote.packaging import build_package
 
     _require_no_password(settings, data_root)
-    experiment, remote_name, needed = _read_experiment(name, overrides)
+    experiment, remote_name, needed = _read_experiment(name, overrides, settings.no_code)
     host_options = _host_options(target, settings, experiment.resources)
     data = Path(data_root) if data_root is not None and "://" not in data_root else None
     package = build_package(Path(), [settings.home, settings.reports, data], needed)
@@ -130,7 +130,7 @@ def _submit(target: JobTarget, settings: Settings, experiment: str, command: str
     return sent
 
 
-def _read_experiment(name: str, overrides: Sequence[str]) -> tuple[Experiment, str, Path | None]:
+def _read_experiment(name: str, overrides: Sequence[str], no_code: bool) -> tuple[Experiment, str, Path | None]:
     """Read an experiment.
 
     Returns:
@@ -139,10 +139,12 @@ def _read_experiment(name: str, overrides: Sequence[str]) -> tuple[Experiment, s
     Raises:
         HarnessError: The experiment is not valid, or its file lies outside the directory that is sent.
     """
-    from harness.specs import find_experiment, load_experiment
+    from harness.specs import Catalogue, find_experiment, load_experiment, require_no_code
 
     path = find_experiment(name)
-    experiment, _ = load_experiment(path, overrides)
+    experiment, document = load_experiment(path, overrides)
+    if no_code:
+        require_no_code(experiment, document, Catalogue.load())
     if path.absolute().is_relative_to(Path.cwd()):
         return experiment, path.absolute().relative_to(Path.cwd()).as_posix(), path
     if Path(name).suffix in (".yaml", ".yml") and path == Path(name):

@@ -9,6 +9,7 @@ from harness.api.trials.find import find_trial, lock_experiments
 from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable
 from harness.settings import Settings
+from harness.specs import require_variant_without_code
 from harness.tracking.record import open_checkpoint_folder
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def rerun(
 
     trial, index = find_trial(prefix, settings)
     study, spec = _locate_data(trial, index, data_root)
+    if settings.no_code:
+        require_variant_without_code(spec.variant, f"trial {spec.id}, {spec.variant.name}, factory")
     storage = open_checkpoint_folder(settings)
     require_writable(settings.home)
     storage.require_writable()

@@ -120,6 +120,30 @@ class Catalogue:
             )
         return self.families[name]
 
+    def find_code(self, selection: VariantSelection) -> tuple[str, tuple[str, ...], str]:
+        """Return the Python code that a selection names: its factory, the field that names it, and the family's file.
+
+        All are empty if it names none. Nothing is imported.
+
+        Raises:
+            HarnessError: No variant has the selection's name.
+        """
+        if selection.kind is not None:
+            return (str(selection.factory), ("factory",), "") if selection.kind == "python" else ("", (), "")
+        if selection.name is None:
+            return "", (), ""
+        base = self.get(selection.name)
+        if not isinstance(base, ExternalNetwork):
+            return "", (), ""
+        if {"kind", "factory"} & selection.set.keys():
+            is_code = selection.set.get("kind", base.kind) == "python"
+            return (str(selection.set.get("factory", base.factory)), ("set",), "") if is_code else ("", (), "")
+        return (base.factory, ("name",), self.file_of(base.family)) if base.kind == "python" else ("", (), "")
+
+    def file_of(self, family: str) -> str:
+        """Return the file of a family; empty if there is none."""
+        return self.families[family].file if family in self.families else ""
+
     def select_variants(
         self, selection: VariantSelection, info: DataInfo, document: Document, at: Location
     ) -> Sequence[AnyVariant]:

@@ -60,6 +60,11 @@ class Family(Spec):
 
     _document: Document = PrivateAttr()
 
+    @property
+    def file(self) -> str:
+        """The YAML file of the family."""
+        return self._document.file
+
     @field_validator("depth")
     @classmethod
     def _require_depth_rules(cls, value: dict[str, str]) -> dict[str, str]:
@@ -206,6 +211,11 @@ class ExternalFamily(Spec):
     )
 
     _document: Document = PrivateAttr()
+
+    @property
+    def file(self) -> str:
+        """The YAML file of the family."""
+        return self._document.file
 
     def variant(self, fields: dict[str, Any], name: str, location: tuple[str | int, ...] = ()) -> ExternalNetwork:
         """Return the network with these fields.
