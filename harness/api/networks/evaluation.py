@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.settings.user_paths import resolve_directory, resolve_path
-from harness.specs import Catalogue
+from harness.specs import Catalogue, require_variant_without_code
 from harness.specs.network.any_variant import AnyVariant
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def evaluate(
     crop: int | None = None,
     download: bool = False,
     progress: Callable[[CorrectCounts, int], None] = lambda counted, total: None,
+    no_code: bool = False,
 ) -> Evaluation:
     """Measure top-1 and top-5 accuracy of a variant with given weights, on the central crop of each image.
 
@@ -69,6 +70,7 @@ def evaluate(
         crop: Side of the crop in pixels; None: what the weights were published with, else 224.
         download: Whether torchvision's weights may be downloaded.
         progress: Receives the counts so far and the number of images.
+        no_code: Whether to refuse a network of Python code before it is imported.
 
     Raises:
         HarnessError: The weights are missing or belong to another network, or the data has other classes.
@@ -83,6 +85,8 @@ def evaluate(
     torch_device = parse_device(device)
     data_root = resolve_directory(data_root, "--data-root")
     spec = Catalogue.load().get(name)
+    if no_code:
+        require_variant_without_code(spec, f"{name}.factory")
     path, published = _find_weights(name, weights, download)
     state = read_state_dict(path)
     if batch < 1:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import err, out, print_json
-from harness.cli.parameters import Json, Variant
+from harness.cli.parameters import Json, Variant, with_options
+from harness.settings import Settings
 from harness.text import escape_rich
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ app = typer.Typer()
 
 
 @app.command()
+@with_options(Settings, "no_code")
 def evaluate(
+    settings: Settings,
     name: Variant,
     weights: Annotated[
         str,
@@ -42,6 +45,8 @@ def evaluate(
 ) -> None:
     """Measure the top-1 and top-5 accuracy of a variant with given weights, on one central crop of each image.
 
+    The code of a network of `kind: python` is imported. --no-code refuses it.
+
     Example: harness evaluate resnet34 --weights IMAGENET1K_V1 --data-root /data/imagenet
     """
     from rich.progress import Progress
@@ -60,6 +65,7 @@ def evaluate(
             crop,
             download,
             lambda counted, total: bar.update(task, completed=counted.images, total=total),
+            no_code=settings.no_code,
         )
     if as_json:
         print_json(vars(result))
