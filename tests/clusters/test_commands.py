@@ -34,7 +34,7 @@ CASES = {
         ["--storage", "the address contains a password"],
     ),
     "nothing sent": (["attach"], ["no job was sent from here", "--cluster FILE"]),
-    "nothing to pull": (["pull", "quickstart"], ["no job of quickstart was sent"]),
+    "nothing to pull": (["pull", "quickstart"], ["no job of quickstart was sent", "pull quickstart --cluster FILE"]),
     "wait for ever": (["run", "quickstart", "--cluster", "c.yaml", "--wait", "soon"], ["--wait", "'soon'"]),
 }
 

@@ -84,7 +84,7 @@ class JobTarget:
             if ships_source is not None:
                 require_compatible(description, self.file, ships_source)
             head.require_ray(description)
-            yield JobClient(stack.enter_context(head.open_job_tunnel()), description["token"])
+            yield JobClient(stack.enter_context(head.open_job_tunnel()), description["token"], self.file)
 
     def require_ray(self) -> None:
         """Check by ssh that Ray runs on the head. Do nothing for an address, which may lead to any machine.

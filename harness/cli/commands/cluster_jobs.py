@@ -100,9 +100,11 @@ def pull(
     from harness.cli.views.report_view import print_report
     from harness.clusters.remote.sent_jobs import find_newest_sent_job
 
-    target = (
-        JobTarget(cluster) if cluster is not None else JobTarget.of(find_newest_sent_job(settings.home, experiment))
-    )
+    if cluster is not None:
+        target = JobTarget(cluster)
+    else:
+        alternative = f"Or name the cluster: harness pull {experiment} --cluster FILE."
+        target = JobTarget.of(find_newest_sent_job(settings.home, experiment, alternative))
     with out.status(f"Reading the record of {escape_rich(target)} ..."):
         notes: list[str] = []
         verdicts, path = pull_report(experiment, target, settings, notes.append)

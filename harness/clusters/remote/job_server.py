@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 from harness.clusters.remote.head import has_http_server
+from harness.clusters.remote.job_errors import convert_job_errors
 from harness.clusters.remote.packaging import JobPackage
 from harness.clusters.remote.ssh import ClusterUnreachable, RayStopped
-from harness.errors import HarnessError
 
 Result = TypeVar("Result")
 
@@ -77,19 +77,26 @@ class JobClient:
     Args:
         address: Address of the server, such as ``http://HOST:8265``.
         token: The cluster's token; empty if there is none.
+        file: The file of the cluster, if the address is that of a tunnel to its head.
+
+    Attributes:
+        place: What the user gave for the cluster: the file, or the option with the address.
     """
 
-    def __init__(self, address: str, token: str = "") -> None:
-        self.address = address
+    address = place = ""
+    is_tunnel = False
+
+    def __init__(self, address: str, token: str = "", file: Path | None = None) -> None:
+        self.address, self.place, self.is_tunnel = address, str(file or f"--address {address}"), file is not None
         if not has_http_server(address, "/api/version"):
             raise ClusterUnreachable(
                 "no job server answers at this address",
-                where=f"--address {address}",
+                where=self.place,
                 remedy="Check that the cluster runs. Ray's job server listens on port 8265 of the head.",
             )
         variables = {name: os.environ.pop(name) for name in ADDRESS_VARIABLES if name in os.environ}
         try:
-            with _convert_errors(address):
+            with convert_job_errors(self.place, self.is_tunnel):
                 from ray.job_submission import JobSubmissionClient
 
                 headers = {"Authorization": f"Bearer {token}"} if token else None
@@ -112,11 +119,11 @@ class JobClient:
             build_opener(ProxyHandler({})).open(request, timeout=seconds).close()
         except HTTPError as error:
             if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
-                raise RayStopped(["gcs_server"], self.address) from error
+                raise RayStopped(["gcs_server"], self.place) from error
         except (OSError, ValueError, HTTPException) as error:
             raise ClusterUnreachable(
                 f"the job server does not answer: {getattr(error, 'reason', error)}",
-                where=self.address,
+                where=self.place,
                 remedy="Try again.",
             ) from error
 
@@ -162,7 +169,7 @@ class JobClient:
             experiment: Name of the experiment.
         """
         variables = {"PYTHONUNBUFFERED": "1", "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), **environment}
-        with _convert_errors(self.address):
+        with convert_job_errors(self.place, self.is_tunnel):
             self._request(
                 lambda: self.client.submit_job(
                     submission_id=job_id,
@@ -178,18 +185,18 @@ class JobClient:
 
     def get_job(self, job_id: str) -> Job:
         """Return a job by its id."""
-        with _convert_errors(self.address):
+        with convert_job_errors(self.place, self.is_tunnel):
             return _read_job(self._request(lambda: self.client.get_job_info(job_id)))
 
     def list_jobs(self) -> list[Job]:
         """Return all jobs that were submitted to the cluster, newest first."""
-        with _convert_errors(self.address):
+        with convert_job_errors(self.place, self.is_tunnel):
             jobs = [_read_job(info) for info in self._request(self.client.list_jobs) if info.submission_id]
         return sorted(jobs, key=lambda job: -job.started)
 
     def stop_job(self, job_id: str) -> bool:
         """Signal a job to write its checkpoints and end; return False if it has ended already."""
-        with _convert_errors(self.address):
+        with convert_job_errors(self.place, self.is_tunnel):
             return bool(self._request(lambda: self.client.stop_job(job_id)))
 
     def follow_output(self, job_id: str, show: Callable[[str], None], skip: int = 0) -> int:
@@ -215,7 +222,7 @@ class JobClient:
                 return next_chunk.done()
 
             while True:
-                with _convert_errors(self.address):
+                with convert_job_errors(self.place, self.is_tunnel):
                     if not runner.run(receive()) or next_chunk is None:
                         silent += min(CHECK_SECONDS, SILENT_SECONDS)
                         if silent >= SILENT_SECONDS:
@@ -247,45 +254,3 @@ def _read_job(info: Any) -> Job:
         ended=info.end_time or 0,
         code=info.driver_exit_code,
     )
-
-
-@contextmanager
-def _convert_errors(address: str) -> Iterator[None]:
-    """Convert the errors of Ray's client.
-
-    Raises:
-        HarnessError: The server refuses the request, or Ray's client is not installed.
-        ClusterUnreachable: The server does not answer.
-    """
-    try:
-        yield
-    except HarnessError:
-        raise
-    except ImportError as error:
-        raise HarnessError(
-            "Ray's job client is not installed", where="--cluster", remedy="Install depthbench[cluster]."
-        ) from error
-    except Exception as error:
-        name, message = type(error).__name__, str(error).strip().partition("\n")[0]
-        if name == "AuthenticationError":
-            raise HarnessError(
-                "the cluster needs its token, and this machine has another token or none",
-                where=f"--address {address}",
-                remedy="Set RAY_AUTH_TOKEN here to the content of the head's ~/.ray/auth_token.",
-            ) from error
-        if "status code 404" in message:
-            raise HarnessError(
-                "the cluster has no such job",
-                where=address,
-                remedy="The cluster was started again after the job was sent: send the job again.",
-            ) from error
-        # A status of 400 to 499 will not change by trying again. Other errors may be a broken connection.
-        if isinstance(error, ValueError) or "status code 4" in message:
-            raise HarnessError(
-                f"the job server refuses: {message[:300]}",
-                where=address,
-                remedy="Check that the cluster has the same version of Ray as this machine.",
-            ) from error
-        raise ClusterUnreachable(
-            f"the job server does not answer: {message[:200] or name}", where=address, remedy="Try again."
-        ) from error

@@ -112,9 +112,7 @@ def build_ssh_command(
 
 def missing_ssh_error(file: Path) -> HarnessError:
     """Return the error for a machine without ssh."""
-    return HarnessError(
-        "ssh is not installed on this machine", where=f"--cluster {file}", remedy="Install OpenSSH's client."
-    )
+    return HarnessError("ssh is not installed on this machine", where=str(file), remedy="Install OpenSSH's client.")
 
 
 def explain_ssh_failure(file: Path, output: str) -> HarnessError:

@@ -18,7 +18,7 @@ def test_send_names_this_depthbench_unless_the_job_brings_its_own(tmp_path, monk
 
     @contextmanager
     def connect(self, ships_source=None):
-        yield SimpleNamespace(submit_job=lambda *arguments: sent.append(arguments)), ""
+        yield SimpleNamespace(submit_job=lambda *arguments: sent.append(arguments))
 
     monkeypatch.setattr(JobTarget, "connect", connect)
     monkeypatch.chdir(tmp_path)
