@@ -40,6 +40,7 @@ class Claim:
 
     Attributes:
         attempt: The attempt of this process.
+        started: When the trial's first attempt began, in milliseconds since 1970.
         is_after_death: Whether the attempt before it, in the same run of the driver, lost its worker.
 
     Raises:
@@ -55,6 +56,7 @@ class Claim:
         if previous is not None and previous.launch != launch and previous.is_running_here:
             raise Superseded(f"another run trains it: {previous.process}")
         self.attempt = self._create_attempt(launch, position)
+        self.started = min(attempt.started for attempt in (*earlier_attempts, self.attempt))
         deaths = 0
         for attempt in reversed(earlier_attempts):
             if (attempt.launch, attempt.epoch, attempt.step, attempt.end_status) != (launch, *position, None):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from harness.training.epoch import EpochResult
     from harness.training.trainer import Trainer
 
+FAILURE_SECONDS = 2.0
+"""How long a failed trial waits for what its publisher sends at the moment."""
 OnError = Callable[[Exception], None]
 """Receives the exception that ended a trial, for a debugger."""
 
@@ -69,9 +71,10 @@ class GroupMember:
         """
         self.restore(process_group)
         if self.task.tracking_uri:
-            self.publisher = BackgroundPublisher(self.task.tracking_uri, self.task.run_id)
+            task = self.task
+            self.publisher = BackgroundPublisher(task.tracking_uri, task.run_id, task.new_run, self.history.started)
             outputs.callback(self.publisher.close, 0)
-        outputs.enter_context(sample_system(self.task, self.claim.add_note))
+        outputs.enter_context(sample_system(self.task, self.history.started, self.claim.add_note))
 
     def restore(self, process_group: ProcessGroup, position: tuple[int, int] | None = None) -> None:
         """Build the trainer, and restore it from the newest checkpoint, or from the newest one at ``position``."""
@@ -140,7 +143,7 @@ class GroupMember:
         """
         if self.publisher is not None:
             if self.publisher.close(max(deadline - time.monotonic(), 0)):
-                log_network(self.task, self.trainer, self.history, self.claim.add_note)
+                log_network(self.task, self.publisher.run_id, self.trainer, self.history, self.claim.add_note)
             else:
                 reason = self.publisher.last_error or "it is slow"
                 self.claim.add_note(f"the store has not accepted its history yet: {reason}")
@@ -168,7 +171,7 @@ class GroupMember:
         """End a trial that an exception stopped, and return its last report."""
         if self.publisher is not None:
             # The driver will set the run's status: nothing may change it afterwards.
-            self.publisher.close(0)
+            self.publisher.close(FAILURE_SECONDS)
         self.last_progress = end_with_error(error, self.task, self.claim, on_error)
         return self.last_progress
 

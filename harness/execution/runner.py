@@ -95,6 +95,9 @@ def _run_members(
         yield from finish_members([member for member in members if not member.has_ended and member.history.is_complete])
         open_members = [member for member in members if not member.has_ended]
         _align_positions(open_members)
+        for member in open_members:
+            # Its run shows from now on that the trial is being trained. A checkpoint holds all that is sent.
+            member.publish()
         for part in _group_by_position(open_members):
             with explain_oom(task.trial, task.image_size, max(len(ensemble_seeds), 1)):
                 yield from train_members(part, ensemble_seeds, is_stopping, on_error, is_pruned, report_step)

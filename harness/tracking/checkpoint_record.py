@@ -17,6 +17,7 @@ from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.cost_metrics import parse_cost
 from harness.tracking.history import History, read_newest_history
 from harness.tracking.mlflow_record.descriptions import VariantDescription
+from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.recorded_trial import RecordedTrial
 
 
@@ -29,12 +30,14 @@ class CheckpointRecord:
         home: Holds the experiment's description, its lease and its measured costs, as files.
         name: The experiment's name.
         storage: The folder that holds a folder of checkpoints for each trial.
+        patience: Unused: files need no patience.
     """
 
     uri = ""
 
-    def __init__(self, home: Path, name: str, storage: Folder) -> None:
+    def __init__(self, home: Path, name: str, storage: Folder, patience: Patience | None = None) -> None:
         self.home, self.name, self.folder = home, name, storage
+        self.patience = patience or Patience()
         self.address = str(home)
 
     @property
@@ -157,17 +160,23 @@ class CheckpointRecord:
     def refresh_runs(self, variant: str | None = None) -> None:
         """Do nothing: nothing is cached."""
 
-    def create_trial_run(self, study: ResolvedExperiment, trial: Trial) -> str:
+    def create_trial_run(self, study: ResolvedExperiment, trial: Trial, started: int = 0) -> str:
         """Return an empty id: there are no runs."""
         return ""
+
+    def new_trial_run(self, study: ResolvedExperiment, trial: Trial) -> None:
+        """Return None: there are no runs."""
+
+    def remove_duplicate_runs(self) -> None:
+        """Do nothing: there are no runs."""
 
     def publish_history(self, run_id: str, history: History) -> None:
         """Do nothing: the checkpoint holds the history."""
 
-    def mark_failed(self, run_id: str, message: str, trace: str) -> None:
+    def mark_failed(self, run_id: str, message: str, trace: str, ended: int = 0) -> None:
         """Do nothing: the trial's attempt file holds the error."""
 
-    def mark_interrupted(self, run_id: str, reason: str) -> None:
+    def mark_interrupted(self, run_id: str, reason: str, ended: int = 0) -> None:
         """Do nothing: the trial's attempt file shows it."""
 
     def supersede_trials(self, trials: Iterable[str], reason: str) -> None:
@@ -182,5 +191,5 @@ class CheckpointRecord:
     def attach_report(self, directory: Path, headline: str) -> None:
         """Do nothing: the report is in its directory."""
 
-    def write_end_reason(self, reason: str) -> None:
+    def write_end_reason(self, reason: str, has_trained: bool = True) -> None:
         """Do nothing: the command has printed the reason."""

@@ -171,6 +171,9 @@ class ExperimentLock:
                     self.loss = self._held_by(holder).what
                     self.on_loss(self.loss)
                     return
+                if self._released.is_set():
+                    # The store took its time to answer, and the lock is free meanwhile.
+                    return
                 self.lease = self.lease.model_copy(update={"beat": self.lease.beat + 1})
                 self.store.write_lease(self.lease.model_dump_json())
 

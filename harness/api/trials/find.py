@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError, StoreUnavailable, suggest_nearest
 from harness.settings import Settings
 from harness.specs.experiment.trial_status import TrialStatus
+from harness.tracking.mlflow_record.store.patience import patience_with_warnings
 from harness.tracking.record import list_recorded_experiments, open_checkpoint_folder, open_record
 
 if TYPE_CHECKING:
@@ -113,6 +114,6 @@ def lock_experiments(names: Sequence[str], settings: Settings, command: str) -> 
         locks = {}
         # Every process takes the locks in the same order, so that no two wait for each other.
         for name in sorted(set(names)):
-            record = open_record(settings, name, create=False)
+            record = open_record(settings, name, create=False, patience=patience_with_warnings())
             locks[name] = stack.enter_context(ExperimentLock(record, command).hold())
         yield locks

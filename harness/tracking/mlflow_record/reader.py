@@ -17,6 +17,7 @@ from harness.tracking.cost_metrics import parse_cost
 from harness.tracking.history import HISTORY_FILE, History, parse_history
 from harness.tracking.mlflow_record.artifacts import RunArtifacts
 from harness.tracking.mlflow_record.experiment import MlflowExperiment
+from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
 from harness.tracking.mlflow_record.tags import (
     COST,
@@ -42,9 +43,16 @@ READER_THREADS = 8
 class MlflowReader(MlflowExperiment):
     """One experiment in one MLflow store, to read."""
 
-    def __init__(self, uri: str, name: str, create: bool = True, home: Path = Path(".depthbench")) -> None:
+    def __init__(
+        self,
+        uri: str,
+        name: str,
+        create: bool = True,
+        home: Path = Path(".depthbench"),
+        patience: Patience | None = None,
+    ) -> None:
         self._recorded_trials: dict[str, RecordedTrial] | None = None
-        super().__init__(uri, name, create, home)
+        super().__init__(uri, name, create, home, patience)
 
     def on_runs_changed(self) -> None:
         """Forget the trials that were read from the runs."""
