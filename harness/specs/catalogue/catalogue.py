@@ -73,7 +73,7 @@ class Catalogue:
         """
         for skipped in self.skipped.values():
             if name in skipped.members:
-                raise skipped.error
+                raise skipped.error_for(name, "variant")
         for family in self.families.values():
             variant = family.find(name)
             if variant is not None:
@@ -83,7 +83,7 @@ class Catalogue:
             return ExternalNetwork(name=name, family=library, kind=library, factory=model)
         for skipped in self.skipped.values():
             if name.startswith(skipped.prefixes):
-                raise skipped.error
+                raise skipped.error_for(name, "variant")
         names = [variant.name for variant, _ in self.networks()]
         raise HarnessError(
             f"there is no variant '{name}'",
@@ -113,7 +113,7 @@ class Catalogue:
             HarnessError: No family has this name; the error suggests the nearest name.
         """
         if name in self.skipped:
-            raise self.skipped[name].error
+            raise self.skipped[name].error_for(name, "family")
         if name not in self.families:
             raise HarnessError(
                 f"there is no family '{name}'", where="family", remedy=suggest_nearest(name, self.families)
@@ -177,8 +177,6 @@ class Catalogue:
                 "args": selection.args,
                 "weights": selection.weights,
             }
-            if selection.auxiliary_weight is not None:
-                fields["auxiliary_weight"] = selection.auxiliary_weight
             network = validate_model(ExternalNetwork, fields | data_fields, document, at)
             name = selection.label or network.function or network.factory
             return [network.model_copy(update={"name": name}).with_content_hash()]

@@ -245,7 +245,7 @@ def load_family(path: Path) -> Family | ExternalFamily:
     family: Family | ExternalFamily
     if "family" not in document.data:
         raise HarnessError(
-            "this file is no family of variants, because it has no field 'family'",
+            "this file has no field 'family'",
             where=document.file,
             remedy=f"Add the field (`{SCHEMA_COMMAND}` lists all), or move the file to another directory.",
         )

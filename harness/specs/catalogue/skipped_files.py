@@ -29,6 +29,10 @@ class SkippedFile:
     members: frozenset[str]
     error: HarnessError
 
+    def error_for(self, name: str, where: str) -> HarnessError:
+        """Return the error for a user who asks for a variant or a family that this file may define."""
+        return HarnessError(f"'{name}' may be defined in a file that is no valid family: {self.error}", where=where)
+
 
 def load_families(directory: Path) -> Iterator[Family | ExternalFamily | SkippedFile]:
     """Yield what each YAML file of a directory holds. A file that is no valid family gives a warning.

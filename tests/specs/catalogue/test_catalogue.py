@@ -73,7 +73,7 @@ def test_catalogue_skips_a_pipe_among_the_families_without_waiting(tmp_path, mon
         catalogue = Catalogue.load()
     with pytest.raises(HarnessError, match="this is not a file") as error:
         catalogue.get("pipe8")
-    assert "pipe.yaml" in error.value.where
+    assert "pipe.yaml" in str(error.value)
 
 
 def test_catalogue_passes_over_hidden_files_without_a_warning(tmp_path, monkeypatch, recwarn):
