@@ -177,6 +177,8 @@ class Catalogue:
                 "args": selection.args,
                 "weights": selection.weights,
             }
+            if selection.auxiliary_weight is not None:
+                fields["auxiliary_weight"] = selection.auxiliary_weight
             network = validate_model(ExternalNetwork, fields | data_fields, document, at)
             name = selection.label or network.function or network.factory
             return [network.model_copy(update={"name": name}).with_content_hash()]
