@@ -29,18 +29,20 @@ class ClusterAddress:
     Attributes:
         address: ``auto`` for a cluster that runs on this machine, else HOST:PORT.
         source: The option or the environment variable that the user has set.
+        given: The value that the user has set, if it is another one: ``auto``.
     """
 
     address: str
     source: str = OPTION
+    given: str = ""
 
     def error(self, what: str, remedy: str = "") -> HarnessError:
         """Return an error about this address; the remedy ends with how to do without a cluster."""
         is_option = self.source == OPTION
         away = "leave --address out" if is_option else "unset RAY_ADDRESS"
         return HarnessError(
-            what,
-            where=f"{self.source}{' ' if is_option else '='}{self.address}",
+            f"{what} ({self.address})" if self.given else what,
+            where=f"{self.source}{' ' if is_option else '='}{self.given or self.address}",
             remedy=f"{remedy}{' ' * bool(remedy)}Or {away} to use this machine.",
         )
 

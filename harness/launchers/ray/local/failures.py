@@ -18,6 +18,8 @@ from harness.launchers.ray.local.limits import INLINE
 
 LOGS = ("gcs_server.*", "raylet.*", "dashboard_agent.*", "runtime_env_agent.*")
 """Logs of the processes without which Ray does not start. The others report failures that Ray tolerates."""
+HARMLESS = re.compile(r"\b(DEBUG|INFO|WARNING)\b| [DIW] \d+ \d+\]")
+"""Begins the messages of a log that are no errors, such as that of a port in place of which Ray takes another."""
 TAIL_BYTES = 20_000
 """How much of the end of each log is read."""
 SCARCE_MEMORY = 2**30
@@ -122,7 +124,8 @@ def _list_texts(error: BaseException, directory: Path) -> list[str]:
     for name in LOGS:
         for log in sorted(directory.glob(f"session_2*/logs/{name}")):
             with suppress(OSError):
-                texts.append(log.read_bytes()[-TAIL_BYTES:].decode(errors="replace"))
+                lines = log.read_bytes()[-TAIL_BYTES:].decode(errors="replace").splitlines()
+                texts.append("\n".join(line for line in lines if not HARMLESS.search(line)))
     return texts
 
 

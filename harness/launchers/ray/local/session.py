@@ -65,6 +65,7 @@ class LocalRay:
 
     def _start(self, **options: Any) -> None:
         import ray
+        from ray.job_config import JobConfig
 
         try:
             self._processes.start(
@@ -75,6 +76,9 @@ class LocalRay:
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                     _temp_dir=str(self._directory),
+                    # Ray would put the working directory first on the path of its workers. A file there could then
+                    # replace any module. A network of a user's own brings its directory itself.
+                    job_config=JobConfig(_client_job=True),
                     **options,
                 )
             )

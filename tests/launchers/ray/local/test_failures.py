@@ -69,10 +69,14 @@ def test_cause_is_found_in_the_log_of_a_process_that_died(tmp_path, case):
     assert "Check failed" in explained.what and "[2026" not in explained.what
 
 
-def test_log_of_a_process_that_ray_can_do_without_is_no_cause(tmp_path):
+def test_warnings_and_logs_of_processes_that_ray_can_do_without_are_no_cause(tmp_path):
     logs = tmp_path / "session_2026-11-26_17-56-54_283599_24285" / "logs"
     logs.mkdir(parents=True)
     (logs / "dashboard.log").write_text("Address already in use\n")
+    (logs / "dashboard_agent.log").write_text(
+        "2026-11-26 18:28:22,635\tWARNING http_server_agent.py:79 -- Failed to bind to port 52365 (attempt 1/6)\n"
+    )
+    (logs / "gcs_server.out").write_text("[2026-11-26 17:40:19,613 W 8752 8752] a.cc:1: Address already in use\n")
     (logs / "raylet.out").write_text("[2026-11-26 17:40:19,613 C 8752 8752] main.cc:1: Check failed: surprise\n")
     explained = explain_start(RuntimeError(TIMEOUT), tmp_path)
     check(explained, "--launcher ray", "Try again")
