@@ -122,8 +122,8 @@ def list_rows(table: Table, width: int) -> list[Text]:
             if not value.plain:
                 continue
             part = Text.assemble(heading, " " if heading.plain else "", value)
-            if line.plain.strip() and cell_len(line.plain) + 2 + part.cell_len > width:
-                lines.append(line + Text(","))
+            if line.plain.strip() and cell_len(line.plain) + len(", ,") + part.cell_len > width:
+                lines += wrap_text(line + Text(","), width)
                 line = Text("  ")
             line += Text(", " if line.plain.strip() else "") + part
         if line.plain.strip():

@@ -116,7 +116,8 @@ class ProgressDisplay:
             TrialStatus.DIVERGED: ["[yellow]diverged[/yellow]"],
             TrialStatus.PRUNED: [f"pruned by the search at epoch {progress.epoch}"],
         }.get(progress.status, [])
-        errors = [f"train error {_percent(progress.train_error)}", f"test error {_percent(progress.test_error)}"]
+        test = "test" if is_narrow else "test error"
+        errors = [f"train error {_percent(progress.train_error)}", f"{test} {_percent(progress.test_error)}"]
         # The live lines show the time that is left.
         left = [] if self.live else [f" about {self.state.time_left()} left"]
         seconds = f"{progress.seconds:.1f} s" if is_narrow else f"{progress.seconds:6.1f} s"
@@ -142,9 +143,8 @@ class ProgressDisplay:
         """Return a line for each running trial, a bar for all trials, and the summary."""
         width, running = self.console.width, list(self.state.running.values())
         shown = running[: max(min(MOST_ROWS, self.console.height - OTHER_ROWS), 1)]
-        lines: list[RenderableType] = [
-            _trial_table([(self.state.label(p.trial), self.state.epochs(p.trial), p) for p in shown], width)
-        ]
+        trials = [(self.state.label(p.trial), self.state.epochs(p.trial), p) for p in shown]
+        lines: list[RenderableType] = [_trial_table(trials, width)] if trials else []
         if len(running) > len(shown):
             lines.append(Text(f"and {len(running) - len(shown)} more are running"))
         if not running and not self.state.ended:
@@ -181,7 +181,7 @@ def _trial_table(trials: list[tuple[str, int, Progress]], width: int) -> Table:
         table.add_row(*cells)
     for column in table.columns:
         column.no_wrap, column.overflow = True, "ellipsis"
-    if trials and not has_error:
+    if not has_error:
         table.columns[0].max_width = max(width - sum(widths[1:3]) - 2, 1)
     return table
 
