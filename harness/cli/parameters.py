@@ -111,6 +111,21 @@ def _value_type(kind: type, name: str, option: Option) -> Any:
     return option.typed_as or get_type_hints(kind)[name]
 
 
+class ImageLayout(StrEnum):
+    """What the directories in a folder of images are."""
+
+    classes = "classes"
+    splits = "splits"
+
+
+Layout = Annotated[
+    ImageLayout | None,
+    typer.Option(
+        "--layout",
+        help="Whether the directories of images are classes, or splits (train, val, test) that hold the classes. "
+        "Needed only where their names allow both.",
+    ),
+]
 InputShape = Annotated[str | None, _typer_option(options_of(BenchmarkOptions)["shape"])]
 
 

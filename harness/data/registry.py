@@ -17,12 +17,6 @@ from harness.settings.user_paths import resolve_path, working_directory
 from harness.specs import DataSpec
 from harness.text import one_line
 
-
-def _list_image_folder_files(root: Path) -> list[Path]:
-    folder = scan_image_folder(root)
-    return [path for path, _ in [*folder.train, *(folder.test or [])]]
-
-
 DATA_SOURCES = {
     "digits": digits(),
     "fashion-mnist": fashion_mnist(),
@@ -30,7 +24,7 @@ DATA_SOURCES = {
         "CIFAR10", "cifar-10-batches-py", [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch", "batches.meta"]
     ),
     "cifar100": cifar("CIFAR100", "cifar-100-python", ["train", "test", "meta"]),
-    "imagefolder": DataSource("the user's own images", _list_image_folder_files, None),
+    "imagefolder": DataSource("the user's own images", lambda root: scan_image_folder(root).files, None),
 }
 
 
@@ -65,7 +59,7 @@ def locate_files(spec: DataSpec, download: bool = False) -> tuple[Path, list[Pat
         _require_same_data_set(spec, path)
         return path, [path]
     roots = _roots_to_search(spec, source)
-    if download and source.download is not None and not any(_is_complete(source, root) for root in roots):
+    if download and source.download is not None and not any(_list_complete(source, root, spec) for root in roots):
         target = roots[-1]
         make_directory(target)
         try:
@@ -75,8 +69,8 @@ def locate_files(spec: DataSpec, download: bool = False) -> tuple[Path, list[Pat
                 f"{spec.name} could not be downloaded: {error}", where="--download", remedy="Give --data-root DIR."
             ) from error
     for root in roots:
-        if _is_complete(source, root):
-            return root, source.list_files(root)
+        if files := _list_complete(source, root, spec):
+            return root, files
     remedies = ["Give --data-root DIR"] + ["or --download"] * (source.download is not None)
     remedies += ["or install Debian's package dataset-fashion-mnist"] * (spec.name == "fashion-mnist")
     raise HarnessError(
@@ -98,11 +92,12 @@ def _roots_to_search(spec: DataSpec, source: DataSource) -> list[Path]:
     return [root]
 
 
-def _is_complete(source: DataSource, root: Path) -> bool:
+def _list_complete(source: DataSource, root: Path, spec: DataSpec) -> list[Path]:
+    """Return the files of a data set in a directory; none if one of them is missing."""
     try:
-        return bool(source.list_files(root))
+        return scan_image_folder(root, spec.layout).files if spec.name == "imagefolder" else source.list_files(root)
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return []
     except OSError as error:
         raise HarnessError(
             f"this directory cannot be read: {error.strerror}",
