@@ -56,7 +56,7 @@ class Document:
         return f"{self.path}" + (f", {name}" if name else "")
 
     def override(self, assignment: str) -> None:
-        """Apply one ``--set`` assignment, ``key.sub=value``, in which the value is YAML.
+        """Apply one ``--set`` assignment, ``key.sub=value``, in which the value is YAML. A later one replaces it.
 
         Raises:
             HarnessError: The text is not an assignment, or its key leads through a value that has no fields.
@@ -74,25 +74,12 @@ class Document:
                 f"there is no field '{key[:60]}...'", where="--set", remedy="`harness schema` lists the fields."
             )
         name = ".".join(parts)
-        self._require_first(name)
         # Each line gets a space, as below a field of a file: at the begin of a line `---` and `%` have other meanings.
         parsed = parse_yaml(indent(text, " ") + "\n", lambda line, at: f"--set {'.'.join(map(str, at))}", tuple(parts))
         location = self._assign(parts, parsed.value, key)
         kept = {at: plain for at, plain in self.plain.items() if at[: len(parts)] != location}
         self.plain = kept | {location + at[len(parts) :]: plain for at, plain in parsed.plain.items()}
         self.overridden.add(name)
-
-    def _require_first(self, name: str) -> None:
-        """Refuse a field that was changed before, or a part of which was."""
-        for earlier in self.overridden:
-            if earlier == name:
-                raise HarnessError("the field is given twice", where=f"--set {name}", remedy="Remove one of the two.")
-            if earlier.startswith(f"{name}."):
-                raise HarnessError(
-                    f"this replaces the value of --set {earlier}",
-                    where=f"--set {name}",
-                    remedy=f"Write --set {earlier} after it, or remove one of the two.",
-                )
 
     def _assign(self, parts: list[str], value: Any, key: str) -> Location:
         """Put a value at the field that ``parts`` name; return its location."""

@@ -151,10 +151,12 @@ def test_override_refuses_a_value_as_the_file_does(tmp_path, value):
 
 
 @pytest.mark.parametrize("second", ["recipe.lr=2", "recipe={lr: 2}"])
-def test_override_of_a_field_that_was_overridden_before_is_refused(document, second):
-    document.override("recipe.lr=1")
-    with pytest.raises(HarnessError, match=r"given twice|replaces the value of --set recipe\.lr"):
-        document.override(second)
+def test_override_takes_the_place_of_an_earlier_one(document, second):
+    """A script may add an assignment to its usual ones."""
+    document.override("recipe.lr=1e3")
+    document.override(second)
+    assert document.data["recipe"] == {"lr": 2}
+    assert document.plain[("recipe", "lr")] == "2"
 
 
 def test_override_of_a_part_after_the_whole_changes_the_part(document):

@@ -48,8 +48,6 @@ def load_resolved_experiment(
     path, assignments = find_experiment(name), list(overrides)
     if seeds is not None:
         own_seeds = load_experiment(path, overrides)[0].seeds if _is_number(seeds) else ()
-        # They take the place of seeds that --set gives.
-        assignments = [text for text in overrides if text.partition("=")[0].strip().split(".")[0] != "seeds"]
         assignments.append(f"seeds={parse_seeds(seeds, own_seeds)}")
     experiment, document = load_experiment(path, assignments)
     catalogue = Catalogue.load()
