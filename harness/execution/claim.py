@@ -13,7 +13,9 @@ from uuid import uuid4
 
 from harness.errors import HarnessError
 from harness.execution.attempts import FILE_NAME, Attempt, read_attempts
+from harness.io.atomic_files import make_directory
 from harness.io.checkpoint_names import list_checkpoints
+from harness.io.file_identity import add_identity
 from harness.io.storage import Folder
 from harness.io.storage_mark import WrongStorage, require_mark
 from harness.processes import Process
@@ -80,11 +82,13 @@ class Claim:
 
     def _create_attempt(self, launch: str, position: tuple[int, int]) -> Attempt:
         """Create the file of a new attempt with the next free number."""
+        if self.folder.path is not None:
+            make_directory(self.folder.path)
         while True:
             attempt = Attempt(
                 number=self._newest_number() + 1,
                 launch=launch,
-                token=uuid4().hex,
+                token=add_identity(uuid4().hex, self.folder.path),
                 process=Process.current(),
                 started=int(time.time() * 1000),
                 epoch=position[0],

@@ -48,7 +48,7 @@ def preflight(study: ResolvedExperiment, settings: Settings, force: bool, notify
     experiment = study.experiment
     require_same_version()
     require_lasting_storage(settings)
-    require_writable(settings.home)
+    require_writable(settings.home, "--home")
     require_report_directory(settings.reports / experiment.name)
     require_optional_outputs(experiment.execution, has_mlflow(settings))
     if settings.address is None:

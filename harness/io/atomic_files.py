@@ -68,8 +68,11 @@ def make_directory(directory: Path) -> None:
         ) from error
 
 
-def require_writable(directory: Path) -> None:
+def require_writable(directory: Path, option: str = "") -> None:
     """Refuse a directory that could not be written to later; create nothing.
+
+    Args:
+        option: The option that gives the directory, for the error.
 
     Raises:
         HarnessError: ``directory``, or its nearest parent that exists, is not a writable directory.
@@ -86,6 +89,6 @@ def require_writable(directory: Path) -> None:
         reason = "is not a directory" if not existing.is_dir() else f"cannot be written to ({error.strerror})"
     raise HarnessError(
         f"{existing} {reason}",
-        where=str(directory),
+        where=f"{option} {directory}".strip(),
         remedy="Choose another directory, or change its permissions.",
     )

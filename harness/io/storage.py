@@ -79,7 +79,7 @@ class Folder:
     def require_writable(self) -> None:
         """Refuse a folder that could not be written to later; leave nothing behind."""
         if self.path is not None:
-            require_writable(self.path)
+            require_writable(self.path, "--storage")
             return
         name = f".probe-{uuid4().hex}"
         self.write(name, b"")

@@ -45,3 +45,17 @@ def make_cache_dir(name: str) -> Path:
             remedy=f"Set {CACHE_VARIABLE} to a directory that you may write to.",
         ) from error
     return directory
+
+
+def provide_home() -> None:
+    """Set HOME to the cache directory where this user has no home: MLflow cannot even be imported without one.
+
+    It is called after the paths of the user were read, so that a ``~`` in them stays an error.
+
+    Raises:
+        HarnessError: ``DEPTHBENCH_CACHE`` is not set either.
+    """
+    try:
+        home_of_user(CACHE_VARIABLE)
+    except HarnessError:
+        os.environ["HOME"] = str(cache_dir().absolute())

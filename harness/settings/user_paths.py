@@ -6,6 +6,7 @@ nothing expands a value of an ``.env`` file. A relative path stays relative to t
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 from harness.errors import HarnessError
 
 FILE_URL = "file://"
+MOST_BYTES_OF_NAME = 255
+"""Longest name of a file or directory on all usual file systems."""
 MOST_SHOWN = 80
 """Characters of a path that an error quotes."""
 
@@ -36,6 +39,7 @@ def resolve_path(text: str | Path, option: str, variable: str | None = None) -> 
     absolute = working_directory(where) / path
     _require_usable_text(str(absolute), where)
     try:
+        _require_short_names(absolute)
         os.lstat(absolute)
     except FileNotFoundError:
         pass
@@ -170,6 +174,12 @@ def _require_usable_text(text: str, where: str) -> None:
         raise HarnessError(
             "the path is not valid UTF-8, and a store cannot hold it", where=where, remedy="Rename the directory."
         ) from error
+
+
+def _require_short_names(path: Path) -> None:
+    """Raise an OSError for a name that no directory takes. The system finds only those below existing directories."""
+    if any(len(part.encode()) > MOST_BYTES_OF_NAME for part in path.parts):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
 
 
 def _require_url(url: str, where: str) -> str:

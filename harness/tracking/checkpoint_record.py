@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -134,6 +135,16 @@ class CheckpointRecord:
         at = cost.repeats[-1].at if cost.repeats else 0
         path = self._costs_path / f"{at:013d}-{cost.key}.json"
         write_atomic(path, cost.model_dump_json(exclude_defaults=True).encode())
+
+    @property
+    def lease_place(self) -> Path:
+        """The directory that holds the lease."""
+        return self.home
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the home may only be read."""
+        return self.home.exists() and not os.access(self.home, os.W_OK)
 
     def read_lease(self) -> str:
         """Return the lease of the process that holds the experiment; empty where no process does."""

@@ -34,6 +34,8 @@ class Record(Protocol):
         uri: The tracking store; empty where there is no MLflow.
         address: The store or directory without a password, for messages.
         is_new: Whether the experiment never ran here.
+        is_read_only: Whether the record is in files of this machine that may only be read.
+        lease_place: The file or directory of this machine that holds the lease; None where a server holds it.
         patience: How long each call waits for a store that does not answer.
     """
 
@@ -46,6 +48,12 @@ class Record(Protocol):
 
     @property
     def is_new(self) -> bool: ...
+
+    @property
+    def is_read_only(self) -> bool: ...
+
+    @property
+    def lease_place(self) -> Path | None: ...
 
     # The experiment as a whole.
 

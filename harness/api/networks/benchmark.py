@@ -49,7 +49,7 @@ def measure_costs(
     from harness.launchers.benchmark import measure_rows
     from harness.tracking.cost_metrics import COSTS_EXPERIMENT
 
-    require_writable(settings.home)
+    require_writable(settings.home, "--home")
     record = open_record(settings, experiment or COSTS_EXPERIMENT, patience=patience_with_warnings())
     with _start_processes(settings, rows[0].setting, notify) as run_requests:
         for setting_rows in measure_rows(rows, repeats, seconds, run_requests, notify):

@@ -53,7 +53,7 @@ def rerun(
     if settings.no_code:
         require_variant_without_code(spec.variant, f"trial {spec.id}, {spec.variant.name}, factory")
     storage = open_checkpoint_folder(settings)
-    require_writable(settings.home)
+    require_writable(settings.home, "--home")
     storage.require_writable()
     if settings.address is None:
         require_local_resources(study.experiment.resources, spec.recipe.precision)

@@ -17,7 +17,12 @@ from harness.tracking.mlflow_record.store.addresses import (
     redact_passwords,
 )
 from harness.tracking.mlflow_record.store.client import has_store, open_store
-from harness.tracking.mlflow_record.store.moved_store import adopt_store, rebase_storage, require_writable_store
+from harness.tracking.mlflow_record.store.moved_store import (
+    adopt_store,
+    is_read_only,
+    rebase_storage,
+    require_writable_store,
+)
 from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
 from harness.tracking.mlflow_record.tags import (
@@ -151,6 +156,16 @@ class MlflowExperiment:
         """Return the names of this project's other experiments in the store, oldest first."""
         names = list_experiment_names(self.client) if self._has_store else []
         return [name for name in names if name != self.name]
+
+    @property
+    def lease_place(self) -> Path | None:
+        """The file that holds the lease; None where a server holds it."""
+        return find_sqlite_file(self.uri)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the store may only be read."""
+        return is_read_only(self.uri)
 
     @wrap_store_errors
     def read_lease(self) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, StoreUnavailable
 from harness.io.atomic_files import make_directory, require_writable
+from harness.io.user_cache import provide_home
 from harness.tracking.mlflow_record.store.addresses import CREDENTIALS, find_sqlite_file, redact_passwords
 from harness.tracking.mlflow_record.store.database_schema import POSTGRESQL_DEFAULTS, has_tables
 from harness.tracking.mlflow_record.store.patience import Patience, patient_client
@@ -40,6 +41,7 @@ def create_client(uri: str) -> MlflowClient:
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     for name, value in POSTGRESQL_DEFAULTS.items():
         os.environ.setdefault(name, value)
+    provide_home()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # This logger prints the traceback of every exception that MLflow raises.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)

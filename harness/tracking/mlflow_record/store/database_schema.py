@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.errors import HarnessError, StoreUnavailable
+from harness.io.user_cache import provide_home
 from harness.tracking.mlflow_record.store.addresses import format_for_shell
 
 POSTGRESQL_DEFAULTS = {"PGCONNECT_TIMEOUT": "5", "PGCLIENTENCODING": "UTF8"}
@@ -56,6 +57,7 @@ def _read_schema(uri: str, where: str) -> tuple[str | None, bool]:
 
     A store that was opened once holds the default experiment; without it the creation of the store was interrupted.
     """
+    provide_home()
     try:
         import mlflow  # noqa: F401 (an installation without MLflow is reported below)
         from alembic.migration import MigrationContext
