@@ -32,6 +32,10 @@ from harness.specs.identity import digest
 SUFFIX = ".pack"
 FACTS = "facts.json"
 FORMAT = 1
+VERSION_KEYS = ("ETag", "Content-MD5", "Digest", "Last-Modified", "LastModified", "last_modified", "mtime", "md5Hash",
+                "generation", "updated", "created")  # fmt: skip
+"""What the file systems of fsspec call the checksum, or the time, of a file."""
+START_BYTES = 4096
 CHUNK = 4 * 2**20
 """Bytes that are downloaded at a time."""
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -172,7 +176,9 @@ def fetch_packed(root: str) -> Path:
         info = fs.info(remote_path)
         size = int(info["size"])
         # A changed file at the same URL gets a copy of its own.
-        stamp = [root, size, *(str(info[key]) for key in ("ETag", "mtime", "LastModified") if info.get(key))]
+        versions = [str(info[key]) for key in VERSION_KEYS if info.get(key)]
+        # The first bytes of a packed file hold its fingerprint.
+        stamp = [root, size, *(versions or [fs.cat_file(remote_path, start=0, end=START_BYTES).hex()])]
         copy = make_cache_dir("staged") / f"{digest(stamp, 20)}{SUFFIX}"
         with one_process_at_a_time(copy):
             if not copy.exists():
