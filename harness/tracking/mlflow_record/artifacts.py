@@ -71,6 +71,7 @@ class RunArtifacts:
         """Return the content of an artifact.
 
         Raises:
+            StoreUnavailable: It is there, and could not be read now.
             HarnessError: There is no such artifact, or it cannot be read.
         """
         try:
@@ -79,6 +80,13 @@ class RunArtifacts:
             with TemporaryDirectory() as folder:
                 return Path(self.client.download_artifacts(self.run_id, name, folder)).read_bytes()
         except Exception as error:
+            # MLflow says that an artifact does not exist also where its server has failed for a moment.
+            if self.directory is None and self.has(name):
+                raise StoreUnavailable(
+                    f"the artifact {name} cannot be read now: {redact_message(error)}",
+                    where=f"MLflow run {self.run_id}",
+                    remedy="Run the same command again.",
+                ) from error
             raise HarnessError(
                 f"the artifact {name} cannot be read: {redact_message(error)}",
                 where=f"MLflow run {self.run_id}",

@@ -174,4 +174,4 @@ class MlflowReader(MlflowExperiment):
             return None
 
     def _read_artifact(self, run_id: str, name: str) -> bytes:
-        return RunArtifacts(self.client, run_id, self.home).read(name)
+        return self.patience.retry(lambda: RunArtifacts(self.client, run_id, self.home).read(name), self.address)

@@ -184,3 +184,24 @@ def test_remove_duplicate_runs_keeps_what_was_written(sqlite_record, study):
     parent = sqlite_record.client.get_run(child).data.tags["mlflow.parentRunId"]
     assert parent in kept["variant"]
     sqlite_record.remove_duplicate_runs()
+
+
+@pytest.mark.slow
+def test_artifact_whose_download_fails_for_a_moment_is_read_again(server, study, tmp_path, monkeypatch):
+    """MLflow calls an artifact missing where its server answered with an error."""
+    monkeypatch.setattr("harness.tracking.mlflow_record.store.patience.RETRY_SECONDS", 0)
+    record = MlflowRecord(server.uri, study.experiment.name, home=tmp_path, patience=Patience(30))
+    record.prepare_runs(study)
+    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+
+    original, left = HttpArtifactRepository._download_file, [2]
+
+    def download(*arguments):
+        if left[0]:
+            left[0] -= 1
+            raise ConnectionResetError("reset")
+        return original(*arguments)
+
+    monkeypatch.setattr(HttpArtifactRepository, "_download_file", download)
+    assert record.read_experiment().to_record_json() == study.to_record_json()
+    assert left == [0]
