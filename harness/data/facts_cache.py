@@ -105,10 +105,11 @@ def _write_cache(path: Path, facts: DataFacts) -> None:
 
 
 def _read_cache(path: Path) -> DataFacts | None:
-    """Return cached facts; None if there are none, or if the file is damaged."""
+    """Return cached facts; None if there are none, or if the file is damaged or of another version."""
     with suppress(OSError, ValueError):
         checksum, _, content = path.read_bytes().partition(b"\n")
         if hashlib.sha256(content).hexdigest().encode() == checksum:
             facts: DataFacts = json.loads(content)
-            return facts
+            # Another version may have other fields.
+            return facts if facts.keys() == DataFacts.__annotations__.keys() else None
     return None

@@ -1,6 +1,7 @@
 """Facts of data sets are believed only as long as no file can have changed."""
 
 import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -160,6 +161,12 @@ def test_cache_file_of_an_earlier_version_is_not_believed(root, cache):
     assert fingerprint(root) == right
 
 
+def with_checksum(content):
+    """Return the content of a cache file of another version."""
+    json.loads(content)
+    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
 DAMAGES = {
     "empty": lambda content: b"",
     "cut": lambda content: content[: len(content) // 2],
@@ -169,6 +176,8 @@ DAMAGES = {
     "null": lambda content: b"null",
     "bytes": lambda content: bytes(range(256)),
     "compressed": gzip.compress,
+    "fewer fields": lambda content: with_checksum(content.partition(b', "notes"')[0].partition(b"\n")[2] + b"}"),
+    "more fields": lambda content: with_checksum(b'{"new": 1, ' + content.partition(b"\n{")[2]),
 }
 
 
