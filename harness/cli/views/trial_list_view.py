@@ -73,11 +73,11 @@ def print_trials(experiment: str, listed: Sequence[TrialSummary], trials: Sequen
     failed = next((trial for trial in listed if trial.status == TrialStatus.FAILED), None)
     if failed is not None:
         _print_hint(
-            f"harness logs {failed.id} shows its traceback. harness rerun {failed.id} --inline opens a debugger at the "
-            "error."
+            f"`harness logs {failed.id}` shows its traceback. `harness rerun {failed.id} --inline` opens a debugger at "
+            "the error."
         )
     if any(counts[status] for status in UNFINISHED):
-        _print_hint(f"harness run {escape_rich(experiment)} completes the unfinished trials.")
+        _print_hint(f"`harness run {escape_rich(experiment)}` completes the unfinished trials.")
 
 
 def _print_hint(text: str) -> None:

@@ -60,7 +60,7 @@ def print_trial(trial: TrialSummary) -> None:
         out.print_table(_attempts_table(trial))
     if trial.error:
         out.print_lines(f"[red]error[/red] {escape_rich(trial.error)}")
-        out.print_lines(f"[green]→[/green] harness logs {trial.id} shows its traceback.")
+        out.print_lines(f"[green]→[/green] `harness logs {trial.id}` shows its traceback.")
 
 
 def _facts(trial: TrialSummary) -> Iterator[tuple[str, str]]:
