@@ -145,6 +145,8 @@ def _find_remedy(kind: str, value: Any, text: str, where: str) -> str:
     if kind == "string_type" and isinstance(value, bool | int | float):
         option, field = where.split(" ", 1) if where.startswith("--set ") else ("", "")
         return f"Write it in quotes: {option} \"{field}='{text}'\"." if option else f"Write it in quotes: '{text}'."
+    if kind == "string_type" and isinstance(value, dict):
+        return "Put text that contains ': ' in quotes."
     if not isinstance(value, bool | str):
         return ""
     if kind == "bool_type":

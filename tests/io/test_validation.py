@@ -35,6 +35,7 @@ REFUSED = {
     "name=0x1F": "the value 0x1F is not valid: it should be text. Write it in quotes: ",
     "question=true": "the value true is not valid: it should be text. Write it in quotes: ",
     "question=[a]": "the value ['a'] is not valid: it should be text.",
+    "question={a: b}": "it should be text. Put text that contains ': ' in quotes.",
     "seeds=[yes]": WHOLE,
     "seeds=5": "the value 5 is not valid: it should be a list.",
     "recipe=5": "the value 5 is not valid: it should be a mapping.",
