@@ -136,6 +136,7 @@ class PlanRun:
             elif status == TrialStatus.FAILED and (run is None or run.status != TrialStatus.FAILED):
                 self._record_failure(self.last_progress[identity])
         average_variants(self.record, self.plan.study)
+        self.record.remove_duplicate_runs()
         if self.context.is_whole_experiment:
             failures = f"{len(result.failed)} trials failed" if result.failed else ""
             reason = result.stop_reason or failures or "all trials are recorded"

@@ -1,7 +1,7 @@
 """Removing runs that the store created twice.
 
 A server may create a run although its answer is lost, or long after the client gave up. The client then creates the run
-once more, and the first one stays empty.
+once more, and the first one stays empty, or another process begins to fill it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from harness.tracking.mlflow_record.tags import (
     EXPERIMENT_FILE,
     IDENTITY_TAG,
     KIND_TAG,
-    OUTCOME_TAG,
     PARENT_TAG,
     REPORT,
     SEARCH,
@@ -25,13 +24,17 @@ from harness.tracking.mlflow_record.tags import (
     TRIAL_TAG,
     VARIANT,
 )
+from harness.tracking.mlflow_record.trial_runs import is_complete
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
 def remove_duplicate_runs(experiment: MlflowExperiment) -> None:
-    """Move empty duplicates of an experiment's runs into MLflow's trash; nest their children under the run that stays.
+    """Move duplicates of an experiment's runs into MLflow's trash; nest their children under the run that stays.
+
+    Of a trial's runs, the complete one stays, or the one that holds most. Nothing is lost with an incomplete one,
+    because the whole history of the trial is sent to the run that stays.
 
     No process may train a trial of the experiment meanwhile.
     """
@@ -48,7 +51,7 @@ def remove_duplicate_runs(experiment: MlflowExperiment) -> None:
 
 
 def _find_duplicates(experiment: MlflowExperiment) -> Iterator[tuple[str, str]]:
-    """Yield the id of each empty duplicate, and of the run that stays in its place."""
+    """Yield the id of each run to remove, and of the run that stays in its place."""
     by_trial: dict[str, list[Run]] = {}
     for run in (*experiment.list_runs(TRIAL), *experiment.list_runs(SEARCH)):
         if SUPERSEDED_TAG not in run.data.tags:
@@ -56,9 +59,17 @@ def _find_duplicates(experiment: MlflowExperiment) -> Iterator[tuple[str, str]]:
     by_variant: dict[str, list[Run]] = {}
     for run in experiment.list_runs(VARIANT):
         by_variant.setdefault(run.data.tags[IDENTITY_TAG], []).append(run)
-    for runs in (*by_trial.values(), *by_variant.values(), experiment.list_runs(REPORT)):
+    for of_trial in by_trial.values():
+        *others, kept = sorted(of_trial, key=_count_content)
+        yield from ((run.info.run_id, kept.info.run_id) for run in others if not is_complete(run))
+    for runs in (*by_variant.values(), experiment.list_runs(REPORT)):
         if len(runs) > 1:
             yield from _empty_runs(experiment, runs)
+
+
+def _count_content(run: Run) -> tuple[bool, int, int]:
+    """Return a key by which the run of a trial that holds most comes last."""
+    return is_complete(run), len(run.data.metrics), run.info.start_time
 
 
 def _empty_runs(experiment: MlflowExperiment, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
@@ -74,4 +85,4 @@ def _is_empty(experiment: MlflowExperiment, run: Run) -> bool:
     """Return whether nothing was written into a run after its creation."""
     if run.data.tags[KIND_TAG] == REPORT:
         return not RunArtifacts(experiment.client, run.info.run_id, experiment.home).has(EXPERIMENT_FILE)
-    return not run.data.metrics and OUTCOME_TAG not in run.data.tags
+    return not run.data.metrics

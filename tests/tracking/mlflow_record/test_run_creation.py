@@ -165,6 +165,20 @@ def test_report_run_ends_with_the_last_run_that_trained(sqlite_record, tmp_path)
     assert end_time() > first
 
 
+def test_remove_duplicate_runs_keeps_the_complete_run_of_a_trial(sqlite_record, study):
+    """Two processes have begun to fill a run each, because the store created the first one late."""
+    trial = study.trials[0]
+    new, client = sqlite_record.new_trial_run(study, trial), create_client(sqlite_record.uri)
+    first, second = (client.create_run(new.experiment_id, START, new.tags, new.name).info.run_id for _ in range(2))
+    sqlite_record.publish_history(first, make_history(trial, epochs=0, outcome=TrialStatus.RUNNING))
+    sqlite_record.mark_interrupted(first, "Ctrl-C")
+    sqlite_record.publish_history(second, make_history(trial))
+    sqlite_record.refresh_runs()
+    sqlite_record.remove_duplicate_runs()
+    assert [run.info.run_id for run in sqlite_record.list_runs("trial")] == [second]
+    assert client.get_run(first).info.lifecycle_stage == "deleted"
+
+
 def test_remove_duplicate_runs_keeps_what_was_written(sqlite_record, study):
     """A server creates a run for a request that the client gave up: the run stays empty."""
     histories = publish_all(sqlite_record, study)
