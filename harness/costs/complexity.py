@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     from harness.costs.counters import ModuleCounts
 
-CHECKED_IMAGES = 2
-"""Images of the training batch that an external network is checked with, unless a recipe has batches of one image."""
-
 
 @dataclass(frozen=True)
 class StaticCosts:
@@ -65,15 +62,12 @@ class StaticCosts:
         }
 
 
-def compute_static_costs(
-    variant: AnyVariant, size: tuple[int, int], smallest_batch: int = CHECKED_IMAGES, is_fresh: bool = False
-) -> StaticCosts:
+def compute_static_costs(variant: AnyVariant, size: tuple[int, int], is_fresh: bool = False) -> StaticCosts:
     """Return the costs from the layer plan, without torch; those of an external network are counted, and cached.
 
     Args:
         variant: The network.
         size: Height and width of the images.
-        smallest_batch: Images of the smallest training batch: 1, or 2 for more. An external network is checked with it.
         is_fresh: Whether to count the network of a user's own function again, which may read files that its identity
             does not cover.
 
@@ -81,20 +75,17 @@ def compute_static_costs(
         HarnessError: An external network cannot be built or trained, or does not accept such images.
     """
     if isinstance(variant, ExternalNetwork):
-        return count_network(variant, size, smallest_batch, is_fresh and variant.kind == "python")
+        return count_network(variant, size, is_fresh and variant.kind == "python")
     plan = plan_layers(variant, size)
     return StaticCosts(plan.params, plan.macs, plan.activations, "layer plan")
 
 
-def count_network(
-    variant: AnyVariant, size: tuple[int, int], smallest_batch: int = CHECKED_IMAGES, is_fresh: bool = False
-) -> StaticCosts:
+def count_network(variant: AnyVariant, size: tuple[int, int], is_fresh: bool = False) -> StaticCosts:
     """Return the costs counted on the network itself, by torch's counter and by fvcore where it is installed.
 
     Args:
         variant: The network.
         size: Height and width of the images.
-        smallest_batch: Images of the smallest training batch, with which an external network is checked.
         is_fresh: Whether to count an external network although the cache has its costs.
 
     Raises:
@@ -103,11 +94,11 @@ def count_network(
     """
     if isinstance(variant, Variant):
         return _count_variant(variant.model_copy(update={"weights": None}), size)
-    costs = None if is_fresh else read_cached_costs(variant, size, smallest_batch)
+    costs = None if is_fresh else read_cached_costs(variant, size)
     if costs is None:
-        costs = _count_external(variant, size, smallest_batch)
+        costs = _count_external(variant, size)
         with suppress(OSError, HarnessError):
-            write_atomic(_cache_file(variant, size, smallest_batch), json.dumps(asdict(costs)).encode())
+            write_atomic(_cache_file(variant, size), json.dumps(asdict(costs)).encode())
     return costs
 
 
@@ -141,24 +132,22 @@ def _count_variant(variant: Variant, size: tuple[int, int]) -> StaticCosts:
     return StaticCosts(planned.params, planned.macs, planned.activations, counter)
 
 
-def read_cached_costs(
-    variant: ExternalNetwork, size: tuple[int, int], smallest_batch: int = CHECKED_IMAGES
-) -> StaticCosts | None:
+def read_cached_costs(variant: ExternalNetwork, size: tuple[int, int]) -> StaticCosts | None:
     """Return the costs of an external network from the cache; None if these tools have not counted it here before."""
     try:
-        return StaticCosts(**json.loads(_cache_file(variant, size, smallest_batch).read_text()))
+        return StaticCosts(**json.loads(_cache_file(variant, size).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _cache_file(variant: ExternalNetwork, size: tuple[int, int], smallest_batch: int) -> Path:
+def _cache_file(variant: ExternalNetwork, size: tuple[int, int]) -> Path:
     """Return the cache file of an external network.
 
     Its name holds the network's identity, the counters' versions, and the checks that the network has passed.
     """
     tools = {name: version(name) for name in ("torch", "fvcore") if find_spec(name) is not None}
     is_frozen = variant.weights is not None and variant.weights.freeze == "body"
-    key = [_without_weights(variant).identity(), size, tools, "trainable", smallest_batch, is_frozen]
+    key = [_without_weights(variant).identity(), size, tools, "trainable", is_frozen]
     return cache_dir() / "costs" / f"{digest(key, 20)}.json"
 
 
@@ -166,7 +155,7 @@ def _without_weights(variant: ExternalNetwork) -> ExternalNetwork:
     return variant.model_copy(update={"weights": None})
 
 
-def _count_external(variant: ExternalNetwork, size: tuple[int, int], smallest_batch: int) -> StaticCosts:
+def _count_external(variant: ExternalNetwork, size: tuple[int, int]) -> StaticCosts:
     """Count an external network, which has no layer plan. Where the counters disagree, record both numbers.
 
     Auxiliary classifiers that are trained count too.
@@ -186,7 +175,7 @@ def _count_external(variant: ExternalNetwork, size: tuple[int, int], smallest_ba
         torch_macs = count_with_torch(network, image)
         counted = count_with_fvcore(network, image) if find_spec("fvcore") is not None else None
     # After counting, because it changes statistics of the network.
-    check_training(variant, network, size, smallest_batch)
+    check_training(variant, network, size)
     if counted is None:
         return StaticCosts(params, torch_macs, 0, "torch FlopCounterMode", layers)
     macs, activations = counted

@@ -12,7 +12,7 @@ from harness.models.auxiliary import split_output
 from harness.specs import ExternalNetwork
 
 CHECKED_IMAGES = 2
-"""Images that a network is checked with, unless a recipe has batches of one image."""
+"""Images that a network is checked with. No batch, and no part of a batch, has fewer in training."""
 
 
 def check_output(spec: ExternalNetwork, network: nn.Module, size: tuple[int, int]) -> None:
@@ -34,19 +34,16 @@ def check_output(spec: ExternalNetwork, network: nn.Module, size: tuple[int, int
             where="variants",
             remedy="Use data with images of a size that the network accepts.",
         ) from error
-    _require_logits(spec, logits, CHECKED_IMAGES, "")
+    _require_logits(spec, logits, "")
 
 
-def check_training(
-    spec: ExternalNetwork, network: nn.Module, size: tuple[int, int], images: int = CHECKED_IMAGES
-) -> None:
+def check_training(spec: ExternalNetwork, network: nn.Module, size: tuple[int, int]) -> None:
     """Check that the network can be trained: in training mode it maps images to finite logits that have a gradient.
 
     The network's buffers change, for example the statistics of BatchNorm.
 
     Args:
         size: (height, width) of the images in pixels.
-        images: Images of the smallest batch in training.
 
     Raises:
         HarnessError: The network raises, its output is something else, or it has nothing to train.
@@ -56,32 +53,30 @@ def check_training(
         raise HarnessError(f"{_name(spec)} has no parameters to train", where="variants", remedy="Remove this network.")
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
-        batch = torch.randn(images, spec.in_channels, *size)
+        batch = torch.randn(CHECKED_IMAGES, spec.in_channels, *size)
         network.train()
         if spec.weights is not None and spec.weights.freeze == "body":
             for norm in (m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)):
                 norm.eval()
         try:
             output = network(batch)
-            outputs = _require_training_output(spec, output, images)
+            outputs = _require_training_output(spec, output)
             # The gradient of one parameter: those of all would double the memory.
             torch.autograd.grad([each.sum() for each in outputs], parameters[:1], allow_unused=True)
         except HarnessError:
             raise
         except Exception as error:
             raise HarnessError(
-                f"{_name(spec)} cannot be trained on a batch of {images} image{'s' * (images > 1)} of "
+                f"{_name(spec)} cannot be trained on a batch of {CHECKED_IMAGES} images of "
                 f"{spec.in_channels}x{size[0]}x{size[1]}: {_first_line(error)}",
                 where="variants",
-                remedy="Use a larger recipe.batch, micro_batch or worker_batch: BatchNorm needs several values."
-                if "more than 1 value per channel" in str(error)
-                else "Correct the network, or remove it. It works in evaluation mode, but not in training mode.",
+                remedy="Correct the network, or remove it. It works in evaluation mode, but not in training mode.",
             ) from error
         finally:
             network.eval()
 
 
-def _require_training_output(spec: ExternalNetwork, output: Any, images: int) -> list[Tensor]:
+def _require_training_output(spec: ExternalNetwork, output: Any) -> list[Tensor]:
     """Return the logits of the network and of its auxiliary classifiers.
 
     Raises:
@@ -89,7 +84,7 @@ def _require_training_output(spec: ExternalNetwork, output: Any, images: int) ->
     """
     parts = split_output(output) if spec.auxiliary_weight else [output]
     for part in parts:
-        _require_logits(spec, part, images, " in training mode")
+        _require_logits(spec, part, " in training mode")
         if not torch.isfinite(part).all():
             raise HarnessError(
                 f"{_name(spec)} returns values in training mode that are not finite, before the first update",
@@ -105,13 +100,12 @@ def _require_training_output(spec: ExternalNetwork, output: Any, images: int) ->
     return list(parts)
 
 
-def _require_logits(spec: ExternalNetwork, output: Any, images: int, mode: str) -> None:
-    """Raise a HarnessError unless an output is a tensor of floats of shape (images, classes)."""
-    count = "two images" if images == CHECKED_IMAGES else f"{images} image"
+def _require_logits(spec: ExternalNetwork, output: Any, mode: str) -> None:
+    """Raise a HarnessError unless an output is a tensor of floats of shape (2, classes)."""
     returned = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-    if returned != (images, spec.classes):
+    if returned != (CHECKED_IMAGES, spec.classes):
         raise HarnessError(
-            f"{_name(spec)} returns {returned} for {count}{mode}, not logits of shape ({images}, {spec.classes})",
+            f"{_name(spec)} returns {returned} for two images{mode}, not logits of shape (2, {spec.classes})",
             where="variants",
             remedy="Let its forward method return one tensor of shape (N, classes)"
             + (" in training mode too." if mode else "."),

@@ -89,12 +89,13 @@ def test_check_training_refuses_a_network_without_parameters():
         check_training(SPEC, nn.Sequential(nn.AdaptiveAvgPool2d((1, 10)), nn.Flatten()), (8, 8))
 
 
-def test_check_training_refuses_batch_norm_on_a_single_value_only_for_batches_of_one_image():
-    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.BatchNorm1d(10))
-    check_training(SPEC, network, (8, 8))
-    with pytest.raises(HarnessError, match="on a batch of 1 image of 1x8x8: ValueError: Expected more than") as caught:
-        check_training(SPEC, network, (8, 8), images=1)
-    assert "recipe.batch" in caught.value.remedy
+def test_check_training_uses_two_images_as_batch_norm_needs_them():
+    check_training(SPEC, nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.BatchNorm1d(10)), (8, 8))
+    network = nn.Sequential(nn.Flatten(0), nn.Linear(128, 20), nn.Unflatten(0, (1, 20)), nn.BatchNorm1d(20),
+                            nn.Flatten(0), nn.Unflatten(0, (2, 10)))  # fmt: skip
+    check_output(SPEC, network, (8, 8))
+    with pytest.raises(HarnessError, match="on a batch of 2 images of 1x8x8: ValueError: Expected more than 1 value"):
+        check_training(SPEC, network, (8, 8))
 
 
 def auxiliary(name, weight, **fields):

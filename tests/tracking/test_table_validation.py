@@ -56,7 +56,7 @@ EDITS = {
     "an unknown seed": (set_cell("seed", "99"), r"seed 99\): the experiment declares no such seed"),
     "other parameters": (
         lambda t: t.assign(**{"cost/params": t["cost/params"].where(t["seed"] == "10", "7")}),
-        r"have unlike networks: trial [0-9a-f]{12} \(seed 10\) has [0-9,]+ parameters, and trial .* \(seed 11\) has 7\.",
+        r"have unlike networks: trial [0-9a-f]+ \(seed 10\) has [0-9,]+ parameters, and trial .* \(seed 11\) has 7\.",
     ),
     "other MACs": (
         lambda t: t.assign(**{"cost/macs": t["cost/macs"].where(t["seed"] == "10", "7")}),

@@ -48,6 +48,7 @@ def send(
     host_options = _host_options(target, settings, experiment.resources)
     data = Path(data_root) if data_root is not None and "://" not in data_root else None
     package = build_package(Path(), [settings.home, settings.reports, data], needed)
+    _require_code(experiment, package)
     words = ["python", "-m", "harness", "run", remote_name, "--launcher", "ray", "--address", "auto"]
     words += [*host_options, *options]
     notify(f"Connecting to {target} ...")
@@ -128,6 +129,36 @@ def _submit(target: JobTarget, settings: Settings, experiment: str, command: str
             delete_sent_job(settings.home, sent)
             raise
     return sent
+
+
+def _require_code(experiment: Experiment, package: JobPackage) -> None:
+    """Check that the code of the experiment's networks is sent, where it lies in the working directory.
+
+    Raises:
+        HarnessError: A file of it would not be sent.
+    """
+    from harness.specs import Catalogue
+    from harness.specs.network.external import ExternalNetwork
+    from harness.specs.network.factory_source import find_factory_source
+
+    catalogue, here = Catalogue.load(), Path.cwd()
+    for selection in experiment.variants:
+        factory, _, _ = catalogue.find_code(selection)
+        if not factory:
+            continue
+        try:
+            files = find_factory_source(ExternalNetwork(kind="python", factory=factory).module).files
+        except (HarnessError, ValueError):
+            # The module may be installed on the cluster alone, which says so if it is not.
+            continue
+        for file in files:
+            if file.is_relative_to(here) and file.relative_to(here).as_posix() not in package.files:
+                raise HarnessError(
+                    f"the network {factory} needs this file, which would not be sent: .gitignore, .rayignore, "
+                    "--data-root or its directory (data, venv, hidden) excludes it",
+                    where=str(file.relative_to(here)),
+                    remedy="Move it to another directory, or remove it from the excluded files.",
+                )
 
 
 def _read_experiment(name: str, overrides: Sequence[str], no_code: bool) -> tuple[Experiment, str, Path | None]:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from harness.cli.console import out, print_note, print_text
 from harness.specs.experiment.trial_status import TrialStatus
+from harness.specs.network.external import list_source_files
 from harness.text import escape_rich
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def plan_as_json(plan: Plan, gpu_hours: GpuHours | None) -> dict[str, Any]:
         "seconds": plan.seconds,
         "gpu_hours": gpu_hours and gpu_hours.hours,
         "price": gpu_hours and gpu_hours.cost,
+        "sources": list_source_files(plan.study.variants),
         "changes": plan.changes,
         "warning": plan.warning,
         "looks": plan.study.experiment.looks,
@@ -77,6 +79,8 @@ def print_plan(plan: Plan, gpu_hours: GpuHours | None, place: str) -> None:
         print_note(note, out)
     out.print_table(_variant_table(plan))
     out.print(_count_states(plan))
+    for name, files in list_source_files(plan.study.variants).items():
+        print_text(f"The identity of {name} covers the code in {', '.join(files)}.")
     for line in describe_search(plan):
         print_text(line)
     print_changes(plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.costs.complexity import CHECKED_IMAGES, compute_static_costs
+from harness.costs.complexity import compute_static_costs
 from harness.data.description import require_image_files
 from harness.errors import HarnessError
 from harness.experiments.planning.estimate import estimate_seconds, network_costs
@@ -26,12 +26,8 @@ def count_external_layers(study: ResolvedExperiment) -> ResolvedExperiment:
     Raises:
         HarnessError: An external network cannot be built, does not accept the data's images, or cannot be trained.
     """
-    recipe = study.experiment.recipe
-    # A single image that is left over is dropped, or added to another part of the batch.
-    sizes = (recipe.batch, recipe.micro_batch, recipe.worker_batch, study.data.train)
-    smallest_batch = 1 if 1 in sizes else CHECKED_IMAGES
     variants = tuple(
-        v.model_copy(update={"layers": compute_static_costs(v, study.data.size, smallest_batch, is_fresh=True).layers})
+        v.model_copy(update={"layers": compute_static_costs(v, study.data.size, is_fresh=True).layers})
         if isinstance(v, ExternalNetwork)
         else v
         for v in study.variants

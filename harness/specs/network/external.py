@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -122,6 +124,19 @@ class ExternalNetwork(Spec):
             source = find_factory_source(self.module)
             return self.model_copy(update={"version": source.version, "path": source.directory, "weights": weights})
         return self.model_copy(update={"version": library_version(self.kind, self.factory), "weights": weights})
+
+
+def list_source_files(variants: Iterable[Any]) -> dict[str, list[str]]:
+    """Return the files that the hash covers, by the name of each variant that is a network of Python code.
+
+    Files in the working directory are relative to it.
+    """
+    here, files = Path.cwd(), {}
+    for variant in variants:
+        if isinstance(variant, ExternalNetwork) and variant.kind == "python":
+            source = find_factory_source(variant.module, variant.path)
+            files[variant.name] = [str(f.relative_to(here) if f.is_relative_to(here) else f) for f in source.files]
+    return files
 
 
 def library_version(kind: str, factory: str) -> str:
