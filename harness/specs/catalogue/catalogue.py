@@ -156,19 +156,7 @@ class Catalogue:
             HarnessError: No variant has this name or depth, or a changed field is not valid.
         """
         data_fields = {"in_channels": info.channels, "classes": info.classes}
-        for name in selection.set:
-            if name in data_fields:
-                raise HarnessError(
-                    f"the data set determines {name}, so it cannot be set",
-                    where=document.where((*at, "set", name)),
-                    remedy="Remove it.",
-                )
-        if "name" in selection.set or "family" in selection.set:
-            raise HarnessError(
-                "name and family cannot be set",
-                where=document.where((*at, "set")),
-                remedy="Use label to give the variant a name.",
-            )
+        _require_settable(selection, data_fields, document, at)
         if selection.kind is not None:
             factory = selection.factory or selection.name
             fields: dict[str, Any] = {
@@ -209,6 +197,25 @@ class Catalogue:
                     name += f"-{shortcut}"
                 variants.append(_apply_selection(base, name, selection, data_fields, document, at))
         return variants
+
+
+def _require_settable(
+    selection: VariantSelection, data_fields: dict[str, int], document: Document, at: Location
+) -> None:
+    """Raise a HarnessError if a selection sets a field that the data set or the label determines."""
+    for name in selection.set:
+        if name in data_fields:
+            raise HarnessError(
+                f"the data set determines {name}, so it cannot be set",
+                where=document.where((*at, "set", name)),
+                remedy="Remove it.",
+            )
+    if "name" in selection.set or "family" in selection.set:
+        raise HarnessError(
+            "name and family cannot be set",
+            where=document.where((*at, "set")),
+            remedy="Use label to give the variant a name.",
+        )
 
 
 def _apply_selection(
