@@ -8,12 +8,16 @@ import pytest
 from tracking.helpers import START, make_history, publish_all, read_metric
 
 from harness.errors import StoreUnavailable
+from harness.experiments.record_sync import sync_record
+from harness.io.checkpoint_names import Checkpoint
+from harness.io.storage import Folder
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import STARTED
 from harness.tracking.mlflow_record.publishing.background_publisher import BackgroundPublisher
 from harness.tracking.mlflow_record.store.client import create_client
 from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.mlflow_record.writer import MlflowRecord
+from harness.training.checkpoint_file import write_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -219,3 +223,14 @@ def test_artifact_whose_download_fails_for_a_moment_is_read_again(server, study,
     monkeypatch.setattr(HttpArtifactRepository, "_download_file", download)
     assert record.read_experiment().to_record_json() == study.to_record_json()
     assert left == [0]
+
+
+def test_sync_of_a_trial_without_a_run_shows_when_it_was_trained(sqlite_record, study, tmp_path):
+    """The store was away while the trial was trained, so nothing but its checkpoint knows of it."""
+    trial, storage = study.trials[0], Folder.from_location(tmp_path / "trials")
+    history = with_start(make_history(trial), START - 700)
+    write_checkpoint(storage / trial.id, Checkpoint(1, 2, 0), history.model_dump_json().encode(), {})
+    assert list(sync_record(study, sqlite_record, storage)) == [trial.label]
+    assert sync_record(study, sqlite_record, storage) == {}
+    (run,) = sqlite_record.list_runs("trial")
+    assert (run.info.status, run.info.start_time, run.info.end_time) == ("FINISHED", START - 700, START + 2000)
