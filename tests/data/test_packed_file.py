@@ -174,6 +174,19 @@ def test_file_replaced_at_a_url_at_equal_size_is_downloaded_again(server, digits
     assert fetch_packed(url) == second
 
 
+def test_address_with_a_password_and_a_signature_is_fetched_and_shown_and_recorded_without_them(server, cache):
+    url = server[0].replace("http://", "http://ada:secret@") + "?signature=hidden"
+    info, spec = describe_data(DataSpec(name="digits", root=url))
+    assert (info.fingerprint, spec.root) == (FINGERPRINT, url)
+    assert "/digits.pack?signature=hidden" in server[1]
+    assert spec.model_dump()["root"] == server[0].replace("http://", "http://***@") + "?***"
+    with pytest.raises(HarnessError, match="cannot be downloaded") as error:
+        fetch_packed(url.replace("digits", "letters"))
+    assert "letters.pack" in str(error.value)
+    for secret in ("secret", "hidden"):
+        assert secret not in str(error.value) and secret not in spec.model_dump_json()
+
+
 def test_fetch_packed_refuses_a_url_without_a_file(server):
     with pytest.raises(HarnessError, match="cannot be downloaded"):
         fetch_packed(server[0].replace("digits", "letters"))
