@@ -73,9 +73,11 @@ def _count_content(run: Run) -> tuple[bool, int, int]:
 
 
 def _empty_runs(experiment: MlflowExperiment, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
-    """Yield as :func:`_find_duplicates` does; of several empty runs, the newest one stays."""
+    """Yield as :func:`_find_duplicates` does; of several empty runs, the one with parameters or the newest stays."""
     is_empty = {run.info.run_id: _is_empty(experiment, run) for run in runs}
-    *others, kept = sorted(runs, key=lambda run: (not is_empty[run.info.run_id], run.info.start_time))
+    *others, kept = sorted(
+        runs, key=lambda run: (not is_empty[run.info.run_id], len(run.data.params), run.info.start_time)
+    )
     for run in others:
         if is_empty[run.info.run_id]:
             yield run.info.run_id, kept.info.run_id

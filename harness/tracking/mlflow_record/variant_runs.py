@@ -66,11 +66,14 @@ class VariantRuns:
         return {run.data.tags[IDENTITY_TAG]: run for run in self.experiment.list_runs(VARIANT)}
 
     def create_missing(self, study: ResolvedExperiment) -> None:
-        """Create a run for each compared variant that has none."""
+        """Create a run for each compared variant that has none, and complete one whose creation was cut off."""
         existing = self._runs_by_identity()
         for variant in study.compared_variants:
-            if _identity(study, variant) not in existing:
+            run = existing.get(_identity(study, variant))
+            if run is None:
                 self._create(study, variant)
+            elif not (run.data.params and run.inputs.dataset_inputs):
+                self._send_parameters(study, variant, run.info.run_id)
 
     def _create(self, study: ResolvedExperiment, variant: AnyVariant, start: int = 0, other_than: str = "") -> str:
         """Create a variant's run and return its id.
@@ -86,12 +89,16 @@ class VariantRuns:
             NOTE_TAG: describe_variant_run(variant, study.data.name),
         }
         run_id = self.experiment.create_run(self.experiment.new_run(VARIANT, variant.name, tags), start, other_than)
+        self._send_parameters(study, variant, run_id)
+        return run_id
+
+    def _send_parameters(self, study: ResolvedExperiment, variant: AnyVariant, run_id: str) -> None:
+        """Send the parameters and the data set of a variant's run. Can be repeated."""
         recipe = study.first_trial_by_variant[variant.name].recipe
         params = flatten_params(variant, "variant.") | flatten_params(recipe, "recipe.")
         client = self.experiment.client
         client.log_batch(run_id, params=build_params(params))
         client.log_inputs(run_id, datasets=[build_dataset_input(study.data.name, study.data.fingerprint)])
-        return run_id
 
     def write_means(self, study: ResolvedExperiment, variant: AnyVariant, histories: Sequence[History]) -> None:
         """Write the means over a variant's seeds to its run.

@@ -123,6 +123,16 @@ def test_variant_run_lasts_from_its_first_trial_to_its_last(sqlite_record, study
     assert [row[:2] for row in read_metric(sqlite_record, run.info.run_id, "cost/macs")] == [(0, 2**40 + 1)]
 
 
+def test_variant_run_whose_creation_was_cut_off_gets_its_parameters(sqlite_record, study):
+    (first, *_), client = sqlite_record.list_runs("variant"), create_client(sqlite_record.uri)
+    bare = client.create_run(sqlite_record.experiment_id, START, dict(first.data.tags), first.info.run_name)
+    client.delete_run(first.info.run_id)
+    for _ in range(2):
+        sqlite_record.prepare_runs(study)
+    run = client.get_run(bare.info.run_id)
+    assert run.data.params == first.data.params and len(run.inputs.dataset_inputs) == 1
+
+
 def test_variant_run_that_was_left_in_part_gets_no_other_means(sqlite_record, study, monkeypatch):
     """A process was killed while it wrote the means of one seed; the next run has two seeds."""
     variant = study.variants[0]
