@@ -94,20 +94,29 @@ def build_ssh_command(
             raise ClusterUnreachable(
                 f"the cloud's API cannot be reached: {_first_line(error)}", where=str(file), remedy="Try again."
             ) from error
-        is_missing = "not found!" in str(error)
-        # If Ray aborts, it has printed the reason before.
-        printed = [line.strip() for line in output.getvalue().splitlines() if line.strip()]
-        reason = printed[-1] if printed and "cli_logger.abort" in str(error) else _first_line(error)
-        raise HarnessError(
-            "no head of this cluster runs" if is_missing else f"Ray cannot use this file: {reason[:300]}",
-            where=str(file),
-            remedy=f"Start it from this machine: ray up {shlex.quote(str(file))}"
-            if is_missing
-            else f"Run `harness cluster check {file}`.",
-        ) from error
+        raise _explain_ray_error(file, error, output.getvalue()) from error
     finally:
         command_runner.set_using_login_shells(uses_login_shells)
     return [recorder.command[0], *BATCH, *recorder.command[1:]]
+
+
+def _explain_ray_error(file: Path, error: Exception, printed: str) -> HarnessError:
+    """Return the error for an exception of Ray's launcher.
+
+    Args:
+        printed: What Ray printed before.
+    """
+    path = shlex.quote(str(file))
+    if "not found!" in str(error):
+        return HarnessError(
+            "no head of this cluster runs", where=str(file), remedy=f"Start it from this machine: ray up {path}"
+        )
+    # If Ray aborts, it has printed the reason before.
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    reason = lines[-1] if lines and "cli_logger.abort" in str(error) else _first_line(error)
+    return HarnessError(
+        f"Ray cannot use this file: {reason[:300]}", where=str(file), remedy=f"Run `harness cluster check {path}`."
+    )
 
 
 def missing_ssh_error(file: Path) -> HarnessError:
