@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, wait
@@ -119,7 +120,8 @@ class JobClient:
             build_opener(ProxyHandler({})).open(request, timeout=seconds).close()
         except HTTPError as error:
             if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
-                raise RayStopped(["gcs_server"], self.place) from error
+                start = f"ray up {shlex.quote(self.place)}" if self.is_tunnel else ""
+                raise RayStopped(["gcs_server"], self.place, start) from error
         except (OSError, ValueError, HTTPException) as error:
             raise ClusterUnreachable(
                 f"the job server does not answer: {getattr(error, 'reason', error)}",

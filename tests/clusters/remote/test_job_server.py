@@ -135,3 +135,18 @@ def test_output_that_was_silent_for_a_while_is_followed_on(impatient):
     with serve_health(200) as client.address:
         assert client.follow_output("x", shown.append) == 7
     assert shown == ["one ", "two"]
+
+
+@pytest.mark.parametrize(
+    ("place", "is_tunnel", "start"),
+    [
+        ("my cluster.yaml", True, "`ray up 'my cluster.yaml'`"),
+        ("--address http://h:8265", False, "Start Ray there again"),
+    ],
+)
+def test_stopped_ray_names_what_starts_it_again(place, is_tunnel, start):
+    client = make_client()
+    client.place, client.is_tunnel = place, is_tunnel
+    with serve_health(503) as client.address, pytest.raises(RayStopped) as caught:
+        client.require_healthy()
+    assert caught.value.where == place and start in caught.value.remedy
