@@ -40,7 +40,7 @@ def describe_data(spec: DataSpec, download: bool = False) -> tuple[DataInfo, Dat
         raise HarnessError(
             f"the data on {socket.gethostname()} has the fingerprint {facts['fingerprint']}, and the experiment "
             f"declares {spec.fingerprint}",
-            where=f"{root}, data.fingerprint",
+            where=f"{root}, data.fingerprint" if root != Path() else "data.fingerprint",
             remedy="Use the data that the experiment was written for, or remove the declared fingerprint. On a "
             "cluster, give every node the same data.",
         )

@@ -109,11 +109,17 @@ def refuse_unseen_modules(source: FactorySource, call: Callable[[], Any]) -> Any
 
 @contextmanager
 def _hide_modules(source: FactorySource, covered: AbstractSet[Path]) -> Iterator[None]:
-    """Hide modules of the factory's directory that the hash does not cover, so that an import of them is seen."""
+    """Hide modules that the hash does not cover and that the factory could mean, so that an import of them is seen.
+
+    These are modules of its directory, and modules from elsewhere that have a name of a file there.
+    """
     directory, hidden = Path(source.directory).resolve(), {}
     for name in list(sys.modules):
         file = _own_file(name) if name != "__main__" else None
-        if file is not None and file.is_relative_to(directory) and file not in covered:
+        if file is None or file in covered:
+            continue
+        top = directory / name.partition(".")[0]
+        if file.is_relative_to(directory) or top.with_suffix(".py").exists() or top.is_dir():
             hidden[name] = sys.modules.pop(name)
     try:
         yield

@@ -339,10 +339,12 @@ def test_order_of_classes_is_not_mentioned_where_it_is_clear(tmp_path, classes):
 
 
 @pytest.mark.parametrize("place", ["ant", "ant/deep", "val", "ant/0.ppm", "ant/bare"])
-def test_directory_or_file_that_may_not_be_read_is_named(place):
+def test_directory_or_file_that_may_not_be_read_is_named(place, monkeypatch):
     # pytest's own directories may be closed to other users.
     root = write_tree(subprocess.check_output(["mktemp", "-d"], text=True).strip(), "ant", "bee", "ant/deep")
     root.chmod(0o755)
+    cache = root.with_name(f"{root.name}-cache")
+    monkeypatch.setenv("DEPTHBENCH_CACHE", str(cache))
     (root / place).mkdir() if place == "val" else (root / "ant" / "bare").write_bytes(b"no suffix")
     (root / place).chmod(0)
     uid = os.geteuid()
@@ -353,7 +355,7 @@ def test_directory_or_file_that_may_not_be_read_is_named(place):
             describe(root, layout="classes")
     finally:
         os.seteuid(uid)
-        subprocess.run(["rm", "-rf", str(root)], check=True)
+        subprocess.run(["rm", "-rf", str(root), str(cache)], check=True)
     assert caught.value.where.startswith(str(root / place))
 
 

@@ -32,6 +32,7 @@ def test_ui_starts_the_server_on_loopback_without_a_password_in_its_arguments(tm
             return 0
 
     monkeypatch.setattr(ui, "open_store", lambda uri: None)
+    monkeypatch.setattr(ui, "adopt_store", lambda uri: None)
     monkeypatch.setattr(ui, "list_experiment_names", lambda client: [])
     monkeypatch.setattr(ui.subprocess, "Popen", Server)
     (tmp_path / "mlflow.db").write_text("")
