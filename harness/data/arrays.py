@@ -22,9 +22,6 @@ class DataFacts(TypedDict):
         classes: Number of classes.
         labels: The label of each training image.
         test: Number of test images; None without a test split.
-        class_names: The names of the classes in the order of their labels; empty where the files do not name them.
-        split_notes: Which directories hold the splits, and which are not used; one line each.
-        notes: What was left out of the files, and the like; one line each.
     """
 
     fingerprint: str
@@ -32,9 +29,6 @@ class DataFacts(TypedDict):
     classes: int
     labels: list[int]
     test: int | None
-    class_names: list[str]
-    split_notes: list[str]
-    notes: list[str]
 
 
 def compute_facts(train: Arrays, test: Arrays | None) -> DataFacts:
@@ -49,7 +43,4 @@ def compute_facts(train: Arrays, test: Arrays | None) -> DataFacts:
         "classes": int(train[1].max()) + 1,
         "labels": train[1].tolist(),
         "test": None if test is None else len(test[1]),
-        "class_names": [],
-        "split_notes": [],
-        "notes": [],
     }

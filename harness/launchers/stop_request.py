@@ -13,10 +13,8 @@ from types import FrameType
 
 from harness.errors import Interrupted
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""SIGINT is Ctrl-C. Clouds send SIGTERM before they take a spot instance away. SIGHUP: the terminal was closed."""
-SIGNAL_NAMES: dict[int, str] = {signal.SIGINT: "Ctrl-C", signal.SIGHUP: "a closed terminal"}
-"""Words for a signal, if its own name is not the usual one."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""SIGINT is Ctrl-C. Clouds send SIGTERM before they take a spot instance away."""
 
 
 class StopRequest:
@@ -65,26 +63,18 @@ class StopRequest:
         if self._timer is not None:
             self._timer.cancel()
 
-    def raise_if_interrupted(self, message: str = "") -> None:
+    def raise_if_interrupted(self) -> None:
         """End the process as its signal would have done, after the checkpoints are written.
-
-        Args:
-            message: What is kept, for the user; empty for a general sentence.
 
         Raises:
             Interrupted: A signal requested the stop.
         """
         if self.signal is not None:
-            interrupt = Interrupted(self.signal)
-            interrupt.message = message or interrupt.message
-            raise interrupt
+            raise Interrupted(self.signal)
 
     @contextmanager
     def on_signals(self, announce: Callable[[], None]) -> Iterator[None]:
         """Turn the first signal in the block into a stop request; the second one ends the process at once.
-
-        SIGHUP is never the second one: the kernel and the shell may each send one for the same closed terminal. A
-        SIGHUP that is ignored, as by nohup, stays ignored.
 
         Args:
             announce: Called after the first signal, for the user.
@@ -95,17 +85,13 @@ class StopRequest:
 
         def handle(number: int, frame: FrameType | None) -> None:
             if self.signal is not None:
-                if number == signal.SIGHUP:
-                    return
                 sys.stdout.flush()
                 os._exit(128 + number)
             self.signal = number
-            self.request(SIGNAL_NAMES.get(number, signal.Signals(number).name))
+            self.request("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
             announce()
 
-        is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-        numbers = [number for number in SIGNALS if number != signal.SIGHUP or not is_ignored]
-        handlers = {number: signal.signal(number, handle) for number in numbers}
+        handlers = {number: signal.signal(number, handle) for number in SIGNALS}
         try:
             yield
         finally:

@@ -89,13 +89,12 @@ def test_rerun_that_is_stopped_is_resumed(one_seed_study, settings):
     files, trial = read_trial_files(settings.home), one_seed_study.trials[3]
 
     class StoppingLauncher(DebugLauncher):
-        """Asks for a stop at the end of the first epoch."""
+        """Asks for a stop at the first progress."""
 
         def __call__(self, groups, concurrency, report, stop):
             def report_and_stop(progress):
                 report(progress)
-                if progress.epoch:
-                    stop.request("a test")
+                stop.request("a test")
 
             super().__call__(groups, concurrency, report_and_stop, stop)
 

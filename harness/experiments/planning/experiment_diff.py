@@ -7,9 +7,9 @@ from typing import Any
 from harness.specs import ResolvedExperiment
 from harness.specs.identity import digest
 
-LISTED_APART: Any = {"experiment": {"seeds": True, "variants": True, "data": {"root", "layout"}}}
+LISTED_APART: Any = {"experiment": {"seeds": True, "variants": True, "data": {"root"}}}
 """Fields left out of the comparison of single fields: seeds and variants have lines of their own, and the directory of
-the data and its layout decide no result that its fingerprint does not show."""
+the data decides no result."""
 
 
 def describe_changes(before: ResolvedExperiment, after: ResolvedExperiment) -> tuple[str, ...]:

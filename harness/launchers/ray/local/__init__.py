@@ -1,1 +1,0 @@
-"""Ray on this machine alone: its directory, its token, its limits and its processes."""
