@@ -44,7 +44,8 @@ print(json.dumps({
     "network": type(network).__name__,
     "is_training": network.training,
     "error": 100 * wrong / len(test.labels),
-    "is_served_alike": bool((served.predict(example) == logits[: len(example)].numpy()).all()),
+    # A smaller batch is rounded differently on some processors.
+    "is_served_alike": bool(np.allclose(served.predict(example), logits[: len(example)].numpy(), rtol=1e-4, atol=1e-5)),
     "inputs": info.signature.inputs.to_dict(),
     "outputs": info.signature.outputs.to_dict(),
     "trial": info.metadata["trial"],
