@@ -4,6 +4,7 @@
 #   make test                 set up, check style and types, run the fast tests
 #   make test-slow            run the tests marked slow, faults, cluster or browser, but not long
 #   make cluster-test         run the tests on several hosts (needs root), and the tests marked long
+#   make test-lowest          run the fast tests with the lowest versions that pyproject.toml names (6 GB more)
 #   make audit                list known vulnerabilities of the versions in constraints.txt (needs a network)
 #   make bench                measure speed next to peers; writes benchmarks/README.md (two hours, idle machine)
 #   make faults               inject every fault many times; writes benchmarks/faults.md (two hours)
@@ -22,7 +23,7 @@ READY := $(VENV)/.ready
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow cluster-test faults bench check audit format packages packages-slow clean
+.PHONY: help setup demo test test-slow test-lowest cluster-test faults bench check audit format packages packages-slow clean
 
 help:
 	@sed -n 's/^#  //p' $(MAKEFILE_LIST)
@@ -66,6 +67,18 @@ test: setup packages check
 test-slow: setup packages-slow
 	$(PY) -m pytest $(PARALLEL) -m "(slow or faults or cluster or browser) and not long"
 
+# It uses an environment of its own (.lowest), which is made anew when pyproject.toml has changed.
+LOWEST := .lowest
+test-lowest: $(LOWEST)/.ready packages
+	$(LOWEST)/bin/python -m pytest -n 2 --dist loadgroup -m "not slow and not faults and not cluster and not browser"
+
+$(LOWEST)/.ready: pyproject.toml .ci/lowest.py
+	@echo "Setting up $(LOWEST): about ten minutes and 6 GB."
+	python3 -m venv --clear $(LOWEST)
+	python3 .ci/lowest.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(LOWEST)/constraints.txt --editable '.[dev,gpu]'
+	@touch $@
+
 cluster-test: setup packages-slow
 	$(PY) -m pytest -m "cluster or long"
 
@@ -79,4 +92,4 @@ bench: setup
 	$(PY) -m benchmarks
 
 clean:
-	rm -rf $(VENV) .audit .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) .audit .pytest_cache .mypy_cache .ruff_cache

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from harness.errors import CONTROL_CHARACTERS
+
+WORD = re.compile(r"[^\s`]*`[^`]*`\S*|\S+")
+"""What no line break may tear apart: a word, or a command between backticks, which can then be copied."""
 FORMULA = "=+-@"
 """First characters that make a spreadsheet read a cell of results.csv as a formula."""
 
 
 def _require_no_control_characters(text: str) -> str:
-    # Cc: control characters and escape codes. Cs: halves of surrogate pairs, which no file can hold.
-    character = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n\r"), None)
-    if character is not None:
-        raise ValueError(f"the text contains the character U+{ord(character):04X}, which cannot be printed: remove it")
+    # The same characters that a YAML file may not contain.
+    match = CONTROL_CHARACTERS.search(text)
+    if match is not None:
+        raise ValueError(f"the text contains the character U+{ord(match[0]):04X}, which cannot be printed: remove it")
     return text
 
 

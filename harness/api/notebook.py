@@ -138,7 +138,13 @@ def run(
     if seeds is not None:
         changes.append(f"seeds={json.dumps(list(seeds))}")
     resolved = load_resolved_experiment(
-        str(experiment), changes, None, options.data_root, download, local=options.address is None
+        str(experiment),
+        changes,
+        None,
+        options.data_root,
+        download,
+        local=options.address is None,
+        no_code=options.no_code,
     )
     result = run_experiment(resolved, options, Console(highlight=False), force)
     if result.is_report_due(resolved):

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-import typer
-from rich.console import Console
-
+from harness.cli.terminal import TerminalConsole
 from harness.errors import HarnessError
 from harness.text import escape_rich
 
-WIDTH = None if sys.stdout.isatty() else 140
-"""Columns. Without a terminal, rich would cut tables to 80."""
-out = Console(highlight=False, width=WIDTH)
-err = Console(stderr=True, highlight=False, width=WIDTH)
+out = TerminalConsole()
+err = TerminalConsole(stderr=True)
 
 
-def print_text(text: object, console: Console = out) -> None:
-    """Print text as it is, without markup, and without line breaks of its own."""
-    console.print(escape_rich(text), soft_wrap=True)
+def print_text(text: object, console: TerminalConsole = out) -> None:
+    """Print text as it is, without markup."""
+    console.print_lines(escape_rich(text))
 
 
-def print_note(text: object, console: Console = err) -> None:
+def print_note(text: object, console: TerminalConsole = err) -> None:
     """Print something that the user should know."""
-    console.print(f"[yellow]note[/yellow] {escape_rich(text)}", soft_wrap=True)
+    console.print_lines(f"[yellow]note[/yellow] {escape_rich(text)}")
 
 
 def print_failure(label: str, text: str, word: str = "failed") -> None:
     """Print that something failed, and why."""
-    err.print(f"[red]{word}[/red]  {escape_rich(label)}: {escape_rich(text)}", soft_wrap=True)
+    err.print_lines(f"[red]{word}[/red]  {escape_rich(label)}: {escape_rich(text)}")
 
 
 def print_problem(kind: str, where: str, what: str, remedy: str) -> None:
@@ -41,10 +39,10 @@ def print_problem(kind: str, where: str, what: str, remedy: str) -> None:
     """
     style = "red bold" if kind == "error" else "yellow"
     place = f" {escape_rich(where)}" if where else ""
-    err.print(f"[{style}]{kind}[/{style}]{place}", soft_wrap=True)
-    err.print(f"  {escape_rich(what)}", soft_wrap=True)
+    err.print_lines(f"[{style}]{kind}[/{style}]{place}")
+    err.print_lines(f"  {escape_rich(what)}")
     if remedy:
-        err.print(f"  [green]→[/green] {escape_rich(remedy)}", soft_wrap=True)
+        err.print_lines(f"  [green]→[/green] {escape_rich(remedy)}")
 
 
 def print_error(error: HarnessError) -> None:
@@ -53,5 +51,20 @@ def print_error(error: HarnessError) -> None:
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:
-    """Print a value as JSON, without the line breaks and colours of a console."""
-    typer.echo(json.dumps(value, indent=indent))
+    """Print a value as JSON in ASCII, without the line breaks and colours of a console.
+
+    JSON has no numbers that are not finite: null takes their place.
+    """
+    sys.stdout.write(json.dumps(_without_infinity(value), indent=indent, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def _without_infinity(value: Any) -> Any:
+    """Return a value for JSON in which None replaces every number that is not finite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _without_infinity(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_infinity(each) for each in value]
+    return value

@@ -24,11 +24,24 @@ from harness.cli.commands import (
     variants,
 )
 from harness.cli.console import err, print_error, print_note
+from harness.cli.output_streams import final_exit_code, protect_streams
+from harness.cli.terminal import correct_columns
 from harness.errors import EXIT_USER, HarnessError, Interrupted
 from harness.version import __version__
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""The signals that end a command: Ctrl-C and SIGTERM."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that end a command: Ctrl-C, SIGTERM, and SIGHUP, which a process gets when its terminal is closed."""
+EXIT_CODES = "\n\n".join(
+    (
+        "Exit codes:",
+        "0    done",
+        "1    a trial failed, a run is not complete, or diff found a regression",
+        "2    you can correct the cause, another process holds the lock, or standard output could not be written",
+        "3    a time limit ended the run",
+        "129, 130, 143    a closed terminal, Ctrl-C or SIGTERM ended the command",
+        "141    the reader of a pipe, such as head, ended before the command",
+    )
+)
 
 app = typer.Typer(
     name="harness",
@@ -37,6 +50,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    epilog=EXIT_CODES,
 )
 # The help lists the commands in this order.
 for group in (run, plan, cluster_jobs, reports, trials, variants, benchmark, evaluation, tools):
@@ -62,18 +76,24 @@ def _common_options(
 
 def main() -> None:
     """Run the command line. An error that the user can correct is printed without a traceback."""
+    file = protect_streams()
+    correct_columns()
     for number in SIGNALS:
-        signal.signal(number, _interrupt)
+        # nohup has SIGHUP ignored.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     # torchvision makes torch print this warning at each start.
     warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated")
     warnings.showwarning = _show_warning
     try:
         app()
+    except SystemExit as ended:
+        sys.exit(final_exit_code(ended.code if isinstance(ended.code, int) else 0, file))
     except HarnessError as error:
         print_error(error)
-        sys.exit(EXIT_USER)
+        sys.exit(final_exit_code(EXIT_USER, file))
     except Interrupted as interrupt:
-        err.print(interrupt.message)
+        err.print_lines(interrupt.message)
         sys.stdout.flush()
         sys.stderr.flush()
         # sys.exit would wait for threads that still try to reach a store.
@@ -81,9 +101,12 @@ def main() -> None:
 
 
 def _interrupt(number: int, frame: Any) -> NoReturn:
-    """Raise Interrupted at the first signal; end the process at once at the second."""
+    """Raise Interrupted at the first signal; end the process at once at the second.
+
+    SIGHUP is never the second one: the kernel and the shell may each send one for the same closed terminal.
+    """
     for each in SIGNALS:
-        signal.signal(each, lambda second, _: os._exit(128 + second))
+        signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else lambda second, _: os._exit(128 + second))
     raise Interrupted(number)
 
 

@@ -13,6 +13,7 @@ import typer
 
 from harness.settings import BenchmarkOptions
 from harness.settings.option import Option, options_of, parse_options
+from harness.settings.user_paths import resolve_path
 
 Experiment = Annotated[
     str, typer.Argument(help="A YAML file, or the name of a file in experiments/.", metavar="EXPERIMENT")
@@ -25,9 +26,26 @@ TrialId = Annotated[str, typer.Argument(help="A trial's id, or its first digits 
 Variant = Annotated[
     str, typer.Argument(help="A variant, such as resnet18, cifar-plain56, cifar-resnet1202 or wrn-28-10.")
 ]
+
+
+def _as_parser(parse: Callable[[Any], Any] | None) -> Callable[[str], Any]:
+    """Return a function of an option as Typer takes it, with a name, which stands in usage errors."""
+
+    def path(text: str) -> Any:
+        return text if parse is None else parse(text)
+
+    return path
+
+
+def path_option(flag: str, help: str, metavar: str) -> Any:
+    """Return an option for a path to be read, in which ``~`` is expanded in every spelling."""
+    parser = _as_parser(functools.partial(resolve_path, option=flag))
+    return typer.Option(flag, help=help, metavar=metavar, parser=parser)
+
+
 Cluster = Annotated[
     Path | None,
-    typer.Option("--cluster", help="The cluster's YAML file, with which `ray up` started it.", metavar="FILE"),
+    path_option("--cluster", "The cluster's YAML file, with which `ray up` started it.", "FILE"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -74,14 +92,16 @@ def _derive_parameter(kind: type, name: str, defaults: dict[str, Any]) -> inspec
     value_type = _value_type(kind, name, option)
     if option.typed_as is not None:
         default, value_type = None, value_type | None
-    annotation = Annotated[value_type, _typer_option(option)]  # type: ignore[valid-type]
+    annotation = Annotated[value_type, _typer_option(option, value_type)]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _typer_option(option: Option) -> Any:
-    return typer.Option(
-        option.flag, help=option.help, metavar=option.metavar, envvar=option.environment, min=option.minimum
-    )
+def _typer_option(option: Option, value_type: Any = None) -> Any:
+    details: dict[str, Any] = {"metavar": option.metavar}
+    if value_type is Path:
+        # Typer would make the working directory of an empty text, such as that of an unset variable of a shell.
+        details = {"metavar": option.metavar or "DIRECTORY", "parser": _as_parser(option.parse)}
+    return typer.Option(option.flag, help=option.help, envvar=option.environment, min=option.minimum, **details)
 
 
 def _value_type(kind: type, name: str, option: Option) -> Any:
@@ -91,6 +111,21 @@ def _value_type(kind: type, name: str, option: Option) -> Any:
     return option.typed_as or get_type_hints(kind)[name]
 
 
+class ImageLayout(StrEnum):
+    """What the directories in a folder of images are."""
+
+    classes = "classes"
+    splits = "splits"
+
+
+Layout = Annotated[
+    ImageLayout | None,
+    typer.Option(
+        "--layout",
+        help="Whether the directories of images are classes, or splits (train, val, test) that hold the classes. "
+        "Needed only where their names allow both.",
+    ),
+]
 InputShape = Annotated[str | None, _typer_option(options_of(BenchmarkOptions)["shape"])]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, suggest_nearest
+from harness.launchers.ray.cluster_hosts import find_obstacle
 from harness.launchers.resources import ACCELERATOR_PREFIX, count_workers, describe_resources
 from harness.specs import Resources
 
@@ -116,11 +117,17 @@ class Capacity:
         if self.count_trials(resources) != 0:
             return
         types = "; ".join(f"{t.name}: {_format_resources(t.resources or {})}" for t in self.types if t.max_nodes)
+        nodes = [node_type.resources or {} for node_type in self.types for _ in range(self._count_nodes(node_type))]
+        field, remedy = find_obstacle(resources, nodes, sum(count_workers(resources, node) for node in nodes))
         raise HarnessError(
             f"a trial needs {describe_resources(resources)}, which no type of node in {self.file} has ({types})",
-            where="resources",
-            remedy="Lower them with --set resources.cpus=1, or add a type of node to the file.",
+            where=field,
+            remedy=f"{remedy} Or add a type of node to the file.",
         )
+
+    def _count_nodes(self, node_type: NodeType) -> int:
+        """Return how many nodes of a type there may be."""
+        return 1 if node_type is self.head else min(node_type.max_nodes, self.max_workers)
 
 
 def read_cluster_file(file: Path) -> dict[str, Any]:
@@ -131,7 +138,7 @@ def read_cluster_file(file: Path) -> dict[str, Any]:
     """
     from harness.io.yaml_documents import read_document
 
-    content = read_document(file).data
+    content = read_document(file, is_yaml_1_1=True).data
     for field in ("cluster_name", "provider", "auth"):
         if field not in content:
             raise HarnessError(
@@ -225,6 +232,7 @@ def _read_start_resources(commands: Sequence[str]) -> dict[str, float] | None:
 
 
 def _format_resources(resources: Mapping[str, float]) -> str:
-    """Return the CPUs and GPUs of a node in words."""
+    """Return the CPUs, GPUs and kinds of GPU of a node in words."""
     shown = [f"{value:g} {key}" for key, value in resources.items() if key in ("CPU", "GPU")]
+    shown += [key.removeprefix(ACCELERATOR_PREFIX) for key in resources if key.startswith(ACCELERATOR_PREFIX)]
     return ", ".join(shown) or "neither CPU nor GPU"

@@ -62,38 +62,39 @@ class StaticCosts:
         }
 
 
-def compute_static_costs(variant: AnyVariant, size: tuple[int, int]) -> StaticCosts:
+def compute_static_costs(variant: AnyVariant, size: tuple[int, int], is_fresh: bool = False) -> StaticCosts:
     """Return the costs from the layer plan, without torch; those of an external network are counted, and cached.
 
     Args:
         variant: The network.
         size: Height and width of the images.
+        is_fresh: Whether to count the network of a user's own function again, which may read files that its identity
+            does not cover.
 
     Raises:
-        HarnessError: An external network cannot be built, or does not accept such images.
+        HarnessError: An external network cannot be built or trained, or does not accept such images.
     """
     if isinstance(variant, ExternalNetwork):
-        return count_network(variant, size)
+        return count_network(variant, size, is_fresh and variant.kind == "python")
     plan = plan_layers(variant, size)
     return StaticCosts(plan.params, plan.macs, plan.activations, "layer plan")
 
 
-def count_network(variant: AnyVariant, size: tuple[int, int]) -> StaticCosts:
+def count_network(variant: AnyVariant, size: tuple[int, int], is_fresh: bool = False) -> StaticCosts:
     """Return the costs counted on the network itself, by torch's counter and by fvcore where it is installed.
 
     Args:
         variant: The network.
         size: Height and width of the images.
+        is_fresh: Whether to count an external network although the cache has its costs.
 
     Raises:
         HarnessError: The counters and the layer plan disagree, so that the record would be wrong; or an external
-            network cannot be built, or does not accept such images.
+            network cannot be built or trained, or does not accept such images.
     """
-    if variant.weights is not None:
-        variant = variant.model_copy(update={"weights": None})
     if isinstance(variant, Variant):
-        return _count_variant(variant, size)
-    costs = read_cached_costs(variant, size)
+        return _count_variant(variant.model_copy(update={"weights": None}), size)
+    costs = None if is_fresh else read_cached_costs(variant, size)
     if costs is None:
         costs = _count_external(variant, size)
         with suppress(OSError, HarnessError):
@@ -140,26 +141,44 @@ def read_cached_costs(variant: ExternalNetwork, size: tuple[int, int]) -> Static
 
 
 def _cache_file(variant: ExternalNetwork, size: tuple[int, int]) -> Path:
-    """Return the cache file of an external network, whose name holds its identity and the counters' versions."""
+    """Return the cache file of an external network.
+
+    Its name holds the network's identity, the counters' versions, and the checks that the network has passed.
+    """
     tools = {name: version(name) for name in ("torch", "fvcore") if find_spec(name) is not None}
-    return cache_dir() / "costs" / f"{digest([variant.identity(), size, tools], 20)}.json"
+    is_frozen = variant.weights is not None and variant.weights.freeze == "body"
+    key = [_without_weights(variant).identity(), size, tools, "trainable", is_frozen]
+    return cache_dir() / "costs" / f"{digest(key, 20)}.json"
+
+
+def _without_weights(variant: ExternalNetwork) -> ExternalNetwork:
+    return variant.model_copy(update={"weights": None})
 
 
 def _count_external(variant: ExternalNetwork, size: tuple[int, int]) -> StaticCosts:
-    """Count an external network, which has no layer plan. Where the counters disagree, record both numbers."""
+    """Count an external network, which has no layer plan. Where the counters disagree, record both numbers.
+
+    Auxiliary classifiers that are trained count too.
+    """
     import torch
     from torch import nn
 
     from harness.costs.counters import count_with_fvcore, count_with_torch
+    from harness.models.auxiliary import with_auxiliary_classifiers
+    from harness.models.output_check import check_training
 
-    network = _build_external(variant, size)
+    network = _build_external(_without_weights(variant), size)
     image = torch.zeros(1, variant.in_channels, *size)
     params = _count_parameters(network)
     layers = sum(isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear) for module in network.modules())
-    torch_macs = count_with_torch(network, image)
-    if find_spec("fvcore") is None:
+    with with_auxiliary_classifiers(network):
+        torch_macs = count_with_torch(network, image)
+        counted = count_with_fvcore(network, image) if find_spec("fvcore") is not None else None
+    # After counting, because it changes statistics of the network.
+    check_training(variant, network, size)
+    if counted is None:
         return StaticCosts(params, torch_macs, 0, "torch FlopCounterMode", layers)
-    macs, activations = count_with_fvcore(network, image)
+    macs, activations = counted
     counter = "fvcore" if macs == torch_macs else f"fvcore (torch's counter: {torch_macs:,} MACs)"
     return StaticCosts(params, macs, activations, counter, layers)
 
@@ -180,7 +199,7 @@ def count_external_modules(variant: ExternalNetwork, size: tuple[int, int]) -> d
 def _build_external(variant: ExternalNetwork, size: tuple[int, int]) -> nn.Module:
     """Return the network in evaluation mode, after a check that it accepts images of this size."""
     from harness.models import build
-    from harness.models.external import check_output
+    from harness.models.output_check import check_output
 
     network = build(variant, seed=0).eval()
     check_output(variant, network, size)

@@ -10,13 +10,13 @@ import time
 from collections.abc import Generator
 
 import torch
-import torch.nn.functional as F
 
 from harness.costs.contention import GpuContention
 from harness.costs.peak_flops import measure_peak_flops
 from harness.costs.step_timer import Step, StepTimer
 from harness.errors import HarnessError
 from harness.models import build
+from harness.models.auxiliary import compute_losses
 from harness.processes import peak_resident_bytes
 from harness.specs.measured_cost import CONDITIONS, CostSetting, Phase, Repeat
 from harness.specs.network.any_variant import AnyVariant
@@ -109,6 +109,7 @@ class VariantProfiler:
         self.setting, self.device, self.contention = setting, device, contention
         self.seconds, self.turns = seconds, turns
         self.timer = StepTimer(device)
+        self.auxiliary_weight = getattr(variant, "auxiliary_weight", 0.0)
         self.frozen = variant.weights is not None and variant.weights.freeze == "body"
         self.network = build(variant, seed=0, device=device).to(memory_format=memory_format)
         if setting.compile:
@@ -146,8 +147,8 @@ class VariantProfiler:
             optimiser.zero_grad(set_to_none=True)
             for images, labels in split_into_micro_batches(self.images, self.labels, self.setting.micro_batch):
                 with autocast(self.device, self.setting.precision):
-                    loss = F.cross_entropy(self.network(images), labels, label_smoothing=recipe.label_smoothing)
-                scaler.scale(loss * (len(labels) / len(self.labels))).backward()
+                    losses = compute_losses(self.network(images), labels, recipe.label_smoothing, self.auxiliary_weight)
+                scaler.scale(losses.total * (len(labels) / len(self.labels))).backward()
             if recipe.clip_grad_norm is not None:
                 scaler.unscale_(optimiser)
                 torch.nn.utils.clip_grad_norm_(parameters, recipe.clip_grad_norm)

@@ -22,6 +22,9 @@ class DataFacts(TypedDict):
         classes: Number of classes.
         labels: The label of each training image.
         test: Number of test images; None without a test split.
+        class_names: The names of the classes in the order of their labels; empty where the files do not name them.
+        split_notes: Which directories hold the splits, and which are not used; one line each.
+        notes: What was left out of the files, and the like; one line each.
     """
 
     fingerprint: str
@@ -29,6 +32,9 @@ class DataFacts(TypedDict):
     classes: int
     labels: list[int]
     test: int | None
+    class_names: list[str]
+    split_notes: list[str]
+    notes: list[str]
 
 
 def compute_facts(train: Arrays, test: Arrays | None) -> DataFacts:
@@ -43,4 +49,7 @@ def compute_facts(train: Arrays, test: Arrays | None) -> DataFacts:
         "classes": int(train[1].max()) + 1,
         "labels": train[1].tolist(),
         "test": None if test is None else len(test[1]),
+        "class_names": [],
+        "split_notes": [],
+        "notes": [],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.data.arrays import Arrays, TrainTestArrays, compute_facts
+from harness.data.description import describe_data
 from harness.data.image_files import ImageFiles, stream_batches
 from harness.data.image_folders import DEFAULT_IMAGE_SIZE, scan_image_folder
 from harness.data.packed_file import SUFFIX, build_packed_members, is_packed, one_process_at_a_time, write_packed
@@ -25,6 +27,8 @@ MEMORY_LIMIT = 2 * 2**30
 MANY_IMAGES = 1000
 """A progress bar is shown from this number of images on."""
 DECODED_BATCH = 256
+FORMAT = 2
+"""Raised where copies of earlier versions cannot be trusted: format 1 did not see every change of a file."""
 
 
 def fits_in_memory(images: int, size: int) -> bool:
@@ -49,32 +53,37 @@ def find_or_decode(spec: DataSpec, augment: str, workers: int = 0, show_progress
     if is_packed(spec.root) or augment == "resized-crop-flip":
         return None
     size = spec.image_size or DEFAULT_IMAGE_SIZE
-    folder = scan_image_folder(Path(str(spec.root)))
-    if not fits_in_memory(len(folder.train) + len(folder.test or ()), size):
+    folder = scan_image_folder(Path(str(spec.root)), spec.layout)
+    if not fits_in_memory(len(folder.images), size):
         return None
-    decoders = [SEMANTICS, version("pillow"), version("torchvision")]
+    decoders = [FORMAT, SEMANTICS, version("pillow"), version("torchvision")]
     copy = cache_dir() / "decoded" / f"{spec.fingerprint}-{size}-{digest(decoders, 6)}{SUFFIX}"
     with suppress(OSError, HarnessError), one_process_at_a_time(copy):
         if not copy.exists():
-            pack_dataset(spec, len(folder.classes), str(copy), workers, show_progress)
+            pack_dataset(spec, {"classes": len(folder.classes)}, str(copy), workers, show_progress)
     return copy if copy.exists() else None
 
 
-def pack_dataset(spec: DataSpec, classes: int, target: str, workers: int = 0, show_progress: bool = False) -> int:
+def pack_dataset(
+    spec: DataSpec, described: Mapping[str, object], target: str, workers: int = 0, show_progress: bool = False
+) -> int:
     """Write a data set into a packed file at a path or URL; return its size in bytes.
 
     Args:
         spec: The data set, with its fingerprint.
-        classes: Its number of classes.
+        described: Facts that its arrays do not show: the number of classes, their names, and notes.
         target: The path or URL of the packed file.
         workers: Number of processes that decode.
         show_progress: Whether to show a progress bar.
 
     Raises:
-        HarnessError: A file is missing, the data set is packed already, or the target cannot be written.
+        HarnessError: A file is missing or changes meanwhile, the data set is packed already, or the target cannot be
+            written.
     """
     arrays = read_all_images(spec, workers, show_progress)
-    facts = {**compute_facts(*arrays), "fingerprint": spec.fingerprint, "classes": classes}
+    # The images were read after their fingerprint was taken.
+    describe_data(spec)
+    facts = {**compute_facts(*arrays), **described, "fingerprint": spec.fingerprint}
     del facts["labels"]
     size = (spec.image_size or DEFAULT_IMAGE_SIZE) if spec.name == "imagefolder" else None
     members = build_packed_members(spec.name, facts, arrays, size)
@@ -96,7 +105,7 @@ def read_all_images(spec: DataSpec, workers: int = 0, show_progress: bool = Fals
         )
     if read is not None:
         return read(files)
-    folder, size = scan_image_folder(root), spec.image_size or DEFAULT_IMAGE_SIZE
+    folder, size = scan_image_folder(root, spec.layout), spec.image_size or DEFAULT_IMAGE_SIZE
     arrays: list[Arrays] = []
     for split in (folder.train, folder.test):
         if split is not None:

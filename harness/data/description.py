@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from harness.data.arrays import DataFacts, compute_facts
-from harness.data.image_folders import DEFAULT_IMAGE_SIZE, scan_image_folder
+from harness.data.facts_cache import cached_facts
+from harness.data.folders.entries import printable_name
+from harness.data.image_folders import DEFAULT_IMAGE_SIZE, ImageFolder, scan_image_folder
 from harness.data.packed_file import is_packed, read_packed_arrays, read_packed_facts
 from harness.data.registry import find_source, locate_files
 from harness.data.split_indices import split_indices
 from harness.errors import HarnessError
-from harness.io.atomic_files import write_atomic
-from harness.io.user_cache import cache_dir
 from harness.specs import DataSpec
 from harness.specs.experiment.data import DataInfo
-from harness.specs.identity import digest
 
 MANY_IMAGES = 1000
 """A progress bar is shown from this number of images on."""
+LINE_LENGTH = 300
+"""Characters of a line in a description."""
 
 
 def describe_data(spec: DataSpec, download: bool = False) -> tuple[DataInfo, DataSpec]:
@@ -36,14 +35,18 @@ def describe_data(spec: DataSpec, download: bool = False) -> tuple[DataInfo, Dat
             be split as declared.
     """
     root, files = locate_files(spec, download)
-    facts = _read_facts(spec, root, files)
+    facts = _find_facts(spec, root, files)
     if spec.fingerprint not in (None, facts["fingerprint"]):
         raise HarnessError(
             f"the data on {socket.gethostname()} has the fingerprint {facts['fingerprint']}, and the experiment "
             f"declares {spec.fingerprint}",
-            where=f"{root}, data.fingerprint",
+            where=f"{root}, data.fingerprint" if root != Path() else "data.fingerprint",
             remedy="Use the data that the experiment was written for, or remove the declared fingerprint. On a "
             "cluster, give every node the same data.",
+        )
+    if spec.layout is not None and spec.name != "imagefolder":
+        raise HarnessError(
+            f"{spec.name} has no directories of classes", where="data.layout", remedy="Leave the field out."
         )
     train, val, test = split_indices(spec, np.asarray(facts["labels"]), facts["test"] is not None)
     if spec.name == "imagefolder":
@@ -65,6 +68,9 @@ def describe_data(spec: DataSpec, download: bool = False) -> tuple[DataInfo, Dat
         val=len(val),
         test=len(test) if facts["test"] is None else facts["test"],
         source=find_source(spec.name).origin,
+        class_names=tuple(facts["class_names"]),
+        split_notes=tuple(facts["split_notes"]),
+        notes=tuple(facts["notes"]),
     )
     # A URL is kept as it is. Without a declared root the usual places apply, which differ between machines.
     resolved_root = spec.root if spec.root is None or "://" in spec.root else str(root)
@@ -92,26 +98,28 @@ def count_steps_per_epoch(images: int, batch: int) -> int:
     return full_batches + (rest > 1 or full_batches == 0)
 
 
-def _read_facts(spec: DataSpec, root: Path, files: Sequence[Path]) -> DataFacts:
-    """Return the facts of a data set from the cache, or read its files and fill the cache.
+def _find_facts(spec: DataSpec, root: Path, files: Sequence[Path]) -> DataFacts:
+    """Return the facts of a data set from the cache, or read its files and fill the cache."""
+    if spec.name == "imagefolder" and not is_packed(files[0]):
+        return _find_image_folder_facts(spec, root)
 
-    The key of the cache holds the path, size and time of change of every file.
-    """
-    stamps = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
-    cache = cache_dir() / "facts" / f"{digest([spec.name, stamps], 20)}.json"
-    with suppress(OSError, ValueError):
-        cached: DataFacts = json.loads(cache.read_text())
-        return cached
-    if is_packed(files[0]):
-        facts = _read_packed_file_facts(files[0])
-    elif spec.name == "imagefolder":
-        facts = _read_image_folder_facts(root)
-    else:
-        facts = _read_source_facts(spec, list(files))
-    # With a cache that is not writable the next call takes longer. Nothing else depends on it.
-    with suppress(HarnessError):
-        write_atomic(cache, json.dumps(facts).encode())
-    return facts
+    def read() -> DataFacts:
+        return _read_packed_file_facts(files[0]) if is_packed(files[0]) else _read_source_facts(spec, list(files))
+
+    return cached_facts([spec.name], files, lambda: files, read)
+
+
+def _find_image_folder_facts(spec: DataSpec, root: Path) -> DataFacts:
+    def scan() -> ImageFolder:
+        return scan_image_folder(root, spec.layout)
+
+    folder = scan()
+    # The same files are other data below another root, because the fingerprint holds their names below it, and with
+    # another layout.
+    key = [spec.name, str(root), folder.classes, len(folder.train)]
+    facts = cached_facts(key, folder.files, lambda: scan().files, lambda: _read_image_folder_facts(root, scan()))
+    # Notes are on files that are in no fingerprint, so a cache cannot hold them.
+    return {**facts, "split_notes": list(folder.split_notes), "notes": list(folder.notes)}
 
 
 def _read_source_facts(spec: DataSpec, files: list[Path]) -> DataFacts:
@@ -135,7 +143,15 @@ def _read_packed_file_facts(path: Path) -> DataFacts:
     facts = compute_facts(train, test)
     if declared["image_size"] is not None:
         # The fingerprint of an image folder is that of its files, which the decoded images do not determine.
-        return facts | {"fingerprint": declared["fingerprint"], "classes": declared["classes"]}
+        return {
+            **facts,
+            "fingerprint": declared["fingerprint"],
+            "classes": declared["classes"],
+            # Files of earlier versions do not have these three.
+            "class_names": _read_lines(declared.get("class_names")),
+            "split_notes": _read_lines(declared.get("split_notes")),
+            "notes": _read_lines(declared.get("notes")),
+        }
     if facts["fingerprint"] != declared["fingerprint"]:
         raise HarnessError(
             "its images do not have the fingerprint that the file declares",
@@ -145,18 +161,22 @@ def _read_packed_file_facts(path: Path) -> DataFacts:
     return facts
 
 
-def _read_image_folder_facts(root: Path) -> DataFacts:
+def _read_lines(value: object) -> list[str]:
+    """Return texts from a file of unknown origin as lines that can be printed."""
+    return [printable_name(str(text), most=LINE_LENGTH) for text in value] if isinstance(value, list) else []
+
+
+def _read_image_folder_facts(root: Path, folder: ImageFolder) -> DataFacts:
     """Read every file once: hash its bytes, and decode it, so that a damaged image is found before any training."""
     from rich.progress import track
 
-    from harness.data.image_files import read_rgb
+    from harness.data.image_files import read_file, read_rgb
 
-    folder = scan_image_folder(root)
     content = hashlib.sha256()
-    images = [*folder.train, *(folder.test or [])]
+    images = folder.images
     for path, label in track(images, "Fingerprinting images", transient=True, disable=len(images) < MANY_IMAGES):
-        read_rgb(path)
-        data = path.read_bytes()
+        data = read_file(path)
+        read_rgb(path, data)
         # os.fsencode gives the bytes of a name that is not UTF-8, too.
         name = os.fsencode(path.relative_to(root).as_posix())
         content.update(b"%b %d %b\n" % (name, label, hashlib.sha256(data).hexdigest().encode()))
@@ -166,4 +186,7 @@ def _read_image_folder_facts(root: Path) -> DataFacts:
         "classes": len(folder.classes),
         "labels": [label for _, label in folder.train],
         "test": None if folder.test is None else len(folder.test),
+        "class_names": [printable_name(name, most=LINE_LENGTH) for name in folder.classes],
+        "split_notes": [],
+        "notes": [],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,33 +13,61 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from harness.data.image_folders import LabelledFile
+from harness.data.folders.classes import LabelledFile
+from harness.data.folders.entries import unreadable
 from harness.errors import HarnessError
 from harness.specs.random_streams import stream_seed
 
 MIN_IMAGES_FOR_WORKERS = 4096
 """Fewer images are decoded in this process, because the start of worker processes would take longer."""
 
+LFS_POINTER = b"version https://git-lfs"
 
-def read_rgb(path: Path) -> Image.Image:
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of an image file.
+
+    Raises:
+        HarnessError: The file cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def read_rgb(path: Path, content: bytes | None = None) -> Image.Image:
     """Return an image upright and in 8-bit RGB; 16-bit grey is scaled down, and transparency is dropped.
+
+    Args:
+        path: The file.
+        content: Its bytes, if they were read already.
 
     Raises:
         HarnessError: The file is damaged, or is no image that can be converted.
     """
+    content = read_file(path) if content is None else content
     try:
-        with Image.open(path) as file:
+        with Image.open(BytesIO(content)) as file:
             image = ImageOps.exif_transpose(file)
-            if image.mode.startswith("I;16"):
+            # Pillow scales the grey levels of a PGM file with more than 8 bits to 0 ... 65535, in mode I.
+            if image.mode.startswith("I;16") or (image.mode == "I" and file.format == "PPM"):
                 # A plain conversion would clip 16-bit values at 255, which gives white images.
                 image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
             if image.mode in ("I", "F"):
                 raise ValueError(f"pixels of mode {image.mode} have no fixed range")
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = str(error).partition(" <_io.BytesIO")[0]
         raise HarnessError(
-            f"this file is not a readable image ({error})", where=str(path), remedy="Repair it or remove it."
+            f"this file is not a readable image ({reason})", where=str(path), remedy=_remedy(content)
         ) from error
+
+
+def _remedy(content: bytes) -> str:
+    if content.startswith(LFS_POINTER):
+        return "It is a pointer of Git LFS: fetch the images with `git lfs pull`."
+    return "Repair it or remove it." if content else "The file is empty: copy it again, or remove it."
 
 
 class ImageFiles(Dataset[tuple[Tensor, int, int]]):

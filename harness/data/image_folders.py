@@ -5,13 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.data.folders.classes import (
+    LabelledFile,
+    are_numbers,
+    choose_test_split,
+    first_names,
+    list_classes,
+    list_labelled,
+    note_stray_images,
+    require_same_classes,
+)
+from harness.data.folders.entries import join_names
+from harness.data.folders.layout import DeclaredLayout, choose_layout
+from harness.data.folders.walk import Findings
 from harness.errors import HarnessError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 DEFAULT_IMAGE_SIZE = 64
 """Side in pixels that images are resized to where the experiment declares none."""
-
-LabelledFile = tuple[Path, int]
 
 
 @dataclass(frozen=True)
@@ -22,71 +32,74 @@ class ImageFolder:
         classes: The names of the class folders, in the order of their labels.
         train: (file, label) of each training image.
         test: (file, label) of each test image; None where the folder has no test split of its own.
+        split_notes: Which directory has the test images, and which are not used; one line each.
+        notes: What is left out, and other things that the user should know; one line each.
     """
 
     classes: list[str]
     train: list[LabelledFile]
     test: list[LabelledFile] | None
+    split_notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> list[LabelledFile]:
+        """(file, label) of all images, first those for training."""
+        return [*self.train, *(self.test or ())]
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of all images, in the same order."""
+        return [path for path, _ in self.images]
 
 
-def scan_image_folder(root: Path) -> ImageFolder:
+def scan_image_folder(root: Path, layout: DeclaredLayout | None = None) -> ImageFolder:
     """List the files of ``root/<class>/<image>``, or of ``root/train/<class>/<image>`` with ``root/test`` or ``val``.
 
-    Raises:
-        HarnessError: There are fewer than two classes, a class has no images, or the test split has another class.
-    """
-    train_dir = root / "train" if (root / "train").is_dir() else root
-    classes = _list_classes(
-        train_dir,
-        "data.root",
-        "Lay it out as ROOT/<class>/<image>, or ROOT/train/<class>/<image> and ROOT/val/<class>/<image>.",
-    )
-    test_dir = next((root / name for name in ("test", "val") if (root / name).is_dir()), None)
-    if test_dir is None or train_dir == root:
-        return ImageFolder(classes, _list_images(train_dir, classes), None)
-    extra = sorted({path.name for path in test_dir.iterdir() if path.is_dir()} - set(classes))
-    if extra:
-        raise HarnessError(
-            f"this directory has the class '{extra[0]}', which {train_dir.name}/ does not have",
-            where=f"{test_dir}, data.root",
-            remedy="Give both splits the same class folders.",
-        )
-    return ImageFolder(classes, _list_images(train_dir, classes), _list_images(test_dir, classes))
+    Hidden entries are skipped; other spellings of the splits are recognised: see :mod:`harness.data.folders`.
 
-
-def list_evaluation_images(root: Path) -> tuple[list[str], list[LabelledFile]]:
-    """Return the class names and the (file, label) pairs of ``root/val``, ``root/test`` or ``root`` itself.
+    Args:
+        root: The folder.
+        layout: The layout that the user declares; None to find it.
 
     Raises:
-        HarnessError: The directory is missing, it has fewer than two classes, or a class has no images.
+        HarnessError: The layout can be read in two ways, there are fewer than two classes, a class has no images, or a
+            split lacks a class that another one has.
     """
-    folder = next((root / name for name in ("val", "test") if (root / name).is_dir()), root)
-    if not folder.is_dir():
-        raise HarnessError("this directory does not exist", where=f"{folder}, --data-root", remedy="Check --data-root.")
-    classes = _list_classes(folder, "--data-root", "Lay it out as ROOT/val/<class>/<image>.")
-    return classes, _list_images(folder, classes)
-
-
-def _list_classes(folder: Path, option: str, remedy: str) -> list[str]:
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if len(classes) < 2:
+    found = Findings(root)
+    chosen = choose_layout(root, layout)
+    if not chosen.splits:
+        classes = list_classes(root, found)
+        return _finish(found, classes, list_labelled(root, classes, found), None, [])
+    if "train" not in chosen.splits:
+        names = join_names([folder.name for folder in chosen.splits.values()])
         raise HarnessError(
-            f"the directory has {len(classes) or 'no'} class folder{'s' * (len(classes) != 1)}; at least 2 are needed",
-            where=f"{folder}, {option}",
-            remedy=remedy,
+            f"the folder has {names}, which are names of splits, and no train split",
+            where=f"{root}, data.root",
+            remedy="Add train/<class>/<image>. If these names are classes, declare the layout: "
+            "--set data.layout=classes (harness data pack: --layout classes).",
         )
-    return classes
+    note_stray_images(root, found)
+    train_dir = chosen.splits["train"]
+    test_dir, notes = choose_test_split(chosen, ("test", "val"))
+    classes = list_classes(train_dir, found)
+    if test_dir is None:
+        return _finish(found, classes, list_labelled(train_dir, classes, found), None, notes)
+    require_same_classes(root, train_dir, classes, test_dir, list_classes(test_dir, found, least=0))
+    train, test = (list_labelled(folder, classes, found) for folder in (train_dir, test_dir))
+    return _finish(found, classes, train, test, [f"the test images are those of {test_dir.name}/", *notes])
 
 
-def _list_images(folder: Path, classes: list[str]) -> list[LabelledFile]:
-    images = []
-    for label, name in enumerate(classes):
-        files = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-        if not files:
-            raise HarnessError(
-                f"the class folder '{name}' has no images",
-                where=f"{folder}, data.root",
-                remedy=f"Put images into it ({', '.join(IMAGE_SUFFIXES[:4])}, ...), or remove it.",
-            )
-        images += [(file, label) for file in files]
-    return images
+def _finish(
+    found: Findings,
+    classes: list[str],
+    train: list[LabelledFile],
+    test: list[LabelledFile] | None,
+    split_notes: list[str],
+) -> ImageFolder:
+    """Return the scanned folder with all notes."""
+    order: list[str] = []
+    found.count_same_files(path for path, _ in [*train, *(test or ())])
+    if are_numbers(classes) and sorted(classes, key=int) != classes:
+        order = [f"the classes are in the order of their names as text: {first_names(classes)}"]
+    return ImageFolder(classes, train, test, tuple(split_notes), (*order, *found.notes()))

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -23,12 +24,18 @@ from harness.data.arrays import TrainTestArrays
 from harness.errors import HarnessError
 from harness.io.archives import pack_archive, read_member, write_archive
 from harness.io.atomic_files import atomic_file
-from harness.io.user_cache import cache_dir
+from harness.io.user_cache import make_cache_dir
+from harness.settings.urls import redact_passwords
+from harness.settings.user_paths import resolve_path, working_directory
 from harness.specs.identity import digest
 
 SUFFIX = ".pack"
 FACTS = "facts.json"
 FORMAT = 1
+VERSION_KEYS = ("ETag", "Content-MD5", "Digest", "Last-Modified", "LastModified", "last_modified", "mtime", "md5Hash",
+                "generation", "updated", "created")  # fmt: skip
+"""What the file systems of fsspec call the checksum, or the time, of a file."""
+START_BYTES = 4096
 CHUNK = 4 * 2**20
 """Bytes that are downloaded at a time."""
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -36,8 +43,8 @@ CHECK_ROOT = "Check --data-root. On a cluster, check that every node has the fil
 
 
 def is_packed(root: str | Path | None) -> bool:
-    """Return whether a data set's root is a packed file, by the end of its name."""
-    return root is not None and str(root).endswith(SUFFIX)
+    """Return whether a data set's root is a packed file: a URL, or a path with this end."""
+    return root is not None and ("://" in str(root) or str(root).endswith(SUFFIX))
 
 
 def require_packed_name(target: str) -> None:
@@ -46,7 +53,8 @@ def require_packed_name(target: str) -> None:
     Raises:
         HarnessError: The name has another ending.
     """
-    if not is_packed(target):
+    name = urlsplit(target).path if "://" in target else target
+    if not name.endswith(SUFFIX):
         raise HarnessError(
             f"the name of a packed data set ends in {SUFFIX}",
             where=f"--to {target}",
@@ -139,7 +147,7 @@ def write_packed(members: dict[str, bytes], target: str) -> None:
         HarnessError: It cannot be written.
     """
     if "://" not in target:
-        with atomic_file(Path(target).expanduser().absolute()) as file:
+        with atomic_file(working_directory("--to") / resolve_path(target, "--to")) as file:
             write_archive(file, members)
         return
     from harness.io.storage import Folder
@@ -155,7 +163,7 @@ def fetch_packed(root: str) -> Path:
         HarnessError: The file does not exist, or cannot be downloaded.
     """
     if "://" not in root:
-        path = Path(root).expanduser().absolute()
+        path = working_directory("data.root") / resolve_path(root, "data.root, --data-root")
         if not path.is_file():
             raise HarnessError(
                 "this file does not exist", where=f"{path} on {socket.gethostname()}, data.root", remedy=CHECK_ROOT
@@ -168,8 +176,10 @@ def fetch_packed(root: str) -> Path:
         info = fs.info(remote_path)
         size = int(info["size"])
         # A changed file at the same URL gets a copy of its own.
-        stamp = [root, size, *(str(info[key]) for key in ("ETag", "mtime", "LastModified") if info.get(key))]
-        copy = cache_dir() / "staged" / f"{digest(stamp, 20)}{SUFFIX}"
+        versions = [str(info[key]) for key in VERSION_KEYS if info.get(key)]
+        # The first bytes of a packed file hold its fingerprint.
+        stamp = [root, size, *(versions or [fs.cat_file(remote_path, start=0, end=START_BYTES).hex()])]
+        copy = make_cache_dir("staged") / f"{digest(stamp, 20)}{SUFFIX}"
         with one_process_at_a_time(copy):
             if not copy.exists():
                 _download(fs, remote_path, size, copy)
@@ -177,10 +187,10 @@ def fetch_packed(root: str) -> Path:
         raise
     except Exception as error:
         # Each file system of fsspec raises errors of its own library.
-        reason = str(error).partition("\n")[0] or type(error).__name__
+        reason = redact_passwords(str(error).replace(root, redact_passwords(root))).partition("\n")[0]
         raise HarnessError(
-            f"the file cannot be downloaded: {reason}",
-            where=f"{root} on {socket.gethostname()}, data.root",
+            f"the file cannot be downloaded: {reason or type(error).__name__}",
+            where=f"{redact_passwords(root)} on {socket.gethostname()}, data.root",
             remedy="Check the URL, its credentials in the environment, and that the package for its file system is "
             "installed (s3://: s3fs).",
         ) from error

@@ -11,15 +11,11 @@ from harness.data.image_folders import DEFAULT_IMAGE_SIZE, scan_image_folder
 from harness.data.packed_file import fetch_packed, is_packed, read_packed_facts
 from harness.data.sources import DataSource, cifar, digits, fashion_mnist
 from harness.errors import HarnessError, suggest_nearest
+from harness.io.atomic_files import make_directory
 from harness.io.user_cache import cache_dir
+from harness.settings.user_paths import resolve_path, working_directory
 from harness.specs import DataSpec
 from harness.text import one_line
-
-
-def _list_image_folder_files(root: Path) -> list[Path]:
-    folder = scan_image_folder(root)
-    return [path for path, _ in [*folder.train, *(folder.test or [])]]
-
 
 DATA_SOURCES = {
     "digits": digits(),
@@ -28,7 +24,7 @@ DATA_SOURCES = {
         "CIFAR10", "cifar-10-batches-py", [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch", "batches.meta"]
     ),
     "cifar100": cifar("CIFAR100", "cifar-100-python", ["train", "test", "meta"]),
-    "imagefolder": DataSource("the user's own images", _list_image_folder_files, None),
+    "imagefolder": DataSource("the user's own images", lambda root: scan_image_folder(root).files, None),
 }
 
 
@@ -63,9 +59,9 @@ def locate_files(spec: DataSpec, download: bool = False) -> tuple[Path, list[Pat
         _require_same_data_set(spec, path)
         return path, [path]
     roots = _roots_to_search(spec, source)
-    if download and source.download is not None and not any(_is_complete(source, root) for root in roots):
+    if download and source.download is not None and not any(_list_complete(source, root, spec) for root in roots):
         target = roots[-1]
-        target.mkdir(parents=True, exist_ok=True)
+        make_directory(target)
         try:
             source.download(target)
         except Exception as error:
@@ -73,8 +69,8 @@ def locate_files(spec: DataSpec, download: bool = False) -> tuple[Path, list[Pat
                 f"{spec.name} could not be downloaded: {error}", where="--download", remedy="Give --data-root DIR."
             ) from error
     for root in roots:
-        if _is_complete(source, root):
-            return root, source.list_files(root)
+        if files := _list_complete(source, root, spec):
+            return root, files
     remedies = ["Give --data-root DIR"] + ["or --download"] * (source.download is not None)
     remedies += ["or install Debian's package dataset-fashion-mnist"] * (spec.name == "fashion-mnist")
     raise HarnessError(
@@ -90,25 +86,18 @@ def _roots_to_search(spec: DataSpec, source: DataSource) -> list[Path]:
         if spec.name == "imagefolder":
             raise HarnessError("an imagefolder needs its directory", where="data.root", remedy="Give --data-root DIR.")
         return [*source.roots, cache_dir() / "data"]
-    try:
-        root = Path(spec.root).expanduser().absolute()
-        exists = root.exists()
-    except (OSError, RuntimeError) as error:
-        # The name is too long, a directory above it is not readable, or a ~user does not exist.
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise HarnessError(
-            f"'{spec.root[:60]}' cannot be opened: {reason}", where="data.root", remedy="Check --data-root."
-        ) from error
-    if not exists:
+    root = working_directory("data.root") / resolve_path(spec.root, "data.root, --data-root")
+    if not root.exists():
         raise HarnessError("this directory does not exist", where=f"{root}, data.root", remedy="Check --data-root.")
     return [root]
 
 
-def _is_complete(source: DataSource, root: Path) -> bool:
+def _list_complete(source: DataSource, root: Path, spec: DataSpec) -> list[Path]:
+    """Return the files of a data set in a directory; none if one of them is missing."""
     try:
-        return bool(source.list_files(root))
+        return scan_image_folder(root, spec.layout).files if spec.name == "imagefolder" else source.list_files(root)
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return []
     except OSError as error:
         raise HarnessError(
             f"this directory cannot be read: {error.strerror}",

@@ -6,7 +6,6 @@ import hashlib
 from contextlib import suppress
 from importlib.metadata import version
 from io import BytesIO
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -37,7 +36,8 @@ def split_indices(spec: DataSpec, labels: np.ndarray, has_test: bool) -> SplitIn
     settings = [spec.split_seed, spec.test_fraction, spec.val_fraction, spec.train_images, has_test]
     content = hashlib.sha256(np.ascontiguousarray(labels, np.int64).data).hexdigest()
     cache = cache_dir() / "splits" / f"{digest([*settings, version('scikit-learn'), content], 20)}.npz"
-    with suppress(OSError, ValueError, KeyError, BadZipFile), np.load(cache, allow_pickle=False) as cached:
+    # A damaged file raises errors of many kinds, such as EOFError where it is empty. It is then made again.
+    with suppress(Exception), np.load(cache, allow_pickle=False) as cached:
         return cached["train"], cached["val"], cached["test"]
     train, val, test = _draw_split(spec, labels, has_test)
     buffer = BytesIO()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,9 +14,10 @@ from torch import Tensor
 
 from harness.data.decode_cache import decode_images, find_or_decode, fits_in_memory
 from harness.data.description import describe_data, require_image_files
+from harness.data.folders.classes import LabelledFile
 from harness.data.image_files import ImageFiles, stream_batches
-from harness.data.image_folders import DEFAULT_IMAGE_SIZE, LabelledFile, scan_image_folder
-from harness.data.packed_file import is_packed, read_packed_arrays
+from harness.data.image_folders import DEFAULT_IMAGE_SIZE, scan_image_folder
+from harness.data.packed_file import is_packed, read_packed_arrays, read_packed_facts
 from harness.data.registry import find_source, locate_files
 from harness.data.split_indices import split_indices
 from harness.errors import HarnessError
@@ -115,15 +117,38 @@ def load_splits(spec: DataSpec, augment: str = "none", workers: int = 0) -> Spli
     _, spec = describe_data(spec)
     require_image_files(spec, augment)
     if spec.name != "imagefolder" or is_packed(spec.root):
-        return _load_arrays(spec)
+        splits = _load_arrays(spec)
+        _require_unchanged(spec)
+        return splits
     copy = find_or_decode(spec, augment, workers)
     if copy is not None:
         try:
-            return _load_arrays(spec.model_copy(update={"root": str(copy)}))
+            return _load_copy(spec, copy)
         except HarnessError:
             # The copy is damaged. The next trial makes a new one.
-            copy.unlink(missing_ok=True)
+            with suppress(OSError):
+                copy.unlink(missing_ok=True)
     return _load_files(spec, augment, workers)
+
+
+def _require_unchanged(spec: DataSpec) -> None:
+    """Raise where the data has changed since its fingerprint was taken, because its images were read after that.
+
+    Raises:
+        HarnessError: The content has another fingerprint than ``spec``.
+    """
+    describe_data(spec)
+
+
+def _load_copy(spec: DataSpec, copy: Path) -> Splits:
+    """Load the decoded copy of an image folder.
+
+    Raises:
+        HarnessError: The copy is damaged, or is one of other images.
+    """
+    if read_packed_facts(copy)["fingerprint"] != spec.fingerprint:
+        raise HarnessError("this copy holds other images", where=str(copy), remedy="Delete it.")
+    return _load_arrays(spec.model_copy(update={"root": str(copy)}))
 
 
 def _load_arrays(spec: DataSpec) -> Splits:
@@ -145,7 +170,7 @@ def _load_files(spec: DataSpec, augment: str, workers: int) -> Splits:
     """Load an image folder that has no decoded copy: into memory where it fits, else as streams."""
     assert spec.root is not None
     size = spec.image_size or DEFAULT_IMAGE_SIZE
-    folder = scan_image_folder(Path(spec.root))
+    folder = scan_image_folder(Path(spec.root), spec.layout)
     labels = np.array([label for _, label in folder.train])
     files = [[folder.train[i] for i in indices] for indices in split_indices(spec, labels, folder.test is not None)]
     if folder.test is not None:
@@ -153,6 +178,7 @@ def _load_files(spec: DataSpec, augment: str, workers: int) -> Splits:
     splits: list[Split] = [ImageStream(tuple(split), size, workers) for split in files]
     if augment != "resized-crop-flip" and fits_in_memory(sum(map(len, splits)), size):
         splits = [InMemoryImages(*decode_images(ImageFiles(split, size), workers)) for split in files]
+        _require_unchanged(spec)
     train, val, test = splits
     return Splits(train, val, test, IMAGENET_MEAN, IMAGENET_STD)
 

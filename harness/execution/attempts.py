@@ -10,12 +10,15 @@ import re
 from contextlib import suppress
 
 from harness.errors import HarnessError
+from harness.io.file_identity import is_of_another_file
 from harness.io.storage import Folder
 from harness.processes import Process
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.identity import Spec
 
 FILE_NAME = re.compile(r"attempt-(\d+)\.json")
+NEVER_BORN = "copied"
+"""In place of the start of a process: no process has it, so this one counts as ended."""
 END_NAMES = {
     None: "",
     TrialStatus.FINISHED: "finished",
@@ -34,7 +37,8 @@ class Attempt(Spec):
 
     Attributes:
         launch: Identifies the run of the driver that started the attempt.
-        token: Identifies the attempt. Another attempt can have the same number if the folder was archived in between.
+        token: Identifies the attempt, and the folder in which it was made. Another attempt can have the same number if
+            the folder was archived in between.
         started: Milliseconds since 1970.
         epoch: The number of epochs that were done at its start.
         step: The number of steps that were done in the next epoch at its start.
@@ -94,5 +98,13 @@ def read_attempts(folder: Folder) -> list[Attempt]:
     for name in folder.list_names():
         if FILE_NAME.fullmatch(name):
             with suppress(HarnessError, ValueError):
-                attempts.append(Attempt.from_json(folder.read(name)))
+                attempts.append(_without_foreign_process(Attempt.from_json(folder.read(name)), folder))
     return attempts
+
+
+def _without_foreign_process(attempt: Attempt, folder: Folder) -> Attempt:
+    """Return an attempt as it is in this folder: no process works in a copy of the folder in which one works."""
+    is_copy = attempt.process.is_local and is_of_another_file(attempt.token, folder.path)
+    if attempt.end_status is not None or not is_copy:
+        return attempt
+    return attempt.model_copy(update={"process": attempt.process.model_copy(update={"born": NEVER_BORN})})

@@ -10,7 +10,7 @@ from harness.errors import HarnessError
 from harness.execution.claim import Claim
 from harness.execution.trial_group import TrialTask
 from harness.io.checkpoint_names import Checkpoint, list_checkpoints
-from harness.tracking.history import SEED_GROUPS, History, NewerFormat, WrongTrial, read_history
+from harness.tracking.history import SEED_GROUPS, STARTED, History, NewerFormat, WrongTrial, read_history
 
 if TYPE_CHECKING:
     from harness.training.trainer import Trainer
@@ -86,7 +86,9 @@ def restore(
     if saved_history is not None:
         provenance = merge_provenance(saved_history.provenance, history.provenance)
         history = saved_history.model_copy(update={"provenance": provenance, "format": history.format})
-    return history.model_copy(update={"provenance": history.provenance | {"attempts": claim.attempt.number}})
+    # The first checkpoint keeps the start, also where the files of the attempts are lost later.
+    provenance = {STARTED: claim.started} | history.provenance | {"attempts": claim.attempt.number}
+    return history.model_copy(update={"provenance": provenance})
 
 
 def _load_newest(task: TrialTask, trainer: Trainer, claim: Claim, position: tuple[int, int] | None) -> History | None:

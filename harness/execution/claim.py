@@ -13,7 +13,9 @@ from uuid import uuid4
 
 from harness.errors import HarnessError
 from harness.execution.attempts import FILE_NAME, Attempt, read_attempts
+from harness.io.atomic_files import make_directory
 from harness.io.checkpoint_names import list_checkpoints
+from harness.io.file_identity import add_identity
 from harness.io.storage import Folder
 from harness.io.storage_mark import WrongStorage, require_mark
 from harness.processes import Process
@@ -40,6 +42,7 @@ class Claim:
 
     Attributes:
         attempt: The attempt of this process.
+        started: When the trial's first attempt began, in milliseconds since 1970.
         is_after_death: Whether the attempt before it, in the same run of the driver, lost its worker.
 
     Raises:
@@ -55,6 +58,7 @@ class Claim:
         if previous is not None and previous.launch != launch and previous.is_running_here:
             raise Superseded(f"another run trains it: {previous.process}")
         self.attempt = self._create_attempt(launch, position)
+        self.started = min(attempt.started for attempt in (*earlier_attempts, self.attempt))
         deaths = 0
         for attempt in reversed(earlier_attempts):
             if (attempt.launch, attempt.epoch, attempt.step, attempt.end_status) != (launch, *position, None):
@@ -78,11 +82,13 @@ class Claim:
 
     def _create_attempt(self, launch: str, position: tuple[int, int]) -> Attempt:
         """Create the file of a new attempt with the next free number."""
+        if self.folder.path is not None:
+            make_directory(self.folder.path)
         while True:
             attempt = Attempt(
                 number=self._newest_number() + 1,
                 launch=launch,
-                token=uuid4().hex,
+                token=add_identity(uuid4().hex, self.folder.path),
                 process=Process.current(),
                 started=int(time.time() * 1000),
                 epoch=position[0],

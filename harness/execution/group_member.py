@@ -15,6 +15,7 @@ from harness.execution.claim import Claim, Superseded
 from harness.execution.optional_outputs import log_network, sample_system
 from harness.execution.progress import Progress
 from harness.execution.trial_group import TrialTask
+from harness.io.checkpoint_names import list_checkpoints
 from harness.io.storage_mark import WrongStorage
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from harness.training.epoch import EpochResult
     from harness.training.trainer import Trainer
 
+FAILURE_SECONDS = 2.0
+"""How long a failed trial waits for what its publisher sends at the moment."""
 OnError = Callable[[Exception], None]
 """Receives the exception that ended a trial, for a debugger."""
 
@@ -68,9 +71,10 @@ class GroupMember:
         """
         self.restore(process_group)
         if self.task.tracking_uri:
-            self.publisher = BackgroundPublisher(self.task.tracking_uri, self.task.run_id)
+            task = self.task
+            self.publisher = BackgroundPublisher(task.tracking_uri, task.run_id, task.new_run, self.history.started)
             outputs.callback(self.publisher.close, 0)
-        outputs.enter_context(sample_system(self.task, self.claim.add_note))
+        outputs.enter_context(sample_system(self.task, self.history.started, self.claim.add_note))
 
     def restore(self, process_group: ProcessGroup, position: tuple[int, int] | None = None) -> None:
         """Build the trainer, and restore it from the newest checkpoint, or from the newest one at ``position``."""
@@ -122,6 +126,14 @@ class GroupMember:
             "; ".join(dict.fromkeys(self.claim.attempt.notes)),
         )
 
+    def step_progress(self) -> Progress:
+        """Return the report of the position inside the epoch. It waits for no device."""
+        epoch, step = self.trainer.position
+        notes = "; ".join(dict.fromkeys(self.claim.attempt.notes))
+        latest = self.progress() if self.history.epochs else Progress(self.task.trial.id, TrialStatus.RUNNING)
+        # A scheduler compares scores, and must see each one only once.
+        return replace(latest, epoch=epoch, step=step, steps=self.trainer.steps, score=None, message=notes)
+
     def finish(self, deadline: float) -> Progress:
         """End a trial whose history is complete and saved, and return its last report.
 
@@ -131,7 +143,7 @@ class GroupMember:
         """
         if self.publisher is not None:
             if self.publisher.close(max(deadline - time.monotonic(), 0)):
-                log_network(self.task, self.trainer, self.history, self.claim.add_note)
+                log_network(self.task, self.publisher.run_id, self.trainer, self.history, self.claim.add_note)
             else:
                 reason = self.publisher.last_error or "it is slow"
                 self.claim.add_note(f"the store has not accepted its history yet: {reason}")
@@ -144,14 +156,22 @@ class GroupMember:
         self.claim.end(TrialStatus.INTERRUPTED)
         latest = self.progress() if self.history.epochs else Progress(self.task.trial.id, TrialStatus.RUNNING)
         message = self.claim.describe_resume_point()
-        self.last_progress = replace(latest, status=TrialStatus.INTERRUPTED, message=message)
+        self.last_progress = replace(
+            latest, status=TrialStatus.INTERRUPTED, message=message, is_checkpointed=self._has_checkpoint()
+        )
         return self.last_progress
+
+    def _has_checkpoint(self) -> bool:
+        try:
+            return bool(list_checkpoints(self.task.folder))
+        except HarnessError:
+            return False
 
     def fail(self, error: Exception, on_error: OnError) -> Progress:
         """End a trial that an exception stopped, and return its last report."""
         if self.publisher is not None:
             # The driver will set the run's status: nothing may change it afterwards.
-            self.publisher.close(0)
+            self.publisher.close(FAILURE_SECONDS)
         self.last_progress = end_with_error(error, self.task, self.claim, on_error)
         return self.last_progress
 

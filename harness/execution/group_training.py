@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from harness.execution.checkpointing import STOP_SECONDS, IsStopping
 from harness.execution.group_member import GroupMember, OnError
-from harness.execution.progress import Progress
+from harness.execution.progress import Progress, ReportStep, ignore_step
 from harness.specs import Trial
 
 if TYPE_CHECKING:
     from harness.training.epoch import Pause
     from harness.training.loop import TrainingLoop
 
+STEP_SECONDS = 1.0
+"""Pause between two reports of the position inside an epoch."""
 IsPruned = Callable[[str], bool]
 """Returns whether the scheduler of a search ends the trial of this id after the epoch that it has just reported."""
 
@@ -25,6 +27,7 @@ def train_members(
     is_stopping: IsStopping,
     on_error: OnError,
     is_pruned: IsPruned,
+    report_step: ReportStep = ignore_step,
 ) -> Iterator[Progress]:
     """Train members that are at the same position until all have ended, or until a stop request.
 
@@ -32,6 +35,7 @@ def train_members(
 
     Args:
         ensemble_seeds: The seeds that train together; empty for a single member that trains alone.
+        report_step: Receives each member's position before the first step, and then once a second.
 
     Yields:
         The progress of each member after each epoch, and the last progress of each member that has ended.
@@ -41,11 +45,15 @@ def train_members(
     checkpoint_seconds = members[0].task.execution.checkpoint_seconds
     save_due = time.monotonic() + checkpoint_seconds
 
+    report_positions = PositionReports(members, report_step)
+
     def decide_pause() -> Pause:
+        report_positions()
         if is_stopping():
             return "stop"
         return "save" if time.monotonic() >= save_due else "no"
 
+    report_positions()
     for results in loop.run(decide_pause):
         for slot, result in results or ():
             slots[slot].add_result(result)
@@ -69,6 +77,25 @@ def train_members(
                 if not member.has_ended and member.publisher is not None:
                     member.publisher.close(max(deadline - time.monotonic(), 0))
             return
+
+
+class PositionReports:
+    """Reports the positions of members inside an epoch, at once and then every :data:`STEP_SECONDS`.
+
+    Call it after each step.
+    """
+
+    def __init__(self, members: Sequence[GroupMember], report_step: ReportStep) -> None:
+        self.members, self.report_step = members, report_step
+        self.due = time.monotonic()
+
+    def __call__(self) -> None:
+        if (now := time.monotonic()) < self.due:
+            return
+        self.due = now + STEP_SECONDS
+        for member in self.members:
+            if not member.has_ended and not member.history.is_complete:
+                self.report_step(member.step_progress())
 
 
 def _report_epoch(members: Sequence[GroupMember], is_pruned: IsPruned) -> Generator[Progress, None, list[GroupMember]]:

@@ -45,12 +45,16 @@ def require_optional_outputs(execution: Execution, has_store: bool) -> None:
 
 
 @contextmanager
-def sample_system(task: TrialTask, add_note: AddNote) -> Iterator[None]:
-    """Record ``system/...`` metrics of the whole machine while the block runs, if the experiment asks for them."""
+def sample_system(task: TrialTask, started: int, add_note: AddNote) -> Iterator[None]:
+    """Record ``system/...`` metrics of the whole machine while the block runs, if the experiment asks for them.
+
+    Args:
+        started: When the trial's first attempt began, in milliseconds since 1970.
+    """
     monitor = None
     if task.execution.system_metrics and task.tracking_uri:
         try:
-            monitor = start_sampling(task.tracking_uri, task.run_id)
+            monitor = start_sampling(task.tracking_uri, task.run_id, task.new_run, started)
         except Exception as error:
             add_note(f"system metrics are not sampled: {redact_message(error)}")
     try:
@@ -60,14 +64,18 @@ def sample_system(task: TrialTask, add_note: AddNote) -> Iterator[None]:
             monitor.finish()
 
 
-def log_network(task: TrialTask, trainer: Trainer, history: History, add_note: AddNote) -> None:
-    """Log the trained network as an MLflow model, if the experiment asks for it. A diverged trial has no model."""
+def log_network(task: TrialTask, run_id: str, trainer: Trainer, history: History, add_note: AddNote) -> None:
+    """Log the trained network as an MLflow model, if the experiment asks for it. A diverged trial has no model.
+
+    Args:
+        run_id: The trial's run.
+    """
     # The trainer is not restored for a trial that an earlier process has completed.
     is_trained = trainer.epochs_done == history.last_epoch
     if not (task.execution.log_model and task.tracking_uri and is_trained and history.outcome is TrialStatus.FINISHED):
         return
     try:
-        log_model(task.tracking_uri, task.run_id, history, _copy_network(trainer))
+        log_model(task.tracking_uri, run_id, history, _copy_network(trainer))
     except Exception as error:
         # A failure of any kind must not cost the trial, which is trained and recorded.
         add_note(f"its model could not be logged: {type(error).__name__}: {redact_message(error)}")

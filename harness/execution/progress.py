@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.specs.experiment.trial_status import TrialStatus
@@ -22,6 +23,9 @@ class Progress:
         message: The reason of a failure or interruption, else what a user should know.
         traceback: The traceback of a failure.
         wrong_storage: Whether the worker's host sees another storage than the driver. Every trial would fail there.
+        step: The number of steps that are done in the next epoch.
+        steps: The number of steps of an epoch; 0 if it is not known.
+        is_checkpointed: Whether an interrupted trial has a checkpoint from which it can be resumed.
     """
 
     trial: str
@@ -34,3 +38,14 @@ class Progress:
     message: str = ""
     traceback: str = ""
     wrong_storage: bool = False
+    step: int = 0
+    steps: int = 0
+    is_checkpointed: bool = False
+
+
+ReportStep = Callable[[Progress], None]
+"""Receives the position of a running trial inside an epoch, at most once a second. It must return at once."""
+
+
+def ignore_step(progress: Progress) -> None:
+    """Ignore the position of a running trial."""

@@ -9,7 +9,7 @@ from harness.execution.checkpointing import SAVE_SECONDS, IsStopping
 from harness.execution.claim import claim_trial
 from harness.execution.group_member import GroupMember, OnError, end_with_error
 from harness.execution.group_training import IsPruned, finish_members, train_members
-from harness.execution.progress import Progress
+from harness.execution.progress import Progress, ReportStep, ignore_step
 from harness.execution.trial_group import TrialGroup
 from harness.execution.trial_workers import StartWorkers, start_processes, start_workers
 from harness.io.checkpoint_names import list_checkpoints
@@ -22,6 +22,7 @@ def run_group(
     on_error: OnError = lambda error: None,
     is_pruned: IsPruned = lambda trial: False,
     start_others: StartWorkers = start_processes,
+    report_step: ReportStep = ignore_step,
 ) -> Iterator[Progress]:
     """Run a trial group. Each trial is trained from its newest checkpoint and reports its own end.
 
@@ -34,6 +35,7 @@ def run_group(
         on_error: Receives each exception that ends a trial, for a debugger.
         is_pruned: Called after each reported epoch. Trials of a search with a scheduler are never trained together.
         start_others: Starts the other workers of a trial that trains on several.
+        report_step: Receives the positions of running trials inside an epoch.
 
     Yields:
         Progress with status RUNNING after each epoch, and one last progress of each trial.
@@ -53,7 +55,9 @@ def run_group(
         except Exception as error:
             yield end_with_error(error, task, None, on_error)
     try:
-        yield from _run_members(members, group.ensemble_seeds, is_stopping, on_error, is_pruned, start_others)
+        yield from _run_members(
+            members, group.ensemble_seeds, is_stopping, on_error, is_pruned, start_others, report_step
+        )
     except Exception as error:
         for member in members:
             if not member.has_ended:
@@ -70,6 +74,7 @@ def _run_members(
     on_error: OnError,
     is_pruned: IsPruned,
     start_others: StartWorkers,
+    report_step: ReportStep,
 ) -> Iterator[Progress]:
     """Restore the claimed members, finish those that are complete, and train the others."""
     # Imported here because planning, and finding that everything is recorded, must not pay for torch.
@@ -90,9 +95,12 @@ def _run_members(
         yield from finish_members([member for member in members if not member.has_ended and member.history.is_complete])
         open_members = [member for member in members if not member.has_ended]
         _align_positions(open_members)
+        for member in open_members:
+            # Its run shows from now on that the trial is being trained. A checkpoint holds all that is sent.
+            member.publish()
         for part in _group_by_position(open_members):
             with explain_oom(task.trial, task.image_size, max(len(ensemble_seeds), 1)):
-                yield from train_members(part, ensemble_seeds, is_stopping, on_error, is_pruned)
+                yield from train_members(part, ensemble_seeds, is_stopping, on_error, is_pruned, report_step)
 
 
 def _align_positions(members: Sequence[GroupMember]) -> None:

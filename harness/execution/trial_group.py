@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.io.storage import Folder
 from harness.specs import Execution, Resources, Trial
+from harness.tracking.mlflow_record.run_creation import NewRun
 
 
 @dataclass(frozen=True)
@@ -15,12 +16,13 @@ class TrialTask:
     Attributes:
         folder: The folder of the trial's checkpoints and attempts.
         tracking_uri: The MLflow store; empty if the record is kept without MLflow. It may contain a password.
-        run_id: The trial's MLflow run, which the driver has created.
+        run_id: The trial's MLflow run; empty if it has none yet.
         launch: Identifies the run of the driver. All attempts that this run starts share it.
         shares_device: Whether other trials use the device at the same time. The trial's times are then no measurement.
         image_size: Height and width of the images in pixels.
         revision: The project's git revision.
         search_metric: The metric by which a search compares its trials; empty if the trial belongs to no search.
+        new_run: The MLflow run that the trial's process creates when it begins, if ``run_id`` is empty.
         storage_mark: The mark of the storage that holds ``folder``. A worker on another host compares it with the mark
             that it sees; empty on one machine.
     """
@@ -37,6 +39,7 @@ class TrialTask:
     revision: str
     search_metric: str = ""
     storage_mark: str = ""
+    new_run: NewRun | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def require_same_version() -> None:
         HarnessError: The versions differ.
     """
     sender = os.environ.get(SENDER_VARIABLE)
-    if sender is None:
+    if not sender:
         return
     installed = source_version()
     if sender != installed:
@@ -45,7 +45,7 @@ def require_lasting_storage(settings: Settings) -> None:
     Raises:
         HarnessError: The record or the checkpoints would lie in the job's folder.
     """
-    if JOB_VARIABLE not in os.environ or settings.home.is_absolute():
+    if not is_cluster_job() or settings.home.is_absolute():
         return
     if find_sqlite_file(choose_tracking_uri(settings.tracking_uri, settings.home)) is not None:
         content, variable = "record", "MLFLOW_TRACKING_URI"

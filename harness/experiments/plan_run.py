@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from uuid import uuid4
 
-from harness.errors import HarnessError, StoreUnavailable
+from harness.errors import HarnessError
+from harness.execution.attempts import read_attempts
 from harness.execution.progress import Progress
 from harness.execution.trial_group import TrialGroup, TrialTask
 from harness.experiments.background_tasks import BackgroundTasks
@@ -19,18 +19,13 @@ from harness.experiments.run_result import RunResult
 from harness.launchers.base import Launcher, ReportProgress
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_rich
-from harness.tracking.mlflow_record.store.store_errors import retry
+from harness.tracking.history import read_newest_history
+from harness.tracking.mlflow_record.store.patience import read_wait_seconds
+from harness.tracking.recorded_trial import RecordedTrial
 from harness.version import source_revision
 
-STORE_SECONDS = 90.0
-"""Time for which the driver waits for a store that does not answer, before and after the trials."""
 STORE_SECONDS_AFTER_STOP = 3.0
-"""The same wait after a stop request. The next run publishes what is missing."""
-
-
-def waiting_message(error: StoreUnavailable) -> str:
-    """Return the message that the driver waits for a store that does not answer."""
-    return f"{escape_rich(error.what)}; waiting for it up to {STORE_SECONDS:g} s ..."
+"""How long the driver waits for the store after a stop request. The next run publishes what is missing."""
 
 
 class PlanRun:
@@ -43,9 +38,12 @@ class PlanRun:
     def __init__(self, plan: Plan, context: RunContext, report: ReportProgress = lambda progress: None) -> None:
         self.plan, self.context, self.report = plan, context, report
         self.record, self.storage, self.stop = context.record, context.storage, context.stop
+        self.patience = self.record.patience
+        self.patience.notify = lambda text: context.notify(escape_rich(text))
         self.to_run = plan.to_run
         self.run_ids: dict[str, str] = {}
         self.last_progress: dict[str, Progress] = {}
+        self.end_times: dict[str, int] = {}
         self.variants = {planned.trial.id: planned.trial.variant.name for planned in self.to_run}
         self.unfinished_per_variant = Counter(self.variants.values())
         self.background = BackgroundTasks()
@@ -56,43 +54,47 @@ class PlanRun:
         Raises:
             HarnessError: The store does not answer. Nothing was launched then.
         """
-        self._retry(self.prepare, STORE_SECONDS)
+        self.patience.seconds = store_seconds = read_wait_seconds()
+        self.patience.retry(self.prepare, self.record.address)
         started = time.monotonic()
         with self.background:
             if self.to_run:
+                # Trials continue without the store, so nothing waits for it now; what it misses is sent at the end.
+                self.patience.seconds = 0.0
                 with self.stop.on_signals(self._announce_stop):
                     launcher(self.trial_groups(), self.plan.concurrency, self.handle_progress, self.stop)
             result = self.summarise()
             result.seconds = time.monotonic() - started
             self.stop.cancel()
-            store_seconds = STORE_SECONDS_AFTER_STOP if self.stop.is_requested else STORE_SECONDS
+            if self.stop.is_requested:
+                store_seconds = min(store_seconds, STORE_SECONDS_AFTER_STOP)
+            self.patience.seconds = store_seconds
             self.background.close(store_seconds)
         if not self.stop.lost_lock:
             try:
-                self._retry(lambda: self.settle(result), store_seconds)
+                self.patience.retry(lambda: self.settle(result), self.record.address)
             except HarnessError as error:
                 result.store_error = str(error)
         return result
 
     def prepare(self) -> None:
-        """Create missing runs, publish trials that are already trained, close abandoned runs. Can be repeated."""
+        """Publish trials that are already trained, and close abandoned runs. Can be repeated.
+
+        The process that trains a trial creates the trial's run when it begins, so that MLflow shows its true start.
+        """
         study = self.plan.study
         self.record.prepare_runs(study, str(self.storage), self.context.is_whole_experiment)
-        self.run_ids = {identity: run.run_id for identity, run in self.record.read_trials().items()}
+        self.record.remove_duplicate_runs()
+        self._read_run_ids()
         unpublished = [planned for planned in self.plan.trials if planned.status == TrialStatus.UNPUBLISHED]
-        for planned in [*self.to_run, *unpublished]:
-            if planned.trial.id not in self.run_ids:
-                self.run_ids[planned.trial.id] = self.record.create_trial_run(study, planned.trial)
         others = self.record.find_in_other_experiments(
             [planned.trial.id for planned in unpublished if planned.in_other_experiment]
         )
         for planned in unpublished:
-            identity = planned.trial.id
             if planned.in_other_experiment:
-                read_history = others[identity]
-                self.record.publish_history(self.run_ids[identity], read_history())
+                publish_history(others[planned.trial.id](), study, self.record, self.run_ids)
             else:
-                publish_history(identity, self.record, self.storage, self.run_ids)
+                self._publish(planned)
         close_abandoned_runs(self.record, self.storage, keep={planned.trial.id for planned in self.to_run})
         self.record.refresh_runs()
 
@@ -102,6 +104,7 @@ class PlanRun:
         if progress.status == TrialStatus.RUNNING:
             return
         self.last_progress[progress.trial] = progress
+        self.end_times[progress.trial] = int(time.time() * 1000)
         if progress.wrong_storage:
             # That host would start and fail one trial after another.
             self.stop.request(progress.message)
@@ -116,24 +119,28 @@ class PlanRun:
     def settle(self, result: RunResult) -> None:
         """Write whatever the store did not accept during the run, and update the variants' means. Can be repeated."""
         self.record.refresh_runs()
-        recorded = self.record.read_trials()
+        self.record.remove_duplicate_runs()
+        recorded = self._read_run_ids()
         for planned in self.to_run:
             identity, label, status = planned.trial.id, planned.trial.label, self._status(planned)
             run = recorded.get(identity)
             if status.is_complete:
                 is_recorded = run is not None and run.is_recorded
-                if is_recorded or publish_history(identity, self.record, self.storage, self.run_ids):
+                if is_recorded or self._publish(planned):
                     result.unpublished = [other for other in result.unpublished if other != label]
             elif status == TrialStatus.INTERRUPTED:
-                publish_history(identity, self.record, self.storage, self.run_ids)
-                self.record.mark_interrupted(self.run_ids[identity], result.stop_reason or "stopped")
-            elif status == TrialStatus.FAILED and run is not None and run.status != TrialStatus.FAILED:
-                # A failed trial has no run in a record without MLflow.
+                self._publish(planned)
+                if identity in self.run_ids:
+                    ended = self.end_times.get(identity, 0)
+                    self.record.mark_interrupted(self.run_ids[identity], result.stop_reason or "stopped", ended)
+            elif status == TrialStatus.FAILED and (run is None or run.status != TrialStatus.FAILED):
                 self._record_failure(self.last_progress[identity])
         average_variants(self.record, self.plan.study)
+        self.record.remove_duplicate_runs()
         if self.context.is_whole_experiment:
             failures = f"{len(result.failed)} trials failed" if result.failed else ""
-            self.record.write_end_reason(result.stop_reason or failures or "all trials are recorded")
+            reason = result.stop_reason or failures or "all trials are recorded"
+            self.record.write_end_reason(reason, has_trained=bool(self.to_run))
 
     def summarise(self) -> RunResult:
         """Return how the trials ended. All that this run trained count as unpublished until :meth:`settle`."""
@@ -149,7 +156,14 @@ class PlanRun:
         interrupted = labels.get(TrialStatus.INTERRUPTED, [])
         is_superseded = any(progress.status == TrialStatus.SUPERSEDED for progress in self.last_progress.values())
         reason = self.stop.reason or ("another run, which trains these trials" if is_superseded else "")
-        return RunResult(len(trained), failed, interrupted, trained, stop_reason=reason if interrupted else "")
+        return RunResult(
+            len(trained),
+            failed,
+            interrupted,
+            trained,
+            stop_reason=reason if interrupted else "",
+            checkpointed=[planned.trial.label for planned in self.to_run if self._is_checkpointed(planned)],
+        )
 
     def trial_groups(self) -> list[TrialGroup]:
         """Return the trial groups to launch, in their order."""
@@ -162,7 +176,8 @@ class PlanRun:
                 resources=experiment.resources,
                 folder=self.storage / planned.trial.id,
                 tracking_uri=self.record.uri,
-                run_id=self.run_ids[planned.trial.id],
+                run_id=self.run_ids.get(planned.trial.id, ""),
+                new_run=self.record.new_trial_run(self.plan.study, planned.trial),
                 launch=launch,
                 # A trial has a whole GPU for itself. The cores of one machine share its memory and its clock.
                 shares_device=self.plan.concurrency > 1 and experiment.resources.gpus < 1,
@@ -177,6 +192,13 @@ class PlanRun:
             for group in self.plan.groups
         ]
 
+    def _is_checkpointed(self, planned: PlannedTrial) -> bool:
+        """Return whether an interrupted trial has a checkpoint, from this run or from an earlier one."""
+        progress = self.last_progress.get(planned.trial.id)
+        was_resumable = planned.status == TrialStatus.INTERRUPTED
+        is_resumable = was_resumable or (progress is not None and progress.is_checkpointed)
+        return is_resumable and self._status(planned) == TrialStatus.INTERRUPTED
+
     def _status(self, planned: PlannedTrial) -> TrialStatus:
         """Return how a trial ended; one that was never started, or that another run took over, was interrupted."""
         progress = self.last_progress.get(planned.trial.id)
@@ -184,11 +206,28 @@ class PlanRun:
             return TrialStatus.INTERRUPTED
         return progress.status
 
-    def _record_failure(self, progress: Progress) -> None:
-        self.record.mark_failed(self.run_ids[progress.trial], progress.message, progress.traceback)
+    def _read_run_ids(self) -> dict[str, RecordedTrial]:
+        """Add the runs of all recorded trials to ``run_ids``, and return the trials by id."""
+        recorded = self.record.read_trials()
+        self.run_ids |= {identity: run.run_id for identity, run in recorded.items()}
+        return recorded
 
-    def _retry(self, action: Callable[[], None], seconds: float) -> None:
-        retry(action, seconds, lambda error: self.context.notify(waiting_message(error)))
+    def _publish(self, planned: PlannedTrial) -> bool:
+        """Publish the history in a trial's newest checkpoint; return whether the trial is complete in it."""
+        history = read_newest_history(self.storage / planned.trial.id, planned.trial.id)
+        if history is None:
+            return False
+        publish_history(history, self.plan.study, self.record, self.run_ids)
+        return history.is_complete
+
+    def _record_failure(self, progress: Progress) -> None:
+        identity, ended = progress.trial, self.end_times[progress.trial]
+        if identity not in self.run_ids:
+            trial = next(planned.trial for planned in self.to_run if planned.trial.id == identity)
+            attempts = read_attempts(self.storage / identity)
+            started = attempts[0].started if attempts else ended
+            self.run_ids[identity] = self.record.create_trial_run(self.plan.study, trial, started)
+        self.record.mark_failed(self.run_ids[identity], progress.message, progress.traceback, ended)
 
     def _announce_stop(self) -> None:
         self.context.notify("Stopping: running trials write a checkpoint. A second Ctrl-C ends the run at once.")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from harness.execution.optional_outputs import require_optional_outputs
 from harness.experiments.cluster_job import require_lasting_storage, require_same_version
-from harness.experiments.plan_run import STORE_SECONDS, waiting_message
 from harness.experiments.planning.plan import Plan, plan_experiment
 from harness.experiments.search import require_searcher
 from harness.io.atomic_files import require_writable
@@ -16,7 +15,8 @@ from harness.launchers.base import Notify
 from harness.launchers.resources import require_local_resources
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment
-from harness.tracking.mlflow_record.store.store_errors import retry
+from harness.text import escape_rich
+from harness.tracking.mlflow_record.store.patience import Patience, read_wait_seconds
 from harness.tracking.record import Record, has_mlflow, open_checkpoint_folder, open_record
 
 
@@ -48,7 +48,7 @@ def preflight(study: ResolvedExperiment, settings: Settings, force: bool, notify
     experiment = study.experiment
     require_same_version()
     require_lasting_storage(settings)
-    require_writable(settings.home)
+    require_writable(settings.home, "--home")
     require_report_directory(settings.reports / experiment.name)
     require_optional_outputs(experiment.execution, has_mlflow(settings))
     if settings.address is None:
@@ -56,8 +56,7 @@ def preflight(study: ResolvedExperiment, settings: Settings, force: bool, notify
     require_searcher(experiment.tune, settings.launcher)
     storage = open_checkpoint_folder(settings)
     storage.require_writable()
-    record = retry(
-        lambda: open_record(settings, experiment.name), STORE_SECONDS, lambda error: notify(waiting_message(error))
-    )
+    patience = Patience(read_wait_seconds(), lambda text: notify(escape_rich(text)))
+    record = open_record(settings, experiment.name, patience=patience)
     # Planning reads every checkpoint and the record, so a damaged one is found before anything is created.
     return Preflight(record, storage, plan_experiment(study, record, storage, settings, force))

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import MutableMapping, Sequence
 
 from harness.execution.archive import archive_folder
 from harness.io.storage import Folder
 from harness.specs import ResolvedExperiment
-from harness.tracking.history import read_newest_history
+from harness.tracking.history import History, read_newest_history
 from harness.tracking.record import Record
 
 PUBLISHED = "its whole history was published"
 
 
-def publish_history(identity: str, record: Record, storage: Folder, run_ids: Mapping[str, str]) -> bool:
-    """Publish the history in a trial's newest checkpoint; return whether the trial is complete in it."""
-    history = read_newest_history(storage / identity, identity)
-    if history is None:
-        return False
+def publish_history(
+    history: History, study: ResolvedExperiment, record: Record, run_ids: MutableMapping[str, str]
+) -> None:
+    """Publish a trial's history. A trial without a run gets one that starts when its training started.
+
+    Args:
+        run_ids: The known runs by trial; a run that is created is added.
+    """
+    identity = history.id
+    if identity not in run_ids:
+        trial = next(trial for trial in study.all_trials if trial.id == identity)
+        run_ids[identity] = record.create_trial_run(study, trial, history.started)
     record.publish_history(run_ids[identity], history)
-    return history.is_complete
 
 
 def average_variants(record: Record, study: ResolvedExperiment, only: str | None = None) -> None:
@@ -58,8 +64,8 @@ def close_abandoned_runs(record: Record, storage: Folder, keep: set[str]) -> dic
         if history is not None and history.is_complete:
             actions[run.name] = PUBLISHED
             continue
-        epochs = history.last_epoch if history is not None else 0
-        record.mark_interrupted(run.run_id, f"its process ended; its checkpoint holds {epochs} epochs")
+        epochs, ended = (history.last_epoch, history.ended) if history is not None else (0, 0)
+        record.mark_interrupted(run.run_id, f"its process ended; its checkpoint holds {epochs} epochs", ended or run.at)
         actions[run.name] = f"marked as interrupted after {epochs} epochs; `harness run` resumes it from its checkpoint"
     return actions
 
@@ -71,15 +77,18 @@ def sync_record(study: ResolvedExperiment, record: Record, storage: Folder) -> d
         What was done with each trial, by label.
     """
     record.refresh_runs()
+    record.remove_duplicate_runs()
     runs = record.read_trials()
-    actions = {}
+    run_ids = {identity: run.run_id for identity, run in runs.items()}
+    actions, folders = {}, set(storage.list_names())
     for trial in study.all_trials:
-        run = runs.get(trial.id)
-        if (
-            run is not None
-            and not run.is_recorded
-            and publish_history(trial.id, record, storage, {trial.id: run.run_id})
-        ):
+        if trial.id not in folders or (trial.id in runs and runs[trial.id].is_recorded):
+            continue
+        history = read_newest_history(storage / trial.id, trial.id)
+        if history is None or not (history.is_complete or trial.id in run_ids):
+            continue
+        publish_history(history, study, record, run_ids)
+        if history.is_complete:
             actions[trial.label] = PUBLISHED
     actions |= close_abandoned_runs(record, storage, keep=set())
     average_variants(record, study)

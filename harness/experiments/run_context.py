@@ -42,5 +42,5 @@ class RunContext:
     inline_launcher: Launcher | None = None
 
     def notify(self, text: str) -> None:
-        """Print a message on the console."""
-        self.console.print(text, soft_wrap=True)
+        """Print a message on the console: whole lines between words on a terminal, unbroken elsewhere."""
+        self.console.print(text, soft_wrap=not self.console.is_terminal)

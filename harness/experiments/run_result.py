@@ -20,6 +20,7 @@ class RunResult:
         store_error: Last error of the tracking store; empty if it accepted everything.
         stop_reason: Why the run stopped early; empty if it did not.
         seconds: Wall time of the training.
+        checkpointed: The interrupted trials that have a checkpoint. The others have not started, or start again.
     """
 
     trained: int = 0
@@ -29,11 +30,18 @@ class RunResult:
     store_error: str = ""
     stop_reason: str = ""
     seconds: float = 0.0
+    checkpointed: list[str] = field(default_factory=list)
 
     @property
     def is_incomplete(self) -> bool:
         """Whether something is left for another run."""
         return bool(self.failed or self.interrupted or self.store_error)
+
+    def describe_interrupted(self) -> str:
+        """Return how many interrupted trials have a checkpoint and how many do not, such as ``2 checkpointed``."""
+        without = len(self.interrupted) - len(self.checkpointed)
+        counts = {"checkpointed": len(self.checkpointed), "not started": without}
+        return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
 
     def has_results(self, study: ResolvedExperiment) -> bool:
         """Return whether at least one compared trial of the experiment is in the record."""
@@ -59,4 +67,5 @@ class RunResult:
             later.store_error or self.store_error,
             later.stop_reason or self.stop_reason,
             self.seconds + later.seconds,
+            [*self.checkpointed, *later.checkpointed],
         )

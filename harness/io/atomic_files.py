@@ -52,14 +52,34 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         ) from error
 
 
-def require_writable(directory: Path) -> None:
+def make_directory(directory: Path) -> None:
+    """Create a directory, and those above it, where they are missing.
+
+    Raises:
+        HarnessError: It cannot be created.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(
+            f"this directory cannot be created: {error.strerror or error}",
+            where=str(directory),
+            remedy="Choose another directory, or change its permissions.",
+        ) from error
+
+
+def require_writable(directory: Path, option: str = "") -> None:
     """Refuse a directory that could not be written to later; create nothing.
+
+    Args:
+        option: The option that gives the directory, for the error.
 
     Raises:
         HarnessError: ``directory``, or its nearest parent that exists, is not a writable directory.
     """
     existing = directory.absolute()
-    while not existing.exists():
+    # os.path.exists never raises, for example below a directory that this user may not open.
+    while not os.path.exists(existing):  # noqa: PTH110
         existing = existing.parent
     try:
         # Permission bits do not show a read-only disk and do not bind root, so write a file without a name.
@@ -69,6 +89,6 @@ def require_writable(directory: Path) -> None:
         reason = "is not a directory" if not existing.is_dir() else f"cannot be written to ({error.strerror})"
     raise HarnessError(
         f"{existing} {reason}",
-        where=str(directory),
+        where=f"{option} {directory}".strip(),
         remedy="Choose another directory, or change its permissions.",
     )

@@ -34,7 +34,7 @@ def require_report_directory(directory: Path, kind: Kind = "experiment") -> None
     Raises:
         HarnessError: The report cannot be written to ``directory``.
     """
-    require_writable(directory)
+    require_writable(directory, "--reports")
     for path in (directory, directory / "figures", directory / "results"):
         if path.is_symlink():
             raise HarnessError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from harness.errors import HarnessError, escape_control_characters
@@ -18,12 +19,18 @@ MOST_INDEX_DIGITS = 9
 
 @dataclass
 class Document:
-    """A YAML mapping with the line of each of its fields."""
+    """A YAML mapping with the line of each of its fields.
+
+    Attributes:
+        overridden: Fields that ``--set`` has changed.
+        plain: Text of each value that is written without quotes, in the file or in ``--set``.
+    """
 
     path: Path
     data: dict[str, Any]
     lines: dict[Location, int] = field(default_factory=dict)
     overridden: set[str] = field(default_factory=set)
+    plain: dict[Location, str] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -49,7 +56,7 @@ class Document:
         return f"{self.path}" + (f", {name}" if name else "")
 
     def override(self, assignment: str) -> None:
-        """Apply one ``--set`` assignment, ``key.sub=value``, in which the value is YAML.
+        """Apply one ``--set`` assignment, ``key.sub=value``, in which the value is YAML. A later one replaces it.
 
         Raises:
             HarnessError: The text is not an assignment, or its key leads through a value that has no fields.
@@ -58,31 +65,45 @@ class Document:
         parts = key.strip().split(".")
         if not equals or not all(parts):
             raise HarnessError(
-                f"'{assignment[:60]}' is not an assignment", where="--set", remedy="Write FIELD=VALUE, as in lr=0.05."
+                f"'{assignment[:60]}' is not an assignment",
+                where="--set",
+                remedy="Write FIELD=VALUE, as in name=value.",
             )
         if len(parts) > MOST_LEVELS or max(map(len, parts)) > MOST_LETTERS:
             raise HarnessError(
                 f"there is no field '{key[:60]}...'", where="--set", remedy="`harness schema` lists the fields."
             )
-        value, _ = parse_yaml(text, lambda line: f"--set {key}")
+        name = ".".join(parts)
+        # Each line gets a space, as below a field of a file: at the begin of a line `---` and `%` have other meanings.
+        parsed = parse_yaml(indent(text, " ") + "\n", lambda line, at: f"--set {'.'.join(map(str, at))}", tuple(parts))
+        location = self._assign(parts, parsed.value, key)
+        kept = {at: plain for at, plain in self.plain.items() if at[: len(parts)] != location}
+        self.plain = kept | {location + at[len(parts) :]: plain for at, plain in parsed.plain.items()}
+        self.overridden.add(name)
+
+    def _assign(self, parts: list[str], value: Any, key: str) -> Location:
+        """Put a value at the field that ``parts`` name; return its location."""
         parent: Any = self.data
+        location: list[str | int] = []
         for part in parts[:-1]:
             if isinstance(parent, list) and not _is_index(parent, part):
                 raise _not_an_index(parent, key)
-            parent = parent[int(part)] if isinstance(parent, list) else parent.setdefault(part, {})
+            index = int(part) if isinstance(parent, list) else part
+            if isinstance(parent, dict) and parent.get(part) is None:
+                parent[part] = {}
+            parent = parent[index]
+            location.append(index)
             if not isinstance(parent, dict | list):
                 raise HarnessError(
                     f"the value of '{part}' has no fields",
                     where=f"--set {key}",
                     remedy="`harness schema` lists the fields.",
                 )
-        if _is_index(parent, parts[-1]):
-            parent[int(parts[-1])] = value
-        elif isinstance(parent, dict):
-            parent[parts[-1]] = value
-        else:
+        if isinstance(parent, list) and not _is_index(parent, parts[-1]):
             raise _not_an_index(parent, key)
-        self.overridden.add(".".join(parts))
+        index = int(parts[-1]) if isinstance(parent, list) else parts[-1]
+        parent[index] = value
+        return (*location, index)
 
 
 def _not_an_index(values: list[Any], key: str) -> HarnessError:
@@ -98,8 +119,11 @@ def _is_index(value: Any, part: str) -> bool:
     return isinstance(value, list) and part.isdecimal() and len(part) <= MOST_INDEX_DIGITS and int(part) < len(value)
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, is_yaml_1_1: bool = False) -> Document:
     """Read a YAML file that holds one mapping; create no objects from its tags.
+
+    Args:
+        is_yaml_1_1: Whether another program reads the file as YAML 1.1, as Ray does with a cluster's file.
 
     Raises:
         HarnessError: The file does not exist, is not plain YAML, gives a key twice, or holds no mapping.
@@ -124,7 +148,8 @@ def read_document(path: Path) -> Document:
             where=str(path),
             remedy="Check that it is the right file.",
         )
-    data, lines = parse_yaml(text, lambda line: f"{path}:{line}" if line else str(path))
+    parsed = parse_yaml(text, lambda line, at: _describe_place(path, line, at), is_yaml_1_1=is_yaml_1_1)
+    data = parsed.value
     if not isinstance(data, dict):
         content_kind = "is empty" if data is None else f"holds a {type(data).__name__}, not a mapping"
         raise HarnessError(
@@ -132,4 +157,10 @@ def read_document(path: Path) -> Document:
             where=f"{path}:1",
             remedy="Write fields such as `name:` and `question:`; experiments/quickstart.yaml is an example.",
         )
-    return Document(path, data, lines)
+    return Document(path, data, parsed.lines, plain=parsed.plain)
+
+
+def _describe_place(path: Path, line: int | None, at: Location) -> str:
+    """Return ``file:line, field``, without the parts that are not known."""
+    place = f"{path}:{line}" if line else str(path)
+    return f"{place}, {'.'.join(map(str, at))}" if at else place

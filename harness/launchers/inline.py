@@ -29,7 +29,7 @@ def launch(
             return
         while True:
             try:
-                for progress in run_group(group, lambda: stop.is_requested, on_error):
+                for progress in run_group(group, lambda: stop.is_requested, on_error, report_step=report):
                     report(progress)
                 break
             except WorkerLost:

@@ -13,8 +13,10 @@ from types import FrameType
 
 from harness.errors import Interrupted
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""SIGINT is Ctrl-C. Clouds send SIGTERM before they take a spot instance away."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""SIGINT is Ctrl-C. Clouds send SIGTERM before they take a spot instance away. SIGHUP: the terminal was closed."""
+SIGNAL_NAMES: dict[int, str] = {signal.SIGINT: "Ctrl-C", signal.SIGHUP: "a closed terminal"}
+"""Words for a signal, if its own name is not the usual one."""
 
 
 class StopRequest:
@@ -63,18 +65,26 @@ class StopRequest:
         if self._timer is not None:
             self._timer.cancel()
 
-    def raise_if_interrupted(self) -> None:
+    def raise_if_interrupted(self, message: str = "") -> None:
         """End the process as its signal would have done, after the checkpoints are written.
+
+        Args:
+            message: What is kept, for the user; empty for a general sentence.
 
         Raises:
             Interrupted: A signal requested the stop.
         """
         if self.signal is not None:
-            raise Interrupted(self.signal)
+            interrupt = Interrupted(self.signal)
+            interrupt.message = message or interrupt.message
+            raise interrupt
 
     @contextmanager
     def on_signals(self, announce: Callable[[], None]) -> Iterator[None]:
         """Turn the first signal in the block into a stop request; the second one ends the process at once.
+
+        SIGHUP is never the second one: the kernel and the shell may each send one for the same closed terminal. A
+        SIGHUP that is ignored, as by nohup, stays ignored.
 
         Args:
             announce: Called after the first signal, for the user.
@@ -85,13 +95,17 @@ class StopRequest:
 
         def handle(number: int, frame: FrameType | None) -> None:
             if self.signal is not None:
+                if number == signal.SIGHUP:
+                    return
                 sys.stdout.flush()
                 os._exit(128 + number)
             self.signal = number
-            self.request("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
+            self.request(SIGNAL_NAMES.get(number, signal.Signals(number).name))
             announce()
 
-        handlers = {number: signal.signal(number, handle) for number in SIGNALS}
+        is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        numbers = [number for number in SIGNALS if number != signal.SIGHUP or not is_ignored]
+        handlers = {number: signal.signal(number, handle) for number in numbers}
         try:
             yield
         finally:

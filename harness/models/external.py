@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import copy
-import importlib
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -15,11 +11,15 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from harness.errors import HarnessError, suggest_nearest
-from harness.specs.network.external import INSTALL_COMMANDS, ExternalNetwork, find_source, library_version, source_hash
+from harness.models.factory_import import import_factory, refuse_unseen_modules
+from harness.specs.network.external import AUXILIARY_NETWORKS, INSTALL_COMMANDS, ExternalNetwork, library_version
+from harness.specs.network.factory_source import FactorySource, find_factory_source
 from harness.specs.random_streams import stream_seed
 
-AUXILIARY = ("inception_v3", "googlenet")
-"""Models of torchvision with auxiliary classifiers, which are switched off because no recipe adds their loss."""
+AUXILIARY_MODULES = ("aux1", "aux2", "AuxLogits")
+"""torchvision's names of auxiliary classifiers."""
+MOST_FILES = 3
+"""Files that an error names."""
 
 
 class GreyAsColour(nn.Module):
@@ -67,10 +67,12 @@ def _torchvision(spec: ExternalNetwork) -> nn.Module:
         raise HarnessError(
             f"torchvision has no classifier '{spec.factory}'", where="name", remedy=suggest_nearest(spec.factory, names)
         )
-    args = {"aux_logits": False, "init_weights": True} if spec.factory in AUXILIARY else {}
+    args = {"aux_logits": False, "init_weights": True} if spec.factory in AUXILIARY_NETWORKS else {}
     network = _call_factory(
         spec, lambda: models.get_model(spec.factory, num_classes=spec.classes, **{**args, **spec.args})
     )
+    if spec.factory in AUXILIARY_NETWORKS and not spec.auxiliary_weight:
+        _remove_auxiliary_classifiers(network)
     if spec.in_channels == 3:
         return network
     if spec.in_channels != 1:
@@ -80,6 +82,14 @@ def _torchvision(spec: ExternalNetwork) -> nn.Module:
             remedy="Use another network or other data.",
         )
     return GreyAsColour(network)
+
+
+def _remove_auxiliary_classifiers(network: nn.Module) -> None:
+    """Remove the classifiers that no loss would train, so that the network returns logits alone in training mode."""
+    network.aux_logits = False  # type: ignore[assignment]
+    for name in AUXILIARY_MODULES:
+        if hasattr(network, name):
+            setattr(network, name, None)
 
 
 def _timm(spec: ExternalNetwork) -> nn.Module:
@@ -105,24 +115,14 @@ def _timm(spec: ExternalNetwork) -> nn.Module:
 
 
 def _python(spec: ExternalNetwork) -> nn.Module:
-    directory, source = (spec.path, _find_planned_source(spec)) if spec.path else find_source(spec.module)
-    if spec.version and source_hash(source) != spec.version:
+    source = find_factory_source(spec.module, spec.path)
+    if spec.version and source.version != spec.version:
         raise HarnessError(
             "the source of this factory has changed since the trials were planned",
-            where=str(source),
+            where=", ".join(map(str, source.files[:MOST_FILES])) + ", ..." * (len(source.files) > MOST_FILES),
             remedy="Run the experiment again: trials with a changed factory get new ids.",
         )
-    if directory not in sys.path:
-        # It stays on the path, because a network may import modules of its directory while it runs.
-        sys.path.insert(0, directory)
-    try:
-        function = getattr(_import_afresh(spec.module, source), spec.function, None)
-    except (Exception, SystemExit) as error:
-        raise _factory_error(spec, f"cannot be imported: {type(error).__name__}: {error}") from error
-    if not callable(function):
-        raise _factory_error(spec, f"does not exist: {spec.module} has no function '{spec.function}'")
-    args = copy.deepcopy(spec.args)
-    network = _call_factory(spec, lambda: function(in_channels=spec.in_channels, classes=spec.classes, **args))
+    network = refuse_unseen_modules(source, lambda: _import_and_call(spec, source))
     if not isinstance(network, nn.Module):
         raise _factory_error(spec, f"returned a {type(network).__name__}, not a torch.nn.Module")
     if any(isinstance(parameter, UninitializedParameter) for parameter in network.parameters()):
@@ -132,25 +132,15 @@ def _python(spec: ExternalNetwork) -> nn.Module:
     return network
 
 
-def _import_afresh(name: str, source: Path) -> ModuleType:
-    """Import a module from its file as it is now, also if an older or another one of that name was imported before."""
-    package = name if source.name == "__init__.py" else ""
-    for imported in [key for key in sys.modules if key == name or (package and key.startswith(f"{package}."))]:
-        del sys.modules[imported]
-    importlib.invalidate_caches()
-    module = importlib.import_module(name)
-    if Path(module.__file__ or "").resolve() != source.resolve():
-        raise ImportError(f"Python finds another module of this name first: {module.__file__}")
-    return module
-
-
-def _find_planned_source(spec: ExternalNetwork) -> Path:
-    relative = Path(spec.path, *spec.module.split("."))
-    file = relative.with_suffix(".py")
-    source = file if file.is_file() else relative / "__init__.py"
-    if not source.is_file():
-        raise _factory_error(spec, f"is not on this machine: there is no file {file}")
-    return source
+def _import_and_call(spec: ExternalNetwork, source: FactorySource) -> Any:
+    try:
+        function = getattr(import_factory(spec.module, source), spec.function, None)
+    except (Exception, SystemExit) as error:
+        raise _factory_error(spec, f"cannot be imported: {type(error).__name__}: {error}") from error
+    if not callable(function):
+        raise _factory_error(spec, f"does not exist: {spec.module} has no function '{spec.function}'")
+    args = copy.deepcopy(spec.args)
+    return _call_factory(spec, lambda: function(in_channels=spec.in_channels, classes=spec.classes, **args))
 
 
 def _call_factory(spec: ExternalNetwork, factory: Callable[[], Any]) -> nn.Module:
@@ -172,32 +162,3 @@ def _factory_error(spec: ExternalNetwork, what: str) -> HarnessError:
         if "raised" in what and arguments
         else "",
     )
-
-
-def check_output(spec: ExternalNetwork, network: nn.Module, size: tuple[int, int]) -> None:
-    """Check that the network maps two images to logits, in evaluation mode.
-
-    Args:
-        size: (height, width) of the images in pixels.
-
-    Raises:
-        HarnessError: The network raises, or its output is not a tensor of shape (2, classes).
-    """
-    images = torch.zeros(2, spec.in_channels, *size)
-    try:
-        with torch.no_grad():
-            logits = network.eval()(images)
-    except Exception as error:
-        raise HarnessError(
-            f"{spec.name or spec.factory} does not accept images of {spec.in_channels}x{size[0]}x{size[1]}: "
-            f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
-            where="variants",
-            remedy="Use data with images of a size that the network accepts.",
-        ) from error
-    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if shape != (2, spec.classes):
-        raise HarnessError(
-            f"{spec.name or spec.factory} returns {shape} for two images, not logits of shape (2, {spec.classes})",
-            where="variants",
-            remedy="Let its forward method return one tensor of shape (N, classes).",
-        )

@@ -17,7 +17,7 @@ from harness.specs.network.weights import Weights, file_hash
 
 REMEDY = "Give a file that torch.save(network.state_dict(), ...) wrote."
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
-"""Prefixes of torchvision's auxiliary classifiers, which no network here has."""
+"""Prefixes of torchvision's auxiliary classifiers. Files of weights have them; few networks here do."""
 MOST_KEYS = 4
 """Keys of each kind that an error lists."""
 WRAPPERS = ("state_dict", "model", "model_state_dict", "network")
@@ -92,11 +92,12 @@ def load_weights(network: nn.Module, state: dict[str, Tensor], where: str, new_h
     Raises:
         HarnessError: The state dict does not fit the network; the error lists the keys that differ.
     """
-    state = {key: value for key, value in state.items() if not key.startswith(AUXILIARY)}
     own = network.state_dict()
+    state = {key: value for key, value in state.items() if key in own or not key.startswith(AUXILIARY)}
     if new_head:
-        head = f"{new_head}."
-        own, state = ({k: v for k, v in each.items() if not k.startswith(head)} for each in (own, state))
+        # Auxiliary classifiers have as many outputs as the classifier, so they start anew with it.
+        heads = (f"{new_head}.", *AUXILIARY)
+        own, state = ({k: v for k, v in each.items() if not k.startswith(heads)} for each in (own, state))
     # Only newer versions of torch save num_batches_tracked, and evaluation does not use it.
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
     unexpected = [key for key in state if key not in own]

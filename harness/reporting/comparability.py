@@ -27,7 +27,7 @@ def describe_data(study: ResolvedExperiment) -> dict[str, str]:
     image = f"{info.channels} × {info.size[0]} × {info.size[1]}"
     description = {"data": info.name, "fingerprint": info.fingerprint, "classes": str(info.classes), "image": image}
     description |= {f"{part} images": f"{getattr(info, part):,}" for part in ("train", "val", "test")}
-    fields = spec.model_dump(exclude={"root", "fingerprint", "name"})
+    fields = spec.model_dump(exclude={"root", "fingerprint", "name", "layout"})
     return description | {f"data.{key}": _to_text(value) for key, value in fields.items()}
 
 

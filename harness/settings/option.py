@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import HarnessError, suggest_nearest
+from harness.settings.user_paths import resolve_directory, resolve_place
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,18 @@ class Option:
 def declare_option(default: Any, flag: str, help: str, **details: Any) -> Any:
     """Return a dataclass field with its default and its :class:`Option`."""
     return field(default=default, metadata={"option": Option(flag, help, **details)})
+
+
+def declare_directory(default: Path, flag: str, help: str, environment: str | None = None, **details: Any) -> Any:
+    """Return a dataclass field as :func:`declare_option` does, for the path of a directory."""
+    parse = partial(resolve_directory, option=flag, variable=environment)
+    return declare_option(default, flag, help, environment=environment, parse=parse, **details)
+
+
+def declare_place(default: str | None, flag: str, help: str, environment: str | None = None, **details: Any) -> Any:
+    """Return a dataclass field as :func:`declare_option` does, for a path or a URL."""
+    parse = partial(resolve_place, option=flag, variable=environment)
+    return declare_option(default, flag, help, metavar="PLACE", environment=environment, parse=parse, **details)
 
 
 Options = TypeVar("Options")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.settings.duration import parse_duration
-from harness.settings.option import declare_option, options_of
+from harness.settings.option import declare_directory, declare_option, declare_place, options_of
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class Settings:
             have room for.
         accelerator: The kind of GPU to measure costs on, as Ray names it, where a cluster has several kinds.
         data_root: The place of the data set; None: the experiment's own, else the user's cache.
+        no_code: Whether an experiment or a variant that names Python code is refused before that code is imported.
 
     Raises:
         HarnessError: There is no such launcher.
     """
 
-    home: Path = declare_option(  # noqa: RUF009 - a Path cannot change
+    home: Path = declare_directory(  # noqa: RUF009 - a Path cannot change
         Path(".depthbench"),
         "--home",
         "The directory of the store, the artifacts and the checkpoints.",
         environment="DEPTHBENCH_HOME",
-        parse=Path,
     )
     tracking_uri: str | None = declare_option(
         None,
@@ -62,16 +62,14 @@ class Settings:
         "A Ray cluster that this machine is part of: auto or HOST:6379. `harness run` also takes the job server of a "
         "cluster: http://HOST:8265. Default: this machine.",
     )
-    reports: Path = declare_option(  # noqa: RUF009 - a Path cannot change
-        Path("reports"), "--reports", "The directory of the reports.", parse=Path
+    reports: Path = declare_directory(  # noqa: RUF009 - a Path cannot change
+        Path("reports"), "--reports", "The directory of the reports."
     )
-    storage: str | None = declare_option(
+    storage: str | None = declare_place(
         None,
         "--storage",
         "Where checkpoints are written: a directory, or a URL such as s3://bucket/prefix. Default: in --home.",
-        metavar="PLACE",
         environment="DEPTHBENCH_STORAGE",
-        parse=str,
         is_sent=True,
     )
     time_limit: float | None = declare_option(
@@ -111,13 +109,17 @@ class Settings:
         "--accelerator",
         "The kind of GPU, for a cluster that has several kinds. Default: the experiment's.",
     )
-    data_root: str | None = declare_option(
+    data_root: str | None = declare_place(
         None,
         "--data-root",
         "Where the data set is: a directory, or a file or URL that `harness data pack` wrote.",
-        metavar="PLACE",
-        parse=str,
         is_sent=True,
+    )
+    no_code: bool = declare_option(
+        False,
+        "--no-code",
+        "Refuse an experiment or a variant that names Python code of its own (kind: python), before it is imported.",
+        environment="DEPTHBENCH_NO_CODE",
     )
 
     def __post_init__(self) -> None:

@@ -4,7 +4,13 @@ The names below are those that other packages use most.
 """
 
 from harness.specs.catalogue.catalogue import Catalogue
-from harness.specs.catalogue.resolve import find_experiment, load_experiment, resolve
+from harness.specs.catalogue.resolve import (
+    find_experiment,
+    load_experiment,
+    require_no_code,
+    require_variant_without_code,
+    resolve,
+)
 from harness.specs.experiment.contrasts import Contrast, Degradation, Difference
 from harness.specs.experiment.data import DataInfo, DataSpec
 from harness.specs.experiment.execution import Execution, Resources
@@ -37,5 +43,7 @@ __all__ = [
     "Variant",
     "find_experiment",
     "load_experiment",
+    "require_no_code",
+    "require_variant_without_code",
     "resolve",
 ]

@@ -21,6 +21,8 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
+    schema_command: ClassVar[str] = "harness schema"
+    """The command that lists the fields of the file in which a spec is written."""
     labels: ClassVar[frozenset[str]] = frozenset()
     """Fields that are names or paths and change no result; the identity leaves them out."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.cost_metrics import parse_cost
 from harness.tracking.history import History, read_newest_history
 from harness.tracking.mlflow_record.descriptions import VariantDescription
+from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.recorded_trial import RecordedTrial
 
 
@@ -29,12 +31,14 @@ class CheckpointRecord:
         home: Holds the experiment's description, its lease and its measured costs, as files.
         name: The experiment's name.
         storage: The folder that holds a folder of checkpoints for each trial.
+        patience: Unused: files need no patience.
     """
 
     uri = ""
 
-    def __init__(self, home: Path, name: str, storage: Folder) -> None:
+    def __init__(self, home: Path, name: str, storage: Folder, patience: Patience | None = None) -> None:
         self.home, self.name, self.folder = home, name, storage
+        self.patience = patience or Patience()
         self.address = str(home)
 
     @property
@@ -132,6 +136,16 @@ class CheckpointRecord:
         path = self._costs_path / f"{at:013d}-{cost.key}.json"
         write_atomic(path, cost.model_dump_json(exclude_defaults=True).encode())
 
+    @property
+    def lease_place(self) -> Path:
+        """The directory that holds the lease."""
+        return self.home
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the home may only be read."""
+        return self.home.exists() and not os.access(self.home, os.W_OK)
+
     def read_lease(self) -> str:
         """Return the lease of the process that holds the experiment; empty where no process does."""
         try:
@@ -157,17 +171,23 @@ class CheckpointRecord:
     def refresh_runs(self, variant: str | None = None) -> None:
         """Do nothing: nothing is cached."""
 
-    def create_trial_run(self, study: ResolvedExperiment, trial: Trial) -> str:
+    def create_trial_run(self, study: ResolvedExperiment, trial: Trial, started: int = 0) -> str:
         """Return an empty id: there are no runs."""
         return ""
+
+    def new_trial_run(self, study: ResolvedExperiment, trial: Trial) -> None:
+        """Return None: there are no runs."""
+
+    def remove_duplicate_runs(self) -> None:
+        """Do nothing: there are no runs."""
 
     def publish_history(self, run_id: str, history: History) -> None:
         """Do nothing: the checkpoint holds the history."""
 
-    def mark_failed(self, run_id: str, message: str, trace: str) -> None:
+    def mark_failed(self, run_id: str, message: str, trace: str, ended: int = 0) -> None:
         """Do nothing: the trial's attempt file holds the error."""
 
-    def mark_interrupted(self, run_id: str, reason: str) -> None:
+    def mark_interrupted(self, run_id: str, reason: str, ended: int = 0) -> None:
         """Do nothing: the trial's attempt file shows it."""
 
     def supersede_trials(self, trials: Iterable[str], reason: str) -> None:
@@ -182,5 +202,5 @@ class CheckpointRecord:
     def attach_report(self, directory: Path, headline: str) -> None:
         """Do nothing: the report is in its directory."""
 
-    def write_end_reason(self, reason: str) -> None:
+    def write_end_reason(self, reason: str, has_trained: bool = True) -> None:
         """Do nothing: the command has printed the reason."""

@@ -35,6 +35,8 @@ SEED_GROUPS = "together"
 A trial that was trained alone has an empty group. Rounding depends on the group, and the time of a trial is its share
 of the group's time.
 """
+STARTED = "started"
+"""Key in the provenance: when the trial's first attempt began, in milliseconds since 1970."""
 Outcome = Annotated[TrialStatus, BeforeValidator(parse_outcome), PlainSerializer(outcome_name)]
 
 
@@ -80,6 +82,20 @@ class History(Spec):
         """Seconds of training and evaluation."""
         last = self.epochs[-1].metrics if self.epochs else {}
         return sum(last.get(key) or 0.0 for key in CLOCKS)
+
+    @property
+    def started(self) -> int:
+        """When the trial's first attempt began, in milliseconds since 1970; 0 if that is not known.
+
+        Older records have no such time: there it is the time of the first measurement.
+        """
+        started = self.provenance.get(STARTED)
+        return started if isinstance(started, int) else self.epochs[0].at if self.epochs else 0
+
+    @property
+    def ended(self) -> int:
+        """When the last epoch was measured, in milliseconds since 1970; 0 if none was."""
+        return max(self.epochs[-1].at, self.started) if self.epochs else 0
 
     @property
     def memory(self) -> tuple[int, int]:

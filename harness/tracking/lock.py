@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from getpass import getuser
+from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
 from pydantic import ValidationError
 
 from harness.errors import HarnessError
+from harness.io.file_identity import add_identity, is_of_another_file
 from harness.processes import Process
 from harness.specs.identity import Spec
 
@@ -39,6 +41,10 @@ class LeaseStore(Protocol):
     def address(self) -> str:
         """The record's address without a password."""
 
+    @property
+    def lease_place(self) -> Path | None:
+        """The file or directory on this machine that holds the lease; None where it is on a server."""
+
     def read_lease(self) -> str:
         """Return the stored lease; empty where there is none."""
 
@@ -50,7 +56,7 @@ class Lease(Spec):
     """The lease of an experiment, which names the process that holds the experiment's lock.
 
     Attributes:
-        token: Identifies the lease.
+        token: Identifies the lease, and the file for which it was made.
         owner: The user.
         command: What the process does, for messages to others.
         since: Milliseconds since 1970 on the owner's clock.
@@ -82,7 +88,7 @@ class ExperimentLock:
         self.loss = ""
         self._released = threading.Event()
         self.lease = Lease(
-            token=uuid4().hex,
+            token=add_identity(uuid4().hex, store.lease_place),
             owner=_user_name(),
             process=Process.current(),
             command=command[:LONGEST_COMMAND],
@@ -133,8 +139,11 @@ class ExperimentLock:
     def _refuse_while_held(self, holder: Lease) -> None:
         """Raise a HarnessError while the holder may be alive; return once it is certain that it is not.
 
-        A process of this host can be checked. A lease of another host, container or boot is watched for renewals.
+        A process of this host can be checked. A lease of another host, container or boot is watched for renewals. In a
+        copy of a store, the lease is a copy too: its holder holds the original.
         """
+        if holder.process.is_local and is_of_another_file(holder.token, self.store.lease_place):
+            return
         if holder.process.is_local:
             raise self._held_by(holder)
         deadline = time.monotonic() + WATCH_SECONDS
@@ -170,6 +179,9 @@ class ExperimentLock:
                 if holder is not None and holder.token != self.lease.token:
                     self.loss = self._held_by(holder).what
                     self.on_loss(self.loss)
+                    return
+                if self._released.is_set():
+                    # The store took its time to answer, and the lock is free meanwhile.
                     return
                 self.lease = self.lease.model_copy(update={"beat": self.lease.beat + 1})
                 self.store.write_lease(self.lease.model_dump_json())

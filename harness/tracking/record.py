@@ -15,8 +15,10 @@ from harness.tracking.checkpoint_record import CheckpointRecord
 from harness.tracking.history import History
 from harness.tracking.mlflow_record.descriptions import VariantDescription
 from harness.tracking.mlflow_record.experiment import list_experiment_names
-from harness.tracking.mlflow_record.store.addresses import NO_STORE, choose_tracking_uri
+from harness.tracking.mlflow_record.run_creation import NewRun
+from harness.tracking.mlflow_record.store.addresses import NO_STORE, choose_tracking_uri, redact_passwords
 from harness.tracking.mlflow_record.store.client import has_store, open_store
+from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.mlflow_record.writer import MlflowRecord
 from harness.tracking.recorded_trial import RecordedTrial
 
@@ -32,16 +34,26 @@ class Record(Protocol):
         uri: The tracking store; empty where there is no MLflow.
         address: The store or directory without a password, for messages.
         is_new: Whether the experiment never ran here.
+        is_read_only: Whether the record is in files of this machine that may only be read.
+        lease_place: The file or directory of this machine that holds the lease; None where a server holds it.
+        patience: How long each call waits for a store that does not answer.
     """
 
     name: str
     uri: str
+    patience: Patience
 
     @property
     def address(self) -> str: ...
 
     @property
     def is_new(self) -> bool: ...
+
+    @property
+    def is_read_only(self) -> bool: ...
+
+    @property
+    def lease_place(self) -> Path | None: ...
 
     # The experiment as a whole.
 
@@ -99,18 +111,29 @@ class Record(Protocol):
         """Return a function that reads the history of each given trial that another experiment has recorded, by id."""
         ...
 
-    def create_trial_run(self, study: ResolvedExperiment, trial: Trial) -> str:
-        """Create a run for a trial and return its id."""
+    def create_trial_run(self, study: ResolvedExperiment, trial: Trial, started: int = 0) -> str:
+        """Return the id of a trial's run; create the run if the trial has none.
+
+        Args:
+            started: When its first attempt began, in milliseconds since 1970; 0 for now.
+        """
         ...
+
+    def new_trial_run(self, study: ResolvedExperiment, trial: Trial) -> NewRun | None:
+        """Return the run of a trial, for the process that creates it; None if there are no runs."""
+        ...
+
+    def remove_duplicate_runs(self) -> None:
+        """Delete runs that a server created for a request which it had seemed to lose."""
 
     def publish_history(self, run_id: str, history: History) -> None:
         """Send a history that the trial's own process could not send. End the run if the history is complete."""
 
-    def mark_failed(self, run_id: str, message: str, trace: str) -> None:
-        """Mark a trial's run as failed."""
+    def mark_failed(self, run_id: str, message: str, trace: str, ended: int = 0) -> None:
+        """Mark a trial's run as failed, at ``ended`` in milliseconds since 1970; 0 for now."""
 
-    def mark_interrupted(self, run_id: str, reason: str) -> None:
-        """Mark a trial's run as interrupted; the next ``harness run`` resumes the trial."""
+    def mark_interrupted(self, run_id: str, reason: str, ended: int = 0) -> None:
+        """Mark a trial's run as interrupted, at ``ended``; the next ``harness run`` resumes the trial."""
 
     def supersede_trials(self, trials: Iterable[str], reason: str) -> None:
         """Take trials out of the record of every experiment, without deleting anything."""
@@ -130,8 +153,8 @@ class Record(Protocol):
     def attach_report(self, directory: Path, headline: str) -> None:
         """Upload a report's files, and describe the experiment by the report's headline."""
 
-    def write_end_reason(self, reason: str) -> None:
-        """Write how the last ``harness run`` ended."""
+    def write_end_reason(self, reason: str, has_trained: bool = True) -> None:
+        """Write how the last ``harness run`` ended, and when, if it has trained something."""
 
     def record_cost(self, cost: MeasuredCost) -> None:
         """Add a measured cost."""
@@ -141,20 +164,21 @@ class Record(Protocol):
         ...
 
 
-def open_record(settings: Settings, experiment: str, create: bool = True) -> Record:
+def open_record(settings: Settings, experiment: str, create: bool = True, patience: Patience | None = None) -> Record:
     """Open the record of an experiment.
 
     Args:
         experiment: Its name.
         create: Whether to create a store that does not exist yet.
+        patience: How long to wait for a store that does not answer, now and in every later call; None: not at all.
 
     Raises:
         HarnessError: The store does not answer.
     """
     uri = choose_tracking_uri(settings.tracking_uri, settings.home)
     if uri == NO_STORE:
-        return CheckpointRecord(settings.home, experiment, open_checkpoint_folder(settings))
-    return MlflowRecord(uri, experiment, create, settings.home)
+        return CheckpointRecord(settings.home, experiment, open_checkpoint_folder(settings), patience)
+    return MlflowRecord(uri, experiment, create, settings.home, patience)
 
 
 def open_checkpoint_folder(settings: Settings) -> Folder:
@@ -167,8 +191,11 @@ def has_mlflow(settings: Settings) -> bool:
     return choose_tracking_uri(settings.tracking_uri, settings.home) != NO_STORE
 
 
-def list_recorded_experiments(settings: Settings) -> list[str]:
+def list_recorded_experiments(settings: Settings, patience: Patience | None = None) -> list[str]:
     """Return the names of the recorded experiments, oldest first.
+
+    Args:
+        patience: How long to wait for a store that does not answer; None: not at all.
 
     Raises:
         HarnessError: The store does not answer.
@@ -176,4 +203,6 @@ def list_recorded_experiments(settings: Settings) -> list[str]:
     uri = choose_tracking_uri(settings.tracking_uri, settings.home)
     if uri == NO_STORE:
         return sorted(path.stem for path in (settings.home / "studies").glob("*.json"))
-    return list_experiment_names(open_store(uri)) if has_store(uri) else []
+    patience = patience or Patience()
+    is_there = patience.retry(lambda: has_store(uri), redact_passwords(uri))
+    return list_experiment_names(open_store(uri, patience)) if is_there else []

@@ -22,6 +22,7 @@ from harness.tracking.metrics import (
     TEST_ACCURACY,
     VALIDATION_ERROR,
 )
+from harness.tracking.table_validation import require_equal_costs
 
 IDENTITY_COLUMNS = ["trial", "variant", "family", "depth", "shortcut", "plain", "seed", "outcome", "epoch"]
 PROVENANCE_COLUMNS = [
@@ -60,6 +61,11 @@ TEXT_COLUMNS = (
     LAYERS_COLUMN,
 )
 """Columns whose missing values become empty text."""
+
+UNLIKE_REMEDY = (
+    "The factory reads something that its hash does not cover, such as a data file, and that has changed. Put such "
+    "values into args. Discard the trials of the old network (`harness discard ID`), then run the experiment again."
+)
 
 
 def _empty_table() -> pd.DataFrame:
@@ -125,6 +131,9 @@ def build_results_table(
 
     Args:
         costs: Measured costs, oldest first. A trial's rows have those that were measured under its conditions.
+
+    Raises:
+        HarnessError: Trials of one variant have unlike numbers of parameters or MACs: they are no seeds of one network.
     """
     trials = {trial.id: trial for trial in study.all_trials}
     complete = {history.id: history for history in histories if history.is_complete and history.id in trials}
@@ -151,7 +160,9 @@ def build_results_table(
             layers = history.layers.get(epoch.epoch)
             profile = "" if layers is None else layers.model_dump_json()
             rows.append(constant | {"epoch": epoch.epoch, "at": at, LAYERS_COLUMN: profile} | epoch.metrics)
-    return split_by_purpose(study, set_column_types(pd.DataFrame(rows, columns=TABLE_COLUMNS)))
+    table = set_column_types(pd.DataFrame(rows, columns=TABLE_COLUMNS))
+    require_equal_costs(table, f"record of {study.experiment.name}", UNLIKE_REMEDY)
+    return split_by_purpose(study, table)
 
 
 def split_by_purpose(study: ResolvedExperiment, table: pd.DataFrame) -> Results:

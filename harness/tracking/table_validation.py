@@ -8,7 +8,7 @@ import pandas as pd
 from harness.errors import HarnessError
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
-from harness.tracking.metrics import EVALUATED_ERRORS, ONLINE_TRAINING_ERROR
+from harness.tracking.metrics import EVALUATED_ERRORS, MACS, ONLINE_TRAINING_ERROR, PARAMETERS
 
 REMEDY = (
     "Give a results.csv as `harness report` wrote it, unchanged; `harness report NAME` writes it again from the record."
@@ -28,6 +28,7 @@ def validate_table(study: ResolvedExperiment, epochs: pd.DataFrame, where: str) 
     """
     _require_declared_trials(study, epochs, where)
     _require_unique_rows(epochs, where)
+    require_equal_costs(epochs, where)
     _require_valid_errors(epochs, where)
 
 
@@ -43,6 +44,32 @@ def _require_unique_rows(epochs: pd.DataFrame, where: str) -> None:
     trials = epochs[["trial", "variant", "seed", "outcome"]].drop_duplicates()
     _refuse(trials[trials.duplicated("trial")], "its rows name several variants, seeds or outcomes", where)
     _refuse(trials[trials.duplicated(["variant", "seed"])], "another trial has the same variant and seed", where)
+
+
+def require_equal_costs(trials: pd.DataFrame, where: str, remedy: str = REMEDY) -> None:
+    """Raise an error if the trials of one variant have unlike networks, whose mean would say nothing.
+
+    MACs are compared where one tool has counted them, because tools count some operators differently.
+
+    Args:
+        trials: Rows of trials, with the columns of costs.
+
+    Raises:
+        HarnessError: Two trials of a variant have other parameters or MACs.
+    """
+    for keys, cost, name in ((["variant"], PARAMETERS, "parameters"), (["variant", "counter"], MACS, "MACs")):
+        for _, rows in trials.groupby(keys, sort=False, dropna=False):
+            unlike = rows[rows[cost] != rows[cost].iloc[0]]
+            if unlike.empty:
+                continue
+            first, other = rows.iloc[0], unlike.iloc[0]
+            raise HarnessError(
+                f"the trials of {first['variant']} have unlike networks: trial {first['trial']} (seed {first['seed']}) "
+                f"has {int(first[cost]):,} {name}, and trial {other['trial']} (seed "
+                f"{other['seed']}) has {int(other[cost]):,}",
+                where=where,
+                remedy=remedy,
+            )
 
 
 def _require_valid_errors(epochs: pd.DataFrame, where: str) -> None:

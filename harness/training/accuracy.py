@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from harness.data.folders.classes import LabelledFile
 from harness.data.image_files import MIN_IMAGES_FOR_WORKERS, read_rgb, unwrap_loader_errors
-from harness.data.image_folders import LabelledFile
 
 Transform = Callable[[Image.Image], Tensor]
 

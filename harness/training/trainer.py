@@ -16,6 +16,7 @@ from harness.data.description import count_steps_per_epoch
 from harness.data.loader import BatchLoader
 from harness.data.splits import load_splits
 from harness.models import build
+from harness.models.auxiliary import compute_losses
 from harness.specs import Execution, Resources, Trial
 from harness.specs.random_streams import stream_seed
 from harness.training.device import (
@@ -82,6 +83,7 @@ class Trainer:
             torch.compiler.reset()
             self.network.compile()
         self.model = group.wrap_model(self.network, self.device)
+        self.auxiliary_weight = getattr(trial.variant, "auxiliary_weight", 0.0)
         self.frozen = trial.variant.weights is not None and trial.variant.weights.freeze == "body"
         self.optimiser = build_optimiser(self.recipe, (p for p in self.network.parameters() if p.requires_grad))
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.recipe.precision == "fp16")
@@ -154,12 +156,13 @@ class Trainer:
             # Workers average once a step, after the gradients of their micro-batches have been added up.
             with self.group.no_sync(self.model, number < len(parts) - 1):
                 with autocast(self.device, self.recipe.precision):
-                    logits = self.model(part)
-                    loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
+                    logits, loss, total = compute_losses(
+                        self.model(part), targets, self.recipe.label_smoothing, self.auxiliary_weight
+                    )
                 if workers > 1 or self.group.is_rank0:
                     state.sums += sum_batch(logits.detach(), targets, loss.detach() * len(targets))
                 weight = workers * len(targets) / batch_size
-                self.scaler.scale(loss if weight == 1 else loss * weight).backward()
+                self.scaler.scale(total if weight == 1 else total * weight).backward()
 
     def is_probed(self, step: int) -> bool:
         """Return whether the step is the first or the last of the trial, whose layers are measured."""

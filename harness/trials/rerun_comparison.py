@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.tracking.history import History
 from harness.tracking.metrics import TIME_PREFIX
 
-UNCOMPARED_PROVENANCE = ("attempts", "shared", "memory")
+UNCOMPARED_PROVENANCE = ("attempts", "started", "shared", "memory")
 """Provenance that may differ between two equal trainings."""
 
 

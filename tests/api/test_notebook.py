@@ -24,6 +24,11 @@ def test_variant_keeps_nested_fields():
     assert harness.variant("mobilenet_v3_small", args={"dropout": 1e-5}).args == {"dropout": 1e-5}
 
 
+def test_variant_keeps_text_that_yaml_would_read_otherwise():
+    args = {"a": "yes", "b": "1e3", "c": "010", "d": "\N{ROCKET}", "e": "", "f": "a\nb: c", "g": " #x "}
+    assert harness.variant("mobilenet_v3_small", args=args).args == args
+
+
 def test_build_takes_numbers_of_numpy():
     assert harness.build("cifar-resnet20", classes=np.int64(7)).fc.out_features == 7
 

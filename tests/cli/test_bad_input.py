@@ -63,7 +63,8 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_run_refuses_wrong_input_and_writes_nothing(invoke, experiment_file, tmp_path, case):
+def test_run_refuses_wrong_input_and_writes_nothing(invoke, experiment_file, tmp_path, monkeypatch, case):
+    monkeypatch.setenv("DEPTHBENCH_STORE_WAIT", "0")
     changes, options, words = CASES[case]
     with pytest.raises(HarnessError) as error:
         invoke("run", experiment_file(**changes), *options)

@@ -1,11 +1,13 @@
 """The capacity of a cluster is read from its file."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from harness.clusters.capacity import read_capacity
 from harness.errors import HarnessError
-from harness.specs import Resources
+from harness.specs import Resources, find_experiment, load_experiment
 
 LOCAL = {
     "cluster_name": "mine",
@@ -96,3 +98,41 @@ def test_file_without_required_fields_is_refused(read):
         read({"cluster_name": "x"})
     with pytest.raises(HarnessError, match="Ray cannot use this file"):
         read({**LOCAL, "provider": {"type": "local"}})
+
+
+SHIPPED = Path(__file__).resolve().parents[2] / "cluster.yaml"
+
+
+@pytest.mark.parametrize(
+    ("needed", "field", "remedy"),
+    [
+        ({"cpus": 9}, "resources.cpus", "--set resources.cpus=8"),
+        ({"cpus": 9, "gpus": 1}, "resources.cpus", "--set resources.cpus=8"),
+        ({"cpus": 1, "gpus": 1, "accelerator": "H100"}, "resources.accelerator", "--set resources.accelerator=L4"),
+        ({"cpus": 9, "gpus": 1, "accelerator": "H100"}, "resources.accelerator", "--set resources.accelerator=L4"),
+        ({"cpus": 9, "gpus": 0.5, "accelerator": "L4"}, "resources.cpus", "--set resources.cpus=8"),
+        ({"cpus": 8, "gpus": 1, "workers": 5}, "resources.workers", "--set resources.workers=4"),
+        ({"cpus": 5, "workers": 9}, "resources.workers", "--set resources.workers=4"),
+    ],
+)
+def test_trial_without_room_on_the_shipped_cluster_is_told_the_option_that_helps(needed, field, remedy):
+    capacity = read_capacity(SHIPPED)
+    with pytest.raises(HarnessError) as caught:
+        capacity.require_room_for(Resources(**needed))
+    assert caught.value.where == field
+    assert remedy in caught.value.remedy and "add a type of node" in caught.value.remedy
+    # Whoever does what the remedy says has room.
+    option, _, value = remedy.removeprefix("--set resources.").partition("=")
+    followed = {**needed, option: value if option == "accelerator" else int(value)}
+    if needed.get("accelerator") == "H100" and needed["cpus"] == 9:
+        followed["cpus"] = 8
+    capacity.require_room_for(Resources(**followed))
+
+
+def test_four_trials_of_the_quickstart_at_once_fit_one_worker_of_the_shipped_cluster():
+    """docs/cluster.md says so of `--at-once 4`, and that 32 run at once without it."""
+    capacity = read_capacity(SHIPPED)
+    quickstart = load_experiment(find_experiment("quickstart"))[0].resources
+    assert capacity.count_awaited_trials(quickstart) == 32
+    (worker,) = capacity.workers
+    assert worker.count_workers(quickstart) >= 4 and worker.max_nodes == 4

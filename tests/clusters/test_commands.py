@@ -20,7 +20,7 @@ CASES = {
     "no head": (["run", "quickstart", "--cluster", "c.yaml"], ["no head of this cluster runs", "ray up c.yaml"]),
     "too much": (
         ["run", "quickstart", "--cluster", "c.yaml", "--set", "resources.cpus=5"],
-        ["5 CPUs", "worker: 4 CPU", "resources.cpus=1"],
+        ["5 CPUs", "worker: 4 CPU", "--set resources.cpus=4"],
     ),
     "no Ray there": (["run", "quickstart", "--address", "127.0.0.1:9"], ["no program answers", "127.0.0.1:9", "6379"]),
     "to wait for no cluster": (["bench", "resnet18", "--wait", "5m"], ["--wait", "no cluster", "--address"]),
@@ -34,7 +34,7 @@ CASES = {
         ["--storage", "the address contains a password"],
     ),
     "nothing sent": (["attach"], ["no job was sent from here", "--cluster FILE"]),
-    "nothing to pull": (["pull", "quickstart"], ["no job of quickstart was sent"]),
+    "nothing to pull": (["pull", "quickstart"], ["no job of quickstart was sent", "pull quickstart --cluster FILE"]),
     "wait for ever": (["run", "quickstart", "--cluster", "c.yaml", "--wait", "soon"], ["--wait", "'soon'"]),
 }
 

@@ -84,7 +84,9 @@ def test_images_are_the_same_where_the_cache_is_not_writable(spec, copies, cache
 
 
 def test_images_without_a_validation_split_load_where_the_cache_is_not_writable(image_folder, cache):
-    cache.write_text("no directory")
+    cache.mkdir()
+    for name in ("decoded", "facts", "splits"):
+        (cache / name).write_text("no directory")
     spec = describe_data(DataSpec(name="imagefolder", root=str(image_folder()), image_size=12))[1]
     train, val, _ = load(spec)
     assert len(val) == 0 < len(train)

@@ -39,9 +39,10 @@ def test_fingerprint_of_an_image_folder_depends_on_its_files_and_not_on_its_root
         ({"name": "digits", "fingerprint": "0" * 16}, "declares 0000"),
         ({"name": "digits", "train_images": 5000}, "5000 training images"),
         ({"name": "digits", "image_size": 9}, "have a fixed size"),
+        ({"name": "digits", "layout": "splits"}, "has no directories of classes"),
         ({"name": "imagefolder"}, "needs its directory"),
         ({"name": "imagefolder", "root": "nowhere"}, "does not exist"),
-        ({"name": "imagefolder", "root": "x" * 5000}, "cannot be opened"),
+        ({"name": "imagefolder", "root": "x" * 5000}, "cannot be used as a path: File name too long"),
         ({"name": "cifar10", "root": "."}, "were not found in"),
     ],
 )

@@ -17,6 +17,32 @@ def test_read_rgb_scales_16_bit_grey_to_8_bits(tmp_path):
     assert 120 < levels.mean() < 135
 
 
+@pytest.mark.parametrize("largest", [255, 256, 1023, 4095, 65535])
+@pytest.mark.parametrize("form", ["P5", "P2"])
+def test_read_rgb_scales_pgm_files_of_any_depth(tmp_path, form, largest):
+    levels = [0, largest // 2, largest]
+    width = 1 if largest < 256 else 2
+    plain = " ".join(map(str, levels)).encode() + b"\n"
+    raw = b"".join(level.to_bytes(width, "big") for level in levels)
+    (tmp_path / "x.pgm").write_bytes(f"{form}\n3 1\n{largest}\n".encode() + (plain if form == "P2" else raw))
+    assert np.asarray(read_rgb(tmp_path / "x.pgm"))[0].tolist() == [[0] * 3, [127] * 3, [255] * 3]
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        (b"", "The file is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"x", "Repair it"),
+    ],
+)
+def test_read_rgb_tells_how_to_mend_a_file_without_an_image(tmp_path, content, remedy):
+    (tmp_path / "x.png").write_bytes(content)
+    with pytest.raises(HarnessError, match="cannot identify image file") as caught:
+        read_rgb(tmp_path / "x.png")
+    assert remedy in caught.value.remedy and "BytesIO" not in str(caught.value)
+
+
 def test_read_rgb_drops_transparency(tmp_path):
     Image.fromarray(np.full((4, 6, 4), 9, np.uint8)).save(tmp_path / "transparent.png")
     assert read_rgb(tmp_path / "transparent.png").mode == "RGB"

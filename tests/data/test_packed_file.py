@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import os
 import threading
 import zipfile
 
@@ -13,6 +14,7 @@ from harness.data.description import describe_data
 from harness.data.packed_file import fetch_packed
 from harness.data.splits import load_splits
 from harness.errors import HarnessError
+from harness.io.archives import CHECKSUMS, pack_archive
 from harness.specs import DataSpec
 
 FINGERPRINT = "4762797d5258adf1"
@@ -145,6 +147,44 @@ def test_fetch_packed_downloads_a_url_once_for_several_threads(server, cache):
     # fsspec may ask for the size of the file with one request of its own.
     assert requests.count("/digits.pack") <= 2
     assert (info.fingerprint, spec.root) == (FINGERPRINT, url)
+
+
+@pytest.mark.parametrize("header", ["Last-Modified", "nothing"])
+def test_file_replaced_at_a_url_at_equal_size_is_downloaded_again(server, digits, monkeypatch, header):
+    """Only the time of change tells the two files apart, or where the server does not send it, their content."""
+    if header == "nothing":
+        send_header = http.server.SimpleHTTPRequestHandler.send_header
+        monkeypatch.setattr(
+            http.server.SimpleHTTPRequestHandler,
+            "send_header",
+            lambda self, name, value: None if name == "Last-Modified" else send_header(self, name, value),
+        )
+    url, _ = server
+    first = fetch_packed(url)
+    old = digits.read_bytes()
+    with zipfile.ZipFile(digits) as archive:
+        members = {name: archive.read(name) for name in archive.namelist() if name != CHECKSUMS}
+    members["facts.json"] = members["facts.json"].replace(FINGERPRINT.encode(), b"0" * 16)
+    digits.write_bytes(pack_archive(members))
+    assert digits.stat().st_size == len(old)
+    if header == "Last-Modified":
+        os.utime(digits, (10**9, 10**9))
+    second = fetch_packed(url)
+    assert first != second and first.read_bytes() == old
+    assert fetch_packed(url) == second
+
+
+def test_address_with_a_password_and_a_signature_is_fetched_and_shown_and_recorded_without_them(server, cache):
+    url = server[0].replace("http://", "http://ada:secret@") + "?signature=hidden"
+    info, spec = describe_data(DataSpec(name="digits", root=url))
+    assert (info.fingerprint, spec.root) == (FINGERPRINT, url)
+    assert "/digits.pack?signature=hidden" in server[1]
+    assert spec.model_dump()["root"] == server[0].replace("http://", "http://***@") + "?***"
+    with pytest.raises(HarnessError, match="cannot be downloaded") as error:
+        fetch_packed(url.replace("digits", "letters"))
+    assert "letters.pack" in str(error.value)
+    for secret in ("secret", "hidden"):
+        assert secret not in str(error.value) and secret not in spec.model_dump_json()
 
 
 def test_fetch_packed_refuses_a_url_without_a_file(server):

@@ -168,7 +168,7 @@ def test_network_that_cannot_be_pickled_is_a_note_and_its_trial_is_recorded(
 
 
 def test_sampler_that_cannot_start_is_a_note_and_its_trial_is_recorded(make_study, make_settings, monkeypatch):
-    def fail(uri, run_id):
+    def fail(*arguments):
         raise OSError("no counters here")
 
     monkeypatch.setattr(optional_outputs, "start_sampling", fail)

@@ -17,8 +17,9 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from faults.injections import CRASH_POINTS, FAULTS, PER_SWEEP, crash_points
-from faults.sweep import REPOSITORY, Damage, reference_histories
+from faults.injections import CRASH_POINTS, FAULTS, FEWEST_SWEEPS, PER_SWEEP, crash_points
+from faults.stored_record import MAY_DIFFER
+from faults.sweep import REPOSITORY, Damage, reference_record
 
 AT_ONCE = 5
 """Crash points tried in one sweep."""
@@ -63,7 +64,8 @@ def inject(name: str, times: int, work: Path, log: SweepLog) -> None:
     for number in range(10 * times):
         seed = f"{fault.__name__}-{number}"
         done = [entry for entry in log.entries() if entry["fault"] == name]
-        if sum(entry["injected"] for entry in done) >= times:
+        fewest = min(FEWEST_SWEEPS.get(fault, 1), times)
+        if sum(entry["injected"] for entry in done) >= times and len(done) >= fewest:
             return
         if seed not in {entry["seed"] for entry in done}:
             damage, seconds = _timed(lambda seed=seed: fault(work, seed, PER_SWEEP.get(fault, 2)))
@@ -115,9 +117,11 @@ without faults. Written by `make faults` (`tests/faults`), whose sweeps ran at {
 
 {chr(10).join(lines)}
 
-- **trials lost**: without exactly one finished run in MLflow. **steps lost, doubled**: epochs whose metrics are
-  missing there, or stand there twice. **results differ**: trials of which any metric but a time is another number
-  than without faults, to the last bit.
+- **trials lost**: runs of trials, variants or the report that do not stand exactly once and finished in MLflow.
+  **steps lost, doubled**: metrics at a step, step 0 and costs included, that are missing there or stand there twice.
+  **results differ**: runs of which a metric, a parameter, a tag, the data set or the list of artifacts is not that of
+  the reference, to the last bit, or whose start and end are not those of the training.
+- May differ: {"; ".join(f"{what} `{pattern}`" for what, pattern in MAY_DIFFER.items())}.
 - A sweep is {{8 trials}}: four variants, two seeds, with warm-up, cosine schedule, augmentation and Nesterov momentum,
   and a checkpoint every 0.2 s. At least {times} injections of each fault, several into one sweep.
 - Crash points: before and after {", ".join(dict.fromkeys(p.split(" ", 1)[1] for p in CRASH_POINTS))}.
@@ -144,7 +148,7 @@ def main() -> int:
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}. Known: {', '.join([*FAULTS, 'crash points'])}")
     if not arguments.table:
-        reference_histories(work)
+        reference_record(work)
         for name in arguments.only or ["crash points", *FAULTS]:
             try:
                 if name == "crash points":

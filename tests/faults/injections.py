@@ -13,10 +13,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from faults.sweep import REPOSITORY, Damage, Sweep, reference_histories
+from faults.sweep import REPOSITORY, Damage, Sweep, reference_record
 
 LASTING = 60
 """Epochs of trials whose sweep is to outlast a fault of 30 to 45 seconds."""
+DISTURBED = 0.15
+"""Share of the requests that the proxy disturbs."""
 AWAY_SECONDS, LOCKED_SECONDS = 30, 45
 
 CRASH_POINTS = tuple(
@@ -47,7 +49,7 @@ OFTEN = {"attempt claim": 1, "experiment creation": 1, "preparation": 1, "end no
 
 def _end(sweep: Sweep, work: Path) -> Damage:
     sweep.finish()
-    return sweep.examine(reference_histories(work, sweep.epochs))
+    return sweep.examine(reference_record(work, sweep.epochs))
 
 
 def worker_killed(work: Path, seed: str, times: int) -> Damage:
@@ -92,6 +94,18 @@ def server_killed(work: Path, seed: str, times: int) -> Damage:
         sweep.damage.injected += 1
         time.sleep(AWAY_SECONDS)
         sweep.server.start()
+    return _end(sweep, work)
+
+
+def behind_proxy(work: Path, seed: str, times: int) -> Damage:
+    """A proxy that disturbs requests from the start of a run on; Ctrl-C, so that the next run starts behind it too."""
+    sweep = Sweep(work / seed, seed, server=True, disturbed=DISTURBED)
+    sweep.start()
+    if sweep.wait_for_checkpoint():
+        sweep.pause(0, 2)
+        if sweep.running:
+            sweep.signal(signal.SIGINT)
+            sweep.expect_status(signal.SIGINT)
     return _end(sweep, work)
 
 
@@ -181,10 +195,7 @@ def _signalled(work: Path, seed: str, times: int, number: int) -> Damage:
         if not sweep.running:
             break
         sweep.signal(number)
-        status = sweep.wait()
-        if status not in (128 + number, 0):
-            sweep.damage.details.append(f"exit status {status} after signal {number}")
-            sweep.damage.results_differ += 1
+        sweep.expect_status(number)
     return _end(sweep, work)
 
 
@@ -223,6 +234,7 @@ FAULTS = {
     "kill -9 of a worker": worker_killed,
     "kill -9 of the driver": driver_killed,
     "kill -9 of the MLflow server, 30 s": server_killed,
+    "proxy: 429, 500, 503, resets, half answers, hangs": behind_proxy,
     "SQLite locked, 45 s": store_locked,
     "disk full": disk_full,
     "newest checkpoint truncated": checkpoint_truncated,
@@ -232,4 +244,6 @@ FAULTS = {
 """By the name that the table gives them."""
 PER_SWEEP = {worker_killed: 5, driver_killed: 3, disk_full: 4, interrupted: 3, terminated: 3}
 """Injections into one sweep; two where nothing is said."""
+FEWEST_SWEEPS = {behind_proxy: 5}
+"""Sweeps of a fault of which one sweep has very many injections."""
 assert sys.platform == "linux", "the faults use /proc, signals and tmpfs"

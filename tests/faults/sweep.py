@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+
+from faults.proxy import CLIENT_SECONDS, Proxy
+from faults.stored_record import compare_run, read_store, wrong_times
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPERIMENT = {
@@ -74,9 +76,18 @@ class Sweep:
         epochs: Longer trials, for faults that last.
         server: Whether MLflow is behind a server of its own.
         storage: Where checkpoints go; None: in the home.
+        disturbed: The share of the requests to the server that a proxy in front of it disturbs; 0: no proxy.
     """
 
-    def __init__(self, work: Path, seed: str, epochs: int = 8, server: bool = False, storage: Path | None = None):
+    def __init__(
+        self,
+        work: Path,
+        seed: str,
+        epochs: int = 8,
+        server: bool = False,
+        storage: Path | None = None,
+        disturbed: float = 0.0,
+    ):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         self.work, self.random, self.epochs = work, random.Random(seed), epochs
@@ -87,6 +98,10 @@ class Sweep:
         self.database = work / "served.db" if server else self.home / "mlflow.db"
         self.server = Server(work, self.database) if server else None
         self.environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1", "COLUMNS": "200"}
+        self.proxy: Proxy | None = None
+        if self.server and disturbed:
+            self.proxy = Proxy(self.server.port, seed, disturbed)
+            self.environment["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(CLIENT_SECONDS)
         self.driver: subprocess.Popen[bytes] | None = None
         self.damage = Damage()
 
@@ -96,7 +111,7 @@ class Sweep:
         """Start ``harness run`` in a process group of its own, as a shell does."""
         command = [sys.executable, "-m", "harness", "run", "durability.yaml", "--storage", str(self.storage)]
         if self.server:
-            command += ["--tracking-uri", self.server.uri]
+            command += ["--tracking-uri", self.proxy.uri if self.proxy else self.server.uri]
         with (self.work / "log.txt").open("ab") as log:
             self.driver = subprocess.Popen(
                 command, cwd=self.work, env=self.environment, stdout=log, stderr=log, start_new_session=True
@@ -126,6 +141,13 @@ class Sweep:
         os.killpg(self.driver.pid, number)
         self.damage.injected += 1
 
+    def expect_status(self, number: int) -> None:
+        """Wait for the end after a signal, which must be that of the signal, or of a run that was just done."""
+        status = self.wait()
+        if status not in (128 + number, 0):
+            self.damage.details.append(f"exit status {status} after signal {number}")
+            self.damage.results_differ += 1
+
     def wait_for_workers_to_end(self) -> None:
         """Wait until no worker of a killed driver is left."""
         until = time.monotonic() + 30
@@ -141,6 +163,9 @@ class Sweep:
                 self.start()
             if self.wait() == 0:
                 break
+        if self.proxy:
+            self.damage.injected = self.proxy.injected.total()
+            self.proxy.stop()
         if self.server:
             self.server.stop()
         return self.damage
@@ -186,49 +211,47 @@ class Sweep:
 
     # --- what came out -------------------------------------------------------------------------------------------
 
-    def examine(self, expected: dict[str, dict]) -> Damage:
-        """Compare what MLflow holds with the reference histories, row by row."""
-        return examine(self.database, expected, self.damage)
+    @property
+    def artifacts(self) -> Path:
+        return self.work / "artifacts" if self.server else self.home / "artifacts"
+
+    def examine(self, expected: dict[str, list[dict]]) -> Damage:
+        """Compare what MLflow holds with the record of the same sweep without faults."""
+        starts: dict[str, list[int]] = {}
+        for path in self.storage.glob("*/attempt-*.json"):
+            with contextlib.suppress(ValueError):
+                starts.setdefault(path.parent.name, []).append(json.loads(path.read_text())["started"])
+        return examine(read_store(self.database, self.artifacts), expected, starts, self.damage)
 
 
-def examine(database: Path, expected: dict[str, dict], damage: Damage) -> Damage:
-    """Compare a store with histories by trial, row by row."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as opened:
-        runs = opened.execute(
-            "SELECT t.value, r.run_uuid, r.status FROM runs r JOIN tags t ON r.run_uuid = t.run_uuid "
-            "WHERE t.key = 'trial' AND r.lifecycle_stage = 'active'"
-        ).fetchall()
-        rows = opened.execute("SELECT run_uuid, key, step, value, is_nan FROM metrics").fetchall()
-    by_trial = {}
-    for trial, run, status in runs:
-        by_trial.setdefault(trial, []).append((run, status))
-    for trial, history in expected.items():
-        found = by_trial.get(trial, [])
-        if len(found) != 1 or found[0][1] != "FINISHED":
+def examine(
+    stored: dict[str, list[dict]], expected: dict[str, list[dict]], starts: dict[str, list[int]], damage: Damage
+) -> Damage:
+    """Compare all runs of a store with those of the reference.
+
+    Args:
+        stored, expected: Runs by kind and name, see :func:`faults.stored_record.read_store`.
+        starts: When the attempts of each trial began.
+    """
+    unknown = sorted(stored.keys() - expected.keys())
+    if unknown:
+        damage.results_differ += len(unknown)
+        damage.details.append(f"runs that the reference does not have: {unknown}")
+    for name, (reference,) in expected.items():
+        found = stored.get(name, [])
+        if len(found) != 1 or found[0]["status"] != reference["status"]:
             damage.trials_lost += 1
-            damage.details.append(f"{trial}: runs {found}")
+            damage.details.append(f"{name}: {len(found)} runs, {[run['status'] for run in found]}")
             continue
-        _compare(damage, trial, history, [row[1:] for row in rows if row[0] == found[0][0]])
+        (run,) = found
+        differences = compare_run(run, reference)
+        if trial := run["tags"].get("trial"):
+            differences["differ"] += wrong_times(run, starts.get(trial, []))
+        damage.steps_lost += len(differences["lost"])
+        damage.steps_doubled += len(differences["doubled"])
+        damage.results_differ += bool(differences["differ"])
+        damage.details += [f"{name}: {what} {some}" for what, some in differences.items() if some]
     return damage
-
-
-def _compare(damage: Damage, trial: str, history: dict, rows: list[tuple]) -> None:
-    steps = Counter((key, step) for key, step, _, _ in rows if not key.startswith("cost/"))
-    stored = {(key, step): None if nan else value for key, step, value, nan in rows}
-    wanted = {(key, e["epoch"]): value for e in history["epochs"] for key, value in e["metrics"].items()}
-    lost = {step for key, step in wanted if (key, step) not in steps}
-    doubled = {step for (_, step), times in steps.items() if times > 1}
-    other = {
-        (key, step): (stored.get((key, step)), value)
-        for (key, step), value in wanted.items()
-        if not key.startswith("time/") and (key, step) in steps and stored[(key, step)] != value
-    }
-    damage.steps_lost += len(lost)
-    damage.steps_doubled += len(doubled) + len({s for _, s in steps} - {s for _, s in wanted})
-    damage.results_differ += bool(other)
-    for what, found in (("lost", lost), ("doubled", doubled), ("differ", other)):
-        if found:
-            damage.details.append(f"{trial}: {what} {found}")
 
 
 class Server:
@@ -275,32 +298,14 @@ def _is_ours(pid: int) -> bool:
         return False
 
 
-def reference_histories(work: Path, epochs: int = 8) -> dict[str, dict]:
-    """Return the histories of the same sweep without faults, by trial: trained inline without MLflow."""
-    kept = work / f"reference_histories-{epochs}.json"
+def reference_record(work: Path, epochs: int = 8) -> dict[str, list[dict]]:
+    """Return what MLflow holds of the same sweep without faults, trained inline on SQLite."""
+    kept = work / f"reference-{epochs}.json"
     if kept.exists():
         return json.loads(kept.read_text())
-    sweep = Sweep(work / f"reference_histories-{epochs}", "none", epochs)
-    command = [
-        sys.executable,
-        "-m",
-        "harness",
-        "run",
-        "durability.yaml",
-        "--launcher",
-        "inline",
-        "--tracking-uri",
-        "none",
-    ]
+    sweep = Sweep(work / f"reference-{epochs}", "none", epochs)
+    command = [sys.executable, "-m", "harness", "run", "durability.yaml", "--launcher", "inline"]
     done = subprocess.run(command, cwd=sweep.work, env=sweep.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    sys.path.insert(0, str(REPOSITORY))
-    from harness.io.storage import Folder
-    from harness.tracking.history import read_newest_history
-
-    folder = Folder.from_location(sweep.storage)
-    histories = {
-        trial: read_newest_history(folder / trial, trial).model_dump(mode="json") for trial in folder.list_names()
-    }
-    kept.write_text(json.dumps(histories))
-    return histories
+    kept.write_text(json.dumps(read_store(sweep.database, sweep.artifacts)))
+    return json.loads(kept.read_text())

@@ -7,19 +7,28 @@ import random
 
 import pytest
 
-from faults.injections import CRASH_POINTS, FAULTS, crash_points, disk_full, interrupted, server_killed, store_locked
-from faults.sweep import reference_histories
+from faults.injections import (
+    CRASH_POINTS,
+    FAULTS,
+    behind_proxy,
+    crash_points,
+    disk_full,
+    interrupted,
+    server_killed,
+    store_locked,
+)
+from faults.sweep import reference_record
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 GROUPS = 4
-LASTING_FAULTS = (server_killed, store_locked, disk_full, interrupted)
+LASTING_FAULTS = (server_killed, store_locked, disk_full, interrupted, behind_proxy)
 """Faults that take a minute or more each, or that another test injects too."""
 
 
 @pytest.fixture(scope="session")
 def work(tmp_path_factory):
     place = tmp_path_factory.mktemp("faults")
-    reference_histories(place)
+    reference_record(place)
     return place
 
 

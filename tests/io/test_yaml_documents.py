@@ -104,3 +104,68 @@ def test_where_names_the_line_of_the_nearest_field_of_the_file(document):
 def test_where_of_contradicting_fields_names_the_one_that_was_overridden(document):
     document.override("recipe.lr=2")
     assert document.where(("recipe",)) == "--set recipe.lr"
+
+
+SAME_VALUES = [
+    *("1e3", "0x1F", "0o10", "1:30", "yes", "null", "~", "", ".inf", "2026-11-26", "#x", "a #b", "'#x'"),
+    *("--- a", "---", "...", "a b", "[1, {b: 2}]", '"\\ud83d\\ude80"', "\N{ROCKET}", "&x [1]", "[&x 1, *x]"),
+    *("|\n  a\n  b", "a\n  b", "a\n  ---\n  b", "\n  - 1\n  - 2", "\n  b: 1\n  c: 2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", SAME_VALUES, ids=ascii)
+def test_override_reads_a_value_as_the_file_does(tmp_path, value):
+    (tmp_path / "a.yaml").write_text(f"x: {value}\n")
+    document = Document(Path("b.yaml"), {})
+    document.override(f"x={value}")
+    assert document.data == read_document(tmp_path / "a.yaml").data
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "010",
+        "*x",
+        "{b: 1, b: 2}",
+        "\t1",
+        "{\t1}",
+        "{1: 2}",
+        "[",
+        "!!set {a}",
+        "%a",
+        "@a",
+        "'a",
+        r'"\e"',
+        "a\x07",
+    ],
+    ids=ascii,
+)
+def test_override_refuses_a_value_as_the_file_does(tmp_path, value):
+    (tmp_path / "a.yaml").write_text(f"x: {value}\n")
+    with pytest.raises(HarnessError) as of_file:
+        read_document(tmp_path / "a.yaml")
+    with pytest.raises(HarnessError) as of_option:
+        Document(Path("b.yaml"), {}).override(f"x={value}")
+    assert (of_option.value.what, of_option.value.remedy) == (of_file.value.what, of_file.value.remedy)
+    assert of_option.value.where.startswith("--set x")
+
+
+@pytest.mark.parametrize("second", ["recipe.lr=2", "recipe={lr: 2}"])
+def test_override_takes_the_place_of_an_earlier_one(document, second):
+    """A script may add an assignment to its usual ones."""
+    document.override("recipe.lr=1e3")
+    document.override(second)
+    assert document.data["recipe"] == {"lr": 2}
+    assert document.plain[("recipe", "lr")] == "2"
+
+
+def test_override_of_a_part_after_the_whole_changes_the_part(document):
+    document.override("recipe={lr: 1, epochs: 2}")
+    document.override("recipe.lr=3")
+    assert document.data["recipe"] == {"lr": 3, "epochs": 2}
+
+
+def test_override_below_a_field_without_value_fills_it():
+    document = Document(Path("a.yaml"), {"recipe": None})
+    document.override("recipe.lr=1")
+    assert document.data == {"recipe": {"lr": 1}}

@@ -5,7 +5,7 @@ import torch
 
 from harness.errors import HarnessError
 from harness.models import build
-from harness.models.external import check_output
+from harness.models.output_check import check_output
 from harness.specs import ExternalNetwork
 
 
@@ -142,3 +142,85 @@ def test_build_imports_the_present_source_of_all_modules_of_a_package(network_fa
     assert build(spec.with_content_hash())[0].out_channels == 4
     (package / "inner.py").write_text(source.replace("width=4", "width=8"))
     assert build(spec.with_content_hash())[0].out_channels == 8
+
+
+def widths(spec):
+    return build(spec.with_content_hash())[0].out_channels
+
+
+def test_build_imports_the_present_source_of_helpers_also_within_one_second_and_at_one_size(network_factories):
+    helper, source = network_factories / "blocks.py", "from inner.width import width\n"
+    (network_factories / "inner").mkdir()
+    (network_factories / "mine.py").write_text(
+        "from torch import nn\nimport blocks\n"
+        "def make(in_channels, classes):\n    return nn.Sequential(nn.Conv2d(1, blocks.width, 1))\n"
+    )
+    helper.write_text(source)
+    (network_factories / "inner" / "width.py").write_text("width = 4")
+    spec = ExternalNetwork(kind="python", factory="mine:make", in_channels=1, classes=10)
+    planned = spec.with_content_hash()
+    assert widths(spec) == 4
+    for width in (5, 6):
+        (network_factories / "inner" / "width.py").write_text(f"width = {width}")
+        assert widths(spec) == width
+    with pytest.raises(HarnessError, match="has changed since the trials were planned"):
+        build(planned)
+    (network_factories / "inner" / "width.py").unlink()
+    with pytest.raises(HarnessError, match=r"cannot be imported: ModuleNotFoundError: No module named 'inner\.width'"):
+        build(spec.with_content_hash())
+
+
+def test_build_uses_each_factorys_own_helper_where_two_have_the_same_name(network_factories, monkeypatch):
+    for name, width in (("first", 3), ("second", 5)):
+        directory = network_factories / name
+        directory.mkdir()
+        (directory / f"{name}.py").write_text(
+            "from torch import nn\ndef make(in_channels, classes):\n    from blocks import width\n"
+            "    return nn.Sequential(nn.Conv2d(1, width, 1))\n"
+        )
+        (directory / "blocks.py").write_text(f"width = {width}")
+    for name, width in (("first", 3), ("second", 5), ("first", 3)):
+        monkeypatch.chdir(network_factories / name)
+        assert widths(ExternalNetwork(kind="python", factory=f"{name}:make", in_channels=1)) == width
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import importlib\nname = 'blo' + 'cks'\nwidth = importlib.import_module(name).width",
+        "import sys\nsys.path.insert(0, 'hidden')\nimport secret\nwidth = secret.width",
+        "exec('import blocks')\nwidth = blocks.width",
+        "import cProfile\nwidth = 4",
+    ],
+    ids=["computed name", "sys.path", "exec", "name of a module of Python"],
+)
+def test_build_refuses_a_helper_that_the_hash_cannot_cover(network_factories, monkeypatch, code):
+    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+    (network_factories / "hidden").mkdir()
+    for file in ("blocks.py", "hidden/secret.py"):
+        (network_factories / file).write_text("width = 4")
+    (network_factories / "cProfile.py").write_text("width = 4")
+    (network_factories / "mine.py").write_text(
+        f"from torch import nn\n{code}\ndef make(in_channels, classes):\n"
+        "    return nn.Sequential(nn.Conv2d(1, width, 1))\n"
+    )
+    spec = ExternalNetwork(kind="python", factory="mine:make", in_channels=1)
+    if "cProfile" in code:  # Python's own module is the one that is imported.
+        assert widths(spec) == 4 and __import__("cProfile").__file__ != str(network_factories / "cProfile.py")
+        return
+    for _ in range(2):
+        with pytest.raises(
+            HarnessError, match=r"the factory imports (blocks|secret) .* in a way that its code does not"
+        ):
+            build(spec.with_content_hash())
+
+
+@pytest.mark.parametrize("name", ["harness", "torch", "json"])
+def test_build_refuses_a_factory_with_the_name_of_a_module_that_is_imported_already(network_factories, name):
+    import sys
+
+    before = sys.modules[name] if name in sys.modules else __import__(name)
+    (network_factories / f"{name}.py").write_text("def make(in_channels, classes):\n    raise SystemExit('pwned')\n")
+    with pytest.raises(HarnessError, match=r"Python finds another module of this name first|installed package"):
+        build(ExternalNetwork(kind="python", factory=f"{name}:make").with_content_hash())
+    assert sys.modules[name] is before

@@ -75,8 +75,9 @@ class Cluster:
         return self.run_on_laptop(f"NO_COLOR=1 python -m harness {words}", check=False, timeout=timeout)
 
     def read_log(self, name: str) -> str:
-        """Return the output so far of a command that :meth:`start_harness` started."""
-        return (self.lab.folder / "shared" / name).read_text(errors="replace")
+        """Return the output so far of a command that :meth:`start_harness` started; empty before it has begun."""
+        log = self.lab.folder / "shared" / name
+        return log.read_text(errors="replace") if log.exists() else ""
 
     def signal_laptop(self, name: str) -> None:
         """Send a signal to every `harness` process on the laptop."""

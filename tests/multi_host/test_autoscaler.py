@@ -73,6 +73,6 @@ def test_run_refuses_resources_that_no_host_has(run_harness):
 
 def test_job_server_refuses_a_run_whose_record_would_be_deleted_with_the_job(run_harness):
     done = run_harness(f"run quickstart {SHORT_RUN} --set name=sent --address http://127.0.0.1:8265")
-    assert done.returncode == 2 and "DEPTHBENCH_STORAGE" in done.stdout and "goes with it" in done.stdout
+    assert done.returncode == 2 and "DEPTHBENCH_STORAGE" in done.stdout and "deletes after the job" in done.stdout
     status = run_harness("status --json")
     assert status.returncode == 0 and '"FAILED"' in status.stdout

@@ -1,8 +1,11 @@
 """Runs from a laptop on a head and two workers: pulled reports, lost hosts, cut connections, refused runs."""
 
 import csv
+import json
+import time
 
 import pytest
+from multi_host import intruder
 from multi_host.cluster import DURABILITY, HEAD, QUICK, WORKERS, Cluster, run_on_this_machine, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
@@ -19,7 +22,7 @@ def cluster(lab):
 def test_run_that_needs_more_than_any_host_has_is_refused_before_the_connection(cluster):
     done = cluster.run_harness("run", "quickstart", "--cluster", "cluster.yaml", "--set", "resources.cpus=64")
     assert done.returncode == 2
-    assert "64 CPUs" in done.stderr and "worker: 2 CPU" in done.stderr and "resources.cpus=1" in done.stderr
+    assert "64 CPUs" in done.stderr and "worker: 2 CPU" in done.stderr and "resources.cpus=2" in done.stderr
     assert "Connecting" not in done.stderr
 
 
@@ -41,6 +44,42 @@ def test_pulled_report_of_all_hosts_equals_the_report_of_one_machine(cluster, tm
     )
     assert len(pulled) == 12 * 3  # the untrained network, and two epochs
     assert pulled == local
+
+
+def test_machine_without_token_and_password_is_refused_at_every_port(cluster):
+    """It is in the same network, but not one of the cluster's hosts."""
+    lab, stranger = cluster.lab, "h4"
+    lab.boot(stranger)
+    for host in (HEAD, WORKERS[0]):
+        listed = lab.exec(host, "ss -ltnH").stdout.splitlines()
+        sockets = {tuple(line.split()[3].rsplit(":", 1)) for line in listed}
+        is_local = lambda address: address.startswith(("127.", "[::ffff:127.", "[::1]"))  # noqa: E731
+        ports = sorted({int(port) for address, port in sockets if not is_local(address)})
+        words = " ".join(map(str, ports))
+        answers = json.loads(lab.exec(stranger, f"python {intruder.__file__} {lab.address(host)} {words}").stdout)
+        open_ports = {port: answer for port, answer in answers.items() if answer not in ("refused", "metrics")}
+        assert open_ports == {"22": "ssh"}
+        if host == HEAD:
+            # Ray's dashboard and job server listen on the loopback alone, MLflow on the private address alone.
+            assert {address for address, port in sockets if port == "8265"} == {"127.0.0.1"}
+            assert {address for address, port in sockets if port == "5000"} == {lab.address(HEAD)}
+            assert {port: answers[port] for port in ("5000", "6379", "10001")} == dict.fromkeys(
+                ("5000", "6379", "10001"), "refused"
+            )
+    lab.kill(stranger)
+    make_password = "sha256sum ~/.ray/auth_token | cut -c1-40"
+    server = f"http://{lab.address(HEAD)}:5000/version"
+    ask = "curl -so /dev/null -w '%{http_code}' -u depthbench:"
+    assert lab.exec(WORKERS[0], f"{ask}$({make_password}) {server}").stdout == "200"
+    assert lab.exec(WORKERS[0], f"{ask}another {server}").stdout == "401"
+    password = lab.exec(HEAD, make_password).stdout.strip()
+    assert len(password) == 40
+    # Every user of a machine can read command lines; the job's output is in Ray's logs.
+    for host in (HEAD, *WORKERS):
+        assert password not in lab.exec(host, "ps -eo args").stdout
+        assert not lab.exec(host, f"grep -rl {password} /tmp/ray", check=False).stdout
+    assert lab.exec(HEAD, "stat -c %a ~/mlflow ~/mlflow/users.db").stdout.split() == ["700", "600"]
+    assert not lab.exec(HEAD, f"grep -rl {password} ~/mlflow {lab.SHARED}/depthbench", check=False).stdout
 
 
 def test_trial_of_a_powered_off_host_resumes_elsewhere_and_attach_follows_it(cluster):
@@ -92,7 +131,7 @@ def test_trial_of_a_disconnected_host_resumes_elsewhere_and_the_old_attempt_ends
     cluster.lab.heal("h3")
     # ssh reports the lost connection after 15 s.
     wait_until(
-        lambda: "The job continues; connecting" in cluster.read_log("cut.txt"), "the loss of the connection", 60, run
+        lambda: "the job continues; connecting" in cluster.read_log("cut.txt"), "the loss of the connection", 60, run
     )
     cluster.lab.heal("h0")
     assert run.wait(150) == 0, cluster.read_log("cut.txt")
@@ -130,7 +169,7 @@ def test_run_with_a_wrong_key_full_disk_or_other_version_is_refused_before_sendi
         "ssh-keygen -q -t ed25519 -N '' -f other; sed s#/root/.ssh/id_lab#other# cluster.yaml > key.yaml"
     )
     wrong_key = cluster.run_harness("run", "durability", "--cluster", "key.yaml")
-    assert wrong_key.returncode == 2 and "does not let you in" in wrong_key.stderr
+    assert wrong_key.returncode == 2 and "refuses the login" in wrong_key.stderr
     assert "ssh_private_key" in wrong_key.stderr
 
     lab.exec(HEAD, "fallocate -l $(($(df --output=avail -B1 /tmp | tail -1) - 50000000)) /tmp/full")
@@ -197,7 +236,7 @@ def test_run_on_a_new_head_after_a_lost_one_records_every_trial(cluster):
     wait_until(lambda: " 2/10]" in cluster.read_log("head.txt"), "two trials", 120, run)
     cluster.lab.kill(HEAD)
     trained = {a["trial"] for a in cluster.read_attempts() if a["trial"] not in before and a["ended"] == "finished"}
-    wait_until(lambda: "trying again" in cluster.read_log("head.txt"), "the loss of the connection", 60, run)
+    wait_until(lambda: "connecting again" in cluster.read_log("head.txt"), "the loss of the connection", 60, run)
     cluster.lab.boot(HEAD)
     cluster.run_on_laptop("ray down -y cluster.yaml; ray up -y --no-config-cache cluster.yaml", timeout=300)
     # There is no head between `ray down` and `ray up`; the new head does not know the job.
@@ -214,3 +253,43 @@ def test_run_on_a_new_head_after_a_lost_one_records_every_trial(cluster):
     assert repeated and any(attempt["epoch"] > 0 for attempt in repeated)
     damage = cluster.check_record(trials, epochs)
     assert damage.clean, damage.details
+
+
+@pytest.mark.long
+def test_stopped_ray_on_a_living_head_is_told_within_a_minute_and_mlflow_can_still_be_read(cluster):
+    """gcs_server is killed while one command follows the job, another is attached, and a third is left by Ctrl-C."""
+    lab = cluster.lab
+    short = cluster.run_harness(
+        "run", "durability", "--cluster", "cluster.yaml", "--set", "name=short", "--set", "recipe.epochs=2"
+    )
+    assert short.returncode == 0, short.stdout + short.stderr
+    command = ["run", "durability", "--cluster", "cluster.yaml", "--set", "name=endless", "--set", "recipe.epochs=900"]
+    run = cluster.start_harness(*command, log="stopped.txt")
+    cluster.wait_for_trial_on(HEAD, run)
+    attach = cluster.start_harness("attach", "endless", log="stopped-attach.txt")
+    wait_until(lambda: "4 of 4 trials" in cluster.read_log("stopped-attach.txt"), "the attached output", 60, attach)
+    lab.exec(HEAD, "pkill -9 -x gcs_server")
+    begin = time.monotonic()
+    lab.exec("h0", "kill -INT $(pgrep -f '[p]ython -m harness attach')")
+    assert attach.wait(60) in (130, 2)
+    assert run.wait(60) == 2
+    assert time.monotonic() - begin < 60
+    for log in ("stopped.txt", "stopped-attach.txt"):
+        assert "Ray has stopped on the head: its gcs_server" in cluster.read_log(log), cluster.read_log(log)
+        assert "ray up /root/experiment/cluster.yaml" in cluster.read_log(log)
+        assert "runs on." not in cluster.read_log(log)
+    for words in (["status"], ["attach", "endless"], ["attach", "endless", "--stop"], command):
+        done = cluster.run_harness(*words)
+        assert done.returncode == 2 and "Ray has stopped on the head" in done.stderr, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+    pulled = cluster.run_harness("pull", "short", "--reports", "/mnt/after")
+    assert pulled.returncode == 0 and "Ray does not run on the head" in pulled.stderr, pulled.stderr
+    cluster.run_on_laptop("ray down -y cluster.yaml", timeout=200)
+    pulled = cluster.run_harness("pull", "short", "--cluster", "cluster.yaml", "--reports", "/mnt/after-down")
+    assert pulled.returncode == 0 and "No trial is missing" in pulled.stderr, pulled.stderr
+    reports = [lab.folder / "shared" / name / "short/results.csv" for name in ("after", "after-down")]
+    assert read_accuracies(reports[0]) == read_accuracies(reports[1])
+    lab.exec(HEAD, "pkill mlflow")
+    nothing = cluster.run_harness("pull", "short", "--cluster", "cluster.yaml")
+    assert nothing.returncode == 2 and "no MLflow server runs on the head, and no Ray" in nothing.stderr, nothing.stderr

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -122,9 +123,7 @@ def test_experiment_accepts_a_name_that_is_one_plain_directory(experiment_file, 
     assert load_experiment(experiment_file(name=name))[0].name == name
 
 
-@pytest.mark.parametrize(
-    "text", ["{{ 7*7 }}", "!!python/object/apply:os.system [touch pwned]", "2024-99-99", "[" * 3000]
-)
+@pytest.mark.parametrize("text", ["{{ 7*7 }}", "!!python/object/apply:os.system [touch pwned]", "010", "[" * 3000])
 def test_override_with_a_hostile_value_is_refused(quiet_place, experiment_file, text):
     from harness.specs import load_experiment
 
@@ -141,7 +140,8 @@ def test_collect_refuses_a_path_in_place_of_the_name_of_an_experiment(quiet_plac
         collect(name, Settings(tracking_uri="none"))
 
 
-def test_description_of_an_image_folder_contains_no_names_of_classes(quiet_place, image_folder):
+def test_description_of_an_image_folder_has_printable_names_of_classes_and_the_record_none(quiet_place, image_folder):
+    from harness.api import load_resolved_experiment
     from harness.data.description import describe_data
     from harness.specs import DataSpec
 
@@ -156,8 +156,22 @@ def test_description_of_an_image_folder_contains_no_names_of_classes(quiet_place
     info, spec = describe_data(DataSpec(name="imagefolder", root=str(root)))
     assert info.classes == len(odd) + 3
     assert re.fullmatch("[0-9a-f]{16}", info.fingerprint)
-    seen = info.model_dump_json() + spec.model_copy(update={"root": None}).model_dump_json()
+    assert all(name.isprintable() for name in info.class_names)
+    record = load_resolved_experiment("own-images", data_root=root).to_record_json()
+    seen = record + spec.model_copy(update={"root": None}).model_dump_json()
     assert not [text for text in HOSTILE.values() if text in seen]
+
+
+def test_plan_with_names_of_classes_prints_no_control_characters_and_no_markup(harness, image_folder):
+    root = image_folder(classes=2)
+    for name in ("\x1b[31mred [red][bold]", "a\u202eb", "c\nd"):
+        shutil.copytree(root / "digit-0", root / name)
+    (root / "digit-1" / "\x1b]0;title\x07.txt").touch()
+    done = harness("plan", "own-images", "--data-root", root)
+    assert done.returncode == 0, done.stderr
+    assert not set("\x1b\x07\u202e") & set(done.stdout)
+    assert "5 classes: [31mred [red][bold], a b, c d, digit-0, digit-1." in done.stdout
+    assert "no images: 1 (digit-1/ ]0;title .txt)" in done.stdout
 
 
 def test_error_with_the_name_of_a_class_prints_no_control_characters(harness, image_folder):

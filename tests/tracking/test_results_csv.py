@@ -64,6 +64,16 @@ def test_read_csv_leaves_text_that_looks_like_a_number(revision, tmp_path):
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
 
 
+@pytest.mark.parametrize("label", ["1e3", "NA", "null", "nan", "N/A", "True", "010", "1:30", ".inf", 'a,"b"', "#x"])
+def test_read_csv_leaves_a_label_that_looks_like_another_value(label, tmp_path):
+    study = make_study(seeds=[10], variants=[{"name": "cifar-resnet8", "label": label}], contrasts=[])
+    results = make_results(study)
+    write_csv(results, tmp_path / "results.csv")
+    read = read_csv(tmp_path / "results.csv")
+    assert list(read.epochs["variant"]) == [label] * len(results.epochs)
+    assert read.epochs.equals(results.epochs) and read.study == study
+
+
 @pytest.mark.parametrize(
     "profile",
     ["no json", "7", '{"layers":2,"gradient":[1.0]}', '{"layers":2,"gradient":[1.0,-3.0]}', '{"gradient":[]}'],

@@ -54,6 +54,14 @@ EDITS = {
     "two seeds": (set_cell("seed", "10"), "its rows name several variants, seeds or outcomes"),
     "an unknown variant": (set_cell("variant", "alexnet"), r"\(alexnet seed 11\): the experiment declares no such va"),
     "an unknown seed": (set_cell("seed", "99"), r"seed 99\): the experiment declares no such seed"),
+    "other parameters": (
+        lambda t: t.assign(**{"cost/params": t["cost/params"].where(t["seed"] == "10", "7")}),
+        r"have unlike networks: trial [0-9a-f]+ \(seed 10\) has [0-9,]+ parameters, and trial .* \(seed 11\) has 7\.",
+    ),
+    "other MACs": (
+        lambda t: t.assign(**{"cost/macs": t["cost/macs"].where(t["seed"] == "10", "7")}),
+        r"[0-9,]+ MACs, and trial .* \(seed 11\) has 7\.",
+    ),
     "no experiment": (set_cell("study", "", find_first_row), "does not hold the experiment"),
     "half an experiment": (set_cell("study", '{"experiment": {', find_first_row), "does not hold the experiment"),
     "other JSON": (set_cell("study", '{"a": 1}', find_first_row), "does not hold the experiment"),

@@ -89,12 +89,13 @@ def test_rerun_that_is_stopped_is_resumed(one_seed_study, settings):
     files, trial = read_trial_files(settings.home), one_seed_study.trials[3]
 
     class StoppingLauncher(DebugLauncher):
-        """Asks for a stop at the first progress."""
+        """Asks for a stop at the end of the first epoch."""
 
         def __call__(self, groups, concurrency, report, stop):
             def report_and_stop(progress):
                 report(progress)
-                stop.request("a test")
+                if progress.epoch:
+                    stop.request("a test")
 
             super().__call__(groups, concurrency, report_and_stop, stop)
 

@@ -44,10 +44,11 @@ def send(
     from harness.clusters.remote.packaging import build_package
 
     _require_no_password(settings, data_root)
-    experiment, remote_name, needed = _read_experiment(name, overrides)
+    experiment, remote_name, needed = _read_experiment(name, overrides, settings.no_code)
     host_options = _host_options(target, settings, experiment.resources)
     data = Path(data_root) if data_root is not None and "://" not in data_root else None
     package = build_package(Path(), [settings.home, settings.reports, data], needed)
+    _require_code(experiment, package)
     words = ["python", "-m", "harness", "run", remote_name, "--launcher", "ray", "--address", "auto"]
     words += [*host_options, *options]
     notify(f"Connecting to {target} ...")
@@ -109,7 +110,7 @@ def _submit(target: JobTarget, settings: Settings, experiment: str, command: str
     from harness.clusters.remote.ssh import ClusterUnreachable
 
     ships_source = "harness/__init__.py" in package.files
-    with target.connect(ships_source=ships_source) as (jobs, _):
+    with target.connect(ships_source=ships_source) as jobs:
         sent = SentJob(
             job=f"{experiment}-{uuid4().hex[:8]}",
             experiment=experiment,
@@ -130,7 +131,37 @@ def _submit(target: JobTarget, settings: Settings, experiment: str, command: str
     return sent
 
 
-def _read_experiment(name: str, overrides: Sequence[str]) -> tuple[Experiment, str, Path | None]:
+def _require_code(experiment: Experiment, package: JobPackage) -> None:
+    """Check that the code of the experiment's networks is sent, where it lies in the working directory.
+
+    Raises:
+        HarnessError: A file of it would not be sent.
+    """
+    from harness.specs import Catalogue
+    from harness.specs.network.external import ExternalNetwork
+    from harness.specs.network.factory_source import find_factory_source
+
+    catalogue, here = Catalogue.load(), Path.cwd()
+    for selection in experiment.variants:
+        factory, _, _ = catalogue.find_code(selection)
+        if not factory:
+            continue
+        try:
+            files = find_factory_source(ExternalNetwork(kind="python", factory=factory).module).files
+        except (HarnessError, ValueError):
+            # The module may be installed on the cluster alone, which says so if it is not.
+            continue
+        for file in files:
+            if file.is_relative_to(here) and file.relative_to(here).as_posix() not in package.files:
+                raise HarnessError(
+                    f"the network {factory} needs this file, which would not be sent: .gitignore, .rayignore, "
+                    "--data-root or its directory (data, venv, hidden) excludes it",
+                    where=str(file.relative_to(here)),
+                    remedy="Move it to another directory, or remove it from the excluded files.",
+                )
+
+
+def _read_experiment(name: str, overrides: Sequence[str], no_code: bool) -> tuple[Experiment, str, Path | None]:
     """Read an experiment.
 
     Returns:
@@ -139,10 +170,12 @@ def _read_experiment(name: str, overrides: Sequence[str]) -> tuple[Experiment, s
     Raises:
         HarnessError: The experiment is not valid, or its file lies outside the directory that is sent.
     """
-    from harness.specs import find_experiment, load_experiment
+    from harness.specs import Catalogue, find_experiment, load_experiment, require_no_code
 
     path = find_experiment(name)
-    experiment, _ = load_experiment(path, overrides)
+    experiment, document = load_experiment(path, overrides)
+    if no_code:
+        require_no_code(experiment, document, Catalogue.load())
     if path.absolute().is_relative_to(Path.cwd()):
         return experiment, path.absolute().relative_to(Path.cwd()).as_posix(), path
     if Path(name).suffix in (".yaml", ".yml") and path == Path(name):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.specs import Catalogue, ResolvedExperiment, find_experiment, load_experiment, resolve
+from harness.specs import Catalogue, ResolvedExperiment, find_experiment, load_experiment, require_no_code, resolve
 from harness.specs.experiment.interim_looks import MOST_SEEDS
 
 MOST_DIGITS = 10
@@ -25,6 +25,7 @@ def load_resolved_experiment(
     data_root: str | Path | None = None,
     download: bool = False,
     local: bool = False,
+    no_code: bool = False,
 ) -> ResolvedExperiment:
     """Load an experiment, resolve it against the catalogue and its data, and check that it can be trained.
 
@@ -35,6 +36,7 @@ def load_resolved_experiment(
         data_root: The place of the data; None: the experiment's own.
         download: Whether the data may be downloaded.
         local: Whether to check that this machine has the resources that a trial asks for.
+        no_code: Whether to refuse an experiment that names Python code, before anything of it is imported.
 
     Raises:
         HarnessError: Something in the file, the overrides or the data is wrong.
@@ -49,6 +51,8 @@ def load_resolved_experiment(
         assignments.append(f"seeds={parse_seeds(seeds, own_seeds)}")
     experiment, document = load_experiment(path, assignments)
     catalogue = Catalogue.load()
+    if no_code:
+        require_no_code(experiment, document, catalogue)
     data = experiment.data
     if data_root is not None:
         data = data.model_copy(update={"root": str(data_root)})

@@ -41,5 +41,15 @@ def run(
     stop = StopRequest(settings.time_limit)
     checked = preflight(study, settings, force, lambda text: console.print(text, soft_wrap=True))
     result = run_experiment(checked, settings, console, stop, force, announce)
-    stop.raise_if_interrupted()
+    stop.raise_if_interrupted(describe_stop(result))
     return result
+
+
+def describe_stop(result: RunResult) -> str:
+    """Return what a signal left of a run: how many of its trials are finished, checkpointed and not started."""
+    parts = [f"{result.trained} finished", result.describe_interrupted()]
+    parts += [f"{len(result.failed)} failed"] if result.failed else []
+    return (
+        f"Stopped: of this run's trials {', '.join(filter(None, parts))}. Recorded results and checkpoints are kept; "
+        "run the same command again to continue."
+    )

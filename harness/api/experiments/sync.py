@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.errors import HarnessError, StoreUnavailable
 from harness.settings import Settings
+from harness.tracking.mlflow_record.store.patience import patience_with_warnings
 from harness.tracking.record import list_recorded_experiments, open_checkpoint_folder, open_record
 
 
@@ -24,10 +25,10 @@ def sync(names: Sequence[str], settings: Settings) -> tuple[dict[str, dict[str, 
     from harness.experiments.record_sync import sync_record
     from harness.tracking.lock import ExperimentLock
 
-    actions, refused = {}, {}
-    for name in names or list_recorded_experiments(settings):
+    actions, refused, patience = {}, {}, patience_with_warnings()
+    for name in names or list_recorded_experiments(settings, patience):
         try:
-            record = open_record(settings, name, create=False)
+            record = open_record(settings, name, create=False, patience=patience)
             study = record.read_experiment()
             with ExperimentLock(record, f"harness sync {name}").hold():
                 actions[name] = sync_record(study, record, open_checkpoint_folder(settings))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.io.atomic_files import require_writable
 from harness.settings import Settings
 from harness.specs.measured_cost import CostSetting, MeasuredCost
+from harness.tracking.mlflow_record.store.patience import patience_with_warnings
 from harness.tracking.record import open_record
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def measure_costs(
     from harness.launchers.benchmark import measure_rows
     from harness.tracking.cost_metrics import COSTS_EXPERIMENT
 
-    require_writable(settings.home)
-    record = open_record(settings, experiment or COSTS_EXPERIMENT)
+    require_writable(settings.home, "--home")
+    record = open_record(settings, experiment or COSTS_EXPERIMENT, patience=patience_with_warnings())
     with _start_processes(settings, rows[0].setting, notify) as run_requests:
         for setting_rows in measure_rows(rows, repeats, seconds, run_requests, notify):
             report(setting_rows)

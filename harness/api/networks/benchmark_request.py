@@ -57,7 +57,7 @@ def request_benchmark(names: list[str], options: BenchmarkOptions, settings: Set
         options.threads,
     )
     shape = parse_image_shape(options.shape) if options.shape is not None else None
-    rows = build_rows(select_networks(names, shape), cost_settings)
+    rows = build_rows(select_networks(names, shape, settings.no_code), cost_settings)
     return BenchmarkRequest(tuple(rows), settings, None)
 
 
@@ -71,7 +71,7 @@ def _request_experiment(
             where="--experiment",
             remedy="Use only --device, --repeats, --seconds and --name with it.",
         )
-    resolved = load_resolved_experiment(experiment, data_root=settings.data_root)
+    resolved = load_resolved_experiment(experiment, data_root=settings.data_root, no_code=settings.no_code)
     resources = resolved.experiment.resources
     device = options.device or ("cuda" if resources.gpus else "cpu")
     variants = [(variant, resolved.data.size) for variant in resolved.variants]

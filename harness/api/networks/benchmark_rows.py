@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import product
 
 from harness.errors import HarnessError
-from harness.specs import Catalogue, ResolvedExperiment
+from harness.specs import Catalogue, ResolvedExperiment, require_variant_without_code
 from harness.specs.measured_cost import CostSetting, MeasuredCost
 from harness.specs.network.any_variant import AnyVariant
 
@@ -94,21 +94,27 @@ def _require_valid(device: str, batches: Sequence[int], precisions: Sequence[str
             )
 
 
-def select_networks(names: Sequence[str], shape: tuple[int | None, int, int] | None) -> list[Network]:
+def select_networks(
+    names: Sequence[str], shape: tuple[int | None, int, int] | None, no_code: bool = False
+) -> list[Network]:
     """Return variants by name, each with the size of its images.
 
     External networks get a content hash, which names the version of their library.
 
     Args:
         shape: Channels (None: the variant's own), height and width; None: the input size of the variant's family.
+        no_code: Whether to refuse networks of Python code.
 
     Raises:
-        HarnessError: There is no such variant.
+        HarnessError: There is no such variant, or it is refused.
     """
     catalogue = Catalogue.load()
     networks: list[Network] = []
     for name in names:
-        variant = catalogue.get(name).with_content_hash()
+        variant = catalogue.get(name)
+        if no_code:
+            require_variant_without_code(variant, f"{catalogue.file_of(variant.family)}, members.{name}.factory")
+        variant = variant.with_content_hash()
         if shape is None:
             side = catalogue.family(variant.family).input_size
             networks.append((variant, (side, side)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.networks.input_shape import default_input, fit_input
 from harness.errors import HarnessError
-from harness.specs import Catalogue, ExternalNetwork, LayerPlan
+from harness.specs import Catalogue, ExternalNetwork, LayerPlan, require_variant_without_code
 from harness.specs.catalogue.families import Family
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.layer_plan import ImageTooSmall, plan_layers
@@ -68,6 +68,7 @@ def list_variants(
     shape: str | None = None,
     count: bool = False,
     show_counting: ShowCounting = lambda name: nullcontext(),
+    no_code: bool = False,
 ) -> CatalogueList:
     """Return the named variants with their costs.
 
@@ -75,6 +76,7 @@ def list_variants(
         words: List only variants whose name contains one of these words; empty: all.
         shape: The image shape; None: that of each variant's family.
         count: Whether networks of other libraries that were never counted are counted now.
+        no_code: Whether networks of Python code are left uncounted.
 
     Raises:
         HarnessError: The text is not a shape of images.
@@ -92,6 +94,8 @@ def list_variants(
             too_small.append(variant.name)
             continue
         try:
+            if no_code and count:
+                _require_no_code(catalogue, variant)
             costs = _costs(variant, size, count, show_counting)
         except HarnessError as error:
             costs = None
@@ -100,6 +104,12 @@ def list_variants(
         rows.append(_row(variant, size, costs, twin))
     uncounted = sum(row.parameters is None for row in rows)
     return CatalogueList(tuple(rows), tuple(too_small), uncounted, failures, tuple(_depth_rules(catalogue)))
+
+
+def _require_no_code(catalogue: Catalogue, variant: AnyVariant) -> None:
+    require_variant_without_code(
+        variant, ", ".join(filter(None, [catalogue.file_of(variant.family), f"{variant.name}.factory"]))
+    )
 
 
 def _costs(variant: AnyVariant, size: tuple[int, int], count: bool, show_counting: ShowCounting) -> StaticCosts | None:
@@ -175,6 +185,7 @@ def inspect_variant(
     shape: str | None = None,
     every_layer: bool = False,
     show_counting: ShowCounting = lambda name: nullcontext(),
+    no_code: bool = False,
 ) -> VariantInspection:
     """Return the costs of a variant by stage or by layer.
 
@@ -190,7 +201,10 @@ def inspect_variant(
     from harness.costs.complexity import compute_static_costs
     from harness.costs.complexity_by_stage import list_layer_costs, list_stage_costs
 
-    variant = Catalogue.load().get_with_fields(name, overrides)
+    catalogue = Catalogue.load()
+    variant = catalogue.get_with_fields(name, overrides)
+    if no_code:
+        _require_no_code(catalogue, variant)
     variant, size = fit_input(variant, shape or default_input(variant))
     if isinstance(variant, ExternalNetwork):
         if every_layer:
@@ -223,7 +237,7 @@ class VariantComparison:
     comparison: CostComparison
 
 
-def compare_variants(first: str, second: str, shape: str | None = None) -> VariantComparison:
+def compare_variants(first: str, second: str, shape: str | None = None, no_code: bool = False) -> VariantComparison:
     """Compare the specs and costs of two variants.
 
     Args:
@@ -236,6 +250,8 @@ def compare_variants(first: str, second: str, shape: str | None = None) -> Varia
 
     catalogue = Catalogue.load()
     variants = [catalogue.get(name) for name in (first, second)]
+    for variant in variants if no_code else ():
+        _require_no_code(catalogue, variant)
     shape = shape or default_input(variants[0])
     fitted, sizes = zip(*(fit_input(variant, shape) for variant in variants), strict=True)
     one, other = (

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.specs import Catalogue
+from harness.settings.user_paths import resolve_directory, resolve_path
+from harness.specs import Catalogue, require_variant_without_code
 from harness.specs.network.any_variant import AnyVariant
 
 if TYPE_CHECKING:
+    from harness.data.folders.classes import LabelledFile
+    from harness.data.folders.evaluation import ClassOrder
+    from harness.data.folders.layout import DeclaredLayout
     from harness.training.accuracy import CorrectCounts
 
 IMAGENET_VALIDATION = (1000, 50_000)
 """Classes and images of the data set on which published accuracies are measured."""
 DEFAULT_CROP = 224
+TOP_K = 5
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,14 @@ class Evaluation:
         images: Number of images.
         classes: Number of classes.
         top1: Images whose label is the most likely class.
-        top5: Images whose label is among the five most likely classes.
+        top5: Images whose label is among the five most likely classes; None where there are five classes or fewer,
+            because every image would count.
         interval: Exact binomial 95 % interval of the top-1 accuracy over the images, in percent.
         transform: Size of the images and of their crop, in words.
         published: Top-1 and top-5 accuracy that torchvision publishes for its weights, in percent. None for other
             weights, other data or another transform.
+        class_names: The names of the class folders in the order of their labels.
+        notes: What the user should know of how the images were found, one line each.
     """
 
     variant: str
@@ -40,10 +48,12 @@ class Evaluation:
     images: int
     classes: int
     top1: int
-    top5: int
+    top5: int | None
     interval: tuple[float, float]
     transform: str
     published: tuple[float, float] | None = None
+    class_names: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def evaluate(
@@ -56,6 +66,9 @@ def evaluate(
     crop: int | None = None,
     download: bool = False,
     progress: Callable[[CorrectCounts, int], None] = lambda counted, total: None,
+    layout: DeclaredLayout | None = None,
+    order: ClassOrder | None = None,
+    no_code: bool = False,
 ) -> Evaluation:
     """Measure top-1 and top-5 accuracy of a variant with given weights, on the central crop of each image.
 
@@ -63,54 +76,77 @@ def evaluate(
         name: The variant's name.
         weights: A file that torch.save wrote, or the name of torchvision's weights, such as IMAGENET1K_V1.
         data_root: Images in class folders, or a directory that holds them as ``val`` or ``test``.
-        resize: Shorter side in pixels before the crop; None: what the weights were published with, in proportion to the
-            crop.
+        resize: Shorter side in pixels before the crop; None: that of the weights' own transform, scaled as the crop is.
         crop: Side of the crop in pixels; None: what the weights were published with, else 224.
         download: Whether torchvision's weights may be downloaded.
         progress: Receives the counts so far and the number of images.
+        layout: Whether the directories in the root are classes or splits, where their names allow both.
+        order: The order of the labels: names of classes as text, or as integers. Needed where the two differ.
+        no_code: Whether to refuse a network of Python code before it is imported.
 
     Raises:
-        HarnessError: The weights are missing or belong to another network, or the data has other classes.
+        HarnessError: The weights are missing or belong to another network, or the data or its classes do not fit.
     """
-    from harness.data.image_folders import list_evaluation_images
-    from harness.launchers.resources import count_cores
-    from harness.models.weights import read_state_dict
+    from harness.data.folders.evaluation import list_evaluation_images
     from harness.reporting.statistics.proportions import binomial_interval
-    from harness.training.accuracy import count_correct
     from harness.training.device import parse_device
 
     torch_device = parse_device(device)
+    data_root = resolve_directory(data_root, "--data-root")
     spec = Catalogue.load().get(name)
-    path, published = _find_weights(name, weights, download)
-    state = read_state_dict(path)
-    if batch < 1:
-        raise HarnessError(f"the batch size {batch} is less than 1", where="--batch", remedy="Use 1 or more.")
-    classes, files = list_evaluation_images(data_root)
-    _require_classes(spec, state, len(classes), data_root)
-    network = _build_with_weights(spec.model_copy(update={"classes": len(classes)}), state, path, published)
+    if no_code:
+        require_variant_without_code(spec, f"{name}.factory")
+    path, state, published = _read_weights(name, weights, download)
+    images = list_evaluation_images(data_root, layout, order)
+    _require_classes(spec, state, classes := len(images.classes), data_root)
+    network = _build_with_weights(spec, classes, state, path, published)
     transform, sizes, is_preset = _choose_transform(published, resize, crop)
-    for counted in count_correct(network, files, transform, batch, count_cores(), torch_device):
-        progress(counted, len(files))
-    is_published = is_preset and (len(classes), len(files)) == IMAGENET_VALIDATION
+    counted = _count_correct(network, images.files, transform, batch, torch_device, progress)
+    is_published = is_preset and (classes, counted.images) == IMAGENET_VALIDATION
     return Evaluation(
-        spec.name,
-        weights,
-        counted.images,
-        len(classes),
-        counted.top1,
-        counted.top5,
-        binomial_interval(counted.top1, counted.images),
-        sizes,
-        _published_accuracies(published) if is_published else None,
+        variant=spec.name,
+        weights=weights,
+        images=counted.images,
+        classes=classes,
+        top1=counted.top1,
+        top5=counted.top5 if classes > TOP_K else None,
+        interval=binomial_interval(counted.top1, counted.images),
+        transform=sizes,
+        published=_published_accuracies(published) if is_published else None,
+        class_names=images.classes,
+        notes=images.notes,
     )
 
 
-def _build_with_weights(spec: AnyVariant, state: dict[str, Any], path: Path, published: Any) -> Any:
+def _count_correct(
+    network: Any,
+    files: Sequence[LabelledFile],
+    transform: Any,
+    batch: int,
+    device: Any,
+    progress: Callable[[CorrectCounts, int], None],
+) -> CorrectCounts:
+    """Return how many images the network classifies correctly.
+
+    Raises:
+        HarnessError: The batch size is less than 1, or a file is not a readable image.
+    """
+    from harness.launchers.resources import count_cores
+    from harness.training.accuracy import count_correct
+
+    if batch < 1:
+        raise HarnessError(f"the batch size {batch} is less than 1", where="--batch", remedy="Use 1 or more.")
+    for counted in count_correct(network, files, transform, batch, count_cores(), device):
+        progress(counted, len(files))
+    return counted
+
+
+def _build_with_weights(spec: AnyVariant, classes: int, state: dict[str, Any], path: Path, published: Any) -> Any:
     """Return the network of a spec with the given weights in it."""
     from harness.models import build
     from harness.models.weights import load_weights
 
-    network = build(spec, seed=0)
+    network = build(spec.model_copy(update={"classes": classes}), seed=0)
     load_weights(network, state, str(path))
     if published is not None and hasattr(network, "transform_input"):
         # torchvision's networks of Szegedy et al. undo its normalisation if its own weights are used.
@@ -118,14 +154,16 @@ def _build_with_weights(spec: AnyVariant, state: dict[str, Any], path: Path, pub
     return network
 
 
-def _find_weights(name: str, weights: str, download: bool) -> tuple[Path, Any]:
-    """Return the file of the weights, and torchvision's entry for them; None for a file of the user's."""
-    from harness.models.weights import find_published_weights, find_torchvision_weights
+def _read_weights(name: str, weights: str, download: bool) -> tuple[Path, dict[str, Any], Any]:
+    """Return the file of the weights, its tensors, and torchvision's entry for them; None for a file of the user's."""
+    from harness.models.weights import find_published_weights, find_torchvision_weights, read_state_dict
 
-    if Path(weights).is_file() or "/" in weights or "." in weights:
-        return Path(weights), None
+    path = resolve_path(weights, "--weights")
+    if path.is_file() or "/" in weights or "." in weights:
+        return path, read_state_dict(path), None
     published = find_published_weights(name, weights)
-    return find_torchvision_weights(name, weights, download), published
+    path = find_torchvision_weights(name, weights, download)
+    return path, read_state_dict(path), published
 
 
 def _published_accuracies(published: Any) -> tuple[float, float] | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.settings import Settings
+from harness.settings.user_paths import resolve_path
+from harness.tracking.mlflow_record.store.patience import patience_with_warnings
 from harness.tracking.record import open_record
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def collect(name: str, settings: Settings) -> tuple[Results, Record]:
         raise HarnessError(
             f"'{name}' is not the name of an experiment", remedy="Give its name, or the path of a results.csv."
         )
-    record = open_record(settings, name, create=False)
+    record = open_record(settings, name, create=False, patience=patience_with_warnings())
     study = record.read_experiment()
     histories = record.read_histories([trial.id for trial in study.all_trials])
     return build_results_table(study, histories, record.read_costs()), record
@@ -47,5 +49,5 @@ def read_results(name: str, settings: Settings) -> tuple[Results, Record | None]
     from harness.tracking.results_csv import read_csv
 
     if name.endswith(".csv"):
-        return read_csv(Path(name)), None
+        return read_csv(resolve_path(name, "results.csv")), None
     return collect(Path(name).stem if name.endswith((".yaml", ".yml")) else name, settings)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.api.results.collect import read_results
+from harness.errors import HarnessError
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,7 +40,9 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     require_report_directory(directory)
     results = record_looks(results, record)
     verdicts = write_report(results, directory)
-    if record is not None:
+    if record is not None and record.is_read_only:
+        warnings.warn(f"{record.address} may only be read, so MLflow does not show this report", stacklevel=2)
+    elif record is not None:
         question = escape_markdown(results.study.experiment.question)
         # MLflow's UI shows only the first paragraph of the note at first, so the answer is in it too.
         record.attach_report(directory, f"**{question}** {format_headline(verdicts).removeprefix('> ')}")
@@ -73,5 +77,12 @@ def record_looks(results: Results, record: Record | None) -> Results:
 
     recorded, shown = add_looks(results, decide_contrasts(results))
     if record is not None and recorded.looks != results.study.looks:
+        if record.is_read_only:
+            raise HarnessError(
+                "this report would be a new interim look at the results, which the record has to keep, and the record "
+                "may only be read",
+                where=record.address,
+                remedy="Write the report where the record may be written, or from a copy of the directory.",
+            )
         record.write_experiment(recorded)
     return replace(results, study=shown)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.api.trials.find import lock_experiments, open_index
 from harness.errors import HarnessError, StoreUnavailable
 from harness.settings import Settings
+from harness.tracking.mlflow_record.store.patience import patience_with_warnings
 from harness.tracking.record import open_checkpoint_folder
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def clean_up(names: Sequence[str], settings: Settings, dry_run: bool = False) ->
 
     if names:
         # A name that is not recorded is an error.
-        open_index(names, settings)
-    index, unreadable = open_index((), settings)
+        open_index(names, settings, patience_with_warnings())
+    index, unreadable = open_index((), settings, patience_with_warnings())
     storage = open_checkpoint_folder(settings)
     result = CleanupResult(skipped={} if names else unreadable)
     cleaned: set[str] = set()

@@ -10,6 +10,7 @@ from harness.errors import HarnessError
 from harness.settings import Settings
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import one_line
+from harness.tracking.mlflow_record.store.patience import patience_with_warnings
 from harness.tracking.record import open_checkpoint_folder
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ def discard(prefixes: Sequence[str], reason: str, settings: Settings) -> dict[st
     from harness.experiments.record_sync import archive_trials
 
     note = DISCARD_PREFIX + _require_reason(reason)
-    index, _ = open_index((), settings)
+    index, _ = open_index((), settings, patience_with_warnings())
     ids = list(dict.fromkeys(index.find(prefix).id for prefix in prefixes))
     experiments = [name for identity in ids for name in index.experiments_of(identity)]
     with lock_experiments(experiments, settings, f"harness discard {' '.join(ids)}"):
-        index, _ = open_index((), settings)
+        index, _ = open_index((), settings, patience_with_warnings())
         trials = [index.find(identity) for identity in ids]
         to_discard = [trial for trial in trials if _needs_discarding(trial)]
         storage = open_checkpoint_folder(settings)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError, StoreUnavailable, suggest_nearest
 from harness.settings import Settings
 from harness.specs.experiment.trial_status import TrialStatus
+from harness.tracking.mlflow_record.store.patience import Patience, patience_with_warnings
 from harness.tracking.record import list_recorded_experiments, open_checkpoint_folder, open_record
 
 if TYPE_CHECKING:
@@ -27,11 +28,14 @@ EARLIER_NAMES = {
 """Names that earlier versions used; scripts may still contain them."""
 
 
-def open_index(names: Sequence[str], settings: Settings) -> tuple[TrialIndex, dict[str, str]]:
+def open_index(
+    names: Sequence[str], settings: Settings, patience: Patience | None = None
+) -> tuple[TrialIndex, dict[str, str]]:
     """Open the trials of some experiments, or of all recorded ones.
 
     Args:
         names: Names of experiments; empty for all.
+        patience: How long to wait for a store that does not answer; None: not at all.
 
     Returns:
         The index of their trials; and by experiment why it cannot be read, if no experiment was named.
@@ -42,11 +46,11 @@ def open_index(names: Sequence[str], settings: Settings) -> tuple[TrialIndex, di
     from harness.trials.index import TrialIndex
 
     records, studies, unreadable = {}, {}, {}
-    for name in dict.fromkeys(names) or list_recorded_experiments(settings):
+    for name in dict.fromkeys(names) or list_recorded_experiments(settings, patience):
         if Path(name).name != name or "\0" in name:
             raise HarnessError(f"'{name}' is not the name of an experiment", remedy="Give its name, not a path.")
         try:
-            record = open_record(settings, name, create=False)
+            record = open_record(settings, name, create=False, patience=patience)
             if names or not record.is_new:
                 studies[name] = record.read_experiment()
                 records[name] = record
@@ -59,13 +63,16 @@ def open_index(names: Sequence[str], settings: Settings) -> tuple[TrialIndex, di
     return TrialIndex(records, studies, open_checkpoint_folder(settings)), unreadable
 
 
-def find_trial(prefix: str, settings: Settings) -> tuple[TrialSummary, TrialIndex]:
+def find_trial(prefix: str, settings: Settings, patience: Patience | None = None) -> tuple[TrialSummary, TrialIndex]:
     """Return the trial whose id starts with ``prefix``, and the index of all recorded trials.
+
+    Args:
+        patience: How long to wait for a store that does not answer; None: not at all.
 
     Raises:
         HarnessError: No trial's id starts like this, or several trials' ids do.
     """
-    index, _ = open_index((), settings)
+    index, _ = open_index((), settings, patience)
     return index.find(prefix), index
 
 
@@ -113,6 +120,6 @@ def lock_experiments(names: Sequence[str], settings: Settings, command: str) -> 
         locks = {}
         # Every process takes the locks in the same order, so that no two wait for each other.
         for name in sorted(set(names)):
-            record = open_record(settings, name, create=False)
+            record = open_record(settings, name, create=False, patience=patience_with_warnings())
             locks[name] = stack.enter_context(ExperimentLock(record, command).hold())
         yield locks

@@ -9,6 +9,8 @@ from harness.api.trials.find import find_trial, lock_experiments
 from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable
 from harness.settings import Settings
+from harness.specs import require_variant_without_code
+from harness.tracking.mlflow_record.store.patience import patience_with_warnings
 from harness.tracking.record import open_checkpoint_folder
 
 if TYPE_CHECKING:
@@ -46,17 +48,19 @@ def rerun(
     from harness.launchers.stop_request import StopRequest
     from harness.trials.rerun import rerun_trial
 
-    trial, index = find_trial(prefix, settings)
+    trial, index = find_trial(prefix, settings, patience_with_warnings())
     study, spec = _locate_data(trial, index, data_root)
+    if settings.no_code:
+        require_variant_without_code(spec.variant, f"trial {spec.id}, {spec.variant.name}, factory")
     storage = open_checkpoint_folder(settings)
-    require_writable(settings.home)
+    require_writable(settings.home, "--home")
     storage.require_writable()
     if settings.address is None:
         require_local_resources(study.experiment.resources, spec.recipe.precision)
     stop = StopRequest()
     with lock_experiments(index.experiments_of(trial.id), settings, f"harness rerun {trial.id}") as locks:
         # Before the locks were held, another process may have trained the trial.
-        trial, index = find_trial(trial.id, settings)
+        trial, index = find_trial(trial.id, settings, patience_with_warnings())
         trial.require_idle()
         experiment = trial.experiments[0]
         context = RunContext(

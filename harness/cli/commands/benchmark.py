@@ -23,7 +23,7 @@ app = typer.Typer()
 @with_options(BenchmarkOptions)
 @with_options(
     Settings, "launcher", "address", "wait", "accelerator", "data_root", "tracking_uri", "home", "reports",
-    launcher="inline",
+    "no_code", launcher="inline",
 )  # fmt: skip
 def bench(
     options: BenchmarkOptions,
@@ -44,6 +44,8 @@ def bench(
 
     Each repeat is a process of its own. On a CPU, the processes of a row take turns. With --launcher ray, a task
     reserves the GPU, or all cores of a node. Times from a device that other processes used meanwhile are marked.
+
+    A network of `kind: python` is built, so the code that a variant names is imported. --no-code refuses it.
 
     Example: harness bench resnet18 resnet34 --input 3x64x64 --batch-sizes 16
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.console import err, out, print_json, print_text
+from harness.cli.console import err, out, print_json, print_note, print_text
 from harness.cli.parameters import Cluster, Json, with_options
 from harness.errors import EXIT_FAILED, EXIT_USER, HarnessError, Interrupted
 from harness.settings import RunOptions, Settings
@@ -60,11 +60,14 @@ def attach(
 def status(settings: Settings, cluster: Cluster = None, as_json: Json = False) -> None:
     """List the jobs of a cluster. Without --cluster, list those of every cluster that a job was sent to from here.
 
+    Exit code 2: Ray has stopped on a head that answers, or the clusters do not answer.
+
     Example: harness status --cluster cluster.yaml
     """
     from harness.api.cluster import cluster_jobs
     from harness.api.cluster.job_target import JobTarget
     from harness.cli.views.job_view import jobs_as_json, print_jobs
+    from harness.clusters.remote.ssh import RayStopped
 
     jobs = cluster_jobs.status(settings, JobTarget(cluster) if cluster is not None else None)
     if as_json:
@@ -73,7 +76,8 @@ def status(settings: Settings, cluster: Cluster = None, as_json: Json = False) -
         print_jobs(jobs)
     # Without --cluster, one of several clusters may no longer exist; that is not an error.
     unreachable = [answer for answer in jobs.values() if isinstance(answer, HarnessError)]
-    if unreachable and (cluster is not None or len(unreachable) == len(jobs)):
+    has_stopped = any(isinstance(answer, RayStopped) for answer in unreachable)
+    if unreachable and (cluster is not None or has_stopped or len(unreachable) == len(jobs)):
         raise typer.Exit(EXIT_USER)
 
 
@@ -86,7 +90,8 @@ def pull(
 ) -> None:
     """Write the report of an experiment on this machine, from the record on the cluster's head.
 
-    Without --cluster, it reads from the cluster that the experiment was last sent to from here.
+    Without --cluster, it reads from the cluster that the experiment was last sent to from here. It needs the head's
+    MLflow server only: on machines of your own it works after `ray down`, too.
 
     Example: harness pull quickstart --cluster cluster.yaml
     """
@@ -95,12 +100,17 @@ def pull(
     from harness.cli.views.report_view import print_report
     from harness.clusters.remote.sent_jobs import find_newest_sent_job
 
-    target = (
-        JobTarget(cluster) if cluster is not None else JobTarget.of(find_newest_sent_job(settings.home, experiment))
-    )
+    if cluster is not None:
+        target = JobTarget(cluster)
+    else:
+        alternative = f"Or name the cluster: harness pull {experiment} --cluster FILE."
+        target = JobTarget.of(find_newest_sent_job(settings.home, experiment, alternative))
     with out.status(f"Reading the record of {escape_rich(target)} ..."):
-        verdicts, path = pull_report(experiment, target, settings)
+        notes: list[str] = []
+        verdicts, path = pull_report(experiment, target, settings, notes.append)
     print_report(verdicts, path)
+    for note in notes:
+        print_note(note)
 
 
 def send_and_follow(

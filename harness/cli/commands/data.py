@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import out, print_text
-from harness.cli.parameters import with_options
+from harness.cli.console import out, print_note, print_text
+from harness.cli.parameters import Layout, with_options
 from harness.settings import RunOptions, Settings
 from harness.text import escape_rich
 
@@ -35,6 +35,7 @@ def pack(
         int | None,
         typer.Option("--image-size", help="The side in pixels of the images of an imagefolder.", min=4, max=4096),
     ] = None,
+    layout: Layout = None,
 ) -> None:
     """Write a data set into one file, as the uint8 images that trials hold in memory.
 
@@ -46,8 +47,12 @@ def pack(
     from harness.api.data import pack_data
 
     with out.status(f"Packing {escape_rich(name)} ..."):
-        info, size = pack_data(name, to, settings.data_root, image_size, options.download)
+        info, size = pack_data(
+            name, to, settings.data_root, image_size, options.download, None if layout is None else layout.value
+        )
     images = info.train + info.val + (info.test or 0)
     print_text(
         f"{to}: {size / 2**20:,.1f} MiB, {images:,} images of {info.classes} classes, fingerprint {info.fingerprint}."
     )
+    for note in info.notes:
+        print_note(note, out)

@@ -15,7 +15,7 @@ app = typer.Typer()
 
 @app.command()
 @with_options(RunOptions, "overrides", "seeds", "download", "price")
-@with_options(Settings, "launcher", "tracking_uri", "home", "storage", "data_root")
+@with_options(Settings, "launcher", "tracking_uri", "home", "storage", "data_root", "no_code")
 def plan(
     experiment: Experiment, options: RunOptions, settings: Settings, cluster: Cluster = None, as_json: Json = False
 ) -> None:
@@ -27,6 +27,8 @@ def plan(
     With --cluster, the estimate is for all hosts of the file. A trial that none of them has room for is an error. What
     the cluster itself has recorded is not looked up.
 
+    A network of `kind: python` is built, so the code that the experiment names is imported. --no-code refuses it.
+
     Example: harness plan quickstart --seeds 16
     """
     from harness import api
@@ -35,7 +37,7 @@ def plan(
     from harness.experiments.planning.device_budget import count_gpu_hours
 
     resolved = api.load_resolved_experiment(
-        experiment, options.overrides, options.seeds, settings.data_root, options.download
+        experiment, options.overrides, options.seeds, settings.data_root, options.download, no_code=settings.no_code
     )
     resources = resolved.experiment.resources
     # The price is checked before the record is read.

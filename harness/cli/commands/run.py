@@ -18,7 +18,7 @@ app = typer.Typer()
 @with_options(RunOptions, "overrides", "seeds", "download", "force", "price")
 @with_options(
     Settings, "launcher", "address", "hosts", "wait", "at_once", "tracking_uri", "home", "storage", "reports",
-    "data_root", "time_limit",
+    "data_root", "time_limit", "no_code",
 )  # fmt: skip
 def run(
     context: typer.Context, experiment: Experiment, options: RunOptions, settings: Settings, cluster: Cluster = None
@@ -31,6 +31,8 @@ def run(
     With --cluster, the run is sent to the head of a cluster that `ray up` started. The working directory is sent too,
     without data, reports and store. The run does not need this machine any more: Ctrl-C leaves it running,
     `harness attach` follows it again, and `harness pull` writes its report here.
+
+    A network of `kind: python` is built, so the code that the experiment names is imported. --no-code refuses it.
 
     Example: harness run quickstart --set recipe.epochs=20 --set name=longer
     """
@@ -50,6 +52,7 @@ def run(
         settings.data_root,
         options.download,
         local=settings.address is None,
+        no_code=settings.no_code,
     )
     # The price is checked before anything runs.
     count_gpu_hours(0, resolved.experiment.resources, options.price)

@@ -69,7 +69,7 @@ def _print_findings(findings: Iterable[Finding]) -> None:
     for finding in findings:
         colour = FINDING_COLOURS[finding.state]
         table.add_row(f"[{colour}]{finding.state}[/{colour}]", finding.what, escape_rich(finding.found))
-    out.print(table)
+    out.print_table(table)
 
 
 class SchemaKind(StrEnum):

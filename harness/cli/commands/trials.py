@@ -91,7 +91,7 @@ def logs(trial: TrialId, settings: Settings, as_json: Json = False) -> None:
 
 
 @app.command()
-@with_options(Settings, "address", "tracking_uri", "home", "storage", "data_root")
+@with_options(Settings, "address", "tracking_uri", "home", "storage", "data_root", "no_code")
 def rerun(
     trial: TrialId,
     settings: Settings,
@@ -106,6 +106,8 @@ def rerun(
     --force: its MLflow run gets a tag, its checkpoints get another name, and nothing is deleted. If the rerun fails or
     is stopped, the record does not change. A trial that is not trained to its end is resumed from its checkpoint, as
     `harness run` would resume it. To train it from the beginning, discard it first.
+
+    The code of a network of `kind: python` is imported. --no-code refuses it.
 
     Example: harness rerun 3f2a9c --inline
     """

@@ -8,14 +8,17 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import out, print_json
-from harness.cli.parameters import InputShape, Json, Variant
+from harness.cli.parameters import InputShape, Json, Variant, with_options
+from harness.settings import Settings
 from harness.text import escape_rich
 
 app = typer.Typer()
 
 
 @app.command("variants")
+@with_options(Settings, "no_code")
 def list_variants(
+    settings: Settings,
     words: Annotated[
         list[str] | None,
         typer.Argument(help="List only variants whose name contains one of these words.", metavar="[WORD]..."),
@@ -30,12 +33,14 @@ def list_variants(
 
     The depth of a network of another library is the number of its convolutions and linear layers.
 
+    With --count, the code of networks of `kind: python` is imported. --no-code leaves them uncounted.
+
     Example: harness variants plain --input 3x32x32
     """
     from harness.api.networks import catalogue
     from harness.cli.views.variant_view import print_catalogue
 
-    listing = catalogue.list_variants(words or (), shape, count, _show_counting)
+    listing = catalogue.list_variants(words or (), shape, count, _show_counting, settings.no_code)
     if as_json:
         print_json([vars(row) for row in listing.rows])
     else:
@@ -43,7 +48,9 @@ def list_variants(
 
 
 @app.command("inspect")
+@with_options(Settings, "no_code")
 def inspect_variant(
+    settings: Settings,
     name: Variant,
     overrides: Annotated[
         list[str] | None,
@@ -62,12 +69,14 @@ def inspect_variant(
 ) -> None:
     """Show one variant: the shapes and costs of its stages, and a drawing of its blocks.
 
+    The code of a network of `kind: python` is imported. --no-code refuses it.
+
     Example: harness inspect resnet50 --input 3x64x64 --set preactivation=true
     """
     from harness.api.networks import catalogue
     from harness.cli.views.variant_view import inspection_as_json, print_inspection
 
-    inspection = catalogue.inspect_variant(name, overrides or (), shape, every_layer, _show_counting)
+    inspection = catalogue.inspect_variant(name, overrides or (), shape, every_layer, _show_counting, settings.no_code)
     if as_json:
         print_json(inspection_as_json(inspection, batch))
     else:
@@ -75,15 +84,20 @@ def inspect_variant(
 
 
 @app.command("compare")
-def compare_variants(first: Variant, second: Variant, shape: InputShape = None, as_json: Json = False) -> None:
+@with_options(Settings, "no_code")
+def compare_variants(
+    settings: Settings, first: Variant, second: Variant, shape: InputShape = None, as_json: Json = False
+) -> None:
     """Compare two variants: which fields and costs differ, and whether one is the other's twin.
+
+    The code of networks of `kind: python` is imported. --no-code refuses it.
 
     Example: harness compare resnet18 plain18
     """
     from harness.api.networks import catalogue
     from harness.cli.views.variant_view import comparison_as_json, print_comparison
 
-    compared = catalogue.compare_variants(first, second, shape)
+    compared = catalogue.compare_variants(first, second, shape, settings.no_code)
     if as_json:
         print_json(comparison_as_json(compared))
     else:

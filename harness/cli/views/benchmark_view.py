@@ -63,7 +63,7 @@ def print_costs(costs: Sequence[MeasuredCost], as_json: bool) -> None:
         print_json([cost.model_dump(mode="json") for cost in costs], indent=None)
         return
     for title, setting_costs in group_by_setting(costs):
-        out.print(_costs_table(title, setting_costs))
+        out.print_table(_costs_table(title, setting_costs))
         out.print()
     for note in describe_benchmark(costs):
         print_text(note)

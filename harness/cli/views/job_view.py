@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from harness.cli.console import out, print_failure, print_text
+from harness.cli.output_streams import exit_without_reader
+from harness.clusters.remote.ssh import RayStopped
 from harness.errors import HarnessError
 from harness.text import escape_rich
 
@@ -36,10 +38,12 @@ def print_jobs(jobs: Mapping[str, Sequence[Job] | HarnessError]) -> None:
     if not jobs:
         out.print("No job was sent from here. `harness run EXPERIMENT --cluster FILE` sends one.")
     for cluster, answer in jobs.items():
-        if isinstance(answer, HarnessError):
+        if isinstance(answer, RayStopped):
+            print_failure(cluster, f"{answer.what}. {answer.remedy}", "stopped")
+        elif isinstance(answer, HarnessError):
             print_failure(cluster, answer.what, "unreachable")
         elif answer:
-            out.print(_jobs_table(cluster, answer))
+            out.print_table(_jobs_table(cluster, answer))
         else:
             print_text(f"{cluster}: no job yet")
 
@@ -73,6 +77,11 @@ def describe_pull(sent: SentJob) -> str:
 
 
 def print_output(text: str) -> None:
-    """Print what a job printed. Control characters are replaced, because the job did not write for this terminal."""
+    """Print what a job printed. Control characters are replaced, because the job did not write for this terminal.
+
+    Raises:
+        SystemExit: Standard output is a pipe whose reader has ended.
+    """
     sys.stdout.write("".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text))
     sys.stdout.flush()
+    exit_without_reader()

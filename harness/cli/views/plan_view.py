@@ -11,12 +11,17 @@ from rich.table import Table
 
 from harness.cli.console import out, print_note, print_text
 from harness.specs.experiment.trial_status import TrialStatus
+from harness.specs.network.external import list_source_files
 from harness.text import escape_rich
 
 if TYPE_CHECKING:
     from harness.experiments.planning.device_budget import GpuHours
     from harness.experiments.planning.plan import Plan
+    from harness.specs.experiment.data import DataInfo
     from harness.specs.network.any_variant import AnyVariant
+
+FIRST_CLASSES = 5
+"""Classes whose names are printed."""
 
 
 def plan_as_json(plan: Plan, gpu_hours: GpuHours | None) -> dict[str, Any]:
@@ -30,9 +35,11 @@ def plan_as_json(plan: Plan, gpu_hours: GpuHours | None) -> dict[str, Any]:
     group_numbers = {planned.trial.id: number for number, group in enumerate(plan.groups) for planned in group.trials}
     return {
         "experiment": plan.study.experiment.name,
+        "data": plan.study.data.model_dump(mode="json"),
         "seconds": plan.seconds,
         "gpu_hours": gpu_hours and gpu_hours.hours,
         "price": gpu_hours and gpu_hours.cost,
+        "sources": list_source_files(plan.study.variants),
         "changes": plan.changes,
         "warning": plan.warning,
         "looks": plan.study.experiment.looks,
@@ -66,8 +73,14 @@ def print_plan(plan: Plan, gpu_hours: GpuHours | None, place: str) -> None:
         f"{data.name} {data.size[0]}x{data.size[1]}, {data.train} training, {data.val} validation and {data.test} test "
         f"images, fingerprint {data.fingerprint}; {experiment.recipe.epochs} epochs of batch {experiment.recipe.batch}."
     )
-    out.print(_variant_table(plan))
+    if data.class_names:
+        print_text("; ".join([_describe_classes(data), *data.split_notes]) + ".")
+    for note in data.notes:
+        print_note(note, out)
+    out.print_table(_variant_table(plan))
     out.print(_count_states(plan))
+    for name, files in list_source_files(plan.study.variants).items():
+        print_text(f"The identity of {name} covers the code in {', '.join(files)}.")
     for line in describe_search(plan):
         print_text(line)
     print_changes(plan)
@@ -81,6 +94,13 @@ def print_plan(plan: Plan, gpu_hours: GpuHours | None, place: str) -> None:
         if gpu_hours is not None:
             out.print(f"About {gpu_hours}.")
     _print_seed_requirements(plan)
+
+
+def _describe_classes(data: DataInfo) -> str:
+    """Return the number of classes and the names of the first ones."""
+    names = ", ".join(data.class_names[:FIRST_CLASSES])
+    rest = data.classes - FIRST_CLASSES
+    return f"{data.classes:,} classes: {names}{f' and {rest:,} more' if rest > 0 else ''}"
 
 
 def _variant_table(plan: Plan) -> Table:

@@ -46,6 +46,6 @@ def print_diff(difference: Diff) -> None:
         table.add_column(heading, justify="left" if is_text else "right")
     for change in difference.changes:
         table.add_row(*map(escape_rich, format_change_cells(change)))
-    out.print(table)
+    out.print_table(table)
     for line in describe_diff(difference):
         print_text(line)

@@ -45,7 +45,7 @@ class RunView:
             out.print(f"{self.name}: nothing to train, all {total} trials are {state}.")
             return
         groups = f" in {len(plan.groups)} trial groups" if len(plan.groups) < to_run else ""
-        out.print(
+        out.print_lines(
             f"{self.name}: {to_run} of {total} trials to run on {self.settings.launcher}{groups}, "
             f"{self._describe_capacity(plan)}. {self._describe_stop()}"
         )
@@ -84,7 +84,7 @@ class RunView:
         if result.interrupted:
             print_text(
                 f"Stopped by {result.stop_reason}: {len(result.interrupted)} of {len(self.resolved.all_trials)} trials "
-                "are not done. Their checkpoints are kept. The same command resumes them.",
+                f"are not done. {result.describe_interrupted()}; the same command resumes them.",
                 err,
             )
         if result.store_error:

@@ -50,7 +50,7 @@ def _print_comparison(before: History, after: History) -> None:
     if not difference:
         out.print(f"[green]The same bit for bit[/green]: all metrics of all {after.last_epoch} epochs, without times.")
         return
-    out.print(f"[yellow]Not the same[/yellow]. First difference: {escape_rich(difference)}", soft_wrap=True)
+    out.print_lines(f"[yellow]Not the same[/yellow]. First difference: {escape_rich(difference)}")
     settings = differing_settings(before, after)
     for line in settings:
         print_text(f"  {line}")
@@ -91,9 +91,8 @@ def print_cleanup(cleanup: CleanupResult, dry_run: bool, storage: str) -> None:
     for experiment, reason in cleanup.skipped.items():
         print_text(f"{experiment} was left out: {reason}", err)
     if cleanup.freed:
-        out.print(
-            f"[bold]{format_bytes(cleanup.freed)}[/bold] {freed} in {escape_rich(storage)}. All histories are kept.",
-            soft_wrap=True,
+        out.print_lines(
+            f"[bold]{format_bytes(cleanup.freed)}[/bold] {freed} in {escape_rich(storage)}. All histories are kept."
         )
     else:
         print_text(f"Nothing to free in {storage}.")

@@ -67,21 +67,21 @@ def print_trials(experiment: str, listed: Sequence[TrialSummary], trials: Sequen
     """
     counts = Counter(trial.status for trial in trials)
     summary = ", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status])
-    out.print(f"[bold]{escape_rich(experiment)}[/bold]: {len(trials)} trials, {summary}", soft_wrap=True)
+    out.print_lines(f"[bold]{escape_rich(experiment)}[/bold]: {len(trials)} trials, {summary}")
     if listed:
         _print_table(listed)
     failed = next((trial for trial in listed if trial.status == TrialStatus.FAILED), None)
     if failed is not None:
         _print_hint(
-            f"harness logs {failed.id} shows its traceback. harness rerun {failed.id} --inline opens a debugger at the "
-            "error."
+            f"`harness logs {failed.id}` shows its traceback. `harness rerun {failed.id} --inline` opens a debugger at "
+            "the error."
         )
     if any(counts[status] for status in UNFINISHED):
-        _print_hint(f"harness run {escape_rich(experiment)} completes the unfinished trials.")
+        _print_hint(f"`harness run {escape_rich(experiment)}` completes the unfinished trials.")
 
 
 def _print_hint(text: str) -> None:
-    out.print(f"[green]→[/green] {text}", soft_wrap=True)
+    out.print_lines(f"[green]→[/green] {text}")
 
 
 def _print_table(trials: Sequence[TrialSummary]) -> None:
@@ -96,7 +96,7 @@ def _print_table(trials: Sequence[TrialSummary]) -> None:
         table.add_column("error or note", overflow="fold")
     for trial in trials:
         table.add_row(*_cells(trial), *([escape_rich(_short_note(trial))] if is_wide else []))
-    out.print(table)
+    out.print_table(table)
     for trial in trials if not is_wide else ():
         if note := _short_note(trial):
             print_text(f"{trial.id}  {note}")
@@ -124,7 +124,7 @@ def _short_note(trial: TrialSummary) -> str:
 
 def print_events(trial: TrialSummary, events: Iterable[Event]) -> None:
     """Print what happened to a trial, a line for each event."""
-    out.print(f"[bold]{trial.id}[/bold] {escape_rich(trial.label)}: {escape_rich(trial.status_text)}", soft_wrap=True)
+    out.print_lines(f"[bold]{trial.id}[/bold] {escape_rich(trial.label)}: {escape_rich(trial.status_text)}")
     has_events = False
     for event in events:
         has_events = True

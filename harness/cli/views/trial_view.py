@@ -48,7 +48,7 @@ def full_trial_as_json(trial: TrialSummary) -> dict[str, Any]:
 
 def print_trial(trial: TrialSummary) -> None:
     """Print everything about a trial: its facts, its attempts and its error."""
-    out.print(f"[bold]{trial.id}[/bold] {escape_rich(trial.label)}", soft_wrap=True)
+    out.print_lines(f"[bold]{trial.id}[/bold] {escape_rich(trial.label)}")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -57,10 +57,10 @@ def print_trial(trial: TrialSummary) -> None:
             table.add_row(name, escape_rich(text))
     out.print(table)
     if trial.attempts:
-        out.print(_attempts_table(trial))
+        out.print_table(_attempts_table(trial))
     if trial.error:
-        out.print(f"[red]error[/red] {escape_rich(trial.error)}", soft_wrap=True)
-        out.print(f"[green]→[/green] harness logs {trial.id} shows its traceback.", soft_wrap=True)
+        out.print_lines(f"[red]error[/red] {escape_rich(trial.error)}")
+        out.print_lines(f"[green]→[/green] `harness logs {trial.id}` shows its traceback.")
 
 
 def _facts(trial: TrialSummary) -> Iterator[tuple[str, str]]:

@@ -36,7 +36,7 @@ def print_catalogue(catalogue: CatalogueList, counted: bool) -> None:
     for row in catalogue.rows:
         cells = (f"{value:,}" if isinstance(value, int) else escape_rich(value or "–") for value in vars(row).values())
         table.add_row(*cells)
-    out.print(table)
+    out.print_table(table)
     for name, reason in catalogue.failures.items():
         print_failure(name, reason, "not counted")
     out.print(f"Also at any depth: {escape_rich(', '.join(catalogue.depth_rules))}. {COUNTING_RULE}")
@@ -82,13 +82,12 @@ def print_inspection(inspection: VariantInspection, batch: int) -> None:
         batch: Images in the training step whose memory is estimated.
     """
     variant, plan = inspection.variant, inspection.plan
-    out.print(
+    out.print_lines(
         f"[bold]{escape_rich(variant.name)}[/bold], depth {inspection.depth}, images of "
         f"{variant.in_channels}x{inspection.size[0]}x{inspection.size[1]}: "
-        f"{escape_rich(json.dumps(variant.identity()))}",
-        soft_wrap=True,
+        f"{escape_rich(json.dumps(variant.identity()))}"
     )
-    out.print(_parts_table(inspection))
+    out.print_table(_parts_table(inspection))
     out.print(f"MACs of convolutions and linear layers for one image, by {inspection.costs.counter}; 1 MAC = 2 FLOPs.")
     memory = f"The weights take {_format_megabytes(inspection.weight_bytes)} in fp32."
     if plan is not None:
@@ -144,7 +143,7 @@ def print_comparison(compared: VariantComparison) -> None:
         table.add_row(field, escape_rich(_format_value(mine)), escape_rich(_format_value(theirs)), "", "")
     for cost, (mine, theirs) in _compared_costs(compared).items():
         table.add_row(cost, f"{mine:,}", f"{theirs:,}", f"{mine - theirs:+,}", f"{mine / theirs:.4f}", style="bold")
-    out.print(table)
+    out.print_table(table)
     out.print(f"At {first.in_channels}x{compared.size[0]}x{compared.size[1]}. {COUNTING_RULE}")
     out.print(_describe_relation(compared))
 

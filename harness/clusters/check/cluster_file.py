@@ -33,7 +33,7 @@ class ClusterFile:
         Raises:
             HarnessError: The file cannot be read, or is not plain YAML.
         """
-        document = read_document(file)
+        document = read_document(file, is_yaml_1_1=True)
         document.data = _with_text_keys(document.data)
         return cls(document, file.read_text().splitlines())
 

@@ -1,4 +1,4 @@
-"""Check that a cluster's trials can reach an MLflow server, and that only they can."""
+"""Check that a cluster's trials can reach an MLflow server."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from harness.clusters.check.cluster_file import ClusterFile
+from harness.clusters.check.mlflow_password import LOOPBACK, check_clients, check_server_password, find_host
 from harness.clusters.check.shell_parser import COMMAND_OUTPUT, ProgramCall, parse_programs
 from harness.io.yaml_parser import Location
 
-LOOPBACK = ("127.", "localhost", "::1", "[::1]")
 ALL_ADDRESSES = {"0.0.0.0", "::", "[::]", "*"}  # noqa: S104 (addresses that the check refuses)
 SERVER_FIELDS = ("setup_commands", "head_setup_commands", "head_start_ray_commands")
 INDIRECT_STARTERS = {"docker", "podman", "service", "systemctl", "tmux", "screen", "python", "python3", "sh"}
@@ -42,11 +42,11 @@ def check_tracking_uri(cluster: ClusterFile, role: str, location: Location, env:
         cluster.add_error(location, "the file contains a password", "See docs/record.md on credentials.", near)
 
 
-def check_mlflow_server(cluster: ClusterFile, uris: Collection[str]) -> None:
+def check_mlflow_server(cluster: ClusterFile, starts: Collection[tuple[Location, ProgramCall]]) -> None:
     """Add a finding if the head starts no MLflow server, or one that workers cannot reach or everyone can.
 
     Args:
-        uris: The values of MLFLOW_TRACKING_URI that the nodes have.
+        starts: The `ray start` commands of the nodes.
     """
     calls = [
         (location, call)
@@ -55,9 +55,12 @@ def check_mlflow_server(cluster: ClusterFile, uris: Collection[str]) -> None:
     ]
     servers = [(location, call) for location, call in calls if _starts_mlflow(call)]
     # An address that the file computes is taken for the head's.
-    uris_of_head = [uri for uri in uris if COMMAND_OUTPUT in uri or "$RAY_HEAD_IP" in uri]
+    clients = [(location, call) for location, call in starts if _leads_to_head(call)]
+    uris_of_head = {call.env["MLFLOW_TRACKING_URI"] for _, call in clients}
     for location, call in servers:
         _check_server(cluster, location, call, uris_of_head)
+        check_server_password(cluster, location, call)
+    check_clients(cluster, clients, [call for _, call in servers])
     if uris_of_head and not servers:
         # A program of the first kind may start MLflow where this check cannot see it.
         is_hidden = any(call.words[0] in INDIRECT_STARTERS or call.words[0].endswith(".sh") for _, call in calls)
@@ -67,6 +70,12 @@ def check_mlflow_server(cluster: ClusterFile, uris: Collection[str]) -> None:
             "MLFLOW_TRACKING_URI is the head, but no command starts MLflow there",
             "Start it before `ray start`, as the shipped cluster.yaml does.",
         )
+
+
+def _leads_to_head(call: ProgramCall) -> bool:
+    """Return whether the MLFLOW_TRACKING_URI of a `ray start` command is an address of the head."""
+    uri = call.env.get("MLFLOW_TRACKING_URI", "")
+    return COMMAND_OUTPUT in uri or "$RAY_HEAD_IP" in uri
 
 
 def _starts_mlflow(call: ProgramCall) -> bool:
@@ -80,12 +89,12 @@ def _check_server(cluster: ClusterFile, location: Location, call: ProgramCall, u
     Args:
         uris: The values of MLFLOW_TRACKING_URI that lead to the head.
     """
-    host = call.options.get("--host", call.options.get("-h", "127.0.0.1"))
-    port = call.options.get("--port", call.options.get("-p", "5000"))
+    host = find_host(call)
+    port = call.options.get("--port", call.options.get("-p", call.env.get("MLFLOW_PORT", "5000")))
     if host in ALL_ADDRESSES:
         cluster.add_error(
             location,
-            "MLflow listens on every address, including public ones, and needs no password",
+            "MLflow listens on every address, including public ones",
             PRIVATE_ADDRESS,
             "--host",
         )

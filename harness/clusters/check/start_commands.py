@@ -14,7 +14,9 @@ HEALTH_CHECK = (
     "RAY_health_check_period_ms", "RAY_health_check_timeout_ms", "RAY_health_check_failure_threshold",
 )  # fmt: skip
 """Variables by which the head declares a silent node dead."""
-EQUAL_VARIABLES = (*KEEPALIVE, "DEPTHBENCH_STORAGE", "RAY_AUTH_MODE")
+EQUAL_VARIABLES = (
+    *KEEPALIVE, "DEPTHBENCH_STORAGE", "RAY_AUTH_MODE", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD",
+)  # fmt: skip
 """Variables that must have one value on all nodes."""
 NEEDED_OPTIONS = {"head": ("--head", "--autoscaling-config"), "worker": ("--address",)}
 
@@ -31,8 +33,7 @@ def check_start_commands(cluster: ClusterFile) -> None:
         check_storage_path(cluster, location, call.env)
     if len(calls) == 2:
         _check_equal_variables(cluster, calls["head"][1].env, *calls["worker"])
-    uris = {call.env.get("MLFLOW_TRACKING_URI", "") for _, call in calls.values()} - {""}
-    check_mlflow_server(cluster, uris)
+    check_mlflow_server(cluster, list(calls.values()))
 
 
 def _find_ray_start(cluster: ClusterFile, role: str) -> tuple[Location, ProgramCall] | None:
@@ -117,5 +118,7 @@ def _check_equal_variables(
     worker = worker_call.env
     for name in EQUAL_VARIABLES:
         if name in head and name in worker and head[name] != worker[name]:
+            is_secret = name.endswith("PASSWORD")
             what = f"{name} is {worker[name]} here and {head[name]} on the head"
+            what = f"{name} is another one here than on the head" if is_secret else what
             cluster.add_error(location, what, "Use one value on all nodes.", near=f"{name}=")

@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import shlex
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
 
 from harness.clusters.remote.head import has_http_server
+from harness.clusters.remote.job_errors import convert_job_errors
 from harness.clusters.remote.packaging import JobPackage
-from harness.clusters.remote.ssh import ClusterUnreachable
-from harness.errors import HarnessError
+from harness.clusters.remote.ssh import ClusterUnreachable, RayStopped
+
+Result = TypeVar("Result")
 
 STOP_SECONDS = 60
 """Time that a stopped job has for its checkpoints; Ray's default is 3."""
-SILENT_SECONDS = 60
+SILENT_SECONDS = 30
 """Time without output after which a job's state is checked, because a dead connection reports no error."""
+CHECK_SECONDS = 10
+"""Time without output, or without an answer to a request, after which the cluster's health is checked.
+
+Ray's client waits for ever for a job server that waits for a stopped Ray.
+"""
+HEALTH_SECONDS = 10
+"""Time that the answer to a health check may take."""
+MAX_UNANSWERED = 2
+HEALTH_PAGE = "/api/gcs_healthz"
+"""Page of the job server that says whether the service works on which all of Ray depends."""
 ADDRESS_VARIABLES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
 """Variables that Ray's client would use in place of the address that it is given."""
 FINAL_STATES = ("SUCCEEDED", "FAILED", "STOPPED")
@@ -59,25 +78,85 @@ class JobClient:
     Args:
         address: Address of the server, such as ``http://HOST:8265``.
         token: The cluster's token; empty if there is none.
+        file: The file of the cluster, if the address is that of a tunnel to its head.
+
+    Attributes:
+        place: What the user gave for the cluster: the file, or the option with the address.
     """
 
-    def __init__(self, address: str, token: str = "") -> None:
+    address = place = ""
+    is_tunnel = False
+
+    def __init__(self, address: str, token: str = "", file: Path | None = None) -> None:
+        self.address, self.place, self.is_tunnel = address, str(file or f"--address {address}"), file is not None
         if not has_http_server(address, "/api/version"):
             raise ClusterUnreachable(
                 "no job server answers at this address",
-                where=f"--address {address}",
+                where=self.place,
                 remedy="Check that the cluster runs. Ray's job server listens on port 8265 of the head.",
             )
         variables = {name: os.environ.pop(name) for name in ADDRESS_VARIABLES if name in os.environ}
         try:
-            with _convert_errors(address):
+            with convert_job_errors(self.place, self.is_tunnel):
                 from ray.job_submission import JobSubmissionClient
 
                 headers = {"Authorization": f"Bearer {token}"} if token else None
-                self.client = JobSubmissionClient(address, headers=headers)
+                self.client = self._request(lambda: JobSubmissionClient(address, headers=headers))
         finally:
             os.environ.update(variables)
-        self.address = address
+
+    def require_healthy(self, seconds: float = HEALTH_SECONDS) -> None:
+        """Check that Ray works behind the job server.
+
+        Args:
+            seconds: Time that the answer may take.
+
+        Raises:
+            RayStopped: The job server says that Ray does not.
+            ClusterUnreachable: The job server does not answer in time.
+        """
+        request = self.address.rstrip("/") + HEALTH_PAGE
+        try:
+            build_opener(ProxyHandler({})).open(request, timeout=seconds).close()
+        except HTTPError as error:
+            if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+                start = f"ray up {shlex.quote(self.place)}" if self.is_tunnel else ""
+                raise RayStopped(["gcs_server"], self.place, start) from error
+        except (OSError, ValueError, HTTPException) as error:
+            raise ClusterUnreachable(
+                f"the job server does not answer: {getattr(error, 'reason', error)}",
+                where=self.place,
+                remedy="Try again.",
+            ) from error
+
+    def _request(self, request: Callable[[], Result]) -> Result:
+        """Return the result of a request to the job server, however long it takes as long as the cluster is healthy.
+
+        Raises:
+            RayStopped: Ray stopped meanwhile.
+            ClusterUnreachable: The job server stopped answering meanwhile.
+        """
+        answer: Future[Result] = Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(request())
+            except BaseException as error:
+                answer.set_exception(error)
+
+        # The thread of a request that is never answered ends with this process.
+        threading.Thread(target=work, daemon=True).start()
+        unanswered = 0
+        while not wait([answer], CHECK_SECONDS).done:
+            try:
+                self.require_healthy()
+                unanswered = 0
+            except ClusterUnreachable:
+                # A large upload through a slow network may delay one answer.
+                unanswered += 1
+                if unanswered == MAX_UNANSWERED:
+                    raise
+        return answer.result()
 
     def submit_job(
         self, job_id: str, command: str, package: JobPackage, environment: dict[str, str], experiment: str
@@ -92,33 +171,35 @@ class JobClient:
             experiment: Name of the experiment.
         """
         variables = {"PYTHONUNBUFFERED": "1", "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), **environment}
-        with _convert_errors(self.address):
-            self.client.submit_job(
-                submission_id=job_id,
-                entrypoint=command,
-                metadata={"depthbench": experiment},
-                runtime_env={
-                    "working_dir": str(package.directory),
-                    "excludes": list(package.excludes),
-                    "env_vars": variables,
-                },
+        with convert_job_errors(self.place, self.is_tunnel):
+            self._request(
+                lambda: self.client.submit_job(
+                    submission_id=job_id,
+                    entrypoint=command,
+                    metadata={"depthbench": experiment},
+                    runtime_env={
+                        "working_dir": str(package.directory),
+                        "excludes": list(package.excludes),
+                        "env_vars": variables,
+                    },
+                )
             )
 
     def get_job(self, job_id: str) -> Job:
         """Return a job by its id."""
-        with _convert_errors(self.address):
-            return _read_job(self.client.get_job_info(job_id))
+        with convert_job_errors(self.place, self.is_tunnel):
+            return _read_job(self._request(lambda: self.client.get_job_info(job_id)))
 
     def list_jobs(self) -> list[Job]:
         """Return all jobs that were submitted to the cluster, newest first."""
-        with _convert_errors(self.address):
-            jobs = [_read_job(info) for info in self.client.list_jobs() if info.submission_id]
+        with convert_job_errors(self.place, self.is_tunnel):
+            jobs = [_read_job(info) for info in self._request(self.client.list_jobs) if info.submission_id]
         return sorted(jobs, key=lambda job: -job.started)
 
     def stop_job(self, job_id: str) -> bool:
         """Signal a job to write its checkpoints and end; return False if it has ended already."""
-        with _convert_errors(self.address):
-            return bool(self.client.stop_job(job_id))
+        with convert_job_errors(self.place, self.is_tunnel):
+            return bool(self._request(lambda: self.client.stop_job(job_id)))
 
     def follow_output(self, job_id: str, show: Callable[[str], None], skip: int = 0) -> int:
         """Pass what a job prints to ``show``, until the job ends or is silent for a minute.
@@ -131,25 +212,37 @@ class JobClient:
         Returns:
             The number of characters that the job has printed so far.
         """
-        received = 0
+        received, silent = 0, 0.0
         with asyncio.Runner() as runner:
             chunks = self.client.tail_job_logs(job_id)
+            next_chunk: asyncio.Future[str | None] | None = None
 
-            async def receive() -> str | None:
-                return await asyncio.wait_for(anext(chunks, None), SILENT_SECONDS)
+            async def receive() -> bool:
+                nonlocal next_chunk
+                next_chunk = next_chunk or asyncio.ensure_future(_next(chunks))
+                await asyncio.wait([next_chunk], timeout=min(CHECK_SECONDS, SILENT_SECONDS))
+                return next_chunk.done()
 
             while True:
-                with _convert_errors(self.address):
-                    try:
-                        text = runner.run(receive())
-                    except TimeoutError:
-                        return received
+                with convert_job_errors(self.place, self.is_tunnel):
+                    if not runner.run(receive()) or next_chunk is None:
+                        silent += min(CHECK_SECONDS, SILENT_SECONDS)
+                        if silent >= SILENT_SECONDS:
+                            return received
+                        self.require_healthy()
+                        continue
+                    text, next_chunk, silent = next_chunk.result(), None, 0.0
                 if text is None:
                     return received
                 new_text = text[max(skip - received, 0) :]
                 received += len(text)
                 if new_text:
                     show(new_text)
+
+
+async def _next(chunks: AsyncIterator[str]) -> str | None:
+    """Return the next chunk of an output; None at its end."""
+    return await anext(chunks, None)
 
 
 def _read_job(info: Any) -> Job:
@@ -163,45 +256,3 @@ def _read_job(info: Any) -> Job:
         ended=info.end_time or 0,
         code=info.driver_exit_code,
     )
-
-
-@contextmanager
-def _convert_errors(address: str) -> Iterator[None]:
-    """Convert the errors of Ray's client.
-
-    Raises:
-        HarnessError: The server refuses the request, or Ray's client is not installed.
-        ClusterUnreachable: The server does not answer.
-    """
-    try:
-        yield
-    except HarnessError:
-        raise
-    except ImportError as error:
-        raise HarnessError(
-            "Ray's job client is not installed", where="--cluster", remedy="Install depthbench[cluster]."
-        ) from error
-    except Exception as error:
-        name, message = type(error).__name__, str(error).strip().partition("\n")[0]
-        if name == "AuthenticationError":
-            raise HarnessError(
-                "the cluster needs its token, and this machine has another token or none",
-                where=f"--address {address}",
-                remedy="Set RAY_AUTH_TOKEN here to the content of the head's ~/.ray/auth_token.",
-            ) from error
-        if "status code 404" in message:
-            raise HarnessError(
-                "the cluster has no such job",
-                where=address,
-                remedy="The cluster was started again after the job was sent: send the job again.",
-            ) from error
-        # A status of 400 to 499 will not change by trying again. Other errors may be a broken connection.
-        if isinstance(error, ValueError) or "status code 4" in message:
-            raise HarnessError(
-                f"the job server refuses: {message[:300]}",
-                where=address,
-                remedy="Check that the cluster has the same version of Ray as this machine.",
-            ) from error
-        raise ClusterUnreachable(
-            f"the job server does not answer: {message[:200] or name}", where=address, remedy="Try again."
-        ) from error

@@ -1,4 +1,4 @@
-"""The probe of a machine: versions, free disk, the cluster's token and its tracking URI.
+"""The probe of a machine: versions, free disk, which parts of Ray run, the cluster's token, and its MLflow server.
 
 The text of this file is run on the head over ssh. Therefore it uses the standard library only.
 """
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 if __name__ != "__main__":
-    # On the head, the text of harness/version.py runs before this text and defines the function.
+    # On the head, the texts of these two files run before this text and define the functions.
+    from harness.clusters.remote.services_probe import find_record, list_missing_ray_parts
     from harness.version import source_version
 
 OUTPUT_MARK = "DEPTHBENCH-HEAD "
@@ -46,21 +47,6 @@ def _free_bytes() -> dict[str, int]:
     return {directory: shutil.disk_usage(directory).free for directory in directories}
 
 
-def find_tracking_uri() -> str:
-    """Return the MLFLOW_TRACKING_URI of Ray's processes on this machine; empty if there is none."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "comm").read_text().strip() not in ("raylet", "gcs_server"):
-                continue
-            variables = (process / "environ").read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        for variable in variables:
-            if variable.startswith("MLFLOW_TRACKING_URI="):
-                return variable.partition("=")[2]
-    return ""
-
-
 def find_token() -> str:
     """Return the cluster's token from the place where Ray reads it; empty if there is none."""
     variable = os.environ.get("RAY_AUTH_TOKEN")
@@ -72,4 +58,5 @@ def find_token() -> str:
 
 
 if __name__ == "__main__":
-    print(OUTPUT_MARK + json.dumps({**describe_machine(), "token": find_token(), "store": find_tracking_uri()}))
+    state = {"token": find_token(), "missing": list_missing_ray_parts(), **find_record()}
+    print(OUTPUT_MARK + json.dumps({**describe_machine(), **state}))

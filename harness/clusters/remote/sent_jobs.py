@@ -63,11 +63,12 @@ def list_sent_jobs(home: Path) -> list[SentJob]:
     return sorted(jobs, key=lambda sent: -sent.at)
 
 
-def find_newest_sent_job(home: Path, experiment: str | None) -> SentJob:
+def find_newest_sent_job(home: Path, experiment: str | None, alternative: str = "") -> SentJob:
     """Return the job that was sent last.
 
     Args:
         experiment: Name of an experiment, or id of a job; None for any.
+        alternative: What the user can do without such a job; a sentence for the error.
 
     Raises:
         HarnessError: No such job was sent from this machine.
@@ -76,9 +77,10 @@ def find_newest_sent_job(home: Path, experiment: str | None) -> SentJob:
     for sent in jobs:
         if experiment in (None, sent.experiment, sent.job):
             return sent
+    send = "Send one with `harness run EXPERIMENT --cluster FILE`, or give the --home that sent it."
     suggestion = suggest_nearest(experiment, {sent.experiment for sent in jobs}) if experiment else ""
     raise HarnessError(
         f"no job of {experiment} was sent from here" if experiment else "no job was sent from here",
         where=str(home / FOLDER),
-        remedy=suggestion or "Send one with `harness run EXPERIMENT --cluster FILE`, or give the --home that sent it.",
+        remedy=" ".join(filter(None, (suggestion or send, alternative))),
     )

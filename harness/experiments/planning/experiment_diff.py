@@ -7,9 +7,9 @@ from typing import Any
 from harness.specs import ResolvedExperiment
 from harness.specs.identity import digest
 
-LISTED_APART: Any = {"experiment": {"seeds": True, "variants": True, "data": {"root"}}}
+LISTED_APART: Any = {"experiment": {"seeds": True, "variants": True, "data": {"root", "layout"}}}
 """Fields left out of the comparison of single fields: seeds and variants have lines of their own, and the directory of
-the data decides no result."""
+the data and its layout decide no result that its fingerprint does not show."""
 
 
 def describe_changes(before: ResolvedExperiment, after: ResolvedExperiment) -> tuple[str, ...]:

@@ -24,10 +24,10 @@ def count_external_layers(study: ResolvedExperiment) -> ResolvedExperiment:
     """Return the experiment with the layers of external networks counted; builds each of them once.
 
     Raises:
-        HarnessError: An external network cannot be built, or does not accept the data's images.
+        HarnessError: An external network cannot be built, does not accept the data's images, or cannot be trained.
     """
     variants = tuple(
-        v.model_copy(update={"layers": compute_static_costs(v, study.data.size).layers})
+        v.model_copy(update={"layers": compute_static_costs(v, study.data.size, is_fresh=True).layers})
         if isinstance(v, ExternalNetwork)
         else v
         for v in study.variants

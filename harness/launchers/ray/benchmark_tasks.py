@@ -50,10 +50,12 @@ def start_benchmark(
     try:
         launcher = RayLauncher(resources, address, request=ClusterRequest(wait_seconds=wait), notify=notify)
     except HarnessError as error:
-        if error.where != "resources":
+        if not error.where.startswith("resources."):
             raise
-        remedy = "Use --device cpu." if is_gpu else "Use fewer --threads."
-        raise HarnessError(error.what, where="--launcher ray", remedy=remedy) from error
+        where, remedy = "--launcher ray", "Use --device cpu." if is_gpu else "Use fewer --threads."
+        if error.where == "resources.accelerator":
+            where, remedy = "--accelerator", "Name a kind of GPU that the cluster has. Or use --device cpu."
+        raise HarnessError(error.what, where=where, remedy=remedy) from error
     try:
         yield _run_on_largest_node(resources)
     finally:

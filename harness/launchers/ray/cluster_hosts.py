@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -101,15 +102,52 @@ def _does_not_fit(resources: Resources, nodes: list[dict[str, Any]]) -> HarnessE
     """Return the error for a trial that the cluster can never run, and that would otherwise wait for ever."""
     of_nodes = [node["Resources"] for node in nodes]
     total = {name: sum(node.get(name, 0) for node in of_nodes) for name in ("CPU", "GPU")}
-    kinds = sorted(
-        name.removeprefix(ACCELERATOR_PREFIX) for node in of_nodes for name in node if ACCELERATOR_PREFIX in name
-    )
+    kinds = list_accelerators(of_nodes)
     room = sum(count_workers(resources, node) for node in of_nodes)
+    field, remedy = find_obstacle(resources, of_nodes, room)
     return HarnessError(
         f"a trial needs {describe_resources(resources)}; the cluster has {total['CPU']:g} CPUs and {total['GPU']:g} "
         f"GPUs{' of the kind ' * bool(kinds)}{', '.join(kinds)}, and room for {room} of {resources.workers} workers",
-        where="resources",
-        remedy="Use less, for example --set resources.cpus=1, or a larger cluster, or --wait for an autoscaler.",
+        where=field,
+        remedy=f"{remedy} Or use a larger cluster, or --wait for an autoscaler.",
+    )
+
+
+def list_accelerators(nodes: Iterable[Mapping[str, float]]) -> list[str]:
+    """Return the kinds of GPU of all nodes, as Ray names them.
+
+    Args:
+        nodes: The resources of each node, by the names that Ray gives them.
+    """
+    names = {name for node in nodes for name in node if name.startswith(ACCELERATOR_PREFIX)}
+    return sorted(name.removeprefix(ACCELERATOR_PREFIX) for name in names)
+
+
+def find_obstacle(resources: Resources, nodes: Sequence[Mapping[str, float]], room: int) -> tuple[str, str]:
+    """Return the field of the resources because of which a trial does not fit, and the remedy.
+
+    Args:
+        nodes: The resources of each node.
+        room: The number of workers that fit.
+    """
+    if room:
+        return "resources.workers", f"Use at most {room}: --set resources.workers={room}."
+    if resources.accelerator is not None and resources.accelerator not in (kinds := list_accelerators(nodes)):
+        kind = f"--set resources.accelerator={kinds[0]}" if kinds else "--set resources.accelerator=null"
+        return "resources.accelerator", f"No node has this kind of GPU. Use {kind}."
+    gpus = max((node.get("GPU", 0) for node in nodes), default=0)
+    if resources.gpus > gpus:
+        return "resources.gpus", f"A node has at most {gpus:g} GPUs: --set resources.gpus={gpus:g}."
+    cpus = max((node.get("CPU", 0) for node in nodes), default=0)
+    if resources.cpus > cpus:
+        return "resources.cpus", f"A node has at most {cpus:g} CPUs: --set resources.cpus={max(int(cpus), 1)}."
+    # Each is there, but on different nodes.
+    with_gpu = max(
+        (node.get("CPU", 0) for node in nodes if count_workers(resources, {**node, "CPU": resources.cpus})), default=0
+    )
+    return (
+        "resources.cpus",
+        f"A node with such a GPU has {with_gpu:g} CPUs: --set resources.cpus={max(int(with_gpu), 1)}.",
     )
 
 

@@ -22,9 +22,11 @@ from harness.execution.trial_group import TrialGroup
 from harness.execution.trial_workers import WorkerLost
 from harness.io.storage_mark import ensure_mark
 from harness.launchers.base import Notify, ReportProgress
-from harness.launchers.ray.address import require_ray_at
+from harness.launchers.ray.address import find_address
 from harness.launchers.ray.cluster_hosts import ClusterRequest, wait_for_hosts
-from harness.launchers.ray.local_processes import RayProcesses
+from harness.launchers.ray.join import join_cluster
+from harness.launchers.ray.local.session import LocalRay
+from harness.launchers.ray.step_reports import receive_steps, step_sender
 from harness.launchers.ray.stop_signal import REPLY_SECONDS, start_stop_signal, stop_event
 from harness.launchers.ray.trial_actors import start_actors
 from harness.launchers.resources import build_bundle, count_cores
@@ -96,35 +98,21 @@ class RayLauncher:
                 "Ray is not installed", where="--launcher ray", remedy="Install ray[tune], or use --launcher inline."
             ) from error
         self.resources, self.earlier_histories = resources, earlier_histories
-        self.address = address or os.environ.get("RAY_ADDRESS")
-        self._is_owner, self._processes = not ray.is_initialized(), RayProcesses()
+        target = find_address(address)
+        self.address = target.address if target is not None else None
+        self._is_owner = not ray.is_initialized()
+        self._session: LocalRay | None = None
         if self._is_owner:
-            if self.address:
-                require_ray_at(self.address, request.wait_seconds, notify)
-            self._connect()
+            if target is None:
+                self._session = LocalRay(count_cores())
+            else:
+                join_cluster(target, request.wait_seconds, notify)
         try:
             trials = wait_for_hosts(resources, request, notify)
-        except HarnessError:
+        except BaseException:
             self.close()
             raise
         self.concurrency = min(trials, resources.max_concurrent or trials)
-
-    def _connect(self) -> None:
-        """Connect to the cluster at the address, or start a local one."""
-        import ray
-
-        # Without an address Ray would join any cluster that runs on this machine.
-        options: dict[str, Any] = {"address": self.address or "local"}
-        if not self.address:
-            options |= {"num_cpus": count_cores(), "include_dashboard": False}
-        try:
-            self._processes.start(lambda: ray.init(log_to_driver=False, logging_level=logging.ERROR, **options))
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise HarnessError(
-                f"no Ray cluster answers at this address: {str(error).partition(chr(10))[0]}",
-                where=f"--address {self.address}" if self.address else "ray",
-                remedy="Start a cluster (ray up cluster.yaml), or leave --address out to use this machine.",
-            ) from error
 
     def __call__(
         self, groups: Sequence[TrialGroup], concurrency: int, report: ReportProgress, stop: StopRequest
@@ -137,7 +125,7 @@ class RayLauncher:
         logging.getLogger("ray.tune.execution.tune_controller").setLevel(logging.CRITICAL)
         with TemporaryDirectory(prefix="depthbench-tune-") as scratch, start_stop_signal(stop) as signal:
             tuner = self._build_tuner(groups, concurrency, report, stop, signal, Path(scratch).absolute())
-            with suppress(AllStopped):
+            with receive_steps(signal, report), suppress(AllStopped):
                 tuner.fit()
 
     def _build_tuner(
@@ -193,9 +181,11 @@ class RayLauncher:
         """Disconnect from the cluster, and stop it if this launcher has started it."""
         import ray
 
-        if self._is_owner and ray.is_initialized():
+        if self._session is not None:
+            self._session.close()
+        elif self._is_owner and ray.is_initialized():
             with suppress(Exception):
-                self._processes.end()
+                ray.shutdown()
 
 
 def _run_on_worker(config: dict[str, Any], groups: Sequence[Any], signal: Any) -> None:
@@ -218,7 +208,10 @@ def _run_on_worker(config: dict[str, Any], groups: Sequence[Any], signal: Any) -
 
     report_due: dict[str, float] = {}
     try:
-        for progress in run_group(group, stop_event(signal).is_set, is_pruned=is_pruned, start_others=start_actors):
+        is_stopping, report_step = stop_event(signal).is_set, step_sender(signal)
+        for progress in run_group(
+            group, is_stopping, is_pruned=is_pruned, start_others=start_actors, report_step=report_step
+        ):
             now = time.monotonic()
             # A scheduler needs every epoch, but a display does not need ten reports a second.
             is_due = now >= report_due.get(progress.trial, now)

@@ -1,6 +1,7 @@
 """The stop signal: a Ray actor that brings a stop request to the workers on every node.
 
-It also keeps the trials of a search that the scheduler has pruned; a trial looks itself up after each epoch.
+It also keeps the trials of a search that the scheduler has pruned; a trial looks itself up after each epoch. And it
+keeps the newest position of each running trial until the driver takes it (:mod:`harness.launchers.ray.step_reports`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class StopSignal:
 
         self._stopped = asyncio.Event()
         self._pruned: set[str] = set()
+        self._steps: dict[str, dict[str, Any]] = {}
 
     async def stop(self) -> None:
         """Let all workers stop."""
@@ -43,6 +45,15 @@ class StopSignal:
     async def is_pruned(self, trial: str) -> bool:
         """Return whether a trial has to end."""
         return trial in self._pruned
+
+    async def report_step(self, trial: str, progress: dict[str, Any]) -> None:
+        """Keep the newest position of a running trial."""
+        self._steps[trial] = progress
+
+    async def take_steps(self) -> list[dict[str, Any]]:
+        """Return the positions that came since the last call."""
+        steps, self._steps = self._steps, {}
+        return list(steps.values())
 
 
 @contextmanager

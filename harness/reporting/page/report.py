@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable
 from harness.io.output_directory import install_files, require_report_directory
+from harness.io.yaml_writer import format_yaml
 from harness.reporting.figures.report_figures import FIGURE_NAMES, draw_figures
 from harness.reporting.page.report_content import build_report_content
 from harness.reporting.page.template import render_template
@@ -64,5 +63,4 @@ def render_report(results: Results, verdicts: Sequence[Verdict], figures: Sequen
 def format_experiment_yaml(study: ResolvedExperiment) -> bytes:
     """Return the experiment as it ran, overrides applied, as a YAML file that ``harness run`` accepts."""
     fields = study.experiment.model_dump(mode="json", exclude_defaults=True, exclude={"data": {"root"}})
-    text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=110)
-    return f"# {study.experiment.name} as it ran, with every override applied.\n{text}".encode()
+    return f"# {study.experiment.name} as it ran, with every override applied.\n{format_yaml(fields)}".encode()

@@ -11,7 +11,8 @@ from harness.io.validation import validate_model
 from harness.io.yaml_documents import Document
 from harness.io.yaml_parser import Location
 from harness.specs.catalogue.directories import find_directories
-from harness.specs.catalogue.families import ExternalFamily, Family, load_family
+from harness.specs.catalogue.families import ExternalFamily, Family
+from harness.specs.catalogue.skipped_files import SkippedFile, load_families
 from harness.specs.experiment.data import DataInfo
 from harness.specs.experiment.variant_selection import VariantSelection
 from harness.specs.network.any_variant import AnyVariant
@@ -25,29 +26,36 @@ MAX_NAME_LENGTH = 100
 
 
 class Catalogue:
-    """All families of variants, by name. If two families have the same name, the first one counts."""
+    """All families of variants, by name. If two families have the same name, the first one counts.
 
-    def __init__(self, families: Iterable[Family | ExternalFamily]) -> None:
+    Attributes:
+        skipped: Files that are no valid family, by the name of the family that each may be meant to be. Who asks for
+            such a family gets the file's error, not another family of that name.
+    """
+
+    def __init__(self, families: Iterable[Family | ExternalFamily | SkippedFile]) -> None:
         self.families: dict[str, Family | ExternalFamily] = {}
+        self.skipped: dict[str, SkippedFile] = {}
         for family in families:
-            self.families.setdefault(family.family, family)
+            if family.family not in self.families.keys() | self.skipped.keys():
+                if isinstance(family, SkippedFile):
+                    self.skipped[family.family] = family
+                else:
+                    self.families[family.family] = family
 
     @classmethod
     def load(cls) -> Catalogue:
         """Read every family; those of the working directory take precedence over those of Depthbench.
 
-        Raises:
-            HarnessError: A file is not a valid family, or one of its members is not a valid variant.
+        A file that is no valid family is skipped with a warning: it may be a file of another program.
         """
-        return cls(
-            load_family(path) for directory in find_directories("variants") for path in sorted(directory.glob("*.yaml"))
-        )
+        return cls(family for directory in find_directories("variants") for family in load_families(directory))
 
     @classmethod
     def shipped(cls) -> Catalogue:
         """Read the families of Depthbench only, without those of the working directory."""
         directory = find_directories("variants", working_directory=False)[0]
-        return cls(load_family(path) for path in sorted(directory.glob("*.yaml")))
+        return cls(load_families(directory))
 
     def networks(self) -> Iterator[tuple[AnyVariant, str]]:
         """Yield (network, name of its twin) of every named network; the name is empty if it has no twin."""
@@ -60,8 +68,12 @@ class Catalogue:
         Every classifier of torchvision and timm has a name too, such as ``torchvision/resnet18``.
 
         Raises:
-            HarnessError: No variant has this name; the error suggests the nearest name.
+            HarnessError: No variant has this name; the error suggests the nearest name. Or the file that may contain
+                the variant is no valid family.
         """
+        for skipped in self.skipped.values():
+            if name in skipped.members:
+                raise skipped.error_for(name, "variant")
         for family in self.families.values():
             variant = family.find(name)
             if variant is not None:
@@ -69,6 +81,9 @@ class Catalogue:
         library, slash, model = name.partition("/")
         if slash and model and library in INSTALL_COMMANDS and library in self.families:
             return ExternalNetwork(name=name, family=library, kind=library, factory=model)
+        for skipped in self.skipped.values():
+            if name.startswith(skipped.prefixes):
+                raise skipped.error_for(name, "variant")
         names = [variant.name for variant, _ in self.networks()]
         raise HarnessError(
             f"there is no variant '{name}'",
@@ -97,11 +112,37 @@ class Catalogue:
         Raises:
             HarnessError: No family has this name; the error suggests the nearest name.
         """
+        if name in self.skipped:
+            raise self.skipped[name].error_for(name, "family")
         if name not in self.families:
             raise HarnessError(
                 f"there is no family '{name}'", where="family", remedy=suggest_nearest(name, self.families)
             )
         return self.families[name]
+
+    def find_code(self, selection: VariantSelection) -> tuple[str, tuple[str, ...], str]:
+        """Return the Python code that a selection names: its factory, the field that names it, and the family's file.
+
+        All are empty if it names none. Nothing is imported.
+
+        Raises:
+            HarnessError: No variant has the selection's name.
+        """
+        if selection.kind is not None:
+            return (str(selection.factory), ("factory",), "") if selection.kind == "python" else ("", (), "")
+        if selection.name is None:
+            return "", (), ""
+        base = self.get(selection.name)
+        if not isinstance(base, ExternalNetwork):
+            return "", (), ""
+        if {"kind", "factory"} & selection.set.keys():
+            is_code = selection.set.get("kind", base.kind) == "python"
+            return (str(selection.set.get("factory", base.factory)), ("set",), "") if is_code else ("", (), "")
+        return (base.factory, ("name",), self.file_of(base.family)) if base.kind == "python" else ("", (), "")
+
+    def file_of(self, family: str) -> str:
+        """Return the file of a family; empty if there is none."""
+        return self.families[family].file if family in self.families else ""
 
     def select_variants(
         self, selection: VariantSelection, info: DataInfo, document: Document, at: Location
@@ -115,22 +156,17 @@ class Catalogue:
             HarnessError: No variant has this name or depth, or a changed field is not valid.
         """
         data_fields = {"in_channels": info.channels, "classes": info.classes}
-        for name in selection.set:
-            if name in data_fields:
-                raise HarnessError(
-                    f"the data set determines {name}, so it cannot be set",
-                    where=document.where((*at, "set", name)),
-                    remedy="Remove it.",
-                )
-        if "name" in selection.set or "family" in selection.set:
-            raise HarnessError(
-                "name and family cannot be set",
-                where=document.where((*at, "set")),
-                remedy="Use label to give the variant a name.",
-            )
+        _require_settable(selection, data_fields, document, at)
         if selection.kind is not None:
             factory = selection.factory or selection.name
-            fields = {"kind": selection.kind, "factory": factory, "args": selection.args, "weights": selection.weights}
+            fields: dict[str, Any] = {
+                "kind": selection.kind,
+                "factory": factory,
+                "args": selection.args,
+                "weights": selection.weights,
+            }
+            if selection.auxiliary_weight is not None:
+                fields["auxiliary_weight"] = selection.auxiliary_weight
             network = validate_model(ExternalNetwork, fields | data_fields, document, at)
             name = selection.label or network.function or network.factory
             return [network.model_copy(update={"name": name}).with_content_hash()]
@@ -155,12 +191,31 @@ class Catalogue:
             for depth in selection.depth:
                 fields, name = family.find_depth(depth, selection.block)
                 base = family.variant({**fields, "shortcut": shortcut}, name)
-                if shortcut == family.twin.shortcut:
+                if family.twin is not None and shortcut == family.twin.shortcut:
                     name = family.twin_name(name)
                 elif shortcut != default_shortcut:
                     name += f"-{shortcut}"
                 variants.append(_apply_selection(base, name, selection, data_fields, document, at))
         return variants
+
+
+def _require_settable(
+    selection: VariantSelection, data_fields: dict[str, int], document: Document, at: Location
+) -> None:
+    """Raise a HarnessError if a selection sets a field that the data set or the label determines."""
+    for name in selection.set:
+        if name in data_fields:
+            raise HarnessError(
+                f"the data set determines {name}, so it cannot be set",
+                where=document.where((*at, "set", name)),
+                remedy="Remove it.",
+            )
+    if "name" in selection.set or "family" in selection.set:
+        raise HarnessError(
+            "name and family cannot be set",
+            where=document.where((*at, "set")),
+            remedy="Use label to give the variant a name.",
+        )
 
 
 def _apply_selection(

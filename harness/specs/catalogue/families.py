@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
@@ -33,8 +33,15 @@ class Twin(Spec):
         return value
 
 
+SCHEMA_COMMAND = "harness schema family"
+"""The command that lists the fields of a file of ``variants/``."""
+
+
 class Family(Spec):
     """One YAML file of ``variants/``: the fields that its networks share, and its members, depths and twins."""
+
+    schema_command: ClassVar[str] = SCHEMA_COMMAND
+    field_models: ClassVar[dict[str, tuple[type[Spec], ...]]] = {"base": (Variant,)}
 
     family: Identifier
     prefix: OptionalIdentifier = Field(
@@ -49,9 +56,14 @@ class Family(Spec):
     members: dict[Identifier, dict[str, Any]] = Field(
         {}, description="Named networks, and the fields that each changes."
     )
-    twin: Twin
+    twin: Twin | None = Field(None, description="Names and shortcut of the twins; without it the family has none.")
 
     _document: Document = PrivateAttr()
+
+    @property
+    def file(self) -> str:
+        """The YAML file of the family."""
+        return self._document.file
 
     @field_validator("depth")
     @classmethod
@@ -63,7 +75,7 @@ class Family(Spec):
 
     @model_validator(mode="after")
     def _require_distinct_prefixes(self) -> Family:
-        if self.twin.prefix == self.member_prefix:
+        if self.twin is not None and self.twin.prefix == self.member_prefix:
             raise ValueError(f"members and twins have the same prefix {self.twin.prefix}: give the twin another one")
         return self
 
@@ -77,12 +89,15 @@ class Family(Spec):
         for name, fields in self.members.items():
             twin = self.twin_name(name) if self.has_twin(fields) else ""
             yield self.variant(fields, name, ("members", name)), twin
-            if twin:
+            if twin and self.twin is not None:
                 yield self.variant({**fields, "shortcut": self.twin.shortcut}, twin, ("twin",)), name
 
     def find(self, name: str) -> Variant | None:
         """Return the network with this name: a member, a prefix with a depth, or the twin of either; else None."""
-        for prefix, change in ((self.member_prefix, {}), (self.twin.prefix, {"shortcut": self.twin.shortcut})):
+        changes: dict[str, dict[str, str]] = {self.member_prefix: {}}
+        if self.twin is not None:
+            changes[self.twin.prefix] = {"shortcut": self.twin.shortcut}
+        for prefix, change in changes.items():
             member = self.member_prefix + name.removeprefix(prefix)
             if name.startswith(prefix) and member in self.members:
                 return self.variant({**self.members[member], **change}, name)
@@ -92,11 +107,14 @@ class Family(Spec):
         return None
 
     def twin_name(self, name: str) -> str:
-        """Return the name of a member's twin."""
+        """Return the name of a member's twin, in a family that has twins."""
+        assert self.twin is not None
         return self.twin.prefix + name.removeprefix(self.member_prefix)
 
     def has_twin(self, fields: dict[str, Any]) -> bool:
         """Return whether the member with ``fields`` has a twin: some fields are not possible in a plain network."""
+        if self.twin is None:
+            return False
         merged = {**self.base, **fields}
         return SHORTCUTS[self.twin.shortcut] is not None or not NEEDS_SHORTCUT.keys() & {
             field for field, value in merged.items() if value
@@ -180,6 +198,8 @@ class Family(Spec):
 class ExternalFamily(Spec):
     """One YAML file of ``variants/`` whose members are external networks."""
 
+    schema_command: ClassVar[str] = SCHEMA_COMMAND
+
     family: Identifier
     kind: NetworkKind
     source: Prose = ""
@@ -191,6 +211,11 @@ class ExternalFamily(Spec):
     )
 
     _document: Document = PrivateAttr()
+
+    @property
+    def file(self) -> str:
+        """The YAML file of the family."""
+        return self._document.file
 
     def variant(self, fields: dict[str, Any], name: str, location: tuple[str | int, ...] = ()) -> ExternalNetwork:
         """Return the network with these fields.
@@ -218,6 +243,12 @@ def load_family(path: Path) -> Family | ExternalFamily:
     """
     document = read_document(path)
     family: Family | ExternalFamily
+    if "family" not in document.data:
+        raise HarnessError(
+            "this file has no field 'family'",
+            where=document.file,
+            remedy=f"Add the field (`{SCHEMA_COMMAND}` lists all), or move the file to another directory.",
+        )
     if "kind" in document.data:
         family = validate_model(ExternalFamily, document.data, document)
     else:

@@ -10,6 +10,7 @@ from harness.errors import HarnessError, suggest_nearest
 from harness.io.validation import validate_model
 from harness.io.yaml_documents import Document, read_document
 from harness.io.yaml_parser import Location
+from harness.settings.user_paths import resolve_path
 from harness.specs.catalogue.catalogue import Catalogue
 from harness.specs.catalogue.directories import find_directories
 from harness.specs.experiment.contrasts import Difference
@@ -19,6 +20,7 @@ from harness.specs.experiment.resolved_experiment import ResolvedExperiment
 from harness.specs.experiment.search_space import Sample
 from harness.specs.identity import digest
 from harness.specs.network.any_variant import AnyVariant
+from harness.specs.network.external import ExternalNetwork
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document]:
@@ -39,7 +41,7 @@ def find_experiment(name: str) -> Path:
     Raises:
         HarnessError: No such file exists.
     """
-    path = Path(name)
+    path = resolve_path(name, "EXPERIMENT") if name.startswith("~") else Path(name)
     if path.suffix in (".yaml", ".yml"):
         with suppress(OSError):  # The name is too long for a file.
             if path.is_file():
@@ -60,7 +62,7 @@ def find_experiment(name: str) -> Path:
 
 
 def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, info: DataInfo) -> ResolvedExperiment:
-    """Return an experiment with its variants, and with the first samples of its search.
+    """Return an experiment with its variants, and with the first samples of its search. Imports none of their code.
 
     Raises:
         HarnessError: A variant does not exist or is selected twice, a contrast names a variant that is not selected,
@@ -83,6 +85,41 @@ def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, in
         for contrast, names in zip(experiment.contrasts, contrast_variants, strict=True)
     )
     return resolved.model_copy(update={"experiment": experiment.model_copy(update={"contrasts": contrasts})})
+
+
+def require_no_code(experiment: Experiment, document: Document, catalogue: Catalogue) -> None:
+    """Check that no variant of an experiment names Python code. Imports nothing.
+
+    Raises:
+        HarnessError: One does.
+    """
+    is_list = isinstance(document.data.get("variants"), list)
+    for index, selection in enumerate(experiment.variants):
+        at: Location = ("variants", index) if is_list else ("variants",)
+        factory, field, source = catalogue.find_code(selection)
+        if factory:
+            where = document.where((*at, *field))
+            raise refuse_code(factory, f"{where} ({source})" if source else where)
+
+
+def require_variant_without_code(variant: AnyVariant, where: str) -> None:
+    """Check that a variant that a user has named is not a network of Python code. Imports nothing.
+
+    Raises:
+        HarnessError: It is one.
+    """
+    if isinstance(variant, ExternalNetwork) and variant.kind == "python":
+        raise refuse_code(variant.factory, where)
+
+
+def refuse_code(factory: str, where: str) -> HarnessError:
+    """Return the error about code that ``--no-code`` forbids."""
+    return HarnessError(
+        f"it names Python code, which --no-code forbids: {factory[:60]}",
+        where=where,
+        remedy="Read the code. If you trust it, leave --no-code out (or unset DEPTHBENCH_NO_CODE); else remove this "
+        "variant.",
+    )
 
 
 def _require_few_trials(experiment: Experiment, document: Document) -> None:

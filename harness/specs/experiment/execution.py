@@ -14,7 +14,7 @@ SMALLEST_SHARE = 1e-4
 """Smallest share of a GPU: Ray counts in ten-thousandths."""
 SeedsTogether = Annotated[
     Literal["auto", "off"] | Annotated[int, Field(ge=2, le=64)],
-    # In YAML a bare ``off`` is false.
+    # In YAML 1.1 ``off`` without quotes is false; records of earlier versions may hold that.
     BeforeValidator(lambda value: "off" if value is False else value),
 ]
 

@@ -64,7 +64,8 @@ class Experiment(Spec):
     def _accept_names(cls, value: Any) -> Any:
         """Accept one selection without a list, and a text as the name of a variant."""
         selections = value if isinstance(value, list | tuple) else [value]
-        return [{"name": selection} if isinstance(selection, str) else selection for selection in selections]
+        # A tuple, because validation is strict.
+        return tuple({"name": selection} if isinstance(selection, str) else selection for selection in selections)
 
     @field_validator("seeds")
     @classmethod

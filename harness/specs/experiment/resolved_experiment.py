@@ -85,8 +85,13 @@ class ResolvedExperiment(Spec):
         return {name: getattr(self, name) for name in ResolvedExperiment.model_fields}
 
     def to_record_json(self) -> str:
-        """Return it as JSON for the record, without the directory of the data, which differs between machines."""
-        return self.model_dump_json(exclude_defaults=True, exclude={"experiment": {"data": {"root"}}})
+        """Return it as JSON for the record.
+
+        The directory of the data differs between machines, and the names of the classes come from its files.
+        """
+        return self.model_dump_json(
+            exclude_defaults=True, exclude={"experiment": {"data": {"root"}}, "data": {"class_names"}}
+        )
 
     def with_looks_of(self, previous: ResolvedExperiment | None) -> ResolvedExperiment:
         """Return a copy with the interim looks of its previous run, if there was one."""

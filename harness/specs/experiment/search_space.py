@@ -50,7 +50,11 @@ class SearchRange(Spec):
     @model_validator(mode="before")
     @classmethod
     def _accept_list(cls, value: Any) -> Any:
-        return {"values": value} if isinstance(value, list | tuple) else value
+        fields = {"values": value} if isinstance(value, list | tuple) else value
+        if isinstance(fields, dict) and isinstance(fields.get("values"), list):
+            # A tuple, because validation is strict.
+            return {**fields, "values": tuple(fields["values"])}
+        return fields
 
     @model_validator(mode="after")
     def _check_range_or_values(self) -> SearchRange:
@@ -230,4 +234,4 @@ class Sample(Spec):
 
 def with_fields(recipe: Recipe, fields: Mapping[str, Value]) -> Recipe:
     """Return a recipe with some fields replaced, validated like a recipe from a file."""
-    return Recipe.model_validate({**recipe.model_dump(), **fields})
+    return Recipe.model_validate({**recipe.model_dump(), **fields}, strict=True)

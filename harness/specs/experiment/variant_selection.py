@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -10,6 +10,7 @@ from harness.specs.experiment.contrasts import Depth
 from harness.specs.identity import Spec
 from harness.specs.network.external import NetworkKind
 from harness.specs.network.shortcuts import PAPER_NAMES
+from harness.specs.network.variant import Variant
 from harness.specs.network.weights import OptionalWeights
 from harness.text import Label, Line
 
@@ -19,6 +20,9 @@ class VariantSelection(Spec):
 
     It selects one variant by name, every combination of a family's depths and shortcuts, or one external network.
     """
+
+    field_models: ClassVar[dict[str, tuple[type[Spec], ...]]] = {"set": (Variant,)}
+    """Models of fields that hold the fields of another spec, from which an error suggests names."""
 
     name: Line | None = Field(None, description="A named variant, such as resnet18 or cifar-plain56.")
     family: Line | None = Field(None, description="A family of variants/, combined with depth and shortcut.")
@@ -33,6 +37,10 @@ class VariantSelection(Spec):
     factory: Line | None = Field(None, description="With kind python: package.module:function.")
     args: dict[str, Any] = Field({}, description="With kind: further arguments of the model or factory.")
     weights: OptionalWeights = Field(None, description="With kind: pretrained weights that the network starts from.")
+    auxiliary_weight: float | None = Field(
+        None,
+        description="With kind torchvision: weight of the loss of auxiliary classifiers, where args has aux_logits.",
+    )
     label: Annotated[Label, Field(min_length=1)] | None = Field(
         None, description="Name in reports, for a variant with kind or set."
     )
@@ -41,7 +49,8 @@ class VariantSelection(Spec):
     @field_validator("depth", "shortcut", mode="before")
     @classmethod
     def _accept_single_value(cls, value: Any) -> Any:
-        return value if isinstance(value, list | tuple) else (value,)
+        # A tuple, because validation is strict.
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
 
     @field_validator("shortcut")
     @classmethod
@@ -51,16 +60,19 @@ class VariantSelection(Spec):
     @model_validator(mode="after")
     def _check_external_network(self) -> VariantSelection:
         if self.kind is None:
-            if self.factory is not None or self.args or self.weights:
+            if self.factory is not None or self.args or self.weights or self.auxiliary_weight is not None:
                 raise ValueError(
-                    "factory, args and weights need kind; for weights of another variant write set: {weights: FILE}"
+                    "factory, args, auxiliary_weight and weights need kind; for weights of another variant write "
+                    "set: {weights: FILE}"
                 )
             return self
         needed, refused = ("factory", "name") if self.kind == "python" else ("name", "factory")
         if getattr(self, needed) is None or getattr(self, refused) is not None:
             raise ValueError(f"kind {self.kind} needs {needed}, and cannot be combined with {refused}")
         if self.family is not None or self.depth or self.shortcut or self.block or self.set:
-            raise ValueError(f"kind {self.kind} can be combined only with {needed}, args, weights and label")
+            raise ValueError(
+                f"kind {self.kind} can be combined only with {needed}, args, auxiliary_weight, weights and label"
+            )
         return self
 
     @model_validator(mode="after")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,20 +12,23 @@ from pydantic import Field, model_validator
 
 from harness.errors import HarnessError
 from harness.specs.identity import Spec, canonical
+from harness.specs.network.factory_source import find_factory_source
 from harness.specs.network.weights import OptionalWeights, identity_with_weights
 from harness.text import Label, Line
 
 NetworkKind = Literal["torchvision", "timm", "python"]
 RESERVED_ARGUMENTS = ("in_channels", "classes", "num_classes", "in_chans", "weights", "checkpoint_path")
 """Arguments of a factory that other fields set. Weights, for example, enter the identity by ``weights`` only."""
+AUXILIARY_NETWORKS = ("googlenet", "inception_v3")
+"""Models of torchvision that have auxiliary classifiers if ``args`` contains ``aux_logits: true``."""
 INSTALL_COMMANDS = {"torchvision": "pip install torchvision", "timm": "pip install 'depthbench[timm]'"}
 
 
 class ExternalNetwork(Spec):
     """A network that a library or the user's own function returns. It is trained like any other variant.
 
-    Besides name and arguments, its identity holds the version of the library, or a hash of the source file of the
-    user's function.
+    Besides name and arguments, its identity holds the version of the library, or a hash of the source of the user's
+    function: of its module, and of the modules that this one imports from outside the installed packages.
     """
 
     labels: ClassVar[frozenset[str]] = frozenset({"name", "family", "layers", "path"})
@@ -43,12 +45,17 @@ class ExternalNetwork(Spec):
         "logits (N, classes)."
     )
     args: dict[str, Any] = Field({}, description="Other arguments of the factory.")
-    version: Line = Field("", description="Version of the library, or hash of the source file of a python factory.")
+    version: Line = Field("", description="Version of the library, or hash of the source of a python factory.")
     path: Line = Field("", description="Directory that a python factory is imported from; not part of the identity.")
     layers: int = Field(0, description="Number of convolutions and linear layers, once counted: the depth in reports.")
     in_channels: Annotated[int, Field(gt=0, le=65536)] = 3
     classes: Annotated[int, Field(gt=1, le=1_000_000)] = 1000
     weights: OptionalWeights = Field(None, description="Pretrained weights that the network starts from.")
+    auxiliary_weight: Annotated[float, Field(ge=0, le=100)] = Field(
+        0.0,
+        description="torchvision's googlenet and inception_v3 with aux_logits: weight of the loss of each auxiliary "
+        "classifier, which is added to the loss of the network's output. With 0 they are removed.",
+    )
 
     @model_validator(mode="after")
     def _check_factory_and_args(self) -> ExternalNetwork:
@@ -57,6 +64,14 @@ class ExternalNetwork(Spec):
         for name in self.args:
             if name in RESERVED_ARGUMENTS or name.startswith("pretrained"):
                 raise ValueError(f"args contains '{name}', which the data set or weights sets: remove it")
+        has_auxiliary = (
+            self.kind == "torchvision" and self.factory in AUXILIARY_NETWORKS and self.args.get("aux_logits")
+        )
+        if self.auxiliary_weight and not has_auxiliary:
+            raise ValueError(
+                "auxiliary_weight needs auxiliary classifiers: kind torchvision, name "
+                f"{' or '.join(AUXILIARY_NETWORKS)}, and args: {{aux_logits: true}}"
+            )
         try:
             json.dumps(self.args, allow_nan=False, default=str)
         except (ValueError, TypeError) as error:
@@ -99,16 +114,29 @@ class ExternalNetwork(Spec):
         return True
 
     def with_content_hash(self) -> ExternalNetwork:
-        """Return a copy with the installed version of its library, or with the present hash of its source file.
+        """Return a copy with the installed version of its library, or with the present hash of its source.
 
         Raises:
-            HarnessError: The library is not installed, or the module does not exist.
+            HarnessError: The library is not installed, or the module does not exist or cannot be read.
         """
         weights = self.weights.with_content_hash() if self.weights is not None else None
         if self.kind == "python":
-            directory, source = find_source(self.module)
-            return self.model_copy(update={"version": source_hash(source), "path": directory, "weights": weights})
+            source = find_factory_source(self.module)
+            return self.model_copy(update={"version": source.version, "path": source.directory, "weights": weights})
         return self.model_copy(update={"version": library_version(self.kind, self.factory), "weights": weights})
+
+
+def list_source_files(variants: Iterable[Any]) -> dict[str, list[str]]:
+    """Return the files that the hash covers, by the name of each variant that is a network of Python code.
+
+    Files in the working directory are relative to it.
+    """
+    here, files = Path.cwd(), {}
+    for variant in variants:
+        if isinstance(variant, ExternalNetwork) and variant.kind == "python":
+            source = find_factory_source(variant.module, variant.path)
+            files[variant.name] = [str(f.relative_to(here) if f.is_relative_to(here) else f) for f in source.files]
+    return files
 
 
 def library_version(kind: str, factory: str) -> str:
@@ -125,34 +153,3 @@ def library_version(kind: str, factory: str) -> str:
             where="kind",
             remedy=f"Install it ({INSTALL_COMMANDS[kind]}), or remove this network.",
         ) from error
-
-
-def find_source(module: str) -> tuple[str, Path]:
-    """Return (directory to import from, file) of a module without importing it.
-
-    The working directory is searched before Python's path.
-
-    Raises:
-        HarnessError: No such module exists.
-    """
-    relative = Path(*module.split("."))
-    for directory in dict.fromkeys([str(Path.cwd()), *(str(Path(path).absolute()) for path in sys.path if path)]):
-        for file in (Path(directory) / relative.with_suffix(".py"), Path(directory) / relative / "__init__.py"):
-            if file.is_file():
-                return directory, file
-    raise HarnessError(
-        f"the module '{module}' is neither in the working directory nor on Python's path",
-        where="factory",
-        remedy="Run the command in the directory that contains it, or set PYTHONPATH.",
-    )
-
-
-def source_hash(file: Path) -> str:
-    """Return the first 16 hex digits of the sha256 of a module's source: its file, or all Python files of a package."""
-    if file.name != "__init__.py":
-        return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    digest = hashlib.sha256()
-    for source in sorted(file.parent.rglob("*.py")):
-        digest.update(source.relative_to(file.parent).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(source.read_bytes()).digest())
-    return digest.hexdigest()[:16]

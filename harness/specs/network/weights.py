@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from harness.errors import HarnessError
+from harness.settings.user_paths import resolve_path, working_directory
 from harness.specs.identity import Spec
 from harness.text import Line
 
@@ -38,7 +39,7 @@ class Weights(Spec):
         Raises:
             HarnessError: The file cannot be read, or has another hash than the declared one.
         """
-        path = Path(self.file).expanduser().absolute()
+        path = working_directory("weights") / resolve_path(self.file, "weights")
         sha256 = file_hash(path)
         if self.sha256 not in ("", sha256):
             raise HarnessError(

@@ -9,10 +9,24 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.tracking.history import FORMAT, NewerFormat
-from harness.tracking.mlflow_record.store.addresses import choose_artifact_root, redact_passwords
+from harness.tracking.mlflow_record.run_creation import NewRun, find_or_create_run, origin_tags
+from harness.tracking.mlflow_record.store.addresses import (
+    choose_artifact_root,
+    find_sqlite_file,
+    format_for_shell,
+    redact_passwords,
+)
 from harness.tracking.mlflow_record.store.client import has_store, open_store
+from harness.tracking.mlflow_record.store.moved_store import (
+    adopt_store,
+    is_read_only,
+    rebase_storage,
+    require_writable_store,
+)
+from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
 from harness.tracking.mlflow_record.tags import (
+    COST,
     EXPERIMENT,
     FORMAT_TAG,
     KIND_TAG,
@@ -41,20 +55,41 @@ class MlflowExperiment:
         create: Whether to create a store in a database that has none. Without it such a database reads as an empty
             store.
         home: Holds the artifacts where neither a server nor a SQLite file determines their place.
+        patience: How long to wait for a store that does not answer, now and in every call; None: not at all.
 
     Raises:
         HarnessError: The store does not answer, or the experiment was deleted in it.
     """
 
-    def __init__(self, uri: str, name: str, create: bool = True, home: Path = Path(".depthbench")) -> None:
+    def __init__(
+        self,
+        uri: str,
+        name: str,
+        create: bool = True,
+        home: Path = Path(".depthbench"),
+        patience: Patience | None = None,
+    ) -> None:
         self.uri, self.name, self.home = uri, name, home
+        self.patience = patience or Patience()
         self.experiment_id: str | None = None
         self._runs: dict[str, Run] | None = None
         self._runs_by_kind: dict[str, list[Run]] = {}
-        self._has_store = create or has_store(uri)
+        self._has_store = create or self.patience.retry(lambda: has_store(uri), self.address)
+        self._is_writable = False
         if self._has_store:
-            self.client = open_store(uri)
+            self.client = open_store(uri, self.patience)
             self._find_experiment()
+
+    def prepare_to_write(self) -> None:
+        """Check that the store can be changed, and take over a store that was moved or copied. Do it once.
+
+        Raises:
+            HarnessError: The store may only be read.
+        """
+        if not self._is_writable:
+            require_writable_store(self.uri)
+            adopt_store(self.uri)
+            self._is_writable = True
 
     @property
     def address(self) -> str:
@@ -71,8 +106,8 @@ class MlflowExperiment:
             raise HarnessError(
                 f"the experiment '{self.name}' was deleted in this store",
                 where=self.address,
-                remedy=f"Restore it (mlflow experiments restore -x {experiment.experiment_id}), or choose another "
-                "name.",
+                remedy=f"Restore it: `MLFLOW_TRACKING_URI={format_for_shell(self.address)} mlflow experiments restore "
+                f"-x {experiment.experiment_id}`. Or choose another name.",
             )
         number = experiment.tags.get(FORMAT_TAG, "1")
         if number.isdigit() and int(number) > FORMAT:
@@ -90,6 +125,7 @@ class MlflowExperiment:
             kind: The value of its tag :data:`~harness.tracking.mlflow_record.tags.KIND_TAG`.
             note: The description that MLflow shows, as Markdown.
         """
+        self.prepare_to_write()
         if self.experiment_id is not None:
             return
         artifacts = choose_artifact_root(self.uri, self.home)
@@ -101,11 +137,13 @@ class MlflowExperiment:
             # Without it MLflow shows the pages that it has for the traces of language models.
             "mlflow.experimentKind": "custom_model_development",
         }
-        # Another process may have created it meanwhile.
-        existing = self.client.get_experiment_by_name(self.name)
-        self.experiment_id = (
-            existing.experiment_id if existing else self.client.create_experiment(self.name, location, tags)
-        )
+
+        def find_or_create() -> str:
+            # Another process, or a try whose answer was lost, may have created it meanwhile.
+            existing = self.client.get_experiment_by_name(self.name)
+            return existing.experiment_id if existing else self.client.create_experiment(self.name, location, tags)
+
+        self.experiment_id = self.patience.retry(find_or_create, self.address)
 
     def other_experiment_ids(self) -> list[str]:
         """Return the ids of the store's other experiments; none where there is no store."""
@@ -118,6 +156,16 @@ class MlflowExperiment:
         """Return the names of this project's other experiments in the store, oldest first."""
         names = list_experiment_names(self.client) if self._has_store else []
         return [name for name in names if name != self.name]
+
+    @property
+    def lease_place(self) -> Path | None:
+        """The file that holds the lease; None where a server holds it."""
+        return find_sqlite_file(self.uri)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the store may only be read."""
+        return is_read_only(self.uri)
 
     @wrap_store_errors
     def read_lease(self) -> str:
@@ -132,7 +180,14 @@ class MlflowExperiment:
     @wrap_store_errors
     def read_storage(self) -> str:
         """Return where the checkpoints of the experiment's last run are; empty where that is not known."""
-        return "" if self.experiment_id is None else self._read_tag(STORAGE_TAG)
+        if self.experiment_id is None:
+            return ""
+        experiment = self.client.get_experiment(self.experiment_id)
+        storage = str(experiment.tags.get(STORAGE_TAG, ""))
+        root = choose_artifact_root(self.uri, self.home)
+        if storage and root is not None and find_sqlite_file(self.uri) is not None:
+            return rebase_storage(storage, experiment.artifact_location, root)
+        return storage
 
     def _read_tag(self, tag: str) -> str:
         assert self.experiment_id is not None
@@ -140,6 +195,7 @@ class MlflowExperiment:
 
     def _write_tag(self, tag: str, value: str) -> None:
         assert self.experiment_id is not None
+        self.prepare_to_write()
         self.client.set_experiment_tag(self.experiment_id, tag, value)
 
     @wrap_store_errors
@@ -198,15 +254,24 @@ class MlflowExperiment:
     def on_runs_changed(self) -> None:
         """Is called when the cached runs changed; a subclass drops here what it derived from them."""
 
-    def create_run(self, kind: str, name: str, tags: Mapping[str, str]) -> str:
-        """Create a run of this experiment and return its id."""
+    def new_run(self, kind: str, name: str, tags: Mapping[str, str]) -> NewRun:
+        """Return what a new run of this experiment holds."""
         assert self.experiment_id is not None
-        run = self.client.create_run(
-            self.experiment_id, int(time.time() * 1000), tags={KIND_TAG: kind, **tags}, run_name=name
-        )
-        if self._runs is not None:
+        command = f"harness bench {self.name}" if kind == COST else f"harness run {self.name}"
+        return NewRun(self.experiment_id, name, {KIND_TAG: kind, **origin_tags(command), **tags})
+
+    def create_run(self, new: NewRun, start: int = 0, other_than: str = "") -> str:
+        """Create a run of this experiment, unless an earlier try has created it; return its id.
+
+        Args:
+            start: When what it records began, in milliseconds since 1970; 0 for now.
+            other_than: Id of a run that is not the one to find.
+        """
+        start = start or int(time.time() * 1000)
+        run = self.patience.retry(lambda: find_or_create_run(self.client, new, start, other_than), self.address)
+        if self._runs is not None and run.info.run_id not in self._runs:
             self._runs[run.info.run_id] = run
-            self._runs_by_kind.setdefault(kind, []).append(run)
+            self._runs_by_kind.setdefault(new.tags[KIND_TAG], []).append(run)
             self.on_runs_changed()
         return str(run.info.run_id)
 

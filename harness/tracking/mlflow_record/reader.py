@@ -15,9 +15,9 @@ from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import MeasuredCost
 from harness.tracking.cost_metrics import parse_cost
 from harness.tracking.history import HISTORY_FILE, History, parse_history
-from harness.tracking.mlflow_record.artifacts import read_artifact
+from harness.tracking.mlflow_record.artifacts import RunArtifacts
 from harness.tracking.mlflow_record.experiment import MlflowExperiment
-from harness.tracking.mlflow_record.store.addresses import choose_artifact_root
+from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
 from harness.tracking.mlflow_record.tags import (
     COST,
@@ -43,9 +43,16 @@ READER_THREADS = 8
 class MlflowReader(MlflowExperiment):
     """One experiment in one MLflow store, to read."""
 
-    def __init__(self, uri: str, name: str, create: bool = True, home: Path = Path(".depthbench")) -> None:
+    def __init__(
+        self,
+        uri: str,
+        name: str,
+        create: bool = True,
+        home: Path = Path(".depthbench"),
+        patience: Patience | None = None,
+    ) -> None:
         self._recorded_trials: dict[str, RecordedTrial] | None = None
-        super().__init__(uri, name, create, home)
+        super().__init__(uri, name, create, home, patience)
 
     def on_runs_changed(self) -> None:
         """Forget the trials that were read from the runs."""
@@ -62,7 +69,7 @@ class MlflowReader(MlflowExperiment):
 
     @wrap_store_errors
     def _has_experiment_file(self, run_id: str) -> bool:
-        return any(artifact.path == EXPERIMENT_FILE for artifact in self.client.list_artifacts(run_id))
+        return RunArtifacts(self.client, run_id, self.home).has(EXPERIMENT_FILE)
 
     @wrap_store_errors
     def read_experiment(self) -> ResolvedExperiment:
@@ -167,4 +174,4 @@ class MlflowReader(MlflowExperiment):
             return None
 
     def _read_artifact(self, run_id: str, name: str) -> bytes:
-        return read_artifact(self.client, run_id, name, choose_artifact_root(self.uri, self.home))
+        return self.patience.retry(lambda: RunArtifacts(self.client, run_id, self.home).read(name), self.address)

@@ -9,10 +9,17 @@ from statistics import fmean
 
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import History
-from harness.tracking.metrics import DIVERGED_SEEDS, RECORDED_SEEDS
+from harness.tracking.metrics import DIVERGED_SEEDS, MACS, PARAMETERS, RECORDED_SEEDS
 
 MetricRow = tuple[str, float, int, int]
 """(key, value, timestamp in ms, step)."""
+
+
+def _are_one_network(histories: Sequence[History]) -> bool:
+    """Return whether all trials have the same number of parameters, and of MACs as one tool counts them."""
+    counters = {(history.costs.get("counter"), history.costs.get(MACS)) for history in histories}
+    parameters = {history.costs.get(PARAMETERS) for history in histories}
+    return len(parameters) <= 1 and len(counters) == len({counter for counter, _ in counters})
 
 
 def compute_seed_means(histories: Sequence[History]) -> Iterator[MetricRow]:
@@ -23,6 +30,9 @@ def compute_seed_means(histories: Sequence[History]) -> Iterator[MetricRow]:
     The spread of the last errors and their interval come with the report, which computes them
     (:meth:`harness.tracking.mlflow_record.writer.MlflowRecord.describe_variants`).
     """
+    if not _are_one_network(histories):
+        # The report refuses them with the cause.
+        return
     values_at: dict[tuple[int, str], list[float | None]] = defaultdict(list)
     measured_at: dict[int, int] = {}
     for history in histories:

@@ -19,6 +19,7 @@ from harness.tracking.mlflow_record.store.addresses import (
     redact_passwords,
 )
 from harness.tracking.mlflow_record.store.client import open_store
+from harness.tracking.mlflow_record.store.moved_store import adopt_store, is_read_only
 
 HOST = "127.0.0.1"
 VIEW = "compareRunsMode=CHART&workflowType=machine_learning"
@@ -50,6 +51,9 @@ def serve_ui(option: str | None, home: Path, experiment: str | None, port: int, 
             remedy="Run an experiment first: harness run quickstart",
         )
     page = _find_page(uri, experiment)
+    if not is_read_only(uri):
+        # MLflow's server takes the addresses in the store as they are.
+        adopt_store(uri)
     if uri.startswith("http"):
         console.print(f"The store is a server already: {redact_passwords(uri).rstrip('/')}{page}")
         return 0

@@ -66,54 +66,74 @@ class VariantRuns:
         return {run.data.tags[IDENTITY_TAG]: run for run in self.experiment.list_runs(VARIANT)}
 
     def create_missing(self, study: ResolvedExperiment) -> None:
-        """Create a run for each compared variant that has none."""
+        """Create a run for each compared variant that has none, and complete one whose creation was cut off."""
         existing = self._runs_by_identity()
         for variant in study.compared_variants:
-            if _identity(study, variant) not in existing:
+            run = existing.get(_identity(study, variant))
+            if run is None:
                 self._create(study, variant)
+            elif not (run.data.params and run.inputs.dataset_inputs):
+                self._send_parameters(study, variant, run.info.run_id)
 
-    def _create(self, study: ResolvedExperiment, variant: AnyVariant) -> str:
+    def _create(self, study: ResolvedExperiment, variant: AnyVariant, start: int = 0, other_than: str = "") -> str:
+        """Create a variant's run and return its id.
+
+        Args:
+            start: When it starts, in milliseconds since 1970; 0 for now.
+            other_than: Id of the run that it replaces.
+        """
         tags = variant_tags(variant) | {
             DATASET_TAG: study.data.name,
             IDENTITY_TAG: _identity(study, variant),
             "mlflow.runColor": _choose_colour(study, variant),
             NOTE_TAG: describe_variant_run(variant, study.data.name),
         }
-        run_id = self.experiment.create_run(VARIANT, variant.name, tags)
+        run_id = self.experiment.create_run(self.experiment.new_run(VARIANT, variant.name, tags), start, other_than)
+        self._send_parameters(study, variant, run_id)
+        return run_id
+
+    def _send_parameters(self, study: ResolvedExperiment, variant: AnyVariant, run_id: str) -> None:
+        """Send the parameters and the data set of a variant's run. Can be repeated."""
         recipe = study.first_trial_by_variant[variant.name].recipe
         params = flatten_params(variant, "variant.") | flatten_params(recipe, "recipe.")
         client = self.experiment.client
         client.log_batch(run_id, params=build_params(params))
         client.log_inputs(run_id, datasets=[build_dataset_input(study.data.name, study.data.fingerprint)])
-        return run_id
 
     def write_means(self, study: ResolvedExperiment, variant: AnyVariant, histories: Sequence[History]) -> None:
         """Write the means over a variant's seeds to its run.
 
         MLflow never forgets a metric. Where the run holds the means of other histories, as after more seeds, a new
-        run replaces it.
+        run replaces it. So does one that starts after its trials, as where another experiment has trained them.
         """
         from mlflow.entities import Metric
 
-        current = self.find(study, variant)
+        client = self.experiment.client
+        # The cached run may be older than the last means.
+        current = client.get_run(self.find(study, variant).info.run_id)
         content = digest(sorted(history.model_dump_json() for history in histories))
         if current.data.tags.get(CONTENT_TAG) == content:
             return
         run_id = current.info.run_id
-        if CONTENT_TAG in current.data.tags:
-            run_id = self._replace(study, variant, current)
-        client = self.experiment.client
+        first_start = min(history.started for history in histories)
+        is_partial = current.data.tags.get(CONTENT_TAG) == _partly(content)
+        has_other_means = bool(current.data.tags.get(CONTENT_TAG) or current.data.metrics) and not is_partial
+        if has_other_means or first_start < current.info.start_time:
+            run_id = self._replace(study, variant, current, first_start)
+        # A process that is killed from here on leaves a part of these means, which no other means may join.
+        client.set_tag(run_id, CONTENT_TAG, _partly(content))
         metrics = [Metric(key, value, at, step) for key, value, at, step in compute_seed_means(histories)]
         for start in range(0, len(metrics), METRICS_PER_BATCH):
             client.log_batch(run_id, metrics=metrics[start : start + METRICS_PER_BATCH])
         client.set_tag(run_id, CONTENT_TAG, content)
         client.set_tag(run_id, SEEDS_TAG, " ".join(str(history.trial.seed) for history in histories))
         has_all_seeds = len(histories) == len(study.experiment.seeds)
-        client.set_terminated(run_id, "FINISHED" if has_all_seeds else "KILLED")
+        last_end = max(history.ended for history in histories)
+        client.set_terminated(run_id, "FINISHED" if has_all_seeds else "KILLED", last_end or None)
 
-    def _replace(self, study: ResolvedExperiment, variant: AnyVariant, old: Run) -> str:
+    def _replace(self, study: ResolvedExperiment, variant: AnyVariant, old: Run, start: int) -> str:
         """Create a new run for a variant, nest the children of the old run under it and delete the old run."""
-        client, run_id = self.experiment.client, self._create(study, variant)
+        client, run_id = self.experiment.client, self._create(study, variant, start, old.info.run_id)
         for kind in (TRIAL, SEARCH, COST):
             for child in self.experiment.list_runs(kind):
                 if child.data.tags.get(PARENT_TAG) == old.info.run_id:
@@ -136,6 +156,11 @@ class VariantRuns:
             ]
             tags = [RunTag(NOTE_TAG, description.text)]
             self.experiment.client.log_batch(run.info.run_id, metrics=metrics, tags=tags)
+
+
+def _partly(content: str) -> str:
+    """Return the value of the tag :data:`CONTENT_TAG` while the means of these histories are being written."""
+    return f"partly {content}"
 
 
 def variant_tags(variant: AnyVariant) -> dict[str, str]:

@@ -17,10 +17,14 @@ from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
 from harness.tracking.cost_metrics import COSTS_EXPERIMENT, summarise_cost
 from harness.tracking.history import History
+from harness.tracking.mlflow_record.artifacts import RunArtifacts
 from harness.tracking.mlflow_record.descriptions import VariantDescription, describe_report_run, describe_trial_run
+from harness.tracking.mlflow_record.duplicate_runs import remove_duplicate_runs
 from harness.tracking.mlflow_record.experiment import list_experiments
 from harness.tracking.mlflow_record.publishing.history_publisher import HistoryPublisher
 from harness.tracking.mlflow_record.reader import MlflowReader
+from harness.tracking.mlflow_record.run_creation import NewRun
+from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
 from harness.tracking.mlflow_record.tags import (
     COST,
@@ -55,8 +59,15 @@ LONGEST_ERROR = 500
 class MlflowRecord(MlflowReader):
     """One experiment in one MLflow store, to read and to write."""
 
-    def __init__(self, uri: str, name: str, create: bool = True, home: Path = Path(".depthbench")) -> None:
-        super().__init__(uri, name, create, home)
+    def __init__(
+        self,
+        uri: str,
+        name: str,
+        create: bool = True,
+        home: Path = Path(".depthbench"),
+        patience: Patience | None = None,
+    ) -> None:
+        super().__init__(uri, name, create, home, patience)
         self.variant_runs = VariantRuns(self)
 
     @wrap_store_errors
@@ -77,7 +88,7 @@ class MlflowRecord(MlflowReader):
         self._write_tag(STORAGE_TAG, storage)
         self.refresh_runs()
         if not self.list_runs(REPORT):
-            self.create_run(REPORT, REPORT, {})
+            self.create_run(self.new_run(REPORT, REPORT, {}))
         if write_experiment:
             self.write_experiment(study)
         self.variant_runs.create_missing(study)
@@ -86,14 +97,29 @@ class MlflowRecord(MlflowReader):
     @wrap_store_errors
     def write_experiment(self, study: ResolvedExperiment) -> None:
         """Replace the stored description of the experiment, after another run or another interim look."""
-        self.client.log_text(self._report_run_id(), study.to_record_json(), EXPERIMENT_FILE)
+        self._artifacts(self._report_run_id()).write_text(EXPERIMENT_FILE, study.to_record_json())
+
+    def _artifacts(self, run_id: str) -> RunArtifacts:
+        return RunArtifacts(self.client, run_id, self.home)
 
     def _report_run_id(self) -> str:
         return str(self.list_runs(REPORT)[-1].info.run_id)
 
     @wrap_store_errors
-    def create_trial_run(self, study: ResolvedExperiment, trial: Trial) -> str:
-        """Create a run for a trial, nested under its variant's run, with status SCHEDULED; return its id.
+    def create_trial_run(self, study: ResolvedExperiment, trial: Trial, started: int = 0) -> str:
+        """Return the id of a trial's run; create the run with status SCHEDULED if the trial has none.
+
+        Args:
+            started: When its first attempt began, in milliseconds since 1970; 0 for now.
+        """
+        run_id = self.create_run(self.new_trial_run(study, trial), started)
+        if self.client.get_run(run_id).info.status == RUN_STATUSES[TrialStatus.RUNNING]:
+            self.client.update_run(run_id, status=RUN_STATUSES[TrialStatus.NEW])
+        return run_id
+
+    @wrap_store_errors
+    def new_trial_run(self, study: ResolvedExperiment, trial: Trial) -> NewRun:
+        """Return the run of a trial, nested under its variant's run, for the process that creates it.
 
         A trial of a search is nested under the variant whose recipe is searched, and has a kind of its own.
         """
@@ -108,9 +134,12 @@ class MlflowRecord(MlflowReader):
             PARENT_TAG: self.variant_runs.find(study, variant).info.run_id,
             NOTE_TAG: describe_trial_run(trial),
         }
-        run_id = self.create_run(SEARCH if is_search else TRIAL, trial.label, tags)
-        self.client.update_run(run_id, status=RUN_STATUSES[TrialStatus.NEW])
-        return run_id
+        return self.new_run(SEARCH if is_search else TRIAL, trial.label, tags)
+
+    @wrap_store_errors
+    def remove_duplicate_runs(self) -> None:
+        """Delete empty runs that the store created twice, see :mod:`harness.tracking.mlflow_record.duplicate_runs`."""
+        remove_duplicate_runs(self)
 
     @wrap_store_errors
     def publish_history(self, run_id: str, history: History) -> None:
@@ -119,17 +148,25 @@ class MlflowRecord(MlflowReader):
         publisher.finish(history) if history.is_complete else publisher.send(history)
 
     @wrap_store_errors
-    def mark_failed(self, run_id: str, message: str, trace: str) -> None:
-        """Mark a trial's run as failed, with the error as a tag and the traceback as an artifact."""
-        self.client.log_text(run_id, trace, TRACEBACK_FILE)
+    def mark_failed(self, run_id: str, message: str, trace: str, ended: int = 0) -> None:
+        """Mark a trial's run as failed, with the error as a tag and the traceback as an artifact.
+
+        Args:
+            ended: When it failed, in milliseconds since 1970; 0 for now.
+        """
+        self._artifacts(run_id).write_text(TRACEBACK_FILE, trace)
         self.client.set_tag(run_id, ERROR_TAG, message[:LONGEST_ERROR])
-        self.client.set_terminated(run_id, RUN_STATUSES[TrialStatus.FAILED])
+        self.client.set_terminated(run_id, RUN_STATUSES[TrialStatus.FAILED], ended or None)
 
     @wrap_store_errors
-    def mark_interrupted(self, run_id: str, reason: str) -> None:
-        """Mark a trial's run as interrupted; the next ``harness run`` resumes the trial."""
+    def mark_interrupted(self, run_id: str, reason: str, ended: int = 0) -> None:
+        """Mark a trial's run as interrupted; the next ``harness run`` resumes the trial.
+
+        Args:
+            ended: When its training stopped, in milliseconds since 1970; 0 for now.
+        """
         self.client.set_tag(run_id, INTERRUPTED_TAG, reason)
-        self.client.set_terminated(run_id, RUN_STATUSES[TrialStatus.INTERRUPTED])
+        self.client.set_terminated(run_id, RUN_STATUSES[TrialStatus.INTERRUPTED], ended or None)
 
     @wrap_store_errors
     def supersede_trials(self, trials: Iterable[str], reason: str) -> None:
@@ -160,19 +197,24 @@ class MlflowRecord(MlflowReader):
     def attach_report(self, directory: Path, headline: str) -> None:
         """Upload a report's files to the run ``report``, and describe the experiment by the report's headline."""
         run_id = self._report_run_id()
-        self.client.log_artifacts(run_id, str(directory))
+        self._artifacts(run_id).add_files(directory)
         self.client.set_tag(run_id, NOTE_TAG, describe_report_run(self.name, headline))
-        self.client.set_terminated(run_id, "FINISHED")
+        # A report that is written again later does not make the experiment last longer.
+        self.client.set_terminated(run_id, "FINISHED", self.client.get_run(run_id).info.end_time)
         self._write_tag(NOTE_TAG, headline)
 
     @wrap_store_errors
-    def write_end_reason(self, reason: str) -> None:
-        """Write to the run ``report`` how the last ``harness run`` ended."""
+    def write_end_reason(self, reason: str, has_trained: bool = True) -> None:
+        """Write to the run ``report`` how the last ``harness run`` ended, and when.
+
+        Args:
+            has_trained: Whether it trained something. If not, the run keeps the end of an earlier one.
+        """
         report = self.list_runs(REPORT)[-1].info
         self.client.set_tag(report.run_id, END_TAG, reason)
-        if report.status in UNENDED_STATUSES:
-            # Only a report makes this run FINISHED.
-            self.client.set_terminated(report.run_id, "KILLED")
+        # Only a report makes this run FINISHED.
+        status = "KILLED" if report.status in UNENDED_STATUSES else report.status
+        self.client.set_terminated(report.run_id, status, None if has_trained else report.end_time)
 
     @wrap_store_errors
     def record_cost(self, cost: MeasuredCost) -> None:
@@ -191,12 +233,12 @@ class MlflowRecord(MlflowReader):
             tags[PARENT_TAG] = parent.info.run_id
         name = f"{cost.label}, {cost.setting.device}, batch {cost.batch}, {cost.setting.precision}"
         now = int(time.time() * 1000)
-        run_id = self.create_run(COST, name, tags)
+        run_id = self.create_run(self.new_run(COST, name, tags), cost.repeats[0].at if cost.repeats else now)
         params = {**cost.setting.model_dump(mode="json"), **cost.conditions, "batch": cost.batch}
         self.client.log_batch(
             run_id,
             metrics=[Metric(key, value, now, 0) for key, value in summarise_cost(cost).items()],
             params=[Param(key, str(value)) for key, value in params.items()],
         )
-        self.client.log_text(run_id, cost.model_dump_json(exclude_defaults=True), COST_FILE)
+        self._artifacts(run_id).write_text(COST_FILE, cost.model_dump_json(exclude_defaults=True))
         self.client.set_terminated(run_id, "FINISHED")

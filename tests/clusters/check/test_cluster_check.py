@@ -102,6 +102,12 @@ PLANTED = [
     (BOTH, "host $HEAD", "host 0.0.0.0", "0.0.0.0", "MLflow listens on every address", "hostname -I"),
     (BOTH, "host $HEAD", "host 127.0.0.1", "127.0.0.1", "MLflow listens on 127.0.0.1, which no worker", "private"),
     (BOTH, "--host $HEAD ", "", "mlflow server", "MLflow listens on 127.0.0.1, which no worker can reach", "private"),
+    (BOTH, "--app-name basic-auth ", "", "mlflow server", "MLflow asks for no password, so everyone", "--app-name basic-auth"),
+    (BOTH, "MLFLOW_AUTH_ADMIN_PASSWORD=$(sha256sum ~/.ray/auth_token | cut -c1-40)", "MLFLOW_AUTH_ADMIN_PASSWORD=word1234word", "word1234word", "contains a password", "token"),
+    (BOTH, "MLFLOW_TRACKING_PASSWORD=$(sha256sum ~/.ray/auth_token | cut -c1-40)\n    DEPTH", "MLFLOW_TRACKING_PASSWORD=word1234word\n    DEPTH", "word1234word", "contains a password", "token"),
+    (BOTH, "MLFLOW_TRACKING_USERNAME=depthbench MLFLOW_TRACKING_PASSWORD=$(sha256sum ~/.ray/auth_token | cut -c1-40)\n    DEPTH", "DEPTH", "ray start", "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD are not exported, so trials cannot log in", "shipped"),
+    (BOTH, "MLFLOW_TRACKING_USERNAME=depthbench MLFLOW_TRACKING_PASSWORD=$(sha256sum ~/.ray/auth_token | cut -c1-40)\n    DEPTH", "MLFLOW_TRACKING_USERNAME=me MLFLOW_TRACKING_PASSWORD=$(cat p)\n    DEPTH", "=me", "MLFLOW_TRACKING_USERNAME is me, but the server's user is depthbench", "one name"),
+    (BOTH, "[auth,cluster,", "[cluster,", "mlflow server", "no command installs what MLflow's basic-auth needs", "auth,cluster"),
     (BOTH, "--port 5000", "--port 5001", "mlflow", "listens on port 5001, but MLFLOW_TRACKING_URI has 5000", ""),
     (BOTH, "URI=http://$RAY_HEAD_IP:5000", "URI=http://localhost:5000", "localhost", "is the node itself", "RAY_HEAD_IP"),
     (BOTH, "URI=http://$RAY_HEAD_IP:5000", "URI=sqlite:////root/x.db", "sqlite", "can be used on one machine only", "RAY_HEAD_IP"),
@@ -110,7 +116,7 @@ PLANTED = [
     (BOTH, "mlflow server", "mlfow server", "head_start", "no command starts MLflow there", "before `ray start`"),
     (AWS, "=s3://my-bucket/depthbench", "=/home/ubuntu/checkpoints", "/home/ubuntu/c", "is lost with its node", "s3://"),
     (AWS, "=s3://my-bucket/depthbench", "=s3://ours/x", "s3://my-bucket", "is s3://my-bucket/depthbench here and s3://o", ""),
-    (AWS, "'[cluster,s3,gpu]'", "'[cluster]'", "s3://", "no command installs s3fs", "cluster,s3"),
+    (AWS, "'[auth,cluster,s3,gpu]'", "'[auth,cluster]'", "s3://", "no command installs s3fs", "cluster,s3"),
     (LOCAL, "=/mnt/shared/depthbench", "=/tmp/depthbench", "=/tmp/depthbench", "exists on one machine only", "NFS"),
     (LOCAL, "=/mnt/shared/depthbench", "=$HOME/depthbench", "=.HOME", "is a home directory, which not all machines may share", "folder"),
     (BOTH, "DEPTHBENCH_STORAGE=", "STORAGE=", "ray start", "DEPTHBENCH_STORAGE is not exported", "outlives"),
@@ -246,3 +252,35 @@ def test_unpinned_ray_is_an_error(changed):
     bare = (f"'ray[default]=={version('ray')}'", "'ray[default]'")
     findings, _ = changed("cluster.yaml", bare, ("--constraint ~/depthbench/constraints.txt", ""))
     assert [finding.what for finding in findings if finding.error] == ["Ray's version is not pinned"]
+
+
+PASSWORD = "$(sha256sum ~/.ray/auth_token | cut -c1-40)"
+SERVER = "mlflow server --app-name basic-auth --host $HEAD"
+OPEN = "MLflow asks for no password"
+
+
+@pytest.mark.parametrize(
+    ("replacements", "expected"),
+    [
+        ([(SERVER, "mlflow server --app-name=basic-auth --host=$HEAD")], []),
+        ([(SERVER, "python -m mlflow server --app-name basic-auth -h $HEAD")], []),
+        ([(SERVER, "mlflow server --app-name our-sso --host $HEAD")], []),
+        ([(f"MLFLOW_AUTH_ADMIN_PASSWORD={PASSWORD}", "A=1")], []),
+        ([(f"MLFLOW_AUTH_ADMIN_PASSWORD={PASSWORD}", "MLFLOW_AUTH_ADMIN_PASSWORD=$(cat ~/.mlflow-password)")], []),
+        ([(SERVER, "mlflow ui --host $HEAD")], [OPEN]),
+        ([(SERVER, "python -m mlflow server --host=$HEAD")], [OPEN]),
+        ([(SERVER, "MLFLOW_HOST=0.0.0.0 mlflow server")], ["listens on every address", OPEN]),
+        ([(SERVER, "mlflow server --app-name basic-auth --host 0.0.0.0")], ["listens on every address"]),
+        ([(SERVER, "MLFLOW_HOST=127.0.0.1 mlflow server")], ["which no worker can reach"]),
+        ([(f"MLFLOW_AUTH_ADMIN_PASSWORD={PASSWORD}", "A=1"), ("MLFLOW_AUTH_CONFIG_PATH", "B")],
+         ["does not start without a password"]),
+        ([(f"MLFLOW_TRACKING_PASSWORD={PASSWORD}\n    DEPTH", "MLFLOW_TRACKING_PASSWORD=hunter2hunter2\n    DEPTH")],
+         ["contains a password", "MLFLOW_TRACKING_PASSWORD is another one here than on the head"]),
+    ],
+    ids=lambda value: None if isinstance(value, str) else str(value)[:60],
+)  # fmt: skip
+def test_mlflow_that_strangers_could_use_is_an_error_and_every_other_one_is_not(changed, replacements, expected):
+    findings = [finding for finding in changed("cluster-local.yaml", *replacements)[0] if finding.error]
+    assert sorted(text for text in expected if any(text in finding.what for finding in findings)) == sorted(expected)
+    assert len(findings) == len(expected), findings
+    assert not any("hunter2" in f"{finding.what} {finding.remedy}" for finding in findings)

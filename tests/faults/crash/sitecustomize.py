@@ -72,28 +72,36 @@ def _background_publisher(module):
 
     def create_watched_client(uri):
         client = create_client(uri)
-        around(client, "log_text", "artifact")
         around(client, "set_terminated", "termination")
         return client
 
     module.create_client = create_watched_client
 
 
+def _artifacts(module):
+    around(module.RunArtifacts, "write_text", "artifact", lambda artifacts, name, text: name != "study.json")
+
+
 def _record(module):
     around(module.MlflowRecord, "create_experiment", "experiment creation")
     around(module.MlflowRecord, "prepare_runs", "preparation")
-    around(module.MlflowRecord, "create_trial_run", "run creation")
     around(module.MlflowRecord, "write_lease", "lease")
     around(module.MlflowRecord, "write_seed_means", "means")
     around(module.MlflowRecord, "write_end_reason", "end note")
     around(module.MlflowRecord, "attach_report", "report upload")
 
 
+def _run_creation(module):
+    around(module, "find_or_create_run", "run creation", lambda client, new, *others: "trial" in new.tags)
+
+
 PATCHES = {
     "harness.io.atomic_files": _files,
     "harness.io.storage": _storage,
+    "harness.tracking.mlflow_record.artifacts": _artifacts,
     "harness.tracking.mlflow_record.publishing.history_publisher": _history_publisher,
     "harness.tracking.mlflow_record.publishing.background_publisher": _background_publisher,
+    "harness.tracking.mlflow_record.run_creation": _run_creation,
     "harness.tracking.mlflow_record.writer": _record,
 }
 

@@ -71,3 +71,30 @@ def test_wait_for_hosts_notifies_about_what_is_missing(cluster):
     lines = []
     wait_for_hosts(Resources(), ClusterRequest(hosts=2, wait_seconds=5), lines.append)
     assert lines == ["1 of 2 hosts up: host (2 CPUs); waiting up to 5 s for 1 host more ..."]
+
+
+CPUS, T4, A100 = {"CPU": 8.0}, {"CPU": 2.0, "GPU": 1.0, "accelerator_type:T4": 1.0}, {"CPU": 4.0, "GPU": 2.0}
+A100 = {**A100, "accelerator_type:A100": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("resources", "nodes", "where", "remedy"),
+    [
+        ({"gpus": 1, "accelerator": "H200"}, [T4, A100], "resources.accelerator", "resources.accelerator=A100."),
+        ({"gpus": 1, "accelerator": "H200"}, [CPUS], "resources.accelerator", "resources.accelerator=null."),
+        ({"gpus": 1, "accelerator": "t4"}, [T4], "resources.accelerator", "resources.accelerator=T4."),
+        ({"cpus": 16, "gpus": 1, "accelerator": "H200"}, [T4], "resources.accelerator", "resources.accelerator=T4."),
+        ({"cpus": 4, "gpus": 1, "accelerator": "T4"}, [T4, A100], "resources.cpus", "resources.cpus=2."),
+        ({"gpus": 1}, [CPUS], "resources.gpus", "resources.gpus=0."),
+        ({"cpus": 8, "gpus": 1}, [CPUS, T4, A100], "resources.cpus", "resources.cpus=4."),
+        ({"cpus": 9}, [CPUS, T4], "resources.cpus", "resources.cpus=8."),
+        ({"workers": 20}, [CPUS, T4], "resources.workers", "resources.workers=10."),
+        ({"gpus": 1, "workers": 4}, [T4, A100], "resources.workers", "resources.workers=3."),
+    ],
+)
+def test_wait_for_hosts_names_the_resource_that_no_host_has(cluster, resources, nodes, where, remedy):
+    cluster([{**node(0), "Resources": each} for each in nodes])
+    with pytest.raises(HarnessError, match="a trial needs") as caught:
+        wait_for_hosts(Resources(**resources), ClusterRequest(), ignore)
+    assert caught.value.where == where
+    assert f"--set {remedy}" in caught.value.remedy

@@ -168,8 +168,8 @@ def test_resolve_gives_contrasts_the_names_with_the_suffix_of_set(experiment_fil
 @pytest.mark.parametrize(
     ("set_fields", "name"),
     [
-        ({"widths": ["8", 16.0, 32], "norm": "batch"}, "cifar-resnet20-w8"),
-        ({"widths": ["16", "32", "64"], "norm": "batch"}, "cifar-resnet20"),
+        ({"widths": [8, 16.0, 32], "norm": "batch"}, "cifar-resnet20-w8"),
+        ({"widths": [16.0, 32, 64], "norm": "batch"}, "cifar-resnet20"),
     ],
 )
 def test_name_of_a_changed_variant_has_a_suffix_of_validated_and_changed_values(experiment_file, set_fields, name):

@@ -1,5 +1,7 @@
 """One experiment in a store of each kind: found, listed, refused."""
 
+import re
+import shlex
 import subprocess
 
 import pytest
@@ -14,6 +16,32 @@ def test_record_of_a_deleted_experiment_raises(record):
     record.client.delete_experiment(record.experiment_id)
     with pytest.raises(HarnessError, match="was deleted"):
         MlflowRecord(record.uri, record.name)
+
+
+def test_command_that_restores_a_deleted_experiment_works_as_printed_in_any_directory(
+    tmp_path, monkeypatch, study, empty_sqlite_store
+):
+    """The path has a space, and the working directory is not the store's: the command names the store itself."""
+    from click.testing import CliRunner
+    from mlflow.cli import cli
+
+    folder = tmp_path / "my store"
+    folder.mkdir()
+    (folder / "mlflow.db").write_bytes(empty_sqlite_store)
+    record = MlflowRecord(f"sqlite:///{folder}/mlflow.db", study.experiment.name, home=folder)
+    record.create_experiment(study)
+    record.client.delete_experiment(record.experiment_id)
+    with pytest.raises(HarnessError) as caught:
+        MlflowRecord(record.uri, record.name)
+    variable, program, *arguments = shlex.split(re.search("`(.*)`", caught.value.remedy)[1])
+    assert program == "mlflow"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    done = CliRunner().invoke(cli, arguments, env=dict([variable.split("=", 1)]), catch_exceptions=False)
+    assert done.exit_code == 0 and "restored" in done.output
+    assert MlflowRecord(record.uri, record.name).experiment_id == record.experiment_id
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_record_of_an_experiment_that_never_ran_suggests_a_similar_name(record):

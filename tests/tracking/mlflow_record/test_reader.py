@@ -5,6 +5,7 @@ from tracking.helpers import SMALL_EXPERIMENT, START, make_history, publish_all,
 
 from harness.errors import HarnessError
 from harness.specs.experiment.trial_status import TrialStatus
+from harness.tracking.mlflow_record.artifacts import RunArtifacts
 from harness.tracking.mlflow_record.writer import MlflowRecord
 
 
@@ -49,7 +50,7 @@ def test_reader_before_the_experiment_was_stored_is_new(store_uri, study, tmp_pa
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched, pytest.raises(HarnessError):
-        patched.setattr(record.client, "log_text", raise_disk_full)
+        patched.setattr(RunArtifacts, "write_text", raise_disk_full)
         record.prepare_runs(study)
     fresh = MlflowRecord(store_uri, study.experiment.name, home=tmp_path / "home")
     assert fresh.list_runs("report") and fresh.is_new

@@ -22,3 +22,10 @@ def test_seed_means_leave_out_values_that_are_not_finite(study):
 
 def test_seed_means_have_keys_of_the_table_of_metrics(study):
     assert {key for key, *_ in compute_seed_means([make_history(study.trials[0])])} <= set(METRICS)
+
+
+def test_seed_means_of_unlike_networks_are_left_out(study):
+    first, second = make_history(study.trials[0]), make_history(study.trials[1])
+    assert list(compute_seed_means([first, second]))
+    second.costs["cost/params"] = 7
+    assert list(compute_seed_means([first, second])) == []

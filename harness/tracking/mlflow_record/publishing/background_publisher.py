@@ -6,6 +6,7 @@ import threading
 
 from harness.tracking.history import History
 from harness.tracking.mlflow_record.publishing.history_publisher import HistoryPublisher
+from harness.tracking.mlflow_record.run_creation import NewRun, find_or_create_run
 from harness.tracking.mlflow_record.store.client import create_client
 from harness.tracking.mlflow_record.store.store_errors import redact_message
 
@@ -18,17 +19,22 @@ class BackgroundPublisher:
 
     Args:
         uri: The tracking store.
-        run_id: The trial's run, which the driver has created.
+        run_id: The trial's run; empty if the trial has none yet.
+        new_run: The run to create in that case.
+        started: When the trial's first attempt began, in milliseconds since 1970.
+
+    Attributes:
+        run_id: The trial's run; empty until it exists.
     """
 
-    def __init__(self, uri: str, run_id: str) -> None:
-        self.uri, self.run_id = uri, run_id
+    def __init__(self, uri: str, run_id: str, new_run: NewRun | None = None, started: int = 0) -> None:
+        self.uri, self.run_id, self.new_run, self.started = uri, run_id, new_run, started
         self.last_error = ""
         self._newest: History | None = None
         self._condition = threading.Condition()
         self._is_closing = self._is_abandoned = False
         self._all_sent = threading.Event()
-        self._thread = threading.Thread(target=self._send_until_closed, name=f"publisher {run_id}", daemon=True)
+        self._thread = threading.Thread(target=self._send_until_closed, name="publisher", daemon=True)
         self._thread.start()
 
     def publish(self, history: History) -> None:
@@ -67,7 +73,7 @@ class BackgroundPublisher:
                     return
             assert history is not None
             try:
-                publisher = publisher or HistoryPublisher(create_client(self.uri), self.run_id)
+                publisher = publisher or self._open_run()
                 publisher.finish(history) if history.is_complete else publisher.send(history)
                 sent, wait = history, FIRST_WAIT
             except Exception as error:
@@ -76,6 +82,13 @@ class BackgroundPublisher:
                 if self._wait_to_try_again(wait):
                     return
                 wait = min(2 * wait, LONGEST_WAIT)
+
+    def _open_run(self) -> HistoryPublisher:
+        """Return the publisher of the trial's run, which is created if it does not exist."""
+        client = create_client(self.uri)
+        if not self.run_id and self.new_run is not None:
+            self.run_id = find_or_create_run(client, self.new_run, self.started).info.run_id
+        return HistoryPublisher(client, self.run_id)
 
     def _wait_to_try_again(self, seconds: float) -> bool:
         """Wait before the next try, and return whether the thread is to end instead.

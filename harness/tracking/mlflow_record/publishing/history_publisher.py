@@ -8,13 +8,13 @@ stores one (key, value, timestamp, step) once. A run becomes FINISHED only after
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.history import HISTORY_FILE, History
 from harness.tracking.metrics import FIRST_GRADIENT, ONLINE_TRAINING_ERROR
+from harness.tracking.mlflow_record.artifacts import RunArtifacts
 from harness.tracking.mlflow_record.descriptions import describe_trial_run
 from harness.tracking.mlflow_record.publishing.entities import (
     METRICS_PER_BATCH,
@@ -77,19 +77,21 @@ class HistoryPublisher:
         from mlflow.entities import RunTag
 
         self.send(history)
-        self.client.log_text(self.run_id, history.model_dump_json(), HISTORY_FILE)
+        artifacts = RunArtifacts(self.client, self.run_id)
+        artifacts.write_text(HISTORY_FILE, history.model_dump_json())
         trial = history.trial.model_dump(mode="json")
-        self.client.log_text(self.run_id, json.dumps(trial, indent=2), "trial.json")
-        self.client.log_text(self.run_id, json.dumps(history.provenance, indent=2), "environment.json")
+        artifacts.write_text("trial.json", json.dumps(trial, indent=2))
+        artifacts.write_text("environment.json", json.dumps(history.provenance, indent=2))
         if history.layers:
             # As metrics they would be thousands, and the UI would make a chart of each.
             layers = {epoch: values.model_dump(mode="json") for epoch, values in history.layers.items()}
-            self.client.log_text(self.run_id, json.dumps(layers), "layers.json")
+            artifacts.write_text("layers.json", json.dumps(layers))
         tags = {OUTCOME_TAG: outcome_name(history.outcome), NOTE_TAG: describe_trial_run(history.trial, history)}
         if all(history.memory):
             tags[MEMORY_TAG] = format_memory(*history.memory)
         self.client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-        self.client.set_terminated(self.run_id, RUN_STATUSES[history.outcome])
+        # The end of the training, also where the history is sent much later.
+        self.client.set_terminated(self.run_id, RUN_STATUSES[history.outcome], history.ended or None)
 
     def _prepare_run(self, history: History) -> None:
         """Read which epochs the run holds; send the status, parameters, static costs and the data set."""
@@ -102,10 +104,15 @@ class HistoryPublisher:
         if self.is_training or history.is_complete:
             for tag in {INTERRUPTED_TAG, ERROR_TAG} & run.data.tags.keys():
                 # An earlier attempt left it.
-                self.client.delete_tag(self.run_id, tag)
+                self._delete_tag(tag)
         params = build_params(flatten_params(history.trial))
-        at = history.epochs[0].at if history.epochs else int(time.time() * 1000)
-        costs = {key: value for key, value in history.costs.items() if not isinstance(value, str)}
+        # Every attempt sends them before its first epoch. Those that the run holds already are not sent again.
+        costs = {
+            key: value
+            for key, value in history.costs.items()
+            if not isinstance(value, str) and key not in run.data.metrics
+        }
+        at = history.started or run.info.start_time
         for start in range(0, len(params), PARAMS_PER_BATCH):
             self.client.log_batch(
                 self.run_id,
@@ -124,6 +131,14 @@ class HistoryPublisher:
         """
         keys = {*KEYS_OF_EVERY_EPOCH, *(min(epoch.metrics) for epoch in history.epochs)} & set(stored_keys)
         return {row.step for key in keys for row in self.client.get_metric_history(self.run_id, key)}
+
+    def _delete_tag(self, tag: str) -> None:
+        """Delete a tag of the run, unless an earlier try has deleted it."""
+        try:
+            self.client.delete_tag(self.run_id, tag)
+        except Exception:
+            if tag in self.client.get_run(self.run_id).data.tags:
+                raise
 
     def _send_batch(self, batch: list[Metric], epochs: set[int]) -> None:
         if batch:

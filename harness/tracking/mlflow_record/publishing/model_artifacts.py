@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from harness.specs import ExternalNetwork
 from harness.tracking.history import History
 from harness.tracking.metrics import EVALUATION_PREFIXES
+from harness.tracking.mlflow_record.artifacts import copy_files, locate_artifacts
 from harness.tracking.mlflow_record.publishing.entities import build_metrics, flatten_params
 from harness.tracking.mlflow_record.store.client import create_client
 from harness.tracking.mlflow_record.tags import MODEL_TAG
@@ -71,7 +72,11 @@ def log_model(uri: str, run_id: str, history: History, trained: TrainedNetwork) 
                 model_id=logged.model_id,
             )
             _save_model(trained, model, path, history)
-            client.log_model_artifacts(logged.model_id, str(path))
+            target = locate_artifacts(uri, logged.artifact_location)
+            if target is None:
+                client.log_model_artifacts(logged.model_id, str(path))
+            else:
+                copy_files(path, target)
     except BaseException:
         client.finalize_logged_model(logged.model_id, "FAILED")
         raise

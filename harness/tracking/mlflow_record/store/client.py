@@ -13,10 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError
-from harness.io.atomic_files import require_writable
+from harness.errors import HarnessError, StoreUnavailable
+from harness.io.atomic_files import make_directory, require_writable
+from harness.io.user_cache import provide_home
 from harness.tracking.mlflow_record.store.addresses import CREDENTIALS, find_sqlite_file, redact_passwords
 from harness.tracking.mlflow_record.store.database_schema import POSTGRESQL_DEFAULTS, has_tables
+from harness.tracking.mlflow_record.store.patience import Patience, patient_client
 from harness.tracking.mlflow_record.store.store_errors import CREDENTIALS_REMEDY, convert_store_error
 
 if TYPE_CHECKING:
@@ -31,13 +33,15 @@ def create_client(uri: str) -> MlflowClient:
     """Return a client whose HTTP requests fail soon; the callers try again themselves."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    # MLflow would repeat any request, also one that creates a run: a lost answer would then leave two runs.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # MLflow would print two lines at the end of every run, into the display of the trials.
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     for name, value in POSTGRESQL_DEFAULTS.items():
         os.environ.setdefault(name, value)
+    provide_home()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # This logger prints the traceback of every exception that MLflow raises.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
@@ -46,20 +50,30 @@ def create_client(uri: str) -> MlflowClient:
     return MlflowClient(tracking_uri=uri)
 
 
-def open_store(uri: str) -> MlflowClient:
+def open_store(uri: str, patience: Patience | None = None) -> MlflowClient:
     """Return a client of a store that answers; create a SQLite file with its tables where it is missing.
 
     The driver calls this before any worker starts, because several processes that create one SQLite file at the
     same time damage it.
 
+    Args:
+        patience: How long to wait for a store that does not answer, now and in every call of the client; None: not
+            at all.
+
     Raises:
         HarnessError: The store cannot be reached, created or read.
     """
+    patience = patience or Patience()
+    client = patience.retry(lambda: _open_store(uri), redact_passwords(uri))
+    return patient_client(client, uri, patience)
+
+
+def _open_store(uri: str) -> MlflowClient:
     file = find_sqlite_file(uri)
-    if file is not None:
-        require_writable(file.parent)
-        file.parent.mkdir(parents=True, exist_ok=True)
+    # A store that exists is opened to read: its file and its directory need not be writable.
     if not has_store(uri) and file is not None:
+        require_writable(file.parent)
+        make_directory(file.parent)
         create_sqlite_store(file)
     try:
         client = create_client(uri)
@@ -133,10 +147,13 @@ def _require_healthy_server(uri: str, remedy: str) -> None:
         if error.code in (401, 403):
             # The server answers; MLflow's client sends the credentials later.
             return
-        raise HarnessError(f"the server answers with status {error.code}", where=where, remedy=remedy) from error
+        kind = StoreUnavailable if error.code in (408, 429) or error.code >= 500 else HarnessError
+        raise kind(f"the server answers with status {error.code}", where=where, remedy=remedy) from error
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLError):
             # The server answers. MLflow's client has settings of its own for certificates, and reports its own error.
             return
-        raise HarnessError(f"the tracking server cannot be reached: {reason}", where=where, remedy=remedy) from error
+        # An address that is no URL stays wrong. A server that does not answer, or has no name yet, may come.
+        kind = HarnessError if isinstance(error, ValueError) else StoreUnavailable
+        raise kind(f"the tracking server cannot be reached: {reason}", where=where, remedy=remedy) from error

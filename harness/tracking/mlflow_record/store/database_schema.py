@@ -6,10 +6,13 @@ MLflow creates missing tables when it opens a database, and so changes a schema 
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 
 from harness.errors import HarnessError, StoreUnavailable
+from harness.io.user_cache import provide_home
+from harness.tracking.mlflow_record.store.addresses import format_for_shell
 
 POSTGRESQL_DEFAULTS = {"PGCONNECT_TIMEOUT": "5", "PGCLIENTENCODING": "UTF8"}
 """Environment variables of PostgreSQL's client, set where the user did not set them.
@@ -44,7 +47,7 @@ def has_tables(uri: str, address: str) -> bool:
         raise HarnessError(
             f"an older MLflow wrote this store (schema {version}); MLflow {mlflow.__version__} needs schema {newest}",
             where=where,
-            remedy=f"Back the store up, then run: mlflow db upgrade {address}",
+            remedy=f"Back the store up, then run: `mlflow db upgrade {format_for_shell(address)}`",
         )
     return is_filled
 
@@ -54,6 +57,7 @@ def _read_schema(uri: str, where: str) -> tuple[str | None, bool]:
 
     A store that was opened once holds the default experiment; without it the creation of the store was interrupted.
     """
+    provide_home()
     try:
         import mlflow  # noqa: F401 (an installation without MLflow is reported below)
         from alembic.migration import MigrationContext
@@ -85,8 +89,7 @@ def _read_schema(uri: str, where: str) -> tuple[str | None, bool]:
                 connection.execute(text("SELECT 1 FROM experiments")).first() is not None
             )
     except DBAPIError as error:
-        # SQLite reports this where another process writes for longer than SQLite waits.
-        kind = StoreUnavailable if "locked" in str(error.orig) else HarnessError
+        kind = StoreUnavailable if _is_temporary(uri, str(error.orig)) else HarnessError
         raise kind(
             f"the tracking store cannot be opened: {' '.join(str(error.orig).split())[:300]}",
             where=where,
@@ -94,6 +97,16 @@ def _read_schema(uri: str, where: str) -> tuple[str | None, bool]:
             "(PostgreSQL: PGUSER and PGPASSWORD in the environment).",
         ) from error
     return version, is_filled
+
+
+def _is_temporary(uri: str, message: str) -> bool:
+    """Return whether a database that raised this error may answer later."""
+    if uri.startswith("sqlite"):
+        # SQLite reports this where another process writes for longer than SQLite waits.
+        return "locked" in message
+    return not re.search(
+        "authentication|password|does not exist|unknown database|denied|no pg_hba.conf", message, re.IGNORECASE
+    )
 
 
 @cache

@@ -1,8 +1,7 @@
-"""Errors of MLflow and of its databases as errors of this project, and repeating what failed for a while."""
+"""Errors of MLflow and of its databases as errors of this project."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -17,9 +16,15 @@ PERMANENT = {
     "RESOURCE_DOES_NOT_EXIST",
     "PERMISSION_DENIED",
     "UNAUTHENTICATED",
+    "CUSTOMER_UNAUTHORIZED",
     "BAD_REQUEST",
+    "ENDPOINT_NOT_FOUND",
+    "NOT_FOUND",
+    "NOT_IMPLEMENTED",
 }
 """MLflow's error codes for which it is useless to try again."""
+PERMANENT_STATUSES = (400, 404, 405, 410, 501)
+"""The same as HTTP statuses, which requests for artifacts raise."""
 CREDENTIALS_REMEDY = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment"
 
 
@@ -40,39 +45,15 @@ def wrap_store_errors(method: Callable[Arguments, Result]) -> Callable[Arguments
     return call
 
 
-def retry(
-    action: Callable[[], Result], seconds: float, on_first_failure: Callable[[StoreUnavailable], None] = lambda _: None
-) -> Result:
-    """Call ``action`` once a second until the store answers; it has to be safe to call it twice.
-
-    Args:
-        seconds: When to give up.
-        on_first_failure: Is called with the first error.
-
-    Raises:
-        StoreUnavailable: The store did not answer in time.
-    """
-    deadline = time.monotonic() + seconds
-    is_reported = False
-    while True:
-        try:
-            return action()
-        except StoreUnavailable as error:
-            if time.monotonic() >= deadline:
-                raise
-            if not is_reported:
-                on_first_failure(error)
-                is_reported = True
-            time.sleep(1)
-
-
 def convert_store_error(error: Exception, where: str, remedy: str) -> HarnessError:
     """Return the HarnessError for an exception of the store's library.
 
     Returns:
         A StoreUnavailable where a later try may succeed; another HarnessError where the server refuses the user.
     """
-    status = getattr(error, "get_http_status_code", lambda: 0)()
+    status = getattr(error, "get_http_status_code", lambda: 0)() or getattr(
+        getattr(error, "response", None), "status_code", 0
+    )
     if status == 401:
         return HarnessError(
             "the tracking server needs a user name and a password, or refuses those given",
@@ -86,7 +67,12 @@ def convert_store_error(error: Exception, where: str, remedy: str) -> HarnessErr
             remedy="Ask the server's administrator for permission to edit this experiment, or give the experiment "
             "another name.",
         )
-    kind = HarnessError if getattr(error, "error_code", "") in PERMANENT else StoreUnavailable
+    is_permanent = (
+        getattr(error, "error_code", "") in PERMANENT
+        or status in PERMANENT_STATUSES
+        or "CERTIFICATE_VERIFY_FAILED" in str(error)
+    )
+    kind = HarnessError if is_permanent else StoreUnavailable
     return kind(f"the tracking store does not answer: {redact_message(error)}", where=where, remedy=remedy)
 
 

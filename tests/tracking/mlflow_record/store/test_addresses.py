@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import HarnessError
-from harness.tracking.mlflow_record.store.addresses import choose_tracking_uri, redact_passwords
+from harness.tracking.mlflow_record.store.addresses import choose_tracking_uri, format_for_shell, redact_passwords
 
 
 def test_choose_tracking_uri_makes_the_path_of_sqlite_absolute(tmp_path, monkeypatch):
@@ -29,3 +29,17 @@ def test_choose_tracking_uri_with_a_path_that_sqlalchemy_reads_otherwise_raises(
 )
 def test_redact_passwords_removes_users_passwords_and_options(text, redacted):
     assert redact_passwords(text) == redacted
+
+
+@pytest.mark.parametrize(
+    ("address", "word"),
+    [
+        ("sqlite:////home/x/mlflow.db", "sqlite:////home/x/mlflow.db"),
+        ("sqlite:////home/my store/mlflow.db", "'sqlite:////home/my store/mlflow.db'"),
+        ("sqlite:////home/a;b$(c)/mlflow.db", "'sqlite:////home/a;b$(c)/mlflow.db'"),
+        ("postgresql://***@h/db", "postgresql://USER:PASSWORD@h/db"),
+        ("postgresql://h/db?***", "postgresql://h/db"),
+    ],
+)
+def test_format_for_shell_returns_one_word_without_stars(address, word):
+    assert format_for_shell(address) == word

@@ -41,7 +41,7 @@ def test_driver_adopted_by_init_survives_the_end_of_its_cluster(tmp_path):
     )
     log = tmp_path / "log.txt"
     command = '"$0" "$1" 3>&1 > "$2" 2>&1 &'
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
     # The shell ends at once. The driver inherits its pipe, and the pipe closes when the driver has ended.
     done = subprocess.run(
         ["sh", "-c", command, sys.executable, str(script), str(log)], env=environment, capture_output=True, timeout=120

@@ -27,7 +27,7 @@ class RayProcesses:
         """Call ``init``, which starts Ray, and keep the processes that it has started."""
         before = psutil.Process().children()
         try:
-            with _keep_signals():
+            with keep_signals():
                 init()
         finally:
             self._children = [child for child in psutil.Process().children() if child not in before]
@@ -52,6 +52,13 @@ class RayProcesses:
                 with suppress(psutil.Error):
                     process.kill()
 
+    def kill(self) -> None:
+        """Kill Ray's processes and all their descendants, after a start that failed or an end that did."""
+        for child in self._children:
+            with suppress(psutil.Error):
+                for process in (*child.children(recursive=True), child):
+                    process.kill()
+
     def _kill_terminated(self, is_over: threading.Event) -> None:
         """Kill each child as soon as Ray has sent it a SIGTERM, which it ignores."""
         while not is_over.wait(POLL_SECONDS):
@@ -71,15 +78,16 @@ def _has_pending_sigterm(pid: int) -> bool:
 
 
 @contextmanager
-def _keep_signals() -> Iterator[None]:
+def keep_signals() -> Iterator[None]:
     """Let signals reach only this process, which then asks the workers for checkpoints.
 
     Ray installs handlers that end the process with a stack trace; this restores the previous ones. A SIGTERM to the
-    whole process group, as init systems send it, would end Ray's processes first. They inherit the signals that are
-    blocked here, and block SIGINT themselves. They still end with this process, by SIGKILL.
+    whole process group, as init systems send it, or the SIGHUP of a closed terminal, would end Ray's processes first.
+    They inherit the signals that are blocked here, and block SIGINT themselves. They still end with this process, by
+    SIGKILL.
     """
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})
     try:
         yield
     finally:
