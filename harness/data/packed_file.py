@@ -213,12 +213,15 @@ def one_process_at_a_time(copy: Path) -> Iterator[None]:
 
 
 def _download(fs: Any, remote_path: str, size: int, copy: Path) -> None:
+    from rich.console import Console
     from rich.progress import Progress
 
     handle, name = tempfile.mkstemp(dir=copy.parent, prefix=f".{copy.name}.")
     partial = Path(name)
     try:
-        with os.fdopen(handle, "wb") as target, fs.open(remote_path, "rb") as source, Progress(transient=True) as bar:
+        # On standard error, because standard output may carry JSON.
+        bar = Progress(transient=True, console=Console(stderr=True))
+        with os.fdopen(handle, "wb") as target, fs.open(remote_path, "rb") as source, bar:
             task = bar.add_task("Downloading the data", total=size)
             while chunk := source.read(CHUNK):
                 target.write(chunk)

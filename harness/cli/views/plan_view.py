@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from harness.cli.console import out, print_note, print_text
+from harness.reporting.formatting import format_quantity
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.network.external import list_source_files
 from harness.text import escape_rich
@@ -71,7 +72,8 @@ def print_plan(plan: Plan, gpu_hours: GpuHours | None, place: str) -> None:
     out.print(f"[bold]{experiment.name}[/bold]: {escape_rich(experiment.question)}")
     out.print(
         f"{data.name} {data.size[0]}x{data.size[1]}, {data.train} training, {data.val} validation and {data.test} test "
-        f"images, fingerprint {data.fingerprint}; {experiment.recipe.epochs} epochs of batch {experiment.recipe.batch}."
+        f"images, fingerprint {data.fingerprint}; {format_quantity(experiment.recipe.epochs, 'epoch')} of batch "
+        f"{experiment.recipe.batch}."
     )
     if data.class_names:
         print_text("; ".join([_describe_classes(data), *data.split_notes]) + ".")
@@ -144,7 +146,7 @@ def _count_states(plan: Plan) -> str:
     states = ", ".join(f"{counts[status]} {status}" for status in TrialStatus if counts[status])
     others = sum(planned.in_other_experiment for planned in plan.trials)
     shared = f" ({others} of them trained for another experiment of the store)" if others else ""
-    return f"{len(plan.trials)} trials, {len(plan.to_run)} to run: {states}{shared}."
+    return f"{format_quantity(len(plan.trials), 'trial')}, {len(plan.to_run)} to run: {states}{shared}."
 
 
 def describe_search(plan: Plan) -> list[str]:
@@ -160,7 +162,7 @@ def describe_search(plan: Plan) -> list[str]:
         return [f"Chosen from {tune.samples} samples for each variant, by {tune.metric}:", *chosen]
     trials = tune.samples * len(tune.seeds)
     pending = sum(pending.trials for pending in plan.pending)
-    line = f"The search has {trials} trials for each variant"
+    line = f"The search has {format_quantity(trials, 'trial')} for each variant"
     return [f"{line}; {pending} trials depend on its results." if pending else f"{line}."]
 
 
@@ -171,7 +173,7 @@ def _describe_groups(plan: Plan) -> list[str]:
     if plan.study.experiment.execution.seeds_together == "off" or not plan.to_run:
         return []
     largest = max(len(group.trials) for group in plan.groups)
-    count = f"{len(plan.groups)} trial group{'s' if len(plan.groups) > 1 else ''}"
+    count = format_quantity(len(plan.groups), "trial group")
     summary = f"{count} of up to {largest} seeds." if largest > 1 else f"{count}: each trial is trained alone."
     obstacles = grouping_obstacles(plan.to_run, plan.study)
     return [summary, *(f"  {name} is trained alone: {reason}" for name, reason in obstacles.items())]

@@ -42,7 +42,8 @@ class RunView:
         total, to_run = len(plan.trials), len(plan.to_run)
         if not to_run:
             state = "recorded" if plan.recorded == total else "trained"
-            out.print(f"{self.name}: nothing to train, all {total} trials are {state}.")
+            trials = "its trial is" if total == 1 else f"all {total} trials are"
+            out.print(f"{self.name}: nothing to train, {trials} {state}.")
             return
         groups = f" in {len(plan.groups)} trial groups" if len(plan.groups) < to_run else ""
         out.print_lines(

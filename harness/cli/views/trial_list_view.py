@@ -10,6 +10,7 @@ from rich.table import Table
 
 from harness.cli.console import out, print_text
 from harness.cli.formatting import format_age, format_percent, format_time, format_value
+from harness.reporting.formatting import format_quantity
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_rich, one_line
 from harness.tracking.metrics import ONLINE_TRAINING_ERROR, TEST_ERROR
@@ -67,7 +68,7 @@ def print_trials(experiment: str, listed: Sequence[TrialSummary], trials: Sequen
     """
     counts = Counter(trial.status for trial in trials)
     summary = ", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status])
-    out.print_lines(f"[bold]{escape_rich(experiment)}[/bold]: {len(trials)} trials, {summary}")
+    out.print_lines(f"[bold]{escape_rich(experiment)}[/bold]: {format_quantity(len(trials), 'trial')}, {summary}")
     if listed:
         _print_table(listed)
     failed = next((trial for trial in listed if trial.status == TrialStatus.FAILED), None)

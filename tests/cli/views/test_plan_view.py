@@ -30,6 +30,16 @@ def test_plan_counts_trials_by_state(plan, capsys):
     assert "2 seeds give no verdict" in printed
 
 
+def test_one_trial_of_one_epoch_is_counted_in_the_singular(quick_study, capsys):
+    study = quick_study(
+        seeds=[0], variants=["cifar-plain8"], contrasts=[], recipe={"epochs": 1, "batch": 128, "lr": 0.05}
+    )
+    [trial] = study.all_trials
+    print_plan(Plan(study, (PlannedTrial(trial, TrialStatus.NEW, 3.0),), 2), None, "this machine")
+    printed = capsys.readouterr().out
+    assert "1 trial, 1 to run: 1 new." in printed and "1 epoch of batch" in printed
+
+
 def test_plan_shows_the_price(plan, capsys):
     print_plan(plan, GpuHours(12.0, 2.5), "cluster.yaml")
     assert "About 12 GPU-hours, 30.00 at 2.5 each." in capsys.readouterr().out
