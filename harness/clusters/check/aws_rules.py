@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from harness.clusters.check.cluster_file import ClusterFile
+from harness.clusters.check.local_paths import is_local_file
 from harness.errors import HarnessError, suggest_nearest
 from harness.io.yaml_parser import Location
 from harness.launchers.resources import ACCELERATOR_PREFIX
@@ -120,7 +120,7 @@ def _check_image(cluster: ClusterFile, config: dict[str, Any], location: Locatio
 def _check_keys(cluster: ClusterFile) -> None:
     """Check that the key pair of every node fits the private key that ssh uses."""
     key = cluster.get_value(str, "auth", "ssh_private_key")
-    if key and not Path(key).expanduser().is_file():
+    if key and not is_local_file(key):
         cluster.add_error(
             ("auth", "ssh_private_key"), f"there is no {key} here", "Write the path of the key pair's file."
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from harness.clusters.check.cluster_file import ClusterFile
+from harness.clusters.check.local_paths import exists_locally, is_local_file
 from harness.clusters.check.shell_parser import parse_programs
 from harness.io.yaml_parser import Location
 
@@ -66,7 +67,7 @@ def check_mounts(cluster: ClusterFile) -> None:
     if not any(str(remote).endswith(TOKEN.removeprefix("~/")) for remote in mounts):
         cluster.add_error(("file_mounts",), "the nodes have no token", f"Mount it: {{{TOKEN}: {TOKEN}}}. {MAKE_TOKEN}")
     for remote, local in mounts.items():
-        if isinstance(local, str) and not Path(local).expanduser().exists():
+        if isinstance(local, str) and not exists_locally(local):
             remedy = "Run harness and ray where the file expects it: paths are relative to the working directory."
             remedy = MAKE_TOKEN if local.endswith("auth_token") else remedy
             cluster.add_error(("file_mounts", remote), f"there is no {local} here", remedy)
@@ -79,7 +80,7 @@ def check_mounts(cluster: ClusterFile) -> None:
             "ssh_private_key is missing, so the head cannot reach the workers",
             "Name a key that all machines accept; Ray copies it to the head.",
         )
-    elif key and not Path(key).expanduser().is_file():
+    elif key and not is_local_file(key):
         cluster.add_error(("auth", "ssh_private_key"), f"there is no {key} here", "`ssh-keygen` makes a key.")
 
 

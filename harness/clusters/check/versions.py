@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness.clusters.check.cluster_file import ClusterFile
+from harness.clusters.check.local_paths import is_local_file, local_path
 from harness.clusters.check.shell_parser import parse_programs
 from harness.io.yaml_parser import Location
 
@@ -94,4 +95,4 @@ def _list_constraint_files(cluster: ClusterFile, command: str) -> list[Path]:
     mounts = cluster.get_value(dict, "file_mounts")
     local_paths = {str(remote): local for remote, local in mounts.items() if isinstance(local, str)}
     names = [call.options.get("--constraint", call.options.get("-c", "")) for call in parse_programs(command)]
-    return [path for name in names if (path := Path(local_paths.get(name, "")).expanduser()).is_file()]
+    return [local_path(local_paths[name]) for name in names if is_local_file(local_paths.get(name, ""))]

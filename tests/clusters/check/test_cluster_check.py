@@ -132,6 +132,8 @@ PLANTED = [
     (BOTH, "worker_start_ray_commands:", "worker_start_ray_command:", "worker_start", "Ray has no field", "commands'"),
     (LOCAL, "RAY_enable_autoscaler_v2=0\n", "\n", "ray start", "one worker too few", "autoscaler_v2=0"),
     (LOCAL, "ssh_private_key: ~/.ssh/id_ed25519", "ssh_private_key: ~/none", "~/none", "there is no ~/none", "ssh-keygen"),
+    (LOCAL, "ssh_private_key: ~/.ssh/id_ed25519", "ssh_private_key: ~nobody-here/key", "~nobody", "there is no ~nobo", ""),
+    (LOCAL, "ssh_private_key: ~/.ssh/id_ed25519", f"ssh_private_key: /{'x' * 300}", "/xxx", "there is no /xxx", ""),
     (LOCAL, "  ssh_private_key: ~/.ssh/id_ed25519", "", "auth:", "cannot reach the workers", "copies it"),
     (LOCAL, "max_workers: 2", "max_workers: 1", "max_workers", "max_workers is 1, but there are 2 workers", "restarts"),
 ]

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.processes import Process
+from harness.settings.user_paths import resolve_path
 
 PREFIX = "dbray-"
 """Begins the name of each directory. mkdtemp adds eight random characters."""
@@ -71,7 +72,7 @@ def create_directory() -> Path:
 def list_bases() -> list[Path]:
     """Return the directories in which the session's directory may be made, the preferred one first."""
     if chosen := os.environ.get("RAY_TMPDIR"):
-        return [Path(chosen).expanduser().absolute()]
+        return [resolve_path(chosen, "RAY_TMPDIR", "RAY_TMPDIR").absolute()]
     names = [
         os.environ.get("TMPDIR", ""),
         *(os.environ.get(name, "") if "/" not in name else name for name in OTHER_BASES),
