@@ -63,7 +63,8 @@ def test_run_whose_terminal_is_closed_saves_checkpoints_and_stops(run_harness, e
     _, _, code = run_harness(path, 80, lambda screen, process: bool(re.search(r"step [1-9]", screen)))
     assert code == 128 + signal.SIGHUP
     home = tmp_path / "work" / ".depthbench"
-    assert len(list((home / "trials").glob("*/checkpoint-*.zip"))) == 1
+    # A trial keeps its two newest checkpoints, so there may be two of the one trial that had begun.
+    assert len({path.parent for path in (home / "trials").glob("*/checkpoint-*.zip")}) == 1
     assert "FINISHED" not in trial_statuses(home) and "RUNNING" not in trial_statuses(home)
 
 
