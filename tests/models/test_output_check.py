@@ -105,7 +105,7 @@ def auxiliary(name, weight, **fields):
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "heads"), [("googlenet", 64, 2), pytest.param("inception_v3", 75, 1, marks=pytest.mark.slow)]
+    ("name", "size", "heads"), [("googlenet", 64, 2), pytest.param("inception_v3", 299, 1, marks=pytest.mark.slow)]
 )
 def test_auxiliary_classifiers_are_removed_or_counted_and_trained(name, size, heads, tmp_path, monkeypatch):
     monkeypatch.setenv("DEPTHBENCH_CACHE", str(tmp_path))

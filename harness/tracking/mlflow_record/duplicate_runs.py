@@ -38,6 +38,10 @@ def remove_duplicate_runs(experiment: MlflowExperiment) -> None:
 
     No process may train a trial of the experiment meanwhile.
     """
+    if not dict(_find_duplicates(experiment)):
+        return
+    # A cached run may have been empty when it was cached, and hold everything now.
+    experiment.refresh_runs()
     duplicates = dict(_find_duplicates(experiment))
     for kind in (TRIAL, SEARCH, COST):
         for child in experiment.list_runs(kind):
@@ -45,9 +49,8 @@ def remove_duplicate_runs(experiment: MlflowExperiment) -> None:
             if kept is not None and child.info.run_id not in duplicates:
                 experiment.client.set_tag(child.info.run_id, PARENT_TAG, kept)
     for run_id in duplicates:
-        experiment.client.delete_run(run_id)
-    if duplicates:
-        experiment.refresh_runs()
+        experiment.delete_run(run_id)
+    experiment.refresh_runs()
 
 
 def _find_duplicates(experiment: MlflowExperiment) -> Iterator[tuple[str, str]]:

@@ -240,9 +240,12 @@ class MlflowExperiment:
             self._runs = None
             return
         for parent in (run for run in self.list_runs(VARIANT) if run.data.tags[VARIANT_TAG] == variant):
-            for run in self.search_runs([str(self.experiment_id)], f"tags.`{PARENT_TAG}` = '{parent.info.run_id}'"):
-                self._runs[run.info.run_id] = run
+            self._runs |= {run.info.run_id: run for run in self.read_children(parent.info.run_id)}
         self._sort_runs(self._runs)
+
+    def read_children(self, parent: str) -> list[Run]:
+        """Return the runs that are nested under the run of this id now, oldest first."""
+        return self.search_runs([str(self.experiment_id)], f"tags.`{PARENT_TAG}` = '{parent}'")
 
     def _sort_runs(self, runs: Mapping[str, Run]) -> None:
         """Sort the cached runs by kind, once: a large experiment has many, and they are listed often."""
@@ -274,6 +277,12 @@ class MlflowExperiment:
             self._runs_by_kind.setdefault(new.tags[KIND_TAG], []).append(run)
             self.on_runs_changed()
         return str(run.info.run_id)
+
+    def delete_run(self, run_id: str) -> None:
+        """Move a run of this experiment into MLflow's trash, and forget it."""
+        self.client.delete_run(run_id)
+        if self._runs is not None and self._runs.pop(run_id, None) is not None:
+            self._sort_runs(self._runs)
 
 
 @wrap_store_errors

@@ -21,14 +21,11 @@ from harness.tracking.mlflow_record.publishing.entities import (
 from harness.tracking.mlflow_record.seed_means import compute_seed_means
 from harness.tracking.mlflow_record.tags import (
     CONTENT_TAG,
-    COST,
     DATASET_TAG,
     IDENTITY_TAG,
     NOTE_TAG,
     PARENT_TAG,
-    SEARCH,
     SEEDS_TAG,
-    TRIAL,
     VARIANT,
     VARIANT_TAG,
 )
@@ -134,11 +131,9 @@ class VariantRuns:
     def _replace(self, study: ResolvedExperiment, variant: AnyVariant, old: Run, start: int) -> str:
         """Create a new run for a variant, nest the children of the old run under it and delete the old run."""
         client, run_id = self.experiment.client, self._create(study, variant, start, old.info.run_id)
-        for kind in (TRIAL, SEARCH, COST):
-            for child in self.experiment.list_runs(kind):
-                if child.data.tags.get(PARENT_TAG) == old.info.run_id:
-                    client.set_tag(child.info.run_id, PARENT_TAG, run_id)
-        client.delete_run(old.info.run_id)
+        for child in self.experiment.read_children(old.info.run_id):
+            client.set_tag(child.info.run_id, PARENT_TAG, run_id)
+        self.experiment.delete_run(old.info.run_id)
         return run_id
 
     def describe(self, study: ResolvedExperiment, descriptions: Mapping[str, VariantDescription]) -> None:

@@ -193,6 +193,35 @@ def test_remove_duplicate_runs_keeps_the_complete_run_of_a_trial(sqlite_record, 
     assert client.get_run(first).info.lifecycle_stage == "deleted"
 
 
+def test_remove_duplicate_runs_keeps_means_that_were_just_written_in_place_of_others(sqlite_record, study):
+    """A run of the driver replaces the means of fewer seeds, and removes duplicates with what it has cached."""
+    variant = study.variants[0]
+    histories = [h for h in publish_all(sqlite_record, study) if h.trial.variant.name == variant.name]
+    sqlite_record.refresh_runs()
+    for number in (1, 2):
+        sqlite_record.write_seed_means(study, variant, histories[:number])
+    for _ in range(2):
+        sqlite_record.remove_duplicate_runs()
+        runs = [run for run in sqlite_record.list_runs("variant") if run.data.tags["variant"] == variant.name]
+        assert len(runs) == 1
+        assert [row[1] for row in read_metric(sqlite_record, runs[0].info.run_id, "seeds/n")] == [2]
+        assert len(sqlite_record.read_children(runs[0].info.run_id)) == 2
+        sqlite_record.refresh_runs()
+
+
+def test_remove_duplicate_runs_decides_on_what_the_store_holds_now(sqlite_record, study):
+    """Another process fills a duplicate after this one has read the runs."""
+    trial = study.trials[0]
+    new, client = sqlite_record.new_trial_run(study, trial), create_client(sqlite_record.uri)
+    first, second = (client.create_run(new.experiment_id, START, new.tags, new.name).info.run_id for _ in range(2))
+    sqlite_record.refresh_runs()
+    assert len(sqlite_record.list_runs("trial")) == 2
+    sqlite_record.publish_history(first, make_history(trial))
+    sqlite_record.remove_duplicate_runs()
+    assert [run.info.run_id for run in sqlite_record.list_runs("trial")] == [first]
+    assert client.get_run(second).info.lifecycle_stage == "deleted"
+
+
 def test_remove_duplicate_runs_keeps_what_was_written(sqlite_record, study):
     """A server creates a run for a request that the client gave up: the run stays empty."""
     histories = publish_all(sqlite_record, study)
