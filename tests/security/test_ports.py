@@ -82,35 +82,37 @@ def test_ray_starts_without_its_dashboard_and_with_a_token_of_its_own(monkeypatc
 
 @pytest.fixture(scope="module")
 def local_ray():
-    """Start Ray as a run without a cluster does; yield the address of its head and the path of its token."""
+    """Start Ray as a run without a cluster does; yield its head's address, the path of its token, and who listens."""
     import ray
 
     from harness.launchers.ray.local.session import LocalRay
 
+    # The cluster of another test may listen already.
+    earlier = listening()
     session = LocalRay(2)
     # A worker listens too.
     ray.get(ray.remote(lambda: None).remote())
-    yield ray.get_runtime_context().gcs_address, Path(os.environ["RAY_AUTH_TOKEN_PATH"])
+    yield ray.get_runtime_context().gcs_address, Path(os.environ["RAY_AUTH_TOKEN_PATH"]), listening() - earlier
     session.close()
 
 
-def listening(processes):
-    """Return (name of the process, address) of each port on which one of the processes listens."""
-    found = set()
-    for process in processes:
+def listening():
+    """Return (name of the process, address, port) of each port on which this process or one below it listens."""
+    found, me = set(), psutil.Process()
+    for process in (me, *me.children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
             for connection in process.net_connections("inet"):
                 if connection.status == psutil.CONN_LISTEN:
-                    found.add((process.name(), connection.laddr.ip.removeprefix("::ffff:")))
+                    address, port = connection.laddr
+                    found.add((process.name(), address.removeprefix("::ffff:"), port))
     return found
 
 
 @pytest.mark.slow
 def test_local_ray_listens_on_loopback_only(local_ray):
-    me = psutil.Process()
-    found = listening([me, *me.children(recursive=True)])
-    assert {"gcs_server", "raylet"} <= {name for name, _ in found}
-    assert {address for _, address in found} <= {"127.0.0.1", "::1"}, found
+    found = local_ray[2]
+    assert {"gcs_server", "raylet"} <= {name for name, _, _ in found}
+    assert {address for _, address, _ in found} <= {"127.0.0.1", "::1"}, found
 
 
 CLIENT = """
@@ -135,7 +137,7 @@ except Exception as error:
     ids=["token of the session", "another token", "no token"],
 )
 def test_local_ray_answers_only_a_program_with_its_token(local_ray, variables, answer):
-    address, token = local_ray
+    address, token, _ = local_ray
     environment = {**os.environ, "RAY_AUTH_TOKEN_PATH": str(token), **variables}
     arguments = [sys.executable, "-c", CLIENT, address]
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=120)
