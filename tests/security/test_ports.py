@@ -96,10 +96,10 @@ def local_ray():
     session.close()
 
 
-def listening():
-    """Return (name of the process, address, port) of each port on which this process or one below it listens."""
-    found, me = set(), psutil.Process()
-    for process in (me, *me.children(recursive=True)):
+def listening(root=None):
+    """Return (name, address, port) of each port on which a process or one below it listens; by default this process."""
+    found, root = set(), psutil.Process(root)
+    for process in (root, *root.children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
             for connection in process.net_connections("inet"):
                 if connection.status == psutil.CONN_LISTEN:
@@ -199,8 +199,7 @@ def test_ui_listens_on_loopback_only_and_refuses_pages_of_other_sites(hostile_ru
             assert server.poll() is None
             signal.sigtimedwait([], 0.5)
         assert listening_addresses(port) == {"0100007F"}
-        process = psutil.Process(server.pid)
-        assert {address for _, address in listening([process, *process.children(recursive=True)])} == {"127.0.0.1"}
+        assert {address for _, address, _ in listening(server.pid)} == {"127.0.0.1"}
         assert ask(port, Host=f"127.0.0.1:{port}") == 200
         # A page whose name an attacker resolves to 127.0.0.1.
         assert ask(port, Host=f"evil.example:{port}") == 403
