@@ -37,10 +37,22 @@ class FactoryFinder(MetaPathFinder):
 
     Attributes:
         files: File of each module by its full name.
+        directory: The directory that was added to Python's path for it; empty if none was.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, Path] = {}
+        self.directory = ""
+
+    def use_directory(self, directory: str) -> None:
+        """Replace the directory of the factory before on Python's path, so that no file of it is found any more."""
+        if self.directory in sys.path:
+            sys.path.remove(self.directory)
+        self.directory = ""
+        if directory not in sys.path:
+            # At the end: no file of the directory may replace a module that other code imports.
+            sys.path.append(directory)
+            self.directory = directory
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Return how a module of the factory is loaded; None for every other module."""
@@ -64,9 +76,7 @@ def import_factory(module: str, source: FactorySource) -> ModuleType:
         ImportError: The program has imported another module of the same name already.
         Exception: Any error of the code itself.
     """
-    if source.directory not in sys.path:
-        # At the end: no file of the directory may replace a module that other code imports.
-        sys.path.append(source.directory)
+    _FINDER.use_directory(source.directory)
     _forget(source)
     _FINDER.files = {} if ModuleSearch.is_installed(source.file) else source.modules
     if _FINDER not in sys.meta_path:

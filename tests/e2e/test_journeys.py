@@ -12,6 +12,7 @@ def _files(directory):
     return {path.relative_to(directory): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.slow
 def test_report_from_a_second_run_the_record_or_the_csv_has_the_same_bytes(harness, experiment_file, tmp_path):
     """A second run, the record alone, and results.csv in an empty directory give the report of the first run."""
     path = experiment_file(seeds=EIGHT)
@@ -71,6 +72,7 @@ def _check_report_without_training_code(harness, tmp_path, first_files):
     assert _files(tmp_path / "work" / "reports") == first_files
 
 
+@pytest.mark.slow
 def test_run_on_a_folder_of_images_needs_no_code(harness, image_folder, tmp_path):
     options = ["--data-root", image_folder(), "--set", "variants.set.widths=[2,4,8]", "--set", "recipe.epochs=2"]
     options += ["--set", "recipe.batch=16", "--seeds", "1-2", "--launcher", "inline"]

@@ -215,6 +215,20 @@ def test_build_refuses_a_helper_that_the_hash_cannot_cover(network_factories, mo
             build(spec.with_content_hash())
 
 
+def test_build_finds_no_module_in_the_directory_of_another_factory(network_factories, monkeypatch):
+    for name, code in (("first", "import helper"), ("second", "__import__('help' + 'er')")):
+        directory = network_factories / name
+        directory.mkdir()
+        factory = f"from torch import nn\n{code}\ndef make(in_channels, classes):\n    return nn.Conv2d(1, 2, 1)\n"
+        (directory / f"{name}.py").write_text(factory)
+    (network_factories / "first" / "helper.py").write_text("")
+    monkeypatch.chdir(network_factories / "first")
+    build(ExternalNetwork(kind="python", factory="first:make", in_channels=1).with_content_hash())
+    monkeypatch.chdir(network_factories / "second")
+    with pytest.raises(HarnessError, match="No module named 'helper'"):
+        build(ExternalNetwork(kind="python", factory="second:make", in_channels=1).with_content_hash())
+
+
 @pytest.mark.parametrize("name", ["harness", "torch", "json"])
 def test_build_refuses_a_factory_with_the_name_of_a_module_that_is_imported_already(network_factories, name):
     import sys
