@@ -113,6 +113,23 @@ def compare_run(found: dict, expected: dict) -> dict[str, list[str]]:
     }
 
 
+def compare_history(run: dict, history: dict) -> dict[str, list[str]]:
+    """Return the differences between the metrics of a trial's run and its history, in the form of `compare_run`."""
+    rows = Counter((key, step) for key, step, *_ in run["metrics"] if not key.startswith(("cost/", "system/")))
+    stored = {(key, step): value for key, step, value, _ in run["metrics"]}
+    wanted = {(key, epoch["epoch"]): value for epoch in history["epochs"] for key, value in epoch["metrics"].items()}
+    epochs = {step for _, step in wanted}
+    return {
+        "lost": [f"{key} at step {step}" for key, step in wanted.keys() - rows.keys()],
+        "doubled": [f"{key} at step {step}" for (key, step), n in rows.items() if n > 1 or step not in epochs],
+        "differ": [
+            f"{key} at step {step}: {stored[key, step]} for {value}"
+            for (key, step), value in wanted.items()
+            if (key, step) in rows and not _differs("values of metrics", key) and stored[key, step] != value
+        ],
+    }
+
+
 def _difference(found: object, expected: object) -> str:
     if isinstance(found, dict) and isinstance(expected, dict):
         keys = sorted(key for key in found | expected if found.get(key) != expected.get(key))

@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 from faults.proxy import CLIENT_SECONDS, Proxy
-from faults.stored_record import compare_run, read_store, wrong_times
+from faults.stored_record import compare_history, compare_run, read_store, wrong_times
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXPERIMENT = {
@@ -65,6 +65,13 @@ class Damage:
     @property
     def clean(self) -> bool:
         return not (self.trials_lost or self.steps_lost or self.steps_doubled or self.results_differ)
+
+    def add(self, name: str, differences: dict[str, list[str]]) -> None:
+        """Add the differences of one run: steps that are lost or doubled, and all else."""
+        self.steps_lost += len(differences["lost"])
+        self.steps_doubled += len(differences["doubled"])
+        self.results_differ += bool(differences["differ"])
+        self.details += [f"{name}: {what} {some}" for what, some in differences.items() if some]
 
 
 class Sweep:
@@ -247,10 +254,20 @@ def examine(
         differences = compare_run(run, reference)
         if trial := run["tags"].get("trial"):
             differences["differ"] += wrong_times(run, starts.get(trial, []))
-        damage.steps_lost += len(differences["lost"])
-        damage.steps_doubled += len(differences["doubled"])
-        damage.results_differ += bool(differences["differ"])
-        damage.details += [f"{name}: {what} {some}" for what, some in differences.items() if some]
+        damage.add(name, differences)
+    return damage
+
+
+def examine_histories(stored: dict[str, list[dict]], histories: dict[str, dict]) -> Damage:
+    """Compare the runs of trials in a store with the trials' histories, by trial."""
+    damage, runs = Damage(), [run for found in stored.values() for run in found]
+    for trial, history in histories.items():
+        found = [run for run in runs if run["tags"].get("trial") == trial]
+        if [run["status"] for run in found] != ["FINISHED"]:
+            damage.trials_lost += 1
+            damage.details.append(f"{trial}: {[run['status'] for run in found]}")
+            continue
+        damage.add(trial, compare_history(found[0], history))
     return damage
 
 

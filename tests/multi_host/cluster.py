@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import yaml
-from faults.sweep import Damage, examine
+from faults.stored_record import read_store
+from faults.sweep import Damage, examine_histories
 from multi_host.lab import REPOSITORY, Lab
 from multi_host.shipped import write_local_file
 
@@ -148,7 +149,7 @@ class Cluster:
         assert len(expected) == trials
         for history in expected.values():
             assert [epoch["epoch"] for epoch in history["epochs"]][-epochs:] == list(range(1, epochs + 1))
-        return examine(self.lab.folder / "shared" / "store.db", expected, Damage())
+        return examine_histories(read_store(self.lab.folder / "shared" / "store.db", self.lab.folder), expected)
 
 
 def wait_until(condition, description: str, seconds: float, driver: subprocess.Popen | None = None):
