@@ -43,7 +43,9 @@ CRASH_POINTS = tuple(
     )
     for moment in ("before", "after")
 )
-OFTEN = {"attempt claim": 1, "experiment creation": 1, "preparation": 1, "end note": 1, "report upload": 1, "lease": 1}
+OFTEN = dict.fromkeys(
+    ("attempt claim", "run creation", "experiment creation", "preparation", "end note", "report upload", "lease"), 1
+)
 """Points that a process passes once or seldom: die at the first passing."""
 
 
