@@ -46,7 +46,7 @@ class Cluster:
     """
 
     def __init__(self, lab: Lab) -> None:
-        self.lab = lab
+        self.lab, self.logs = lab, dict[subprocess.Popen, str]()
         lab.up(1 + len(WORKERS))
         self.storage = lab.folder / "shared" / "depthbench"
         (lab.folder / "shared" / "cluster.yaml").write_text(write_local_file(len(WORKERS), RAY_RESOURCES))
@@ -68,7 +68,9 @@ class Cluster:
     def start_harness(self, *arguments: str, log: str) -> subprocess.Popen:
         """Start ``harness`` on the laptop; its output goes to the file ``log``, which :meth:`read_log` reads."""
         words = " ".join(f"'{word}'" for word in arguments)
-        return self.lab.start("h0", f"cd {WORK}; NO_COLOR=1 exec python -m harness {words} > /mnt/{log} 2>&1")
+        process = self.lab.start("h0", f"cd {WORK}; NO_COLOR=1 exec python -m harness {words} > /mnt/{log} 2>&1")
+        self.logs[process] = log
+        return process
 
     def run_harness(self, *arguments: str, timeout: float = 200) -> subprocess.CompletedProcess:
         """Run ``harness`` on the laptop to its end."""
@@ -107,7 +109,12 @@ class Cluster:
 
     def wait_for_trial_on(self, host: str, driver: subprocess.Popen) -> str:
         """Wait until a trial with a checkpoint runs on ``host``; return its id."""
-        return wait_until(lambda: self.find_trial_on(host), f"a trial on {host}", 90, driver)
+        try:
+            # All hosts share the cores of this machine, often with another test.
+            return wait_until(lambda: self.find_trial_on(host), f"a trial on {host}", 240, driver)
+        except AssertionError as error:
+            log = self.read_log(self.logs[driver])
+            raise AssertionError(f"{error}; attempts: {self.read_attempts()}\n{log}") from None
 
     def wait_for_move(self, trial: str, host: str, driver: subprocess.Popen) -> tuple[dict, float]:
         """Wait until a trial resumes on another host; return that attempt and the seconds since the call."""
@@ -117,7 +124,7 @@ class Cluster:
             newest = self.read_attempts(trial)[-1]
             return newest if newest["process"]["host"] != host else None
 
-        return wait_until(attempt_on_other_host, f"{trial} on another host", 90, driver), time.monotonic() - begin
+        return wait_until(attempt_on_other_host, f"{trial} on another host", 240, driver), time.monotonic() - begin
 
     # --- the cluster ---------------------------------------------------------------------------------------------
 
