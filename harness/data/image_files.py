@@ -57,7 +57,10 @@ def read_rgb(path: Path, content: bytes | None = None) -> Image.Image:
             if image.mode in ("I", "F"):
                 raise ValueError(f"pixels of mode {image.mode} have no fixed range")
             return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Pillow's decoders raise errors of every kind for damaged files.
         reason = str(error).partition(" <_io.BytesIO")[0]
         raise HarnessError(
             f"this file is not a readable image ({reason})", where=str(path), remedy=_remedy(content)

@@ -44,6 +44,7 @@ class PlanRun:
         self.run_ids: dict[str, str] = {}
         self.last_progress: dict[str, Progress] = {}
         self.end_times: dict[str, int] = {}
+        self.recorded_failures: set[str] = set()
         self.variants = {planned.trial.id: planned.trial.variant.name for planned in self.to_run}
         self.unfinished_per_variant = Counter(self.variants.values())
         self.background = BackgroundTasks()
@@ -130,10 +131,12 @@ class PlanRun:
                     result.unpublished = [other for other in result.unpublished if other != label]
             elif status == TrialStatus.INTERRUPTED:
                 self._publish(planned)
-                if identity in self.run_ids:
+                # A trial that this run did not begin keeps the end and the failure of its last attempt.
+                has_ended = run is not None and run.status in (TrialStatus.INTERRUPTED, TrialStatus.FAILED)
+                if identity in self.run_ids and (identity in self.last_progress or not has_ended):
                     ended = self.end_times.get(identity, 0)
                     self.record.mark_interrupted(self.run_ids[identity], result.stop_reason or "stopped", ended)
-            elif status == TrialStatus.FAILED and (run is None or run.status != TrialStatus.FAILED):
+            elif status == TrialStatus.FAILED and identity not in self.recorded_failures:
                 self._record_failure(self.last_progress[identity])
         average_variants(self.record, self.plan.study)
         self.record.remove_duplicate_runs()
@@ -228,6 +231,7 @@ class PlanRun:
             started = attempts[0].started if attempts else ended
             self.run_ids[identity] = self.record.create_trial_run(self.plan.study, trial, started)
         self.record.mark_failed(self.run_ids[identity], progress.message, progress.traceback, ended)
+        self.recorded_failures.add(identity)
 
     def _announce_stop(self) -> None:
         self.context.notify("Stopping: running trials write a checkpoint. A second Ctrl-C ends the run at once.")

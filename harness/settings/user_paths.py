@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from harness.errors import HarnessError
 
-FILE_URL = "file://"
+FILE_URL = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*)?", re.IGNORECASE | re.DOTALL)
 MOST_BYTES_OF_NAME = 255
 """Longest name of a file or directory on all usual file systems."""
 MOST_SHOWN = 80
@@ -79,8 +80,17 @@ def resolve_place(text: str | Path, option: str, variable: str | None = None) ->
         HarnessError: The path cannot be used.
     """
     given = str(text)
-    if given.startswith(FILE_URL):
-        path = unquote(given.removeprefix(FILE_URL))
+    url = FILE_URL.fullmatch(given)
+    if url is not None and (url["host"] is not None or url["path"]):
+        host, path = url["host"] or "", unquote(url["path"] or "")
+        if host.startswith("~"):
+            host, path = "", f"/{host}{path}"
+        if host.lower() not in ("", "localhost"):
+            raise HarnessError(
+                f"'{_shortened(given)}' is a file of the host {host}, and only files of this machine can be used",
+                where=where_given(given, option, variable),
+                remedy="Write file:///path, or the path alone.",
+            )
         # A URL has no tilde of its own, but it is clear what file:///~/x means.
         given = path.removeprefix("/") if path.startswith("/~") else path
     elif "://" in given:

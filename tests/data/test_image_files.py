@@ -75,3 +75,14 @@ def test_random_crops_do_not_depend_on_the_number_of_workers(image_folder, monke
     )
     assert torch.equal(here, in_worker)
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("damage", [2, 5, 7])
+def test_damaged_file_is_an_error_whatever_pillow_raises(tmp_path, damage):
+    path = tmp_path / "image.tif"
+    Image.new("RGB", (9, 7)).save(path)
+    content = bytearray(path.read_bytes())
+    content[72] = damage
+    path.write_bytes(content)
+    with pytest.raises(HarnessError, match="not a readable image"):
+        read_rgb(path)

@@ -366,3 +366,8 @@ def test_damaged_image_is_refused_when_the_folder_is_described(image_folder):
     with pytest.raises(HarnessError, match="not a readable image") as caught:
         describe(root)
     assert caught.value.where == str(damaged)
+
+
+def test_class_named_recycled_is_a_class(tmp_path):
+    root = write_tree(tmp_path / "root", "compost", "landfill", "recycled")
+    assert scan_image_folder(root).classes == ["compost", "landfill", "recycled"]

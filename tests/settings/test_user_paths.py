@@ -88,6 +88,9 @@ def test_resolve_directory_refuses_what_is_no_directory(work, text, what):
         ("file:///data/a%20b", "/data/a b"),
         ("file:///~/x", "HOME/x"),
         ("file://~/x", "HOME/x"),
+        ("file://localhost/data/x", "/data/x"),
+        ("file:/data/x", "/data/x"),
+        ("FILE:///data/x", "/data/x"),
         ("~/x", "HOME/x"),
         ("x", "x"),
     ],
@@ -99,6 +102,11 @@ def test_resolve_place_keeps_a_url_and_reads_a_path(work, text, expected):
 def test_resolve_place_refuses_a_broken_url(work):
     with pytest.raises(HarnessError, match="not a URL"):
         resolve_place("s3://[bucket/x", "--storage")
+
+
+def test_resolve_place_refuses_a_file_of_another_host(work):
+    with pytest.raises(HarnessError, match="is a file of the host nas"):
+        resolve_place("file://nas/data/x", "--storage")
 
 
 def test_error_names_the_variable_that_gave_the_path(work, monkeypatch):

@@ -15,7 +15,7 @@ SYSTEM_NAMES = frozenset(
     (
         *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "desktop db", "desktop df"),
         *("__macosx", "network trash folder", "temporary items", "lost+found", "__pycache__"),
-        *("$recycle.bin", "recycler", "recycled", "system volume information", "found.000"),
+        *("$recycle.bin", "system volume information", "found.000"),
         *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "~snapshot"),
     )
 )

@@ -48,7 +48,9 @@ def list_exports(content: bytes) -> list[str] | None:
             value = node.value  # type: ignore[assignment]
         else:
             continue
-        if not any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
+        is_all = any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets)
+        # A bare annotation, `__all__: list[str]`, has no value.
+        if not is_all or value is None:
             continue
         for part in ast.walk(value):
             if isinstance(part, ast.Constant) and isinstance(part.value, str):

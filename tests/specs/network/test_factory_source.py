@@ -8,6 +8,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.specs import ExternalNetwork
 from harness.specs.network.factory_source import find_factory_source
+from harness.specs.network.import_statements import list_exports
 
 CODE = "from torch import nn\nwidth = 4\ndef body(): return nn.Identity()\n"
 
@@ -239,3 +240,7 @@ def test_source_that_cannot_be_read_is_an_error(work, monkeypatch):
     monkeypatch.setattr(type(work), "read_bytes", read_bytes)
     with pytest.raises(HarnessError, match="cannot be read: Permission denied"):
         find_factory_source("nets")
+
+
+def test_bare_annotation_of_the_exports_names_none():
+    assert list_exports(b"__all__: list[str]\nimport torch\n") == []
