@@ -112,7 +112,7 @@ def _value_type(kind: type, name: str, option: Option) -> Any:
 
 
 class ImageLayout(StrEnum):
-    """What the directories in a folder of images are."""
+    """The layout of a folder of images: its directories are classes, or splits that hold classes."""
 
     classes = "classes"
     splits = "splits"

@@ -33,7 +33,7 @@ SAME_FILE = "images that are the same file as another one, by a link"
 
 @dataclass
 class Findings:
-    """What a scan leaves out, and why; and the files that links lead to.
+    """Entries that a scan leaves out, with the reason of each, and the files that links lead to.
 
     Attributes:
         root: The directory below which paths are named.

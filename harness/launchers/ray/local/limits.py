@@ -1,4 +1,4 @@
-"""What a local Ray session needs of this machine.
+"""Limits of this machine that a local Ray session needs: open files, size of files, memory for its objects.
 
 It is checked before Ray starts, because Ray itself would wait for a process that died, or end the driver.
 """
