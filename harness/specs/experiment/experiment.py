@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from harness.specs.adaptive.decide import Decide, check_with_decide, extend_seeds
 from harness.specs.experiment.contrasts import Contrast
 from harness.specs.experiment.data import DataSpec
 from harness.specs.experiment.execution import Execution, Resources
@@ -44,6 +45,9 @@ class Experiment(Spec):
     variants: Annotated[tuple[VariantSelection, ...], Field(min_length=1)]
     data: DataSpec
     recipe: Recipe
+    decide: Decide | None = Field(
+        None, description="Stages of an adaptive experiment, which adds seeds until its contrasts are decided."
+    )
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=MOST_SEEDS)]
     tune: SearchSpec | None = Field(
         None, description="A search for a recipe of each variant's own, in addition to the common recipe."
@@ -73,6 +77,17 @@ class Experiment(Spec):
         repeated = sorted(seed for seed, count in Counter(value).items() if count > 1)
         if repeated:
             raise ValueError(f"seed {repeated[0]} is given twice: remove one of the two")
+        return value
+
+    @field_validator("seeds")
+    @classmethod
+    def _extend_seeds(cls, value: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        return extend_seeds(value, info.data.get("decide"))
+
+    @field_validator("tune", "contrasts", "looks")
+    @classmethod
+    def _check_with_decide(cls, value: Any, info: ValidationInfo) -> Any:
+        check_with_decide(str(info.field_name), value, info.data.get("decide"))
         return value
 
     @field_validator("tune")
