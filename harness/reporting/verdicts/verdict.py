@@ -11,6 +11,44 @@ VerdictState = Literal["supported", "contradicted", "undecided"]
 
 
 @dataclass(frozen=True)
+class StageSummary:
+    """At which of its declared stages a contrast was decided.
+
+    Attributes:
+        stages: Declared numbers of seeds at which it is analysed, rising.
+        analysed: Those that were reached.
+        decided_at: The one that decided; None while it is undecided.
+        most: Seeds of the last stage, which a design without stages would train.
+        futile: Why more seeds would hardly decide it, in a sentence; empty where they may.
+    """
+
+    stages: tuple[int, ...]
+    analysed: tuple[int, ...]
+    decided_at: int | None
+    most: int
+    futile: str = ""
+
+
+@dataclass(frozen=True)
+class SeedsNeeded:
+    """How many seeds would decide a verdict, as a range over what the standard deviation may be.
+
+    Attributes:
+        low: Seeds at the lower end of the interval of the standard deviation.
+        likely: Seeds at the standard deviation that was seen.
+        high: Seeds at the upper end.
+        power: Chance that so many seeds decide the verdict if the effect is real.
+        effect: Smallest effect of interest that they find, in percentage points.
+    """
+
+    low: int
+    likely: int
+    high: int
+    power: float
+    effect: float
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The verdict on one declared contrast, always within the experiment's budget. All text is plain, not Markdown.
 
@@ -35,6 +73,13 @@ class Verdict:
         missing: Its trials that are not in the record.
         without_diverged: The verdict without the seeds of diverged trials, where there are any.
         exploratory: Why the verdict is only exploratory, in a sentence; empty where it was declared as it is.
+        untrained: Its variants that are untrainable under this recipe: they stay at the loss and error of guessing.
+        without_failures: The verdict without diverged seeds and untrained variants, where there are any.
+        stage: At which declared stage it was decided; None where the experiment declares no stages.
+        margin_reason: Why the margin is what it is, as declared; empty where no reason is given.
+        answer: One short sentence that answers the contrast.
+        certainty: One short sentence that says how sure the answer is.
+        caveats: What limits the answer, the most important first, each a sentence.
     """
 
     title: str
@@ -53,6 +98,13 @@ class Verdict:
     missing: tuple[str, ...] = ()
     without_diverged: Verdict | None = None
     exploratory: str = ""
+    untrained: tuple[str, ...] = ()
+    without_failures: Verdict | None = None
+    stage: StageSummary | None = None
+    margin_reason: str = ""
+    answer: str = ""
+    certainty: str = ""
+    caveats: tuple[str, ...] = ()
 
     @property
     def is_paired(self) -> bool:
