@@ -39,13 +39,13 @@ class Component:
 
     @property
     def weakest_test(self) -> EffectTest:
-        """The test that shows :attr:`shown_outcome` least: by fewer pairs, then the larger p, then the weaker effect."""
+        """The test that shows :attr:`shown_outcome` least: by fewer pairs, the larger p, then the weaker effect."""
         bounds = self.shown_outcome.outcome.bounds
 
         def strength(test: EffectTest) -> tuple[float, float, float]:
             effect = test.effect or 0.0
             margins = [value - effect if side == "less" else effect - value for side, value in bounds]
-            return test.n, -max((test.p.get(bound, 1.0) for bound in bounds)), min(margins)
+            return test.n, -max(test.p.get(bound, 1.0) for bound in bounds), min(margins)
 
         return min(self.tests, key=strength)
 

@@ -60,7 +60,7 @@ def plain_outcomes(smallest: float) -> tuple[Outcome, ...]:
 
 
 def residual_outcomes(margin: float) -> tuple[Outcome, ...]:
-    """Return the outcomes of the residual change; non-inferiority is tested at half the level, as in clinical trials."""
+    """Return the outcomes of the residual change. As in clinical trials, non-inferiority has half of the level."""
     return (
         Outcome("not worse", "supports", (("less", margin),), 0.5),
         Outcome("worse", "contradicts", (("greater", margin),), _WAY),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
@@ -10,7 +9,9 @@ from pydantic import Field, model_validator
 
 from harness.errors import HarnessError, suggest_nearest
 from harness.specs.experiment.interim_looks import DECLARED_SIDE
+from harness.specs.experiment.targets import TimeToTarget
 from harness.specs.identity import Spec
+from harness.specs.matching.variant_names import find_names
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.variant import NEEDS_SHORTCUT, Variant
 from harness.specs.number_types import Positive
@@ -22,15 +23,22 @@ Depth = Annotated[int, Field(gt=0, le=1_000_000)]
 class Degradation(Spec):
     """The degradation contrast: the deeper plain net trains worse, and the deeper residual net does not.
 
-    He et al. 2015, fig. 1. It tests three claims on both training errors, with one difference per seed; see
-    docs/statistics.md.
+    He et al. 2015, fig. 1. It asks at equal shape: plain and residual networks have equal depths and widths. It tests
+    three components on both training errors, with one difference per seed; see docs/statistics.md.
     """
 
     kind: Literal["degradation"]
     shallow: Depth
     deep: Depth
-    margin: Positive = Field(description="Percentage points by which the deeper residual net may be worse.")
-    smallest_effect: Positive | None = Field(None, description="Smallest effect of interest (default: margin).")
+    margin: Positive = Field(
+        description="Smallest change of interest, in percentage points: a residual change below it is not worse."
+    )
+    smallest_effect: Positive | None = Field(
+        None, description="Smallest rise of the plain networks that is of interest (default: margin)."
+    )
+    margin_reason: Line = Field(
+        "", max_length=500, description="Why margin and smallest_effect are what they are; the report quotes it."
+    )
     family: Line | None = Field(
         None, description="Family of the four networks; needed if two families have these depths."
     )
@@ -88,14 +96,8 @@ class Degradation(Spec):
         return names_by_role
 
 
-def _has_set_suffix(name: str, base: str) -> bool:
-    """Return whether ``name`` is ``base`` with the suffix of a field changed by ``set``, such as ``-w8``."""
-    fields = "|".join(Variant.model_fields)
-    return re.match(rf"{re.escape(base)}-(w\d|({fields})-)", name) is not None
-
-
 class Difference(Spec):
-    """The difference contrast: variant ``a`` is better than variant ``b`` in one metric, over paired seeds."""
+    """The difference contrast: variant ``a`` has a lower or higher metric than ``b`` at equal seeds."""
 
     kind: Literal["difference"]
     a: Line
@@ -105,6 +107,9 @@ class Difference(Spec):
         "less", description="Claimed side of the metric of a, compared with b."
     )
     smallest_effect: Positive = Field(0.5, description="Smallest effect of interest in percentage points.")
+    margin_reason: Line = Field(
+        "", max_length=500, description="Why smallest_effect is what it is; the report quotes it."
+    )
 
     @model_validator(mode="after")
     def _two_variants(self) -> Difference:
@@ -126,8 +131,7 @@ class Difference(Spec):
         names = [v.name for v in variants]
         names_by_role = {}
         for role, name in (("a", self.a), ("b", self.b)):
-            # `set` on the command line also adds a suffix to a variant's name.
-            matches = [name] if name in names else [other for other in names if _has_set_suffix(other, name)]
+            matches = find_names(name, names)
             if len(matches) != 1:
                 raise HarnessError(
                     f"the difference contrast names the variant '{name}', which this experiment does not contain",
@@ -138,4 +142,4 @@ class Difference(Spec):
         return names_by_role
 
 
-Contrast = Annotated[Degradation | Difference, Field(discriminator="kind")]
+Contrast = Annotated[Degradation | Difference | TimeToTarget, Field(discriminator="kind")]

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from harness.specs.adaptive.decide import Decide, check_with_decide, extend_seeds
 from harness.specs.experiment.contrasts import Contrast
-from harness.specs.experiment.data import DataSpec
+from harness.specs.experiment.data import DataField, DataSpec, list_data_sets, refuse_with_several_data_sets
 from harness.specs.experiment.execution import Execution, Resources
 from harness.specs.experiment.interim_looks import MOST_SEEDS, Looks
 from harness.specs.experiment.recipe import Recipe
 from harness.specs.experiment.search_space import SearchSpec
+from harness.specs.experiment.targets import Targets, TimeToTarget, require_distinct_targets, with_declared_target
 from harness.specs.experiment.variant_selection import VariantSelection
 from harness.specs.identity import Spec, canonical
 from harness.specs.number_types import Seed
+from harness.specs.replication.replicate import Replicate, Replication
+from harness.specs.replication.variance_design import VarianceDesign, check_with_variance, number_runs
 from harness.text import Prose
 
 WINDOWS_DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))}
@@ -43,7 +46,7 @@ class Experiment(Spec):
     name: Name
     question: Prose = Field(min_length=1, max_length=500)
     variants: Annotated[tuple[VariantSelection, ...], Field(min_length=1)]
-    data: DataSpec
+    data: DataField
     recipe: Recipe
     decide: Decide | None = Field(
         None, description="Stages of an adaptive experiment, which adds seeds until its contrasts are decided."
@@ -52,6 +55,9 @@ class Experiment(Spec):
     tune: SearchSpec | None = Field(
         None, description="A search for a recipe of each variant's own, in addition to the common recipe."
     )
+    targets: Targets = Field(
+        (), description="Errors for which reports show the time until they are first reached, in epochs and seconds."
+    )
     contrasts: tuple[Contrast, ...] = ()
     level: Annotated[float, Field(gt=0, lt=0.5)] = Field(
         0.05, description="Level of all verdicts together, with Holm's correction."
@@ -59,9 +65,24 @@ class Experiment(Spec):
     looks: Looks = Field(
         (), description="Numbers of seeds at which verdicts are made, such as [8, 12, 16]; they share the level."
     )
+    untrained_tolerance: Annotated[float, Field(ge=0, lt=0.5)] = Field(
+        0.05,
+        description="A trial counts as untrained if its last training loss is at least (1 - this) x log(classes), and "
+        "both training errors are at least (1 - this) x the error of guessing.",
+    )
+    replicate: Replicate = Field(
+        Replication(), description="Sources of randomness that the seeds vary, such as [initialisation, order, split]."
+    )
+    variance: VarianceDesign | None = Field(
+        None, description="A crossed design that measures how much each source of randomness moves the results."
+    )
     resources: Resources = Resources()
     execution: Execution = Execution()
     notes: Prose = ""
+
+    _refuse_with_several_data_sets = field_validator("tune", "decide", "variance", "match", check_fields=False)(
+        refuse_with_several_data_sets
+    )
 
     @field_validator("variants", mode="before")
     @classmethod
@@ -70,6 +91,17 @@ class Experiment(Spec):
         selections = value if isinstance(value, list | tuple) else [value]
         # A tuple, because validation is strict.
         return tuple({"name": selection} if isinstance(selection, str) else selection for selection in selections)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number_runs(cls, value: Any) -> Any:
+        return number_runs(value)
+
+    @field_validator("replicate", "variance")
+    @classmethod
+    def _check_with_variance(cls, value: Any, info: ValidationInfo) -> Any:
+        check_with_variance(value, info.data)
+        return value
 
     @field_validator("seeds")
     @classmethod
@@ -108,16 +140,29 @@ class Experiment(Spec):
             value.check_recipe(recipe)
         return value
 
+    _distinct_targets = field_validator("targets")(require_distinct_targets)
+
+    @field_validator("contrasts")
+    @classmethod
+    def _add_targets(cls, value: tuple[Contrast, ...], info: ValidationInfo) -> tuple[Contrast, ...]:
+        targets = info.data.get("targets", ())
+        return tuple(with_declared_target(c, targets) if isinstance(c, TimeToTarget) else c for c in value)
+
     @field_validator("contrasts")
     @classmethod
     def _require_distinct_contrasts(cls, value: tuple[Contrast, ...]) -> tuple[Contrast, ...]:
         keys: set[str] = set()
         for contrast in value:
-            key = canonical(contrast.model_dump(mode="json", exclude={"margin", "smallest_effect"}))
+            key = canonical(contrast.model_dump(mode="json", exclude={"margin", "smallest_effect", "margin_reason"}))
             if key in keys:
                 raise ValueError(f"the same {contrast.kind} contrast is declared twice: remove one of the two")
             keys.add(key)
         return value
+
+    @property
+    def data_sets(self) -> tuple[DataSpec, ...]:
+        """Its data sets, in their declared order."""
+        return list_data_sets(self.data)
 
     @property
     def look_level(self) -> float:
