@@ -11,13 +11,14 @@ from harness.io.validation import validate_model
 from harness.io.yaml_documents import Document, read_document
 from harness.io.yaml_parser import Location
 from harness.settings.user_paths import resolve_path
-from harness.specs.catalogue.catalogue import Catalogue
+from harness.specs.catalogue.catalogue import MAX_NAME_LENGTH, Catalogue
 from harness.specs.catalogue.directories import find_directories
 from harness.specs.experiment.contrasts import Difference
 from harness.specs.experiment.data import DataInfo
 from harness.specs.experiment.experiment import MOST_TRIALS, Experiment
 from harness.specs.experiment.resolved_experiment import ResolvedExperiment
 from harness.specs.experiment.search_space import Sample
+from harness.specs.experiment.targets import TimeToTarget
 from harness.specs.identity import digest
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.external import ExternalNetwork
@@ -61,30 +62,58 @@ def find_experiment(name: str) -> Path:
     return files[name]
 
 
-def resolve(experiment: Experiment, document: Document, catalogue: Catalogue, info: DataInfo) -> ResolvedExperiment:
+def resolve(
+    experiment: Experiment, document: Document, catalogue: Catalogue, facts: DataInfo | Sequence[DataInfo]
+) -> ResolvedExperiment:
     """Return an experiment with its variants, and with the first samples of its search. Imports none of their code.
+
+    Args:
+        facts: Facts about its data set, or about each of its data sets.
 
     Raises:
         HarnessError: A variant does not exist or is selected twice, a contrast names a variant that is not selected,
             or there are too many trials.
     """
     _require_few_trials(experiment, document)
-    variants = _select_variants(experiment, document, catalogue, info)
+    data_sets = (facts,) if isinstance(facts, DataInfo) else tuple(facts)
+    variants = _select_variants(experiment, document, catalogue, data_sets[0])
     _require_distinct_variants(variants, document)
     tune = experiment.tune
     drawn = tune.initial_samples(experiment.recipe) if tune is not None else []
     samples = tuple(Sample(variant=v.name, number=n, fields=fields) for v in variants for n, fields in enumerate(drawn))
-    resolved = ResolvedExperiment(experiment=experiment, variants=tuple(variants), data=info, samples=samples)
+    resolved = ResolvedExperiment(experiment=experiment, variants=tuple(variants), data=data_sets, samples=samples)
+    _require_distinct_trials(resolved, document)
     try:
         contrast_variants = resolved.contrast_variants
     except HarnessError as error:
         raise HarnessError(error.what, where=document.where(("contrasts",)), remedy=error.remedy) from error
     # The contrasts get the full names of their variants, with the suffix that `set` has added.
     contrasts = tuple(
-        contrast.model_copy(update=names) if isinstance(contrast, Difference) else contrast
+        contrast.model_copy(update=names) if isinstance(contrast, Difference | TimeToTarget) else contrast
         for contrast, names in zip(experiment.contrasts, contrast_variants, strict=True)
     )
     return resolved.model_copy(update={"experiment": experiment.model_copy(update={"contrasts": contrasts})})
+
+
+def _require_distinct_trials(resolved: ResolvedExperiment, document: Document) -> None:
+    """Check that no two data sets have the same content and split, and that names with the data set are short."""
+    first_trials: dict[str, str] = {}
+    for index, view in enumerate(resolved.views if len(resolved.data_sets) > 1 else ()):
+        trial, title = view.trials[0], view.data.title
+        if trial.id in first_trials:
+            raise HarnessError(
+                f"{title} has the same images and the same splits as {first_trials[trial.id]}",
+                where=document.where(("data", index)),
+                remedy="Remove one of the two.",
+            )
+        first_trials[trial.id] = title
+        longest = max((view.named_for_data(variant).name for variant in view.variants), key=len)
+        if len(longest) > MAX_NAME_LENGTH:
+            raise HarnessError(
+                f"the name '{longest[:40]}...' has {len(longest)} letters, more than {MAX_NAME_LENGTH}",
+                where=document.where(("data", index, "label")),
+                remedy="Give the data set or the variant a shorter label.",
+            )
 
 
 def require_no_code(experiment: Experiment, document: Document, catalogue: Catalogue) -> None:
@@ -123,12 +152,13 @@ def refuse_code(factory: str, where: str) -> HarnessError:
 
 
 def _require_few_trials(experiment: Experiment, document: Document) -> None:
-    tune, seeds = experiment.tune, len(experiment.seeds)
-    variants = sum(max(len(s.depth), 1) * max(len(s.shortcut), 1) for s in experiment.variants)
+    tune, seeds, data_sets = experiment.tune, len(experiment.seeds), len(experiment.data_sets)
+    variants = data_sets * sum(max(len(s.depth), 1) * max(len(s.shortcut), 1) for s in experiment.variants)
     search_trials = 0 if tune is None else tune.samples * len(tune.seeds)
     if variants * (seeds * (1 if tune is None else 2) + search_trials) > MOST_TRIALS:
         raise HarnessError(
-            f"{variants:,} variants with {seeds:,} seeds"
+            f"{variants // data_sets:,} variants with {seeds:,} seeds"
+            + (f" on {data_sets} data sets" if data_sets > 1 else "")
             + (f" and {search_trials:,} search trials each" if search_trials else "")
             + f" give more than {MOST_TRIALS:,} trials, the limit for one experiment",
             where=document.where(("tune",) if search_trials else ("seeds",)),

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.specs.experiment.contrasts import Depth
 from harness.specs.identity import Spec
+from harness.specs.matching.match import Match
 from harness.specs.network.external import NetworkKind
 from harness.specs.network.shortcuts import PAPER_NAMES
 from harness.specs.network.variant import Variant
@@ -46,6 +47,8 @@ class VariantSelection(Spec):
     )
     set: dict[str, Any] = Field({}, description="Fields of the variant to change, such as widths.")
 
+    match: Match | None = Field(None, description="Change the network until it costs the same as another one.")
+
     @field_validator("depth", "shortcut", mode="before")
     @classmethod
     def _accept_single_value(cls, value: Any) -> Any:
@@ -71,7 +74,7 @@ class VariantSelection(Spec):
             raise ValueError(f"kind {self.kind} needs {needed}, and cannot be combined with {refused}")
         if self.family is not None or self.depth or self.shortcut or self.block or self.set:
             raise ValueError(
-                f"kind {self.kind} can be combined only with {needed}, args, auxiliary_weight, weights and label"
+                f"kind {self.kind} can be combined only with {needed}, args, auxiliary_weight, weights, label and match"
             )
         return self
 
