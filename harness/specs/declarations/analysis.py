@@ -1,0 +1,80 @@
+"""Analyses: when which contrast was tested on which seeds, under which declaration, and with which result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from pydantic import Field
+
+from harness.specs.declarations.declaration import Declaration
+from harness.specs.identity import Spec
+from harness.specs.number_types import Seed
+
+
+class Analysis(Spec):
+    """One test of one contrast, as the record keeps it.
+
+    Attributes:
+        contrast: The key of the declared contrast, see :attr:`DeclaredContrast.key`.
+        declaration: The digest of the declaration that held at that time.
+        cells: Hashes of what was compared: each variant with its data and its recipe, without seeds and names.
+        seen: Hashes of all cells of the experiment, because the report showed the results of all of them.
+        seeds: The seeds that were recorded at that time, rising.
+        state: ``supported``, ``contradicted`` or ``undecided``.
+        at: When it was made first: date and time in UTC, ISO 8601.
+        stage: Number of seeds of the stage of an adaptive run; None for a report.
+        experiment: Name of the experiment.
+    """
+
+    contrast: str = Field(max_length=64)
+    declaration: str = Field(max_length=64)
+    cells: tuple[str, ...]
+    seen: tuple[str, ...]
+    seeds: tuple[Seed, ...]
+    state: str = Field(max_length=64)
+    at: str = Field(max_length=64)
+    stage: int | None = None
+    experiment: str = Field("", max_length=64)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What makes it another analysis: contrast, declaration, cells and seeds. The same one again adds nothing."""
+        return (self.contrast, self.declaration, self.cells, self.seeds)
+
+    @property
+    def date(self) -> str:
+        """The day on which it was made first, such as 2026-11-27."""
+        return self.at[:10]
+
+
+class AnalysisLog(Spec):
+    """Analyses with the declarations that they refer to. The record keeps one file of this form per report or stage."""
+
+    declarations: tuple[Declaration, ...] = ()
+    analyses: tuple[Analysis, ...] = ()
+
+
+def merge_logs(logs: Iterable[AnalysisLog]) -> AnalysisLog:
+    """Return one log with each declaration and each analysis once, analyses oldest first.
+
+    Of equal analyses the oldest one stays, so that an analysis keeps its date when it is made again.
+    """
+    declarations: dict[str, Declaration] = {}
+    analyses: dict[tuple[object, ...], Analysis] = {}
+    logs = list(logs)
+    for log in logs:
+        for declaration in log.declarations:
+            declarations.setdefault(declaration.digest, declaration)
+    for analysis in sorted((a for log in logs for a in log.analyses), key=lambda analysis: analysis.at):
+        analyses.setdefault(analysis.identity, analysis)
+    used = {analysis.declaration for analysis in analyses.values()}
+    return AnalysisLog(
+        declarations=tuple(d for identity, d in declarations.items() if identity in used),
+        analyses=tuple(analyses.values()),
+    )
+
+
+def current_time() -> str:
+    """Return the time now as analyses record it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
