@@ -21,6 +21,8 @@ MIN_SIMILARITY_ELSEWHERE = 0.8
 """Similarity (0 to 1) from which on a field at another place of the file is suggested."""
 CONTRAST_KINDS = ("degradation", "difference")
 """Tags of the union of contrasts, which pydantic puts into the location of an error and the file does not contain."""
+ONE_DATA_SET, SEVERAL_DATA_SETS = "one data set", "several data sets"
+"""Tags of the union in an experiment's field ``data``; the same holds for them."""
 UNION_TAGS = re.compile(r"literal\[.*\]|constrained-(int|float|str)|int|float|str|bool")
 """What pydantic adds to the location of an error in a field of several types."""
 EXPECTED = ": it should be "
@@ -113,7 +115,7 @@ def _describe_problem(model: type[BaseModel], item: Any, document: Document, at:
     location = tuple(
         part
         for index, part in enumerate(item["loc"])
-        if part != "[key]"
+        if part not in ("[key]", ONE_DATA_SET, SEVERAL_DATA_SETS)
         and not (index == len(item["loc"]) - 1 and UNION_TAGS.fullmatch(str(part)))
         and not (part in CONTRAST_KINDS and index and isinstance(item["loc"][index - 1], int))
     )

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
 
-from harness.specs.experiment.contrasts import Difference
-from harness.specs.experiment.data import DataInfo
+from harness.specs.declarations.analysis import Analysis
+from harness.specs.declarations.declaration import Declaration
+from harness.specs.experiment.contrasts import Contrast, Difference
+from harness.specs.experiment.data import DataInfo, DataSpec, exclude_from_data
 from harness.specs.experiment.execution import Execution
 from harness.specs.experiment.experiment import Experiment
 from harness.specs.experiment.interim_looks import InterimLook, comparison_hash
 from harness.specs.experiment.recipe import Recipe
 from harness.specs.experiment.search_space import Sample, with_fields
+from harness.specs.experiment.targets import TimeToTarget
 from harness.specs.experiment.trial import Trial
 from harness.specs.identity import Spec
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.variant import Variant
+from harness.specs.replication.assign_streams import assign_streams
 from harness.text import Line
 
 MIN_WIDE_CHANNELS = 16
@@ -29,6 +33,8 @@ Narrower networks are slower by 7 %; external networks were not measured.
 TUNED_SUFFIX = ", tuned"
 SEARCH_SUFFIX = ", search "
 """Suffixes of a variant's name in trials with a chosen recipe and in search trials; they are in no identity."""
+DATA_SUFFIX = " on "
+"""Stands between a variant's name and its data set in trials of several data sets; it is in no identity either."""
 
 
 def resolve_memory_format(execution: Execution, variants: Iterable[AnyVariant]) -> Execution:
@@ -43,21 +49,60 @@ def resolve_memory_format(execution: Execution, variants: Iterable[AnyVariant]) 
     return execution.model_copy(update={"memory_format": "channels_last"})
 
 
+def _measure_of(contrast: Contrast) -> str:
+    """Return what a contrast compares, by which its analyses are found."""
+    if isinstance(contrast, TimeToTarget):
+        return contrast.measure
+    return contrast.metric if isinstance(contrast, Difference) else contrast.kind
+
+
 class ResolvedExperiment(Spec):
     """An experiment with its variants and its data: everything needed to run it and to report it.
 
+    With several data sets, :attr:`views` has one experiment for each. Each view is an ordinary experiment on one data
+    set, with the same trials; code that knows one data set works on a view.
+
     Attributes:
+        variants: With the channels and classes of the first data set.
+        data_sets: Facts about each data set, in their declared order.
         samples: Recipes that the search tries, as far as they are drawn.
         choices: Number of the chosen sample of each variant; empty until all variants have one.
-        looks: Interim looks that the record holds, oldest first.
+        looks: Interim looks that the record of an earlier version holds, oldest first.
+        declarations: What was declared when the analyses were made, each once.
+        analyses: Analyses that the record holds, oldest first; also those of other experiments with the same cells.
+        family_data_sets: In a view, the number of data sets whose verdicts share the level; otherwise 1.
     """
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     experiment: Experiment
     variants: tuple[AnyVariant, ...]
-    data: DataInfo
+    data_sets: Annotated[tuple[DataInfo, ...], Field(min_length=1)] = Field(alias="data")
     samples: tuple[Sample, ...] = ()
     choices: dict[Line, int] = Field({})
     looks: tuple[InterimLook, ...] = ()
+    declarations: tuple[Declaration, ...] = ()
+    analyses: tuple[Analysis, ...] = ()
+    family_data_sets: int = Field(1, exclude=True)
+
+    @field_validator("data_sets", mode="before")
+    @classmethod
+    def _accept_one_data_set(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+    @field_serializer("data_sets", mode="wrap")
+    def _serialize_one_data_set(self, value: Any, handler: Any) -> Any:
+        """Return the facts of a single data set without a list around them, as earlier versions recorded them."""
+        facts = handler(value)
+        return facts[0] if len(facts) == 1 else facts
+
+    @model_validator(mode="after")
+    def _check_data_sets(self) -> ResolvedExperiment:
+        """Check the facts against the declared data sets, because a file may bring them."""
+        declared, known = [spec.name for spec in self.experiment.data_sets], [info.name for info in self.data_sets]
+        if declared != known:
+            raise ValueError("it must contain the facts of each data set that the experiment declares")
+        return self
 
     @model_validator(mode="after")
     def _check_search(self) -> ResolvedExperiment:
@@ -82,7 +127,45 @@ class ResolvedExperiment(Spec):
         return ResolvedExperiment(**{**self._field_values(), **changes})
 
     def _field_values(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ResolvedExperiment.model_fields}
+        return {field.alias or name: getattr(self, name) for name, field in ResolvedExperiment.model_fields.items()}
+
+    @property
+    def data(self) -> DataInfo:
+        """Facts about its data set, which must be the only one; the :attr:`views` have one each."""
+        (info,) = self.data_sets
+        return info
+
+    @property
+    def data_spec(self) -> DataSpec:
+        """Its declared data set, which must be the only one."""
+        (spec,) = self.experiment.data_sets
+        return spec
+
+    @cached_property
+    def views(self) -> tuple[ResolvedExperiment, ...]:
+        """The experiment on each of its data sets; itself where it has only one."""
+        if len(self.data_sets) == 1:
+            return (self,)
+        return tuple(
+            self.replace(
+                experiment=self.experiment.model_copy(update={"data": spec}),
+                variants=tuple(
+                    variant.model_copy(update={"in_channels": info.channels, "classes": info.classes})
+                    for variant in self.variants
+                ),
+                data=info,
+                family_data_sets=len(self.data_sets),
+            )
+            for spec, info in zip(self.experiment.data_sets, self.data_sets, strict=True)
+        )
+
+    def view_of(self, trial: Trial) -> ResolvedExperiment:
+        """Return the view with the data set of a trial."""
+        return self if len(self.data_sets) == 1 else self._view_by_trial[trial.id]
+
+    @cached_property
+    def _view_by_trial(self) -> dict[str, ResolvedExperiment]:
+        return {trial.id: view for view in self.views for trial in view.all_trials}
 
     def to_record_json(self) -> str:
         """Return it as JSON for the record.
@@ -90,21 +173,44 @@ class ResolvedExperiment(Spec):
         The directory of the data differs between machines, and the names of the classes come from its files.
         """
         return self.model_dump_json(
-            exclude_defaults=True, exclude={"experiment": {"data": {"root"}}, "data": {"class_names"}}
+            exclude_defaults=True,
+            exclude={
+                "experiment": {"data": exclude_from_data(self.experiment.data, "root")},
+                "data_sets": {"__all__": {"class_names"}},
+            },
         )
 
     def with_looks_of(self, previous: ResolvedExperiment | None) -> ResolvedExperiment:
-        """Return a copy with the interim looks of its previous run, if there was one."""
-        return self if previous is None or previous.looks == self.looks else self.replace(looks=previous.looks)
+        """Return a copy with the interim looks and analyses of its previous run, if there was one."""
+        if previous is None or (previous.looks, previous.analyses) == (self.looks, self.analyses):
+            return self
+        return self.replace(looks=previous.looks, declarations=previous.declarations, analyses=previous.analyses)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
-        """The compared trials: one for each variant and seed, with variants in their declared order."""
+        """The compared trials: one for each variant and seed, with variants in their declared order.
+
+        With several data sets, those of each data set, under variants whose names end with it (:data:`DATA_SUFFIX`).
+        """
+        if len(self.data_sets) > 1:
+            return self._join_views(lambda view: view.trials)
         return tuple(
             self._make_trial(variant, self.recipe_of(variant.name), seed)
             for variant in self.variants
             for seed in self.experiment.seeds
         )
+
+    def _join_views(self, select: Callable[[ResolvedExperiment], Iterable[Trial]]) -> tuple[Trial, ...]:
+        """Return trials of all views, under variants whose names end with the data set."""
+        return tuple(
+            trial.model_copy(update={"variant": view.named_for_data(trial.variant)})
+            for view in self.views
+            for trial in select(view)
+        )
+
+    def named_for_data(self, variant: AnyVariant) -> AnyVariant:
+        """Return a variant of a view under the name that it has among the trials of all data sets."""
+        return variant.model_copy(update={"name": f"{variant.name}{DATA_SUFFIX}{self.data.title}"})
 
     @property
     def execution(self) -> Execution:
@@ -116,8 +222,9 @@ class ResolvedExperiment(Spec):
         return self.experiment.recipe
 
     def _make_trial(self, variant: AnyVariant, recipe: Recipe, seed: int, scheduler: Any = None) -> Trial:
-        data = self.experiment.data.model_copy(update={"fingerprint": self.data.fingerprint})
-        return Trial(variant=variant, data=data, recipe=recipe, seed=seed, scheduler=scheduler)
+        data = self.data_spec.model_copy(update={"fingerprint": self.data.fingerprint})
+        trial = Trial(variant=variant, data=data, recipe=recipe, seed=seed, scheduler=scheduler)
+        return assign_streams(trial, self.experiment)
 
     @cached_property
     def contrast_variants(self) -> tuple[dict[str, str], ...]:
@@ -126,10 +233,15 @@ class ResolvedExperiment(Spec):
 
     @cached_property
     def contrast_keys(self) -> tuple[str, ...]:
-        """For each declared contrast, the hash of its comparison, by which its interim looks are found."""
+        """For each declared contrast, the hash of its comparison, by which its interim looks are found.
+
+        With several data sets, the hashes of one view after the other.
+        """
+        if len(self.data_sets) > 1:
+            return tuple(key for view in self.views for key in view.contrast_keys)
         return tuple(
             comparison_hash(
-                contrast.metric if isinstance(contrast, Difference) else contrast.kind,
+                _measure_of(contrast),
                 (trial for trial in self.trials if trial.variant.name in names.values()),
             )
             for contrast, names in zip(self.experiment.contrasts, self.contrast_variants, strict=True)
@@ -137,8 +249,9 @@ class ResolvedExperiment(Spec):
 
     @property
     def verdict_count(self) -> int:
-        """Number of verdicts: one for each contrast, and with a search another at the chosen recipes."""
-        return len(self.experiment.contrasts) * (1 if self.experiment.tune is None else 2)
+        """Number of verdicts: one for each contrast and data set, and with a search another at the chosen recipes."""
+        data_sets = max(len(self.data_sets), self.family_data_sets)
+        return len(self.experiment.contrasts) * data_sets * (1 if self.experiment.tune is None else 2)
 
     def samples_of(self, variant: str) -> list[Sample]:
         """Return the samples of one variant, by number."""
@@ -168,8 +281,11 @@ class ResolvedExperiment(Spec):
     def all_trials(self) -> tuple[Trial, ...]:
         """All trials to run, each once: the compared ones, those of the search, and those with chosen recipes.
 
-        The variants of the last two kinds have names with a suffix, so that users can distinguish them.
+        The variants of the last two kinds have names with a suffix, so that users can distinguish them. So have all
+        variants where there are several data sets.
         """
+        if len(self.data_sets) > 1:
+            return self._join_views(lambda view: view.all_trials)
         tuned = self.tuned.trials if self.tuned is not None else ()
         renamed = [
             trial.model_copy(
