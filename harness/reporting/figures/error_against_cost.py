@@ -153,13 +153,13 @@ def draw_error_against_cost(figure: Figure, results: Results) -> None:
     drawn = [value for points in panels.values() for p in points for value in (p.error, *(p.interval or ()))]
     low, high = min(drawn), max(drawn)
     for axes, points in zip(grid.ravel(), panels.values(), strict=True):
-        scale_error_axis(axes, drawn, count_images(ERROR_METRIC, results.study.data))
+        scale_error_axis(axes, drawn, count_images(ERROR_METRIC, results.study.data), METRICS[ERROR_METRIC].title)
+        if axes not in grid[:, 0]:
+            axes.set_ylabel("")
         if low > 0.4 * high:
             # An axis from zero would leave most of the panel empty.
             axes.set_ylim(low - 0.15 * (high - low), high + 0.15 * (high - low))
         _draw_labels(axes, points, figure.get_figwidth() / grid.shape[1], figure.get_figheight() / grid.shape[0])
-    for row in grid:
-        row[0].set_ylabel(METRICS[ERROR_METRIC].title)
     lines = group_into_series(results.study)
     if 1 < len(lines) <= MAX_SERIES_IN_LEGEND:
         draw_series_legend(figure, lines)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from harness.reporting.figures.estimate_marks import draw_estimate, draw_interval, draw_means, draw_seeds
 from harness.reporting.figures.series import Series, group_into_series, shorten_label
-from harness.reporting.figures.style import INK, MARKERS, draw_series_legend, scale_error_axis
+from harness.reporting.figures.style import (
+    INK,
+    MARKERS,
+    draw_series_legend,
+    scale_error_axis,
+    scale_linear_error_axis,
+)
 from harness.reporting.statistics.error_intervals import count_images, select_error_interval
 from harness.reporting.statistics.intervals import estimate_mean
 from harness.reporting.statistics.seed_values import list_seed_values
@@ -27,7 +33,10 @@ def list_drawn_errors(results: Results) -> list[str]:
 
 
 def draw_errors_by_depth(figure: Figure, results: Results) -> None:
-    """Draw each error against depth: the first in a large panel, the others in smaller ones beside it."""
+    """Draw each error against depth: the first in a large panel, the others in smaller ones beside it.
+
+    The large panel is always linear, so that lengths in it are sizes of effects.
+    """
     metrics = list_drawn_errors(results)
     columns = 2 if len(metrics) > 1 else 1
     grid = figure.add_gridspec(max(len(metrics) - 1, 1), columns, width_ratios=[1.5, 1][:columns])
@@ -36,12 +45,12 @@ def draw_errors_by_depth(figure: Figure, results: Results) -> None:
     draw_series_legend(figure, lines)
     for number, (metric, cell) in enumerate(zip(metrics, cells, strict=True)):
         axes = figure.add_subplot(cell)
-        _draw_depth_panel(axes, results, lines, metric)
+        _draw_depth_panel(axes, results, lines, metric, is_linear=number == 0)
         if number in (0, len(metrics) - 1):
             axes.set_xlabel("Depth (layers with weights)")
 
 
-def _draw_depth_panel(axes: Axes, results: Results, lines: Sequence[Series], metric: str) -> None:
+def _draw_depth_panel(axes: Axes, results: Results, lines: Sequence[Series], metric: str, is_linear: bool) -> None:
     depths = sorted({depth for line in lines for depth in line.depths})
     # Depths have equal distances: on a linear scale, 8 and 20 would hide each other beside 110.
     positions = {depth: float(index) for index, depth in enumerate(depths)}
@@ -66,7 +75,10 @@ def _draw_depth_panel(axes: Axes, results: Results, lines: Sequence[Series], met
         draw_means(axes, xs, means, line.colour, line.marker, line_width=1.6)
     axes.set_xticks(list(positions.values()), [str(depth) for depth in depths])
     axes.set_xlim(-0.5, len(depths) - 0.5)
-    scale_error_axis(axes, drawn, count_images(metric, results.study.data))
+    if is_linear:
+        scale_linear_error_axis(axes)
+    else:
+        scale_error_axis(axes, drawn, count_images(metric, results.study.data))
     axes.set_title(METRICS[metric].title)
 
 

@@ -90,21 +90,24 @@ def panel_grid(panels: int) -> tuple[int, int]:
     return -(-panels // columns), columns
 
 
-def scale_error_axis(axes: Axes, values: Iterable[float], images: int) -> None:
-    """Scale the y axis for errors in percent.
+def scale_error_axis(axes: Axes, values: Iterable[float], images: int, label: str = "") -> None:
+    """Scale the y axis for errors in percent, and label it.
 
     The scale is linear. Where the errors span a factor of 30 or more, it is logarithmic down to about the error of one
-    image, and linear from there to zero.
+    image, and linear from there to zero. Then the label says so.
 
     Args:
         images: Number of images that the errors are measured on.
+        label: Label of the axis; by default, only a logarithmic scale is labelled.
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     positive = [float(value) for value in values if value > 0]
     top = max(positive, default=1.0)
     if not positive or top / min(positive) < 30:
-        axes.set_ylim(bottom=0)
+        scale_linear_error_axis(axes)
+        if label:
+            axes.set_ylabel(label)
         return
     one_image = 100 / images
     threshold = next(t for t in (0.001, 0.01, 0.1, 1.0, 10.0) if t >= min(one_image, 10.0) / 1.5)
@@ -114,6 +117,13 @@ def scale_error_axis(axes: Axes, values: Iterable[float], images: int) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylim(-0.12 * threshold, min(1.6 * top, 110))
+    axes.set_ylabel(f"{label}{', ' if label else ''}logarithmic above {threshold:g}", fontsize=9)
+
+
+def scale_linear_error_axis(axes: Axes) -> None:
+    """Let a linear y axis begin just below zero, so that it shows the whole marker of an error of zero."""
+    top = axes.get_ylim()[1]
+    axes.set_ylim(-0.02 * top, top)
 
 
 def scale_log_axis(axes: Axes, values: Iterable[float]) -> None:

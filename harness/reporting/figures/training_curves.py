@@ -124,9 +124,8 @@ def draw_training_curves(figure: Figure, results: Results) -> None:
                 drawn += _draw_errors(axes, test, line.colour, "-", TEST_WIDTH, marker)
     for axes in grid[len(depths) :]:
         axes.set_visible(False)
-    scale_error_axis(grid[0], drawn, count_images(training_error, results.study.data))
     for axes in grid[::columns]:
-        axes.set_ylabel("Error (%)")
+        scale_error_axis(axes, drawn, count_images(training_error, results.study.data), "Error (%)")
     for axes in grid[max(len(depths) - columns, 0) : len(depths)]:
         axes.set_xlabel("Epoch")
         axes.tick_params(labelbottom=True)

@@ -16,8 +16,9 @@ def test_panel_grid_has_at_most_three_columns(panels, grid):
 )
 def test_scale_error_axis_is_logarithmic_where_errors_span_decades(errors, scale):
     axes = Figure().subplots()
-    scale_error_axis(axes, errors, images=1438)
+    scale_error_axis(axes, errors, images=1438, label="Error (%)")
     assert axes.get_yscale() == scale
+    assert axes.get_ylabel() == ("Error (%), logarithmic above 0.1" if scale == "symlog" else "Error (%)")
 
 
 def test_render_figure_gives_equal_bytes_for_equal_figures():
