@@ -15,7 +15,7 @@ from harness.io.yaml_documents import Document, read_document
 from harness.specs.identity import Spec
 from harness.specs.network.external import ExternalNetwork, NetworkKind
 from harness.specs.network.shortcuts import SHORTCUTS
-from harness.specs.network.variant import NEEDS_SHORTCUT, Variant
+from harness.specs.network.variant import MOST_BLOCKS, NEEDS_SHORTCUT, Variant
 from harness.text import Identifier, Line, OptionalIdentifier, Prose
 
 
@@ -170,6 +170,15 @@ class Family(Spec):
         widths = fields.get("widths")
         # Validation of the variant refuses widths that are not a list.
         return [count] * (len(widths) if isinstance(widths, list | tuple) else 1)
+
+    def list_blocks(self, like: Variant) -> list[tuple[int, ...]]:
+        """Return the blocks of each stage of every depth that the family has with the block type of a variant."""
+        members = (self.variant(fields, name) for name, fields in self.members.items())
+        blocks = {v.blocks for v in members if v.block == like.block and len(v.blocks) == len(like.blocks)}
+        if like.block in self.depth:
+            stages = len(like.blocks)
+            blocks |= {(count,) * stages for count in range(1, MOST_BLOCKS // stages + 1)}
+        return sorted(blocks, key=sum)
 
     def find_depth(self, depth: int, block: str | None = None) -> tuple[dict[str, Any], str]:
         """Return (fields, name) of the family's network of a depth: a member, or one by the depth rule.

@@ -65,8 +65,8 @@ class Match(Spec):
     )
     change: Literal["widths", "depth"] = Field(
         "widths",
-        description="widths: all stages by a common factor, rounded to whole channels. depth: the blocks of each "
-        "stage, by the depths of the family.",
+        description="widths: all stages by a common factor, to one of the two nearest whole channels. depth: the "
+        "blocks of each stage, by the depths of the family.",
     )
     argument: Line | None = Field(
         None,

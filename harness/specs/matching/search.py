@@ -1,0 +1,109 @@
+"""The search for the network of a ladder whose counted cost is nearest to a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import log, sqrt
+
+from harness.errors import HarnessError
+from harness.specs.identity import canonical
+from harness.specs.matching.ladder import Ladder, changed_fields
+from harness.specs.matching.match import COST_WORDS, TOLERANCE, CostName
+from harness.specs.network.any_variant import AnyVariant
+
+CostOf = Callable[[AnyVariant], float]
+FEW = 6
+"""So many networks between two bounds are tried one by one."""
+SHOWN = 2
+"""Nearest networks that an error names, on each side of the target."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network of a ladder, and its cost divided by that of the matched network."""
+
+    variant: AnyVariant
+    ratio: float
+
+    @property
+    def distance(self) -> float:
+        """How far the costs are from equal: the absolute logarithm of the ratio."""
+        return abs(log(self.ratio))
+
+
+def find_equal_cost(ladder: Ladder, target: float, cost_of: CostOf) -> list[Candidate]:
+    """Return the networks of a ladder with costs around a target, the nearest first.
+
+    The cost rises along a ladder, up to rounding, so the target is bracketed and the bracket halved; at last the few
+    networks in it and beside it are tried one by one.
+    """
+    costs: dict[str, float] = {}
+
+    def ratio(variant: AnyVariant) -> float:
+        key = canonical(changed_fields(ladder.base, variant))
+        if key not in costs:
+            costs[key] = cost_of(variant)
+        return costs[key] / target
+
+    low, high = _bracket(ladder, ratio)
+    while ladder.count_between(low, high) > FEW:
+        middle = sqrt(low * high)
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if ratio(ladder.at(middle)) < 1 else (low, middle)
+    near = [*ladder.around(sqrt(low * high), 2 * FEW), ladder.at(low), ladder.at(high)]
+    candidates = _sort(ladder, near, ratio)
+    if abs(candidates[0].ratio - 1) > TOLERANCE:
+        near += [variant for candidate in candidates[:FEW] for variant in ladder.refine(candidate.variant)]
+        candidates = _sort(ladder, near, ratio)
+    return candidates
+
+
+def _sort(ladder: Ladder, variants: Sequence[AnyVariant], ratio: Callable[[AnyVariant], float]) -> list[Candidate]:
+    """Return distinct candidates, the nearest to equal cost first."""
+    distinct = {canonical(changed_fields(ladder.base, variant)): variant for variant in variants}
+    candidates = [Candidate(variant, ratio(variant)) for variant in distinct.values()]
+    return sorted(candidates, key=lambda candidate: candidate.distance)
+
+
+def _bracket(ladder: Ladder, ratio: Callable[[AnyVariant], float]) -> tuple[float, float]:
+    """Return two scales whose costs lie on both sides of the target, or the end of the ladder towards it."""
+    low = high = min(max(1.0, ladder.lowest), ladder.highest)
+    while high < ladder.highest and ratio(ladder.at(high)) < 1:
+        low, high = high, min(2 * high, ladder.highest)
+    while low > ladder.lowest and ratio(ladder.at(low)) > 1:
+        low, high = max(low / 2, ladder.lowest), low
+    return low, high
+
+
+def refuse_match(
+    by: CostName, base: AnyVariant, to: str, candidates: Sequence[Candidate], remedy: str = ""
+) -> HarnessError:
+    """Return the error that no network is within the tolerance; it names the nearest ones and their ratios.
+
+    Args:
+        candidates: The nearest first.
+    """
+    below = [candidate for candidate in candidates if candidate.ratio < 1][:SHOWN]
+    above = [candidate for candidate in candidates if candidate.ratio >= 1][:SHOWN]
+    nearest = sorted([*below, *above], key=lambda candidate: candidate.ratio)
+    word = COST_WORDS[by]
+    shown = "; ".join(f"{_describe(base, each.variant)}: {each.ratio:.3f} times" for each in nearest)
+    return HarnessError(
+        f"no member of the family of {base.name} is within {100 * TOLERANCE:g} % of the {word} of {to}. The nearest "
+        f"are {shown}",
+        where="match",
+        remedy=remedy
+        or "Match by another cost, change the other dimension (widths or depth), or start from a network "
+        "with more channels, whose steps are finer.",
+    )
+
+
+def _describe(base: AnyVariant, variant: AnyVariant) -> str:
+    fields = changed_fields(base, variant)
+    if not fields:
+        return f"{base.name} itself"
+    return ", ".join(
+        f"{name} {'-'.join(map(str, value)) if isinstance(value, list) else value}" for name, value in fields.items()
+    )
