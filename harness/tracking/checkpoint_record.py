@@ -13,8 +13,11 @@ from harness.errors import HarnessError
 from harness.io.atomic_files import write_atomic
 from harness.io.storage import Folder
 from harness.specs import ResolvedExperiment, Trial
+from harness.specs.declarations.analysis import AnalysisLog
+from harness.specs.declarations.declare import add_logs
 from harness.specs.measured_cost import MeasuredCost
 from harness.specs.network.any_variant import AnyVariant
+from harness.tracking.analysis_log import LOG_FOLDER, read_log_folder, write_log_file
 from harness.tracking.cost_metrics import parse_cost
 from harness.tracking.history import History, read_newest_history
 from harness.tracking.mlflow_record.descriptions import VariantDescription
@@ -54,6 +57,10 @@ class CheckpointRecord:
         return self.home / "costs" / self.name
 
     @property
+    def _log_folder(self) -> Path:
+        return self.home / LOG_FOLDER / self.name
+
+    @property
     def is_new(self) -> bool:
         """Whether the experiment never ran with this home."""
         return not self._experiment_path.is_file()
@@ -72,16 +79,26 @@ class CheckpointRecord:
                 remedy=f"Run it first: harness run {self.name}",
             )
         try:
-            return ResolvedExperiment.model_validate_json(path.read_text())
+            study = ResolvedExperiment.model_validate_json(path.read_text())
         except (OSError, ValidationError) as error:
             raise HarnessError(
                 "this version cannot read the experiment in this file",
                 where=str(path),
                 remedy="Run the experiment again: it does not train a trained trial again.",
             ) from error
+        return add_logs(study, read_log_folder(self._log_folder))
+
+    def add_analyses(self, log: AnalysisLog) -> None:
+        """Add analyses with their declarations, in a file of their own."""
+        write_log_file(self._log_folder, log)
+
+    def read_other_analyses(self) -> list[AnalysisLog]:
+        """Return the analyses of the other experiments in this home."""
+        folders = sorted(path for path in self._log_folder.parent.glob("*") if path != self._log_folder)
+        return [log for folder in folders for log in read_log_folder(folder)]
 
     def write_experiment(self, study: ResolvedExperiment) -> None:
-        """Replace the stored description of the experiment, after another run or another interim look."""
+        """Replace the stored description of the experiment, after another run."""
         write_atomic(self._experiment_path, study.to_record_json().encode())
 
     def read_trials(self) -> dict[str, RecordedTrial]:

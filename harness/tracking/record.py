@@ -9,6 +9,7 @@ from typing import Protocol
 from harness.io.storage import Folder
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment, Trial
+from harness.specs.declarations.analysis import AnalysisLog
 from harness.specs.measured_cost import MeasuredCost
 from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.checkpoint_record import CheckpointRecord
@@ -73,7 +74,14 @@ class Record(Protocol):
         ...
 
     def write_experiment(self, study: ResolvedExperiment) -> None:
-        """Replace the stored description of the experiment, after another run or another interim look."""
+        """Replace the stored description of the experiment, after another run."""
+
+    def add_analyses(self, log: AnalysisLog) -> None:
+        """Add analyses with their declarations; :meth:`read_experiment` returns them. Nothing is replaced."""
+
+    def read_other_analyses(self) -> list[AnalysisLog]:
+        """Return the analyses of the other experiments in the store, which may be this one under another name."""
+        ...
 
     def read_storage(self) -> str:
         """Return where the checkpoints of the experiment's last run are; empty where that is not known."""

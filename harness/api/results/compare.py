@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.api.results.collect import read_results
-from harness.api.results.report import record_looks
+from harness.api.results.report import record_analyses
 from harness.errors import HarnessError, suggest_nearest
 from harness.settings import Settings
 
@@ -29,7 +29,7 @@ def combine(names: Sequence[str], name: str, settings: Settings) -> Path:
 
     require_report_name(name)
     directory = settings.reports / name
-    write_comparison([record_looks(*read_results(each, settings)) for each in names], directory)
+    write_comparison([record_analyses(*read_results(each, settings)) for each in names], directory)
     return directory / "README.md"
 
 

@@ -38,7 +38,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     results, record = read_results(name, settings)
     directory = settings.reports / results.study.experiment.name
     require_report_directory(directory)
-    results = record_looks(results, record)
+    results = record_analyses(results, record)
     verdicts = write_report(results, directory)
     if record is not None and record.is_read_only:
         warnings.warn(f"{record.address} may only be read, so MLflow does not show this report", stacklevel=2)
@@ -64,25 +64,37 @@ def report_all(settings: Settings) -> list[Path]:
     return rebuild_reports(settings.reports)
 
 
-def record_looks(results: Results, record: Record | None) -> Results:
-    """Add an interim look to the results for each verdict that was tested, and return the results.
+def record_analyses(results: Results, record: Record | None) -> Results:
+    """Add an analysis to the results for each verdict that was tested, and return the results as the report shows them.
 
-    The looks are written to the record before a verdict is shown.
+    The analyses are written to the record before a verdict is shown. Results from a results.csv keep what the file
+    holds.
 
     Args:
         record: The record of the results; None if they come from a results.csv.
-    """
-    from harness.reporting.verdicts.decision import decide_contrasts
-    from harness.reporting.verdicts.interim_looks import add_looks
 
-    recorded, shown = add_looks(results, decide_contrasts(results))
-    if record is not None and recorded.looks != results.study.looks:
-        if record.is_read_only:
+    Raises:
+        HarnessError: The report would be a new analysis, and the record may only be read.
+    """
+    from harness.reporting.analyses.recording import build_log, end_with, is_in_looks
+    from harness.reporting.verdicts.decision import decide_contrasts
+    from harness.specs.declarations.analysis import current_time
+    from harness.specs.declarations.declare import add_logs
+    from harness.tracking.analysis_log import add_other_analyses
+    from harness.tracking.analysis_log import record_analyses as write_analyses
+
+    if record is None:
+        return results
+    results = replace(results, study=add_other_analyses(record, results.study))
+    log = build_log(results, decide_contrasts(results), current_time())
+    is_new = add_logs(results.study, [log]) is not results.study
+    if is_new and record.is_read_only:
+        if not is_in_looks(results.study, log.analyses):
             raise HarnessError(
-                "this report would be a new interim look at the results, which the record has to keep, and the record "
-                "may only be read",
+                "this report would be a new analysis of the results, which the record has to keep, and the record may "
+                "only be read",
                 where=record.address,
                 remedy="Write the report where the record may be written, or from a copy of the directory.",
             )
-        record.write_experiment(recorded)
-    return replace(results, study=shown)
+        return results
+    return replace(results, study=end_with(write_analyses(record, results.study, log), log.analyses))

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from harness.specs.declarations.declaration import Declaration
+from harness.specs.experiment.experiment import Name
+from harness.specs.experiment.interim_looks import MOST_SEEDS
 from harness.specs.identity import Spec
 from harness.specs.number_types import Seed
+
+Hash: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]+$", max_length=64)]
+Time: TypeAlias = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$", max_length=40)]
+
+State: TypeAlias = Literal["supported", "contradicted", "undecided"]
 
 
 class Analysis(Spec):
@@ -27,15 +35,15 @@ class Analysis(Spec):
         experiment: Name of the experiment.
     """
 
-    contrast: str = Field(max_length=64)
-    declaration: str = Field(max_length=64)
-    cells: tuple[str, ...]
-    seen: tuple[str, ...]
+    contrast: Hash
+    declaration: Hash
+    cells: tuple[Hash, ...]
+    seen: tuple[Hash, ...]
     seeds: tuple[Seed, ...]
-    state: str = Field(max_length=64)
-    at: str = Field(max_length=64)
-    stage: int | None = None
-    experiment: str = Field("", max_length=64)
+    state: State
+    at: Time
+    stage: Annotated[int, Field(gt=0, le=MOST_SEEDS)] | None = None
+    experiment: Name
 
     @property
     def identity(self) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.specs.declarations.analysis import Analysis, AnalysisLog, merge_logs
+from harness.specs.declarations.analysis import Analysis, AnalysisLog, State, merge_logs
 from harness.specs.declarations.declaration import Declaration, DeclaredContrast
 from harness.specs.experiment.resolved_experiment import ResolvedExperiment
 from harness.specs.identity import digest
@@ -40,7 +40,7 @@ def cell_hashes(study: ResolvedExperiment, variants: Iterable[str] | None = None
 
 
 def build_analysis(
-    study: ResolvedExperiment, index: int, seeds: Iterable[int], state: str, at: str, stage: int | None = None
+    study: ResolvedExperiment, index: int, seeds: Iterable[int], state: State, at: str, stage: int | None = None
 ) -> Analysis:
     """Return the analysis of one contrast.
 

@@ -67,6 +67,12 @@ class RunArtifacts:
             return any(artifact.path == name for artifact in self.client.list_artifacts(self.run_id))
         return (self.directory / name).is_file()
 
+    def list_names(self, folder: str) -> list[str]:
+        """Return the names of the artifacts in a folder, with the folder; none where there is no such folder."""
+        if self.directory is not None:
+            return [f"{folder}/{path.name}" for path in sorted((self.directory / folder).glob("*")) if path.is_file()]
+        return sorted(artifact.path for artifact in self.client.list_artifacts(self.run_id, folder))
+
     def read(self, name: str) -> bytes:
         """Return the content of an artifact.
 

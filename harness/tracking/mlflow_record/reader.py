@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, suggest_nearest
 from harness.specs import ResolvedExperiment
+from harness.specs.declarations.analysis import AnalysisLog
+from harness.specs.declarations.declare import add_logs
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import MeasuredCost
+from harness.tracking.analysis_log import LOG_FOLDER, parse_log
 from harness.tracking.cost_metrics import parse_cost
 from harness.tracking.history import HISTORY_FILE, History, parse_history
 from harness.tracking.mlflow_record.artifacts import RunArtifacts
@@ -20,9 +23,11 @@ from harness.tracking.mlflow_record.experiment import MlflowExperiment
 from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
 from harness.tracking.mlflow_record.tags import (
+    ANALYSED_TAG,
     COST,
     COST_FILE,
     EXPERIMENT_FILE,
+    KIND_TAG,
     REPORT,
     SEARCH,
     SUPERSEDED_TAG,
@@ -86,7 +91,24 @@ class MlflowReader(MlflowExperiment):
                 where=self.address,
                 remedy=suggest_nearest(self.name, others) if others else f"Run it first: harness run {self.name}",
             )
-        return ResolvedExperiment.model_validate_json(self._read_artifact(reports[-1].info.run_id, EXPERIMENT_FILE))
+        run_id = reports[-1].info.run_id
+        study = ResolvedExperiment.model_validate_json(self._read_artifact(run_id, EXPERIMENT_FILE))
+        return add_logs(study, self._read_logs(run_id))
+
+    def _read_logs(self, run_id: str) -> list[AnalysisLog]:
+        """Return the analyses among the artifacts of a run ``report``."""
+        artifacts = RunArtifacts(self.client, run_id, self.home)
+        names = self.patience.retry(lambda: artifacts.list_names(LOG_FOLDER), self.address)
+        return [parse_log(self._read_artifact(run_id, name), f"{name} of MLflow run {run_id}") for name in names]
+
+    @wrap_store_errors
+    def read_other_analyses(self) -> list[AnalysisLog]:
+        """Return the analyses of the other experiments in the store."""
+        others = self.other_experiment_ids()
+        if not others:
+            return []
+        runs = self.search_runs(others, f"tags.`{KIND_TAG}` = '{REPORT}' AND tags.`{ANALYSED_TAG}` LIKE '%'")
+        return [log for run in runs for log in self._read_logs(run.info.run_id)]
 
     @wrap_store_errors
     def read_trials(self) -> dict[str, RecordedTrial]:

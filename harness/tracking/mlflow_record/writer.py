@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.specs import ResolvedExperiment, Trial
+from harness.specs.declarations.analysis import AnalysisLog
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import MeasuredCost
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
+from harness.tracking.analysis_log import LOG_FOLDER, format_log
 from harness.tracking.cost_metrics import COSTS_EXPERIMENT, summarise_cost
 from harness.tracking.history import History
 from harness.tracking.mlflow_record.artifacts import RunArtifacts
@@ -27,6 +29,7 @@ from harness.tracking.mlflow_record.run_creation import NewRun
 from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
 from harness.tracking.mlflow_record.tags import (
+    ANALYSED_TAG,
     COST,
     COST_FILE,
     COSTS,
@@ -82,7 +85,7 @@ class MlflowRecord(MlflowReader):
         Args:
             storage: Where the checkpoints of this run are.
             write_experiment: Whether to store the description of the experiment. A run of a single trial leaves the
-                stored one, to which a report may have added an interim look.
+                stored one.
         """
         self.create_experiment(study)
         self._write_tag(STORAGE_TAG, storage)
@@ -96,8 +99,17 @@ class MlflowRecord(MlflowReader):
 
     @wrap_store_errors
     def write_experiment(self, study: ResolvedExperiment) -> None:
-        """Replace the stored description of the experiment, after another run or another interim look."""
+        """Replace the stored description of the experiment, after another run."""
         self._artifacts(self._report_run_id()).write_text(EXPERIMENT_FILE, study.to_record_json())
+
+    @wrap_store_errors
+    def add_analyses(self, log: AnalysisLog) -> None:
+        """Add analyses with their declarations, as an artifact of their own of the run ``report``."""
+        self.prepare_to_write()
+        run_id = self._report_run_id()
+        name, content = format_log(log)
+        self._artifacts(run_id).write_text(f"{LOG_FOLDER}/{name}", content)
+        self.client.set_tag(run_id, ANALYSED_TAG, max(analysis.at for analysis in log.analyses))
 
     def _artifacts(self, run_id: str) -> RunArtifacts:
         return RunArtifacts(self.client, run_id, self.home)

@@ -1,0 +1,37 @@
+"""Whether a verdict is exploratory, from the recorded trials and from what the record holds of earlier analyses."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from harness.specs import ResolvedExperiment
+from harness.specs.declarations import exploratory
+
+
+def explain_exploratory(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> str:
+    """Return why the verdict on a contrast is only exploratory, in sentences; empty where it is not.
+
+    Args:
+        study: An experiment on one data set, or the view of one.
+        index: Index of the contrast among those that are declared.
+        final: The last epoch of every trial, one row each.
+    """
+    return exploratory.explain_exploratory(
+        study, index, recorded_seeds(study, index, final), _count_complete(study, index, final)
+    )
+
+
+def recorded_seeds(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> tuple[int, ...]:
+    """Return the seeds with a recorded trial of a variant that the contrast compares, rising."""
+    return tuple(sorted(set(_select_rows(study, index, final)["seed"].tolist())))
+
+
+def _count_complete(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> int:
+    """Return the number of declared seeds for which all compared trials are recorded."""
+    rows = _select_rows(study, index, final)
+    recorded = rows[rows["seed"].isin(list(study.experiment.seeds))].groupby("seed")["variant"].nunique()
+    return int((recorded == len(set(study.contrast_variants[index].values()))).sum())
+
+
+def _select_rows(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> pd.DataFrame:
+    return final[final["variant"].isin(list(study.contrast_variants[index].values()))]

@@ -1,0 +1,77 @@
+"""The analyses that a report makes: what the record has to keep of them, and what this report shows of the record."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from harness.reporting.analyses.exploratory import recorded_seeds
+from harness.reporting.verdicts.verdict import Verdict
+from harness.specs import ResolvedExperiment
+from harness.specs.declarations.analysis import Analysis, AnalysisLog
+from harness.specs.declarations.declare import build_analysis, declare
+from harness.tracking.results_table import Results
+
+
+def list_readings(results: Results) -> list[Results]:
+    """Return the results that each have one verdict per contrast: at the common recipe, and at the tuned recipes."""
+    return [results] if results.tuned is None else [results, results.tuned]
+
+
+def build_log(results: Results, verdicts: Sequence[Verdict], at: str, stage: int | None = None) -> AnalysisLog:
+    """Return the analyses of all verdicts that were tested, with what is declared now.
+
+    Args:
+        verdicts: As :func:`harness.reporting.verdicts.decision.decide_contrasts` returns them for ``results``.
+        at: When, as :func:`harness.specs.declarations.analysis.current_time` returns it.
+        stage: Number of seeds of the stage of an adaptive run; None for a report.
+    """
+    analyses = []
+    for verdict, (reading, index) in zip(verdicts, list_contrasts(results), strict=False):
+        if verdict.p is not None:
+            seeds = recorded_seeds(reading.study, index, reading.final)
+            analyses.append(build_analysis(reading.study, index, seeds, verdict.state, at, stage))
+    declarations = {declaration.digest: declaration for declaration in map(declare, _list_studies(results))}
+    used = {analysis.declaration for analysis in analyses}
+    return AnalysisLog(
+        declarations=tuple(d for key, d in declarations.items() if key in used), analyses=tuple(analyses)
+    )
+
+
+def list_contrasts(results: Results) -> list[tuple[Results, int]]:
+    """Return for each verdict the results on which it rests, and the index of its contrast."""
+    return [
+        (reading, index)
+        for reading in list_readings(results)
+        for index in range(len(reading.study.experiment.contrasts))
+    ]
+
+
+def _list_studies(results: Results) -> list[ResolvedExperiment]:
+    return [reading.study for reading in list_readings(results)]
+
+
+def end_with(study: ResolvedExperiment, own: Collection[Analysis]) -> ResolvedExperiment:
+    """Return the experiment for a report: with the analyses of the record up to the report's ``own`` ones.
+
+    So a report stays the same when it is written again after later analyses.
+    """
+    identities = {analysis.identity for analysis in own}
+    last = max((i for i, analysis in enumerate(study.analyses) if analysis.identity in identities), default=-1)
+    analyses = study.analyses[: last + 1]
+    used = {analysis.declaration for analysis in analyses}
+    declarations = tuple(d for d in study.declarations if d.digest in used)
+    return study.replace(analyses=analyses, declarations=declarations, looks=_end_looks(study, own))
+
+
+def _end_looks(study: ResolvedExperiment, own: Collection[Analysis]) -> tuple:
+    """Return the looks of an earlier version up to those of this report, or all if this report is new."""
+    keys = {*study.contrast_keys, *(study.tuned.contrast_keys if study.tuned is not None else ())}
+    seeds = {analysis.seeds for analysis in own}
+    last = max((i for i, look in enumerate(study.looks) if look.cells in keys and look.seeds in seeds), default=None)
+    return study.looks if last is None else study.looks[: last + 1]
+
+
+def is_in_looks(study: ResolvedExperiment, own: Collection[Analysis]) -> bool:
+    """Return whether a record of an earlier version holds this report's analyses as looks already."""
+    held = {look.seeds for look in study.looks}
+    return all(analysis.seeds in held for analysis in own)
