@@ -8,6 +8,7 @@ from dataclasses import replace
 from harness.experiments.planning.plan import Plan
 from harness.experiments.run_context import RunContext
 from harness.launchers.base import Launcher
+from harness.specs import DataSpec
 
 
 def start_launcher(plan: Plan, context: RunContext, launchers: ExitStack) -> tuple[Launcher, Plan]:
@@ -27,10 +28,16 @@ def start_launcher(plan: Plan, context: RunContext, launchers: ExitStack) -> tup
 
     recipe, settings = plan.study.experiment.recipe, context.settings
     if plan.to_run and settings.address is None:
-        decode_once(plan.trials[0].trial.data, recipe.augment, show_progress=context.console.is_terminal)
+        for data in _list_data_sets(plan):
+            decode_once(data, recipe.augment, show_progress=context.console.is_terminal)
     if settings.launcher == "inline" or not plan.to_run:
         return context.inline_launcher or launch, plan
     return _start_ray(plan, context, launchers)
+
+
+def _list_data_sets(plan: Plan) -> list[DataSpec]:
+    """Return the data sets of the trials that the plan trains, each once."""
+    return list(dict.fromkeys(planned.trial.data for planned in plan.to_run))
 
 
 def _start_ray(plan: Plan, context: RunContext, launchers: ExitStack) -> tuple[Launcher, Plan]:
@@ -54,5 +61,6 @@ def _start_ray(plan: Plan, context: RunContext, launchers: ExitStack) -> tuple[L
             require_shared_storage(context.storage)
     if launcher.address is not None:
         with console.status("Copying the data to every node ..."):
-            stage_data(plan.trials[0].trial.data, experiment.recipe.augment, experiment.resources, console.print)
+            for data in _list_data_sets(plan):
+                stage_data(data, experiment.recipe.augment, experiment.resources, console.print)
     return launcher, replace(plan, concurrency=launcher.concurrency)

@@ -14,12 +14,14 @@ from harness.specs.network.layer_profile import LayerProfile
 from harness.tracking.metrics import COST_METRICS, TEST_ERROR, TRAINING_ERRORS
 from harness.tracking.outcome_names import NAMES, STATUSES
 from harness.tracking.results_table import (
+    DATA_COLUMN,
     IDENTITY_COLUMNS,
     LAYERS_COLUMN,
     PROVENANCE_COLUMNS,
     TABLE_COLUMNS,
     TEXT_COLUMNS,
     Results,
+    join_data_sets,
     set_column_types,
     split_by_purpose,
 )
@@ -39,7 +41,7 @@ REQUIRED_COLUMNS = [
     STUDY_COLUMN,
 ]
 """The columns without which a file is not a results table; an older file may lack other metrics."""
-STRING_COLUMNS = (*TEXT_COLUMNS, "counter", "precision", "memory_format", PURPOSE_COLUMN, STUDY_COLUMN)
+STRING_COLUMNS = (*TEXT_COLUMNS, DATA_COLUMN, "counter", "precision", "memory_format", PURPOSE_COLUMN, STUDY_COLUMN)
 """Columns that never hold a number: 127032774e15 is a revision, and None may be the name of a variant."""
 
 
@@ -91,13 +93,30 @@ def read_csv(path: Path) -> Results:
         if not table["trial"].str.fullmatch("[0-9a-f]{12}").all():
             raise ValueError("not the id of a trial")
         table["outcome"] = table["outcome"].replace(STATUSES)
-        results = split_by_purpose(study, set_column_types(table.reindex(columns=TABLE_COLUMNS)))
+        results = _split_table(study, table, path)
     except (ValueError, TypeError) as error:
         raise HarnessError(
             "a column holds values of another kind than it should", where=str(path), remedy=REMEDY
         ) from error
-    validate_table(study, results.epochs, str(path))
+    for view in results.views:
+        validate_table(view.study, view.epochs, str(path))
     return results
+
+
+def _split_table(study: ResolvedExperiment, table: pd.DataFrame, path: Path) -> Results:
+    """Return the rows of a file as results: first by data set, where there are several, then by purpose."""
+    if len(study.data_sets) == 1:
+        return split_by_purpose(study, set_column_types(table.reindex(columns=TABLE_COLUMNS)))
+    titles = [info.title for info in study.data_sets]
+    names = table[DATA_COLUMN] if DATA_COLUMN in table.columns else pd.Series("", index=table.index)
+    unknown = table[~names.isin(titles)]
+    if len(unknown):
+        raise HarnessError(
+            f"trial {unknown['trial'].iloc[0]} names none of the data sets {', '.join(titles)}",
+            where=f"{path}, row {int(str(unknown.index[0])) + 2}, {DATA_COLUMN}",
+            remedy=REMEDY,
+        )
+    return join_data_sets(study, [_split_table(view, table[names == view.data.title], path) for view in study.views])
 
 
 def _read_experiment(table: pd.DataFrame, path: Path) -> ResolvedExperiment:

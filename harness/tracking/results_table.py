@@ -39,6 +39,8 @@ PROVENANCE_COLUMNS = [
 ]
 LAYERS_COLUMN = "layers"
 """The column that holds a trial's values by layer as JSON, a :class:`LayerProfile`, in its first and its last row."""
+DATA_COLUMN = "data"
+"""The column that holds the name of a trial's data set, in results of several data sets only."""
 TABLE_COLUMNS = [
     *IDENTITY_COLUMNS,
     *EPOCH_METRICS,
@@ -83,6 +85,9 @@ class Results:
             NaN.
         tuning: Rows of the same form for the trials of a search and for those with the chosen recipes. They are not
             compared at the common recipe: :attr:`final` and the statistics leave them out.
+
+    With several data sets the tables also have the column :data:`DATA_COLUMN`, and the :attr:`views` have the results
+    on each of them.
     """
 
     study: ResolvedExperiment
@@ -95,12 +100,25 @@ class Results:
 
         The budget is fixed beforehand, so the last epoch is the result, never the best one.
         """
+        if len(self.study.data_sets) > 1:
+            return _join_tables([(view.study.data.title, view.final) for view in self.views])
         last = self.epochs.drop_duplicates("trial", keep="last").reset_index(drop=True)
         diverged = last["outcome"] == TrialStatus.DIVERGED
         errors = [key for key in EVALUATED_ERRORS if last[key].notna().any() or key != VALIDATION_ERROR]
         last.loc[diverged, errors] = self.study.data.chance_error
         last.loc[diverged, TEST_ACCURACY] = 100 - self.study.data.chance_error
         return last
+
+    @property
+    def views(self) -> tuple[Results, ...]:
+        """The results on each data set, without the column :data:`DATA_COLUMN`; themselves where there is only one."""
+        if len(self.study.data_sets) == 1:
+            return (self,)
+        return tuple(Results(view, self._rows_on(view.data.title)) for view in self.study.views)
+
+    def _rows_on(self, title: str) -> pd.DataFrame:
+        rows = self.epochs[self.epochs[DATA_COLUMN] == title]
+        return rows.drop(columns=DATA_COLUMN).reset_index(drop=True)
 
     @property
     def tuned(self) -> Results | None:
@@ -135,6 +153,9 @@ def build_results_table(
     Raises:
         HarnessError: Trials of one variant have unlike numbers of parameters or MACs: they are no seeds of one network.
     """
+    if len(study.data_sets) > 1:
+        known = list(histories)
+        return join_data_sets(study, [build_results_table(view, known, costs) for view in study.views])
     trials = {trial.id: trial for trial in study.all_trials}
     complete = {history.id: history for history in histories if history.is_complete and history.id in trials}
     rows: list[dict[str, Any]] = []
@@ -163,6 +184,18 @@ def build_results_table(
     table = set_column_types(pd.DataFrame(rows, columns=TABLE_COLUMNS))
     require_equal_costs(table, f"record of {study.experiment.name}", UNLIKE_REMEDY)
     return split_by_purpose(study, table)
+
+
+def join_data_sets(study: ResolvedExperiment, views: Sequence[Results]) -> Results:
+    """Return the results of an experiment from its results on each of its data sets."""
+    return Results(study, _join_tables([(view.study.data.title, view.epochs) for view in views]))
+
+
+def _join_tables(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """Return tables of several data sets as one, with the name of each in the column :data:`DATA_COLUMN`."""
+    joined = pd.concat([table.assign(**{DATA_COLUMN: title}) for title, table in tables], ignore_index=True)
+    others = [column for column in joined.columns if column != DATA_COLUMN]
+    return joined[[others[0], DATA_COLUMN, *others[1:]]]
 
 
 def split_by_purpose(study: ResolvedExperiment, table: pd.DataFrame) -> Results:

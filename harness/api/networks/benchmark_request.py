@@ -71,10 +71,16 @@ def _request_experiment(
             where="--experiment",
             remedy="Use only --device, --repeats, --seconds and --name with it.",
         )
-    resolved = load_resolved_experiment(experiment, data_root=settings.data_root, no_code=settings.no_code)
+    resolved = load_resolved_experiment(
+        experiment, data_root=settings.data_root, no_code=settings.no_code, settings=settings
+    )
     resources = resolved.experiment.resources
     device = options.device or ("cuda" if resources.gpus else "cpu")
-    variants = [(variant, resolved.data.size) for variant in resolved.variants]
+    variants = [
+        (view.named_for_data(variant) if len(resolved.data_sets) > 1 else variant, view.data.size)
+        for view in resolved.views
+        for variant in view.variants
+    ]
     rows = build_rows(variants, list_experiment_settings(resolved, device))
     settings = replace(settings, accelerator=settings.accelerator or resources.accelerator)
     return BenchmarkRequest(tuple(rows), settings, resolved.experiment.name)

@@ -28,7 +28,8 @@ def list_experiment_settings(study: ResolvedExperiment, device: str) -> list[Cos
             study.execution,
             device=device,
             batch=batch,
-            size=study.data.size,
+            # build_rows sets the size of each network's images.
+            size=study.data_sets[0].size,
             threads=experiment.resources.cpus,
         )
         for batch in (1, experiment.recipe.batch)

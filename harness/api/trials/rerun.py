@@ -98,6 +98,11 @@ def _locate_data(
     last_root = trial.history.trial.data.root if trial.history is not None else None
     root = str(data_root) if data_root is not None else last_root
     _, data = describe_data(trial.trial.data.model_copy(update={"root": root}))
-    data_spec = study.experiment.data.model_copy(update={"root": data.root})
-    study = study.replace(experiment=study.experiment.model_copy(update={"data": data_spec}))
+    index_of_data = study.views.index(study.view_of(trial.trial))
+    specs = [
+        spec.model_copy(update={"root": data.root}) if number == index_of_data else spec
+        for number, spec in enumerate(study.experiment.data_sets)
+    ]
+    located = specs[0] if len(specs) == 1 else tuple(specs)
+    study = study.replace(experiment=study.experiment.model_copy(update={"data": located}))
     return study, next(spec for spec in study.all_trials if spec.id == trial.id)

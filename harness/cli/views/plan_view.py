@@ -18,6 +18,7 @@ from harness.text import escape_rich
 if TYPE_CHECKING:
     from harness.experiments.planning.device_budget import GpuHours
     from harness.experiments.planning.plan import Plan
+    from harness.specs import ResolvedExperiment
     from harness.specs.experiment.data import DataInfo
     from harness.specs.network.any_variant import AnyVariant
 
@@ -36,7 +37,9 @@ def plan_as_json(plan: Plan, gpu_hours: GpuHours | None) -> dict[str, Any]:
     group_numbers = {planned.trial.id: number for number, group in enumerate(plan.groups) for planned in group.trials}
     return {
         "experiment": plan.study.experiment.name,
-        "data": plan.study.data.model_dump(mode="json"),
+        "data": [info.model_dump(mode="json") for info in plan.study.data_sets]
+        if len(plan.study.data_sets) > 1
+        else plan.study.data.model_dump(mode="json"),
         "seconds": plan.seconds,
         "gpu_hours": gpu_hours and gpu_hours.hours,
         "price": gpu_hours and gpu_hours.cost,
@@ -68,17 +71,18 @@ def print_plan(plan: Plan, gpu_hours: GpuHours | None, place: str) -> None:
         gpu_hours: GPU-hours of the trials to run; None if they use no GPU.
         place: Where the trials would run.
     """
-    data, experiment = plan.study.data, plan.study.experiment
+    experiment = plan.study.experiment
     out.print(f"[bold]{experiment.name}[/bold]: {escape_rich(experiment.question)}")
-    out.print(
-        f"{data.name} {data.size[0]}x{data.size[1]}, {data.train} training, {data.val} validation and {data.test} test "
-        f"images, fingerprint {data.fingerprint}; {format_quantity(experiment.recipe.epochs, 'epoch')} of batch "
-        f"{experiment.recipe.batch}."
-    )
-    if data.class_names:
-        print_text("; ".join([_describe_classes(data), *data.split_notes]) + ".")
-    for note in data.notes:
-        print_note(note, out)
+    for data in plan.study.data_sets:
+        out.print(
+            f"{data.title} {data.size[0]}x{data.size[1]}, {data.train} training, {data.val} validation and {data.test} "
+            f"test images, fingerprint {data.fingerprint}; {format_quantity(experiment.recipe.epochs, 'epoch')} of "
+            f"batch {experiment.recipe.batch}."
+        )
+        if data.class_names:
+            print_text("; ".join([_describe_classes(data), *data.split_notes]) + ".")
+        for note in data.notes:
+            print_note(note, out)
     out.print_table(_variant_table(plan))
     out.print(_count_states(plan))
     for name, files in list_source_files(plan.study.variants).items():
@@ -110,27 +114,30 @@ def _variant_table(plan: Plan) -> Table:
     table = Table("variant", "depth", "shortcut", box=None, header_style="bold")
     for heading in ("parameters", "MACs", "trials", "to run", "about"):
         table.add_column(heading, justify="right")
-    for variant in plan.study.variants:
-        for part in ("common", "search", "tuned"):
-            if (row := _variant_row(plan, variant, part)) is not None:
-                table.add_row(*row)
+    for view in plan.study.views:
+        for variant in view.variants:
+            for part in ("common", "search", "tuned"):
+                if (row := _variant_row(plan, view, variant, part)) is not None:
+                    table.add_row(*row)
     return table
 
 
-def _variant_row(plan: Plan, variant: AnyVariant, part: str) -> list[str] | None:
-    """Return the cells of one row; None where the variant has no trials of this part."""
+def _variant_row(plan: Plan, view: ResolvedExperiment, variant: AnyVariant, part: str) -> list[str] | None:
+    """Return the cells of one row; None where the variant has no trials of this part on the view's data set."""
     from harness.costs.complexity import compute_static_costs
 
-    planned = [p for p in plan.trials if p.part == part and p.trial.variant.identity() == variant.identity()]
+    ids = {trial.id for trial in view.all_trials if trial.variant.identity() == variant.identity()}
+    planned = [p for p in plan.trials if p.part == part and p.trial.id in ids]
     pending = [p for p in plan.pending if p.part == part and p.name.startswith(f"{variant.name}, ")]
     if part != "common" and not planned and not pending:
         return None
     to_run = [p for p in planned if p.needs_training]
     seconds = sum(p.seconds for p in to_run) + sum(p.seconds for p in pending)
     more = sum(p.trials for p in pending)
-    costs = compute_static_costs(variant, plan.study.data.size)
+    costs = compute_static_costs(variant, view.data.size)
+    shown = view.named_for_data(variant) if len(plan.study.data_sets) > 1 else variant
     return [
-        escape_rich(variant.name) if part == "common" else f"  {part}",
+        escape_rich(shown.name) if part == "common" else f"  {part}",
         str(variant.depth),
         variant.shortcut,
         f"{costs.params:,}",

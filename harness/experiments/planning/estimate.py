@@ -21,15 +21,16 @@ def estimate_seconds(trial: Trial, study: ResolvedExperiment) -> float:
     The planner corrects this estimate by the recorded times as soon as there are some.
     """
     resources, recipe = study.experiment.resources, trial.recipe
-    _, macs = network_costs(trial.variant, study.data.size)
+    data = study.view_of(trial).data
+    _, macs = network_costs(trial.variant, data.size)
     device = "gpu" if resources.gpus else "cpu"
     devices_per_worker = min(resources.gpus, 1) if resources.gpus else resources.cpus
     rate = MACS_PER_SECOND[device] * devices_per_worker * resources.workers
     dispatch = SECONDS_PER_LAYER[device] * trial.variant.depth
     # A backward pass takes about twice the arithmetic of a forward pass.
     step = dispatch + 3 * recipe.batch * macs / rate
-    steps = count_steps_per_epoch(study.data.train, recipe.batch)
-    evaluated = (study.data.train + study.data.val + study.data.test) / study.experiment.execution.evaluate_every
+    steps = count_steps_per_epoch(data.train, recipe.batch)
+    evaluated = (data.train + data.val + data.test) / study.experiment.execution.evaluate_every
     evaluation = evaluated * macs / rate + dispatch
     return recipe.epochs * (steps * step + evaluation)
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from harness.specs import ResolvedExperiment
+from harness.specs.experiment.data import exclude_from_data
+from harness.specs.experiment.experiment import Experiment
 from harness.specs.identity import digest
 
-LISTED_APART: Any = {"experiment": {"seeds": True, "variants": True, "data": {"root", "layout"}}}
-"""Fields left out of the comparison of single fields: seeds and variants have lines of their own, and the directory of
-the data and its layout decide no result that its fingerprint does not show."""
+LISTED_APART: Any = {"seeds": True, "variants": True}
+"""Fields left out of the comparison of single fields, because they have lines of their own."""
+DATA_LABELS = ("root", "layout")
+"""Fields of the data that are left out: they decide no result that its fingerprint does not show."""
 
 
 def describe_changes(before: ResolvedExperiment, after: ResolvedExperiment) -> tuple[str, ...]:
     """Return one line for each field that two runs of an experiment set differently."""
-    old, new = (
-        _flatten(study.model_dump(mode="json", exclude=LISTED_APART)["experiment"]) for study in (before, after)
-    )
+    old, new = (_flatten_experiment(study.experiment) for study in (before, after))
     lines = [
         f"{key}: {old.get(key, '(none)')} -> {new.get(key, '(none)')}"
         for key in old | new
@@ -25,9 +26,22 @@ def describe_changes(before: ResolvedExperiment, after: ResolvedExperiment) -> t
     seeds_before, seeds_after = ([str(seed) for seed in study.experiment.seeds] for study in (before, after))
     lines += _list_changes("seeds", seeds_before, seeds_after)
     lines += _list_changes("variants", _variant_names(before), _variant_names(after))
-    if before.data.fingerprint != after.data.fingerprint:
-        lines.append(f"the data's content: {before.data.fingerprint} -> {after.data.fingerprint}")
+    contents = {info.title: info.fingerprint for info in before.data_sets}
+    lines += [
+        f"the data's content: {contents[info.title]} -> {info.fingerprint}"
+        for info in after.data_sets
+        if contents.get(info.title, info.fingerprint) != info.fingerprint
+    ]
     return tuple(lines)
+
+
+def _flatten_experiment(experiment: Experiment) -> dict[str, Any]:
+    """Return the fields of an experiment with dotted keys; with several data sets, data.0 is the first of them."""
+    excluded = LISTED_APART | {"data": exclude_from_data(experiment.data, *DATA_LABELS)}
+    fields = experiment.model_dump(mode="json", exclude=excluded)
+    if isinstance(fields["data"], list):
+        fields["data"] = {str(index): data for index, data in enumerate(fields["data"])}
+    return _flatten(fields)
 
 
 def _list_changes(field: str, before: list[str], after: list[str]) -> list[str]:

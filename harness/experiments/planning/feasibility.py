@@ -26,13 +26,17 @@ def count_external_layers(study: ResolvedExperiment) -> ResolvedExperiment:
     Raises:
         HarnessError: An external network cannot be built, does not accept the data's images, or cannot be trained.
     """
+    layers: dict[str, int] = {}
+    for view in study.views:
+        for variant in view.variants:
+            if isinstance(variant, ExternalNetwork):
+                # Each data set has other images and classes, with which the network has to be built.
+                costs = compute_static_costs(variant, view.data.size, is_fresh=True)
+                layers.setdefault(variant.name, costs.layers)
     variants = tuple(
-        v.model_copy(update={"layers": compute_static_costs(v, study.data.size, is_fresh=True).layers})
-        if isinstance(v, ExternalNetwork)
-        else v
-        for v in study.variants
+        v.model_copy(update={"layers": layers[v.name]}) if isinstance(v, ExternalNetwork) else v for v in study.variants
     )
-    return study if variants == study.variants else study.model_copy(update={"variants": variants})
+    return study if variants == study.variants else study.replace(variants=variants)
 
 
 def require_trainable(study: ResolvedExperiment) -> None:
@@ -42,6 +46,13 @@ def require_trainable(study: ResolvedExperiment) -> None:
         HarnessError: The batch or the augmentation does not fit the data, a network is too large, a trial would take
             too long, or the declared contrasts can never be decided with so few seeds.
     """
+    for view in study.views:
+        _require_fitting_data(view)
+    require_enough_seeds(study)
+
+
+def _require_fitting_data(study: ResolvedExperiment) -> None:
+    """Check that recipe, networks and margins fit one data set."""
     recipe, data = study.experiment.recipe, study.data
     if recipe.batch > data.train:
         raise HarnessError(
@@ -56,10 +67,9 @@ def require_trainable(study: ResolvedExperiment) -> None:
             where="recipe.crop_padding",
             remedy=f"Use at most {min(data.size) - 1}.",
         )
-    require_image_files(study.experiment.data, recipe.augment)
+    require_image_files(study.data_spec, recipe.augment)
     require_workers(study.variants, recipe, study.experiment.resources)
     _require_affordable_networks(study)
-    require_enough_seeds(study)
     _require_margins(study)
 
 
@@ -76,7 +86,7 @@ def _require_affordable_networks(study: ResolvedExperiment) -> None:
                 where="variants",
                 remedy=f"Use smaller widths. Networks of at most {MOST_PARAMETERS:,} parameters can be trained.",
             )
-        trial = Trial(variant=variant, data=experiment.data, recipe=experiment.recipe, seed=experiment.seeds[0])
+        trial = Trial(variant=variant, data=study.data_spec, recipe=experiment.recipe, seed=experiment.seeds[0])
         years = estimate_seconds(trial, study) / SECONDS_PER_YEAR
         if years > MOST_YEARS:
             raise HarnessError(

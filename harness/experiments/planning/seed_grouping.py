@@ -66,7 +66,11 @@ def seeds_per_group(study: ResolvedExperiment, concurrency: int, trials: int) ->
     if setting != "auto":
         return setting
     enough = trials // AUTO_SEEDS >= AUTO_GROUPS_PER_SLOT * concurrency
-    small = all(isinstance(v, Variant) and plan_layers(v, study.data.size).macs <= AUTO_MACS for v in study.variants)
+    small = all(
+        isinstance(variant, Variant) and plan_layers(variant, view.data.size).macs <= AUTO_MACS
+        for view in study.views
+        for variant in view.variants
+    )
     return AUTO_SEEDS if enough and small and study.experiment.resources.cpus == 1 else 1
 
 
@@ -97,5 +101,5 @@ def grouping_obstacles(trials: Iterable[PlannedTrial], study: ResolvedExperiment
 
 
 def _without_seed(trial: Trial) -> str:
-    """Return a trial's identity without its seed: equal for all seeds of one variant, recipe and data set."""
-    return canonical({key: value for key, value in trial.identity().items() if key != "seed"})
+    """Return a trial's identity without its seeds: equal for all seeds of one variant, recipe and data set."""
+    return canonical(trial.cell_identity())

@@ -19,9 +19,13 @@ from harness.specs.experiment.experiment import MOST_TRIALS, Experiment
 from harness.specs.experiment.resolved_experiment import ResolvedExperiment
 from harness.specs.experiment.search_space import Sample
 from harness.specs.experiment.targets import TimeToTarget
+from harness.specs.experiment.variant_selection import VariantSelection
 from harness.specs.identity import digest
+from harness.specs.matching.match_costs import MatchCosts
+from harness.specs.matching.resolve_matches import MatchContext, match_variants
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.external import ExternalNetwork
+from harness.specs.replication.variance_design import number_runs
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> tuple[Experiment, Document]:
@@ -33,7 +37,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> tuple[Experime
     document = read_document(path)
     for assignment in overrides:
         document.override(assignment)
-    return validate_model(Experiment, document.data, document), document
+    return validate_model(Experiment, number_runs(document.data), document), document
 
 
 def find_experiment(name: str) -> Path:
@@ -63,20 +67,25 @@ def find_experiment(name: str) -> Path:
 
 
 def resolve(
-    experiment: Experiment, document: Document, catalogue: Catalogue, facts: DataInfo | Sequence[DataInfo]
+    experiment: Experiment,
+    document: Document,
+    catalogue: Catalogue,
+    facts: DataInfo | Sequence[DataInfo],
+    costs: MatchCosts | None = None,
 ) -> ResolvedExperiment:
     """Return an experiment with its variants, and with the first samples of its search. Imports none of their code.
 
     Args:
         facts: Facts about its data set, or about each of its data sets.
+        costs: The costs by which variants with ``match`` are found; None: those of the layer plans.
 
     Raises:
-        HarnessError: A variant does not exist or is selected twice, a contrast names a variant that is not selected,
-            or there are too many trials.
+        HarnessError: A variant does not exist or is selected twice, no network has the cost of a match, a contrast
+            names a variant that is not selected, or there are too many trials.
     """
     _require_few_trials(experiment, document)
     data_sets = (facts,) if isinstance(facts, DataInfo) else tuple(facts)
-    variants = _select_variants(experiment, document, catalogue, data_sets[0])
+    experiment, variants = _select_variants(experiment, document, catalogue, data_sets[0], costs or MatchCosts())
     _require_distinct_variants(variants, document)
     tune = experiment.tune
     drawn = tune.initial_samples(experiment.recipe) if tune is not None else []
@@ -92,7 +101,7 @@ def resolve(
         contrast.model_copy(update=names) if isinstance(contrast, Difference | TimeToTarget) else contrast
         for contrast, names in zip(experiment.contrasts, contrast_variants, strict=True)
     )
-    return resolved.model_copy(update={"experiment": experiment.model_copy(update={"contrasts": contrasts})})
+    return resolved.replace(experiment=experiment.model_copy(update={"contrasts": contrasts}))
 
 
 def _require_distinct_trials(resolved: ResolvedExperiment, document: Document) -> None:
@@ -129,6 +138,18 @@ def require_no_code(experiment: Experiment, document: Document, catalogue: Catal
         if factory:
             where = document.where((*at, *field))
             raise refuse_code(factory, f"{where} ({source})" if source else where)
+        if selection.match is not None:
+            _require_match_without_code(selection.match.to, catalogue, document.where((*at, "match", "to")))
+
+
+def _require_match_without_code(name: str, catalogue: Catalogue, where: str) -> None:
+    """Check that the network of the catalogue that a match may name is no Python code."""
+    factory, source = "", ""
+    # It may also be the name of a variant of the experiment.
+    with suppress(HarnessError):
+        factory, _, source = catalogue.find_code(VariantSelection(name=name))
+    if factory:
+        raise refuse_code(factory, f"{where} ({source})")
 
 
 def require_variant_without_code(variant: AnyVariant, where: str) -> None:
@@ -167,19 +188,33 @@ def _require_few_trials(experiment: Experiment, document: Document) -> None:
 
 
 def _select_variants(
-    experiment: Experiment, document: Document, catalogue: Catalogue, info: DataInfo
-) -> list[AnyVariant]:
-    variants: list[AnyVariant] = []
+    experiment: Experiment, document: Document, catalogue: Catalogue, info: DataInfo, costs: MatchCosts
+) -> tuple[Experiment, list[AnyVariant]]:
+    """Return the selected variants in their declared order, and the experiment with what its matches have found.
+
+    A match comes after all selections without one, because it may name any of their variants.
+    """
     is_list = isinstance(document.data.get("variants"), list)
-    for index, selection in enumerate(experiment.variants):
+    selections = list(experiment.variants)
+    variants: list[list[AnyVariant]] = [[] for _ in selections]
+    for index in sorted(range(len(selections)), key=lambda number: selections[number].match is not None):
         at: Location = ("variants", index) if is_list else ("variants",)
+        selection = selections[index]
         try:
-            variants += catalogue.select_variants(selection, info, document, at)
+            variants[index] = list(catalogue.select_variants(selection, info, document, at))
+            if selection.match is not None:
+                known = [variant for selected in variants for variant in selected if selected is not variants[index]]
+                context = MatchContext(experiment, catalogue, info, known, costs)
+                variants[index], found = match_variants(selection, variants[index], context)
+                match = selection.match.model_copy(update={"found": found})
+                selections[index] = selection.model_copy(update={"match": match})
         except HarnessError as error:
             if document.file in error.where or error.where.startswith("--set"):
                 raise
-            raise HarnessError(error.what, where=document.where((*at, error.where)), remedy=error.remedy) from error
-    return variants
+            where = document.where((*at, *error.where.split(".")))
+            raise HarnessError(error.what, where=where, remedy=error.remedy) from error
+    resolved = experiment.model_copy(update={"variants": tuple(selections)})
+    return resolved, [variant for selected in variants for variant in selected]
 
 
 def _require_distinct_variants(variants: Sequence[AnyVariant], document: Document) -> None:

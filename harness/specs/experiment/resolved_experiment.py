@@ -22,7 +22,7 @@ from harness.specs.experiment.trial import Trial
 from harness.specs.identity import Spec
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.variant import Variant
-from harness.specs.replication.assign_streams import assign_streams
+from harness.specs.replication.assign_streams import assign_streams, replication_key
 from harness.text import Line
 
 MIN_WIDE_CHANNELS = 16
@@ -141,6 +141,12 @@ class ResolvedExperiment(Spec):
         (spec,) = self.experiment.data_sets
         return spec
 
+    @property
+    def located_data_sets(self) -> tuple[DataSpec, ...]:
+        """Its declared data sets, each with its fingerprint, as trials load them."""
+        pairs = zip(self.experiment.data_sets, self.data_sets, strict=True)
+        return tuple(spec.model_copy(update={"fingerprint": info.fingerprint}) for spec, info in pairs)
+
     @cached_property
     def views(self) -> tuple[ResolvedExperiment, ...]:
         """The experiment on each of its data sets; itself where it has only one."""
@@ -222,7 +228,7 @@ class ResolvedExperiment(Spec):
         return self.experiment.recipe
 
     def _make_trial(self, variant: AnyVariant, recipe: Recipe, seed: int, scheduler: Any = None) -> Trial:
-        data = self.data_spec.model_copy(update={"fingerprint": self.data.fingerprint})
+        (data,) = self.located_data_sets
         trial = Trial(variant=variant, data=data, recipe=recipe, seed=seed, scheduler=scheduler)
         return assign_streams(trial, self.experiment)
 
@@ -241,7 +247,7 @@ class ResolvedExperiment(Spec):
             return tuple(key for view in self.views for key in view.contrast_keys)
         return tuple(
             comparison_hash(
-                _measure_of(contrast),
+                _measure_of(contrast) + replication_key(self.experiment),
                 (trial for trial in self.trials if trial.variant.name in names.values()),
             )
             for contrast, names in zip(self.experiment.contrasts, self.contrast_variants, strict=True)

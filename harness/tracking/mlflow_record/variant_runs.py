@@ -79,11 +79,12 @@ class VariantRuns:
             start: When it starts, in milliseconds since 1970; 0 for now.
             other_than: Id of the run that it replaces.
         """
+        data = study.first_trial_by_variant[variant.name].data
         tags = variant_tags(variant) | {
-            DATASET_TAG: study.data.name,
+            DATASET_TAG: data.name,
             IDENTITY_TAG: _identity(study, variant),
             "mlflow.runColor": _choose_colour(study, variant),
-            NOTE_TAG: describe_variant_run(variant, study.data.name),
+            NOTE_TAG: describe_variant_run(variant, data.name),
         }
         run_id = self.experiment.create_run(self.experiment.new_run(VARIANT, variant.name, tags), start, other_than)
         self._send_parameters(study, variant, run_id)
@@ -91,11 +92,11 @@ class VariantRuns:
 
     def _send_parameters(self, study: ResolvedExperiment, variant: AnyVariant, run_id: str) -> None:
         """Send the parameters and the data set of a variant's run. Can be repeated."""
-        recipe = study.first_trial_by_variant[variant.name].recipe
-        params = flatten_params(variant, "variant.") | flatten_params(recipe, "recipe.")
+        trial = study.first_trial_by_variant[variant.name]
+        params = flatten_params(variant, "variant.") | flatten_params(trial.recipe, "recipe.")
         client = self.experiment.client
         client.log_batch(run_id, params=build_params(params))
-        client.log_inputs(run_id, datasets=[build_dataset_input(study.data.name, study.data.fingerprint)])
+        client.log_inputs(run_id, datasets=[build_dataset_input(trial.data.name, trial.data.fingerprint)])
 
     def write_means(self, study: ResolvedExperiment, variant: AnyVariant, histories: Sequence[History]) -> None:
         """Write the means over a variant's seeds to its run.
