@@ -67,25 +67,33 @@ class BatchLoader:
             yield self.normalise(pixels), labels
 
     def training_batches(
-        self, recipe: Recipe, seed: int, epoch: int, steps: range | None = None, shard: Shard = WHOLE_BATCH
+        self,
+        recipe: Recipe,
+        seed: int,
+        epoch: int,
+        steps: range | None = None,
+        shard: Shard = WHOLE_BATCH,
+        augmentation_seed: int | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the training batches of an epoch, whose order and augmentation are those of (seed, epoch).
 
         Args:
             recipe: Declares batch size and augmentation.
-            seed: The trial's seed.
+            seed: Seed of the order.
             epoch: The number of the epoch.
             steps: Which batches to yield, for an epoch that continues after an interruption; None for all.
             shard: Whose part of each batch to yield. A batch that is too small to be divided, as the last one may be,
                 goes whole to every worker.
+            augmentation_seed: Seed of the augmentation; None for that of the order.
         """
         generator = torch.Generator().manual_seed(stream_seed(seed, "order", epoch))
         order = torch.randperm(len(self), generator=generator)
-        draws = AugmentationDraws.draw(recipe, len(self), seed, epoch, self.device)
+        drawn_from = seed if augmentation_seed is None else augmentation_seed
+        draws = AugmentationDraws.draw(recipe, len(self), drawn_from, epoch, self.device)
         split = self.split
         if recipe.augment == "resized-crop-flip":
             assert isinstance(split, ImageStream)
-            split = replace(split, crop_seed=stream_seed(seed, "augmentation", epoch))
+            split = replace(split, crop_seed=stream_seed(drawn_from, "augmentation", epoch))
         batches = [shard.select(index, MIN_WORKER_BATCH) for index in split_into_batches(order, recipe.batch)]
         for pixels, labels, index in split.fetch(batches if steps is None else batches[steps.start : steps.stop]):
             yield self.normalise(pixels if draws is None else draws.apply(pixels, index)), labels

@@ -33,7 +33,7 @@ class SeedEnsemble(TrainingLoop):
     """The epochs of several trials that take their steps together.
 
     Args:
-        trainers: By slot; their trials differ in the seed alone.
+        trainers: By slot; their trials differ in their seeds alone (the split is one of them).
         live: The slots whose trials are recorded. The other slots are trained too, so that shapes and rounding stay
             those of the whole ensemble; their results are not reported.
     """
@@ -100,7 +100,7 @@ class SeedEnsemble(TrainingLoop):
 
     def _merge_batches(self, epoch: int, steps: range) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images (B, seeds * C, H, W) and labels (B, seeds): each seed's own batches, in its own order."""
-        streams = [t.splits["train"].training_batches(self.recipe, t.trial.seed, epoch, steps) for t in self.trainers]
+        streams = [trainer.training_batches(epoch, steps) for trainer in self.trainers]
         for batches in zip(*streams, strict=True):
             images, labels = zip(*batches, strict=True)
             yield torch.cat(images, 1).contiguous(memory_format=self.first.memory_format), torch.stack(labels, 1)

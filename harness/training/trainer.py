@@ -67,7 +67,7 @@ class Trainer:
         self.timers = Timers(self.device)
 
         workers = resources.cpus if resources.cpus > 1 else 0
-        splits = load_splits(trial.data, trial.recipe.augment, workers).to(self.device)
+        splits = load_splits(trial.split_data, trial.recipe.augment, workers).to(self.device)
         self.splits = {
             name: BatchLoader(split, splits, self.memory_format, self.device)
             for name, split in {"train": splits.train, "val": splits.val, "test": splits.test}.items()
@@ -75,7 +75,9 @@ class Trainer:
         }
         self.steps = count_steps_per_epoch(len(splits.train), self.recipe.batch)
 
-        self.network = build(trial.variant, trial.seed, self.device).to(memory_format=self.memory_format)
+        self.network = build(trial.variant, trial.seed_of("initialisation"), self.device).to(
+            memory_format=self.memory_format
+        )
         if self.recipe.sync_norm:
             self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
         if execution.compile:
@@ -108,9 +110,7 @@ class Trainer:
             state = self.epoch_state
             if self._batches is None:
                 steps = range(state.step, self.steps)
-                self._batches = self.splits["train"].training_batches(
-                    self.recipe, self.trial.seed, epoch, steps, self.group.shard
-                )
+                self._batches = self.training_batches(epoch, steps)
             self.model.train()
             if self.frozen:
                 freeze_norm_statistics(self.network)
@@ -123,6 +123,17 @@ class Trainer:
             self._batches = None
             self.group.all_reduce(state.sums)
             return True
+
+    def training_batches(self, epoch: int, steps: range) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield this worker's part of the trial's batches of an epoch, from the seeds of its order and augmentation."""
+        return self.splits["train"].training_batches(
+            self.recipe,
+            self.trial.seed_of("order"),
+            epoch,
+            steps,
+            self.group.shard,
+            augmentation_seed=self.trial.seed_of("augmentation"),
+        )
 
     def _step(self, images: Tensor, labels: Tensor, step: int, state: EpochState) -> None:
         """Update the network once, from the gradient of the whole batch."""
@@ -152,7 +163,8 @@ class Trainer:
         for number, (part, targets) in enumerate(parts):
             if self.trial.variant.is_stochastic:
                 # Dropout draws from torch's default generators. A seed for each step leaves no state to be saved.
-                torch.manual_seed(stream_seed(self.trial.seed, "network", step, number, *self.group.stream_key))
+                seed = self.trial.seed_of("augmentation")
+                torch.manual_seed(stream_seed(seed, "network", step, number, *self.group.stream_key))
             # Workers average once a step, after the gradients of their micro-batches have been added up.
             with self.group.no_sync(self.model, number < len(parts) - 1):
                 with autocast(self.device, self.recipe.precision):

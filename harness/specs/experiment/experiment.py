@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from harness.specs.adaptive.decide import Decide, check_with_decide, extend_seeds
 from harness.specs.experiment.contrasts import Contrast
@@ -19,7 +19,7 @@ from harness.specs.experiment.variant_selection import VariantSelection
 from harness.specs.identity import Spec, canonical
 from harness.specs.number_types import Seed
 from harness.specs.replication.replicate import Replicate, Replication
-from harness.specs.replication.variance_design import VarianceDesign, check_with_variance, number_runs
+from harness.specs.replication.variance_design import VarianceDesign, check_with_variance
 from harness.text import Prose
 
 WINDOWS_DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))}
@@ -91,11 +91,6 @@ class Experiment(Spec):
         selections = value if isinstance(value, list | tuple) else [value]
         # A tuple, because validation is strict.
         return tuple({"name": selection} if isinstance(selection, str) else selection for selection in selections)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _number_runs(cls, value: Any) -> Any:
-        return number_runs(value)
 
     @field_validator("replicate", "variance")
     @classmethod

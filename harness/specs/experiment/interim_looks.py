@@ -64,7 +64,5 @@ class InterimLook(Spec):
 def comparison_hash(metric: str, trials: Iterable[Trial]) -> str:
     """Return the hash of a comparison: the metric, and the variants, data and recipe of ``trials``, without seeds."""
     trial_by_variant = {trial.variant.name: trial for trial in trials}
-    identities = [
-        {key: value for key, value in trial.identity().items() if key != "seed"} for trial in trial_by_variant.values()
-    ]
+    identities = [trial.cell_identity() for trial in trial_by_variant.values()]
     return digest([metric, *sorted(map(canonical, identities))])

@@ -1,0 +1,47 @@
+"""The field ``replicate``: which sources of randomness the seeds of an experiment vary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from harness.specs.identity import Spec
+from harness.specs.number_types import Seed
+from harness.specs.replication.sources import SOURCES, Source
+
+
+def require_distinct_sources(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    """Return the sources in their usual order; raise a ValueError if one is given twice."""
+    repeated = [source for source, count in Counter(sources).items() if count > 1]
+    if repeated:
+        raise ValueError(f"the source {repeated[0]} is given twice: remove one of the two")
+    return tuple(source for source in SOURCES if source in sources)
+
+
+class Replication(Spec):
+    """What the seeds of an experiment vary. The other sources of randomness have one seed in all trials."""
+
+    vary: Annotated[tuple[Source, ...], Field(min_length=1), AfterValidator(require_distinct_sources)] = Field(
+        ("initialisation", "order", "augmentation"),
+        description="Sources that differ between seeds: initialisation, order, augmentation (with dropout and "
+        "stochastic depth), split.",
+    )
+    hold_at: Seed = Field(
+        0, description="Seed of the other sources in all trials; a split that is held has the seed data.split_seed."
+    )
+
+    def seeds(self, seed: int) -> dict[Source, int]:
+        """Return the seed of each source in a trial with this seed; that of the split is added to ``split_seed``."""
+        held: dict[Source, int] = {source: 0 if source == "split" else self.hold_at for source in SOURCES}
+        return held | dict.fromkeys(self.vary, seed)
+
+
+def _accept_list(value: Any) -> Any:
+    """Accept a list of sources in place of a mapping."""
+    # A tuple, because validation is strict.
+    return {"vary": tuple(value)} if isinstance(value, list | tuple) else value
+
+
+Replicate: TypeAlias = Annotated[Replication, BeforeValidator(_accept_list)]
