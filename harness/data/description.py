@@ -71,6 +71,7 @@ def describe_data(spec: DataSpec, download: bool = False) -> tuple[DataInfo, Dat
         class_names=tuple(facts["class_names"]),
         split_notes=tuple(facts["split_notes"]),
         notes=tuple(facts["notes"]),
+        has_own_test=facts["test"] is not None,
         label=spec.label or "",
     )
     # A URL is kept as it is. Without a declared root the usual places apply, which differ between machines.

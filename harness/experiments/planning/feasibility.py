@@ -10,6 +10,7 @@ from harness.experiments.planning.seed_requirements import require_enough_seeds
 from harness.specs import Degradation, ExternalNetwork, ResolvedExperiment, Trial, Variant
 from harness.specs.experiment.data_parallel import require_workers
 from harness.specs.network.layer_plan import require_input
+from harness.specs.replication.effective_sources import require_effective_sources
 
 MOST_PARAMETERS = 2_000_000_000
 """Values, gradients and momenta of so many take 24 GB. The largest published ResNets have half as many."""
@@ -48,6 +49,7 @@ def require_trainable(study: ResolvedExperiment) -> None:
     """
     for view in study.views:
         _require_fitting_data(view)
+        require_effective_sources(view)
     require_enough_seeds(study)
 
 

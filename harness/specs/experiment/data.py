@@ -119,6 +119,7 @@ class DataInfo(Spec):
         class_names: Names of the classes in the order of their labels; empty where the data set does not name them.
         split_notes: Which directory holds the test images, and which are not used.
         notes: What was left out of the files, and the like.
+        has_own_test: Whether its test images are a split of its own, which no split seed changes.
     """
 
     name: Line
@@ -134,6 +135,7 @@ class DataInfo(Spec):
     split_notes: tuple[Line, ...] = ()
     notes: tuple[Line, ...] = ()
     label: Line = ""
+    has_own_test: bool = False
 
     @property
     def title(self) -> str:

@@ -13,7 +13,7 @@ from harness.specs.replication.orthogonal_array import has_array, orthogonal_arr
 from harness.specs.replication.replicate import Replication, require_distinct_sources
 from harness.specs.replication.sources import SOURCES, Source
 
-FEWEST_LEVELS, MOST_LEVELS = 3, 16
+FEWEST_LEVELS, MOST_LEVELS, MOST_RUNS = 3, 16, 2_000
 
 
 class VarianceDesign(Spec):
@@ -24,7 +24,7 @@ class VarianceDesign(Spec):
     """
 
     sources: Annotated[tuple[Source, ...], AfterValidator(require_distinct_sources)] = Field(
-        description="Two to four sources that the trials vary independently: initialisation, order, augmentation, split."
+        description="Two to four sources that vary independently: initialisation, order, augmentation, split."
     )
     levels: int = Field(4, description="Seeds of each source in a block, which has levels² trials of each variant.")
     repeats: Annotated[int, Field(gt=0, le=100)] = Field(
@@ -48,6 +48,8 @@ class VarianceDesign(Spec):
             raise ValueError(
                 f"there is no design of four sources with {levels} levels: use {levels - 1} or {levels + 1} levels"
             )
+        if self.runs > MOST_RUNS:
+            raise ValueError(f"{self.runs:,} trials of each variant are more than {MOST_RUNS:,}: lower repeats")
         if self.residual_freedom < 1:
             raise ValueError(
                 f"{levels} levels of {columns} sources leave nothing for the residual: use at least {levels + 1} levels"
@@ -128,6 +130,6 @@ def check_with_variance(value: Replication | VarianceDesign | None, fields: Mapp
     seeds = fields.get("seeds")
     if seeds is not None and seeds != tuple(range(value.runs)):
         raise ValueError(
-            f"{value.levels} levels in {value.repeats} block{'s' * (value.repeats > 1)} are {value.runs} trials of each "
-            f"variant, and they are numbered from 0: remove seeds, and set variance.repeats for more trials"
+            f"{value.levels} levels in {value.repeats} block{'s' * (value.repeats > 1)} are {value.runs} trials of "
+            "each variant, numbered from 0: remove seeds, and set variance.repeats for more trials"
         )
