@@ -145,6 +145,7 @@ def run(
         download,
         local=options.address is None,
         no_code=options.no_code,
+        settings=options,
     )
     result = run_experiment(resolved, options, Console(highlight=False), force)
     if result.is_report_due(resolved):

@@ -51,7 +51,7 @@ def measure_costs(
 
     require_writable(settings.home, "--home")
     record = open_record(settings, experiment or COSTS_EXPERIMENT, patience=patience_with_warnings())
-    with _start_processes(settings, rows[0].setting, notify) as run_requests:
+    with start_processes(settings, rows[0].setting, notify) as run_requests:
         for setting_rows in measure_rows(rows, repeats, seconds, run_requests, notify):
             report(setting_rows)
             if len(setting_rows[0].repeats) == repeats:
@@ -61,7 +61,7 @@ def measure_costs(
 
 
 @contextmanager
-def _start_processes(settings: Settings, setting: CostSetting, notify: Notify) -> Iterator[RunRequests]:
+def start_processes(settings: Settings, setting: CostSetting, notify: Notify) -> Iterator[RunRequests]:
     """Yield the function that measures in processes of its own: on this machine, or in a Ray task."""
     from harness.launchers.interleaved_processes import run_interleaved
     from harness.launchers.ray.benchmark_tasks import start_benchmark

@@ -34,6 +34,10 @@ class Ladder(Protocol):
         """Return the network at a scale; between two networks, the nearest one."""
         ...
 
+    def scale_of(self, variant: AnyVariant) -> float:
+        """Return the scale of a network of the ladder."""
+        ...
+
     def count_between(self, low: float, high: float) -> int:
         """Return how many networks follow the one at ``low``, up to the one at ``high``."""
         ...
@@ -64,6 +68,11 @@ class WidthLadder:
         """Return the network at a scale."""
         return with_fields(self._variant, {"widths": self.widths_at(scale)})
 
+    def scale_of(self, variant: AnyVariant) -> float:
+        """Return the sum of its widths, divided by that of the selected network."""
+        assert isinstance(variant, Variant)
+        return sum(variant.widths) / sum(self.widths)
+
     def count_between(self, low: float, high: float) -> int:
         """Return how many steps of one channel are between two scales."""
         return sum(self.widths_at(high)) - sum(self.widths_at(low))
@@ -84,8 +93,7 @@ class WidthLadder:
 
     def refine(self, variant: AnyVariant) -> list[AnyVariant]:
         """Return the networks near one of the ladder in which single widths are rounded to the other side."""
-        assert isinstance(variant, Variant)
-        scale = sum(variant.widths) / sum(self.widths)
+        scale = self.scale_of(variant)
         choices = [sorted({max(floor(width * scale), 1), ceil(width * scale)}) for width in self.widths]
         return [with_fields(self._variant, {"widths": widths}) for widths in product(*choices)][:MOST_REFINED]
 
@@ -112,6 +120,10 @@ class StepLadder:
         """Return the network at a scale."""
         return self.build(self.values[self._index(scale)])
 
+    def scale_of(self, variant: AnyVariant) -> float:
+        """Return its number, divided by that of the selected network."""
+        return self.number_of(variant) / self.start
+
     def count_between(self, low: float, high: float) -> int:
         """Return how many networks follow the one at ``low``, up to the one at ``high``."""
         return self._index(high) - self._index(low)
@@ -133,16 +145,20 @@ def depth_ladder(base: Variant, blocks: Sequence[tuple[int, ...]]) -> StepLadder
         blocks: Blocks of each stage of the depths that the family allows.
     """
     by_sum = {sum(each): each for each in sorted(blocks, key=sum) if len(each) == len(base.widths)}
-    return StepLadder(base, list(by_sum), sum(base.blocks), lambda total: with_fields(base, {"blocks": by_sum[total]}))
+    return StepLadder(
+        base,
+        list(by_sum),
+        lambda variant: sum(variant.blocks) if isinstance(variant, Variant) else 0,
+        lambda total: with_fields(base, {"blocks": by_sum[total]}),
+    )
 
 
 def argument_ladder(base: ExternalNetwork, argument: str) -> StepLadder:
     """Return the external networks with other values of one whole number in ``args``."""
-    start = base.args[argument]
     return StepLadder(
         base,
         range(1, WIDEST + 1),
-        start,
+        lambda variant: int(variant.args[argument]) if isinstance(variant, ExternalNetwork) else 0,
         lambda value: base.model_copy(update={"args": {**base.args, argument: value}}),
     )
 

@@ -53,10 +53,11 @@ class MatchCosts:
         plan = plan_layers(variant, size)
         return float(plan.macs if by == "macs" else plan.params)
 
-    def measure(
-        self, ladder: Ladder, start: AnyVariant, to: AnyVariant, setting: CostSetting
-    ) -> Sequence[MeasuredRatio]:
-        """Measure networks of a ladder next to ``to``, from ``start`` on; return them, the nearest first.
+    def measure(self, ladder: Ladder, start: float, to: AnyVariant, setting: CostSetting) -> Sequence[MeasuredRatio]:
+        """Measure networks of a ladder in turns with ``to``; return them, the nearest to an equal time first.
+
+        Args:
+            start: The scale of the ladder at which the search begins.
 
         Raises:
             HarnessError: Nothing can be measured here.

@@ -125,17 +125,18 @@ def _find(match: Match, base: AnyVariant, to: AnyVariant, context: MatchContext)
     setting = _cost_setting(context, base) if match.by == "step_time" else None
     request: list[Any] = [match.by, match.change, match.argument, base.identity(), to.identity(), size]
     key = digest([*request, setting.identity() if setting is not None else None], 20)
-    earlier = [found for found in (*match.found, context.costs.recall(key)) if found is not None and found.key == key]
+    earlier = [found for found in match.found if found.key == key]
 
     def count(variant: AnyVariant) -> float:
         # A time is nearly proportional to the MACs, so they give the networks to measure first.
         return context.costs.count(variant, "params" if match.by == "params" else "macs", size)
 
     if setting is not None:
-        if earlier:
-            return _apply(base, earlier[0]), earlier[0]
-        start = find_equal_cost(ladder, _count(count, to, "match.to"), count)[0].variant
-        measured = context.costs.measure(ladder, start, to, setting)
+        known = earlier[0] if earlier else context.costs.recall(key)
+        if known is not None:
+            return _apply(base, known), known
+        nearest = find_equal_cost(ladder, _count(count, to, "match.to"), count)[0].variant
+        measured = context.costs.measure(ladder, ladder.scale_of(nearest), to, setting)
         if not measured or not _found_measured(key, base, to, measured[0]).is_within_tolerance:
             raise refuse_match(match.by, base, to.name, measured)
         found = _found_measured(key, base, to, measured[0])
