@@ -25,6 +25,7 @@ class FoundMatch(Spec):
     Attributes:
         key: Hash of the request, of both networks and, for a measured time, of what was measured.
         variant: Name of the selected variant before the match.
+        result: Name of the network of equal cost in this experiment.
         to: Full name of the network whose cost is matched.
         fields: The fields that were changed, with their new values.
         cost: MACs for one image, parameters, or seconds of a training step.
@@ -37,6 +38,7 @@ class FoundMatch(Spec):
 
     key: Line
     variant: Line
+    result: Line
     to: Line
     fields: dict[str, Any]
     cost: Cost
@@ -85,9 +87,8 @@ def describe_match(match: Match, found: FoundMatch) -> str:
     )
     where = f", measured on {found.conditions}" if found.conditions else ""
     return (
-        f"{found.variant} was matched to {found.to} by {word}: with {fields} it has {found.ratio:.4f} times "
-        f"the {word} of {found.to}{interval}: {_show_cost(match.by, found.cost)} and "
-        f"{_show_cost(match.by, found.target)}{where}."
+        f"{found.result} is {found.variant} with {fields}: it has {found.ratio:.4f} times the {word} of "
+        f"{found.to}{interval}: {_show_cost(match.by, found.cost)} and {_show_cost(match.by, found.target)}{where}."
     )
 
 

@@ -81,7 +81,8 @@ def match_variants(
             )
         _require_new(variant, match, to, context.variants)
         variants.append(variant.model_copy(update={"name": name}))
-        found.append(result)
+        # Another label gives the same network another name.
+        found.append(result.model_copy(update={"result": name}))
     return variants, tuple(found)
 
 
@@ -169,9 +170,16 @@ def _found_counted(
     count: Callable[[AnyVariant], float],
     target: float,
 ) -> FoundMatch:
-    cost, fields = count(variant), changed_fields(base, variant)
+    cost = count(variant)
     return FoundMatch(
-        key=key, variant=base.name, to=to.name, fields=fields, cost=cost, target=target, ratio=cost / target
+        key=key,
+        variant=base.name,
+        result=base.name,
+        to=to.name,
+        fields=changed_fields(base, variant),
+        cost=cost,
+        target=target,
+        ratio=cost / target,
     )
 
 
@@ -179,6 +187,7 @@ def _found_measured(key: str, base: AnyVariant, to: AnyVariant, measured: Measur
     return FoundMatch(
         key=key,
         variant=base.name,
+        result=base.name,
         to=to.name,
         fields=changed_fields(base, measured.variant),
         cost=measured.cost,
