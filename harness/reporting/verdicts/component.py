@@ -60,6 +60,36 @@ class Component:
         return self.shown_outcome.p
 
     @property
+    def claimed_p(self) -> float | None:
+        """p of the claim, two-sided where either side is claimed; None below 8 pairs."""
+        ps = [result.p for result in self.outcomes if result.outcome.role == "supports"]
+        return None if any(p is None for p in ps) else min(1.0, len(ps) * min(p for p in ps if p is not None))
+
+    @property
+    def is_two_sided(self) -> bool:
+        """Whether an effect on either side supports the contrast."""
+        return sum(result.outcome.role == "supports" for result in self.outcomes) > 1
+
+    @property
+    def robust_p(self) -> float | None:
+        """Largest p of the robust test for :attr:`shown_outcome`; None where no long tail points away from it."""
+        bounds = self.shown_outcome.outcome.bounds
+        return max(
+            (test.robust_p[bound] for test in self.tests for bound in bounds if bound in test.robust_p), default=None
+        )
+
+    @property
+    def is_limited_by_images(self) -> bool:
+        """Whether a claimed outcome fails in a test error that is equal in all seeds: only more images would help."""
+        return any(
+            test.is_limited_by_images(bound)
+            for result in self.outcomes
+            if result.outcome.role == "supports"
+            for bound in result.outcome.bounds
+            for test in self.tests
+        )
+
+    @property
     def claim(self) -> str:
         """The claim about the effect, such as ``> 0.5``."""
         claimed = [result.outcome for result in self.outcomes if result.outcome.role == "supports"]

@@ -1,192 +1,191 @@
 """The decision on every declared contrast: supported, contradicted or undecided.
 
-Each contrast is tested by its components. Holm's method corrects the p values over all verdicts of the experiment, and
-:func:`choose_state` compares them with the level. Where trials diverged, all is done again without their seeds: a
-verdict that differs is undecided.
+Each contrast is tested by its components over the declared stages, and Holm's method shares the level between all
+contrasts. Where trials failed to train, all is done again without them: a verdict that differs is undecided.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pandas as pd
 
+from harness.reporting.analyses.exploratory import explain_exploratory
 from harness.reporting.statistics.multiple_testing import adjust_p_values
-from harness.reporting.statistics.sample_size import seeds_for_power
-from harness.reporting.verdicts.components import Component, build_components
-from harness.reporting.verdicts.interim_looks import build_look, explain_exploratory
+from harness.reporting.verdicts.component import Component
+from harness.reporting.verdicts.components import build_components
+from harness.reporting.verdicts.failures import find_failures
+from harness.reporting.verdicts.family_decision import ROLES, Decision, decide_family
 from harness.reporting.verdicts.notes import add_notes
-from harness.reporting.verdicts.sentences import RISE_BELOW_MARGIN, format_title, write_conclusion
-from harness.reporting.verdicts.verdict import Verdict, VerdictState
+from harness.reporting.verdicts.outcomes import OutcomeResult, Role
+from harness.reporting.verdicts.seeds_needed import count_seeds_needed
+from harness.reporting.verdicts.sentences.conclusions import add_sentences
+from harness.reporting.verdicts.sentences.phrases import format_title
+from harness.reporting.verdicts.stage_plan import StagePlan, plan_stages, reached_stages
+from harness.reporting.verdicts.stage_tests import ContrastTests
+from harness.reporting.verdicts.verdict import StageSummary, Verdict
 from harness.specs import Contrast, ResolvedExperiment
-from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS, seeds_to_reach
-from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.results_table import Results
 
 
-def decide_contrasts(results: Results) -> list[Verdict]:
+def decide_contrasts(results: Results, stage: int | None = None) -> list[Verdict]:
     """Return one verdict per declared contrast, in their order.
 
     Where variants were tuned, the verdicts at the common recipe come first, then those at the tuned recipes.
+
+    Args:
+        stage: The stage that has just ended, as a number of declared seeds; later seeds decide nothing. None: all
+            stages that the record holds.
     """
-    at_tuned_recipes = [] if results.tuned is None else _decide_with_and_without_diverged(results.tuned)
+    at_tuned_recipes = [] if results.tuned is None else _decide_with_and_without_failures(results.tuned, stage)
     return [
-        *_decide_with_and_without_diverged(results),
+        *_decide_with_and_without_failures(results, stage),
         *(replace(verdict, title=f"{verdict.title}, at tuned recipes") for verdict in at_tuned_recipes),
     ]
 
 
-def choose_state(p: float | None, p_opposite: float | None, level: float) -> VerdictState:
-    """Return the state of a verdict from the corrected p of its claim and of the opposite claim.
-
-    None stands for a claim that was not tested. Where both claims pass the level, neither counts.
-    """
-    supported = p is not None and p <= level
-    contradicted = p_opposite is not None and p_opposite <= level
-    if supported == contradicted:
-        return "undecided"
-    return "supported" if supported else "contradicted"
-
-
-def _decide_with_and_without_diverged(results: Results) -> list[Verdict]:
-    """Decide all contrasts of one experiment, where trials diverged also without their seeds."""
-    study = results.study
+def _decide_with_and_without_failures(results: Results, stage: int | None) -> list[Verdict]:
+    """Decide all contrasts of one experiment, where trials failed to train also without them."""
+    study, contrasts = results.study, results.study.experiment.contrasts
     final = results.final if len(results.epochs) else results.epochs
-    diverged = final[final["outcome"] == TrialStatus.DIVERGED]
-    verdicts = _decide(study, final, [frozenset() for _ in study.contrast_variants])
-    diverged_seeds = [
-        frozenset(diverged[diverged["variant"].isin(list(cells.values()))]["seed"].tolist())
-        for cells in study.contrast_variants
-    ]
-    if any(diverged_seeds):
-        others = _decide(study, final, diverged_seeds)
-        pairs = zip(verdicts, others, diverged_seeds, study.experiment.contrasts, strict=True)
-        # A contrast without diverged trials changes too when Holm's correction does.
+    verdicts = _decide(results, final, [frozenset() for _ in contrasts], stage)
+    failures = [find_failures(study, final, list(cells.values())) for cells in study.contrast_variants]
+    if any(failure.seeds for failure in failures):
+        others = _decide(results, final, [failure.seeds for failure in failures], stage)
+        # A contrast without failures changes too when the others' decisions change its level.
         verdicts = [
-            _combine(a, b, contrast, study) if seeds or a.state != b.state else a for a, b, seeds, contrast in pairs
+            _combine(a, b) if failure.seeds or a.state != b.state else a
+            for a, b, failure in zip(verdicts, others, failures, strict=True)
         ]
+    complete = []
+    for verdict, contrast, cells, failure in zip(verdicts, contrasts, study.contrast_variants, failures, strict=True):
+        noted = add_notes(verdict, cells, results, failure)
+        complete.append(add_sentences(noted, contrast, study))
+    return complete
+
+
+def _combine(verdict: Verdict, without_failures: Verdict) -> Verdict:
+    """Return the verdict with and without failed trials: undecided where the two differ."""
+    combined = replace(verdict, without_failures=without_failures)
+    if verdict.state != without_failures.state:
+        combined = replace(combined, state="undecided", with_failures_state=verdict.state, seeds_to_decide=None)
+    return combined
+
+
+def _decide(
+    results: Results, final: pd.DataFrame, excluded_seeds: Sequence[frozenset[int]], stage: int | None
+) -> list[Verdict]:
+    """Decide every contrast without its ``excluded_seeds``; the verdicts have no sentences yet."""
+    study, plan = results.study, plan_stages(results.study)
+    tested = []
+    for contrast, cells, excluded in zip(
+        study.experiment.contrasts, study.contrast_variants, excluded_seeds, strict=True
+    ):
+        components = build_components(results, contrast, cells, final, excluded)
+        reached = reached_stages(plan, study, list(cells.values()), final, stage)
+        tested.append(ContrastTests(components, plan, reached, study.experiment.seeds))
+    decisions = decide_family(tested, study.verdict_count, study.experiment.level)
+    completed = [
+        contrast.with_results(_result_stage(contrast, decision), decision.levels)
+        for contrast, decision in zip(tested, decisions, strict=True)
+    ]
+    adjusted = {role: _adjust(completed, study, plan, role) for role in ROLES}
     return [
-        add_notes(verdict, cells, results, diverged)
-        for verdict, cells in zip(verdicts, study.contrast_variants, strict=True)
+        _build_verdict(
+            study, index, final, tested[index], decision, completed[index], {r: p[index] for r, p in adjusted.items()}
+        )
+        for index, decision in enumerate(decisions)
     ]
 
 
-@dataclass(frozen=True)
-class _TestedContrast:
-    """A contrast with its tests, before the correction over all contrasts.
+def _result_stage(contrast: ContrastTests, decision: Decision) -> int | None:
+    """Return the stage whose p values are shown: the one that decides, or the last one reached."""
+    return decision.stage if decision.stage is not None else max(contrast.reached, default=None)
 
-    Attributes:
-        p: p of its claim; None where it could not be tested.
-        p_opposite: p of the opposite claim; None where it could not be tested.
-        exploratory: Why its verdict is only exploratory; empty where it is not.
+
+def _adjust(
+    contrasts: Sequence[tuple[Component, ...]], study: ResolvedExperiment, plan: StagePlan, role: Role
+) -> list[float | None]:
+    """Return p of each contrast by its shares of the level and Holm's method; None where it was not tested.
+
+    With stages that spend the level there is no such p: the level of each stage depends on the earlier ones.
     """
+    if plan.kind == "decide":
+        return [None] * len(contrasts)
+    ps = [scale_p_value(components, role) for components in contrasts]
+    # All declared verdicts count: also those that could not be tested, and those at tuned recipes.
+    others = [1.0] * (study.verdict_count - len(ps))
+    adjusted = adjust_p_values([*(1.0 if p is None else min(1.0, p) for p in ps), *others])
+    return [None if p is None else value for p, value in zip(ps, adjusted, strict=False)]
 
-    contrast: Contrast
-    components: tuple[Component, ...]
-    p: float | None
-    p_opposite: float | None
-    exploratory: str
 
+def scale_p_value(components: Sequence[Component], role: Role) -> float | None:
+    """Return p of a contrast for the whole level, each outcome's p divided by its share; None where one has no p.
 
-def _decide(study: ResolvedExperiment, final: pd.DataFrame, excluded_seeds: Sequence[frozenset[int]]) -> list[Verdict]:
-    """Test every contrast without its ``excluded_seeds``, correct by Holm over all of them, and decide each."""
-    tested = [
-        _test_contrast(study, index, final, excluded_seeds[index]) for index in range(len(study.experiment.contrasts))
+    A claim needs every component, so its largest p counts; one component can contradict, so the smallest p counts.
+    Where differences are skewed, the larger p of the two readings counts.
+    """
+    by_component = [
+        [_scale(component, result) for result in component.outcomes if result.outcome.role == role]
+        for component in components
     ]
-    # All declared verdicts count in Holm's correction: also those that could not be tested, and those at tuned recipes.
-    others = [1.0] * (study.verdict_count - len(tested))
-    supporting = [1.0 if t.p is None else min(1.0, t.p / t.contrast.share) for t in tested]
-    opposing = [1.0 if t.p_opposite is None else t.p_opposite for t in tested]
-    adjusted = adjust_p_values([*supporting, *others])[: len(tested)]
-    adjusted_opposite = adjust_p_values([*opposing, *others])[: len(tested)]
-    return [
-        _build_verdict(study, t, p if t.p is not None else None, p_opposite if t.p_opposite is not None else None)
-        for t, p, p_opposite in zip(tested, adjusted, adjusted_opposite, strict=True)
-    ]
+    ps = [p for scaled in by_component for p in scaled]
+    if not ps or any(p is None for p in ps):
+        return None
+    smallest = [min(p for p in scaled if p is not None) for scaled in by_component if scaled]
+    return max(smallest) if role == "supports" else min(smallest)
 
 
-def _test_contrast(
-    study: ResolvedExperiment, index: int, final: pd.DataFrame, excluded_seeds: frozenset[int]
-) -> _TestedContrast:
-    contrast = study.experiment.contrasts[index]
-    components = build_components(study, contrast, study.contrast_variants[index], final, excluded_seeds)
-    p = _largest_p(components)
-    exploratory = explain_exploratory(study, build_look(study, index, final)) if p is not None else ""
-    return _TestedContrast(contrast, components, p, _opposite_p(contrast, components), exploratory)
+def _scale(component: Component, result: OutcomeResult) -> float | None:
+    if result.p is None:
+        return None
+    robust = [test.robust_p.get(bound, 0.0) for test in component.tests for bound in result.outcome.bounds]
+    return max(result.p, *robust) / result.outcome.share
 
 
 def _build_verdict(
-    study: ResolvedExperiment, tested: _TestedContrast, p_adjusted: float | None, p_opposite_adjusted: float | None
+    study: ResolvedExperiment,
+    index: int,
+    final: pd.DataFrame,
+    tests: ContrastTests,
+    decision: Decision,
+    components: tuple[Component, ...],
+    adjusted: dict[Role, float | None],
 ) -> Verdict:
-    """Return the verdict on a tested contrast from its corrected p values."""
-    contrast, components, look_level = tested.contrast, tested.components, study.experiment.look_level
-    state = choose_state(p_adjusted, p_opposite_adjusted, look_level)
-    level = look_level * contrast.share
-    is_below_margin = state == "undecided" and p_adjusted is not None and p_adjusted <= look_level
-    needs_seeds = state == "undecided" and tested.p is not None and not is_below_margin
+    """Return the verdict on a decided contrast, without its sentences."""
+    contrast = study.experiment.contrasts[index]
+    stage = _result_stage(tests, decision)
+    ps = [component.claimed_p for component in components]
+    p = None if any(value is None for value in ps) else max(value for value in ps if value is not None)
+    level = study.experiment.look_level * contrast.share
     verdict = Verdict(
         title=format_title(contrast),
         kind=contrast.kind,
-        state=state,
+        state=decision.state,
         conclusion="",
         components=components,
-        n=min(component.n for component in components),
+        n=min(tests.count_pairs(component, stage) for component in components),
         level=level,
-        p=tested.p,
-        p_adjusted=p_adjusted,
-        p_opposite_adjusted=p_opposite_adjusted,
-        seeds_to_decide=_count_seeds_to_decide(components, level / study.verdict_count) if needs_seeds else None,
-        notes=(RISE_BELOW_MARGIN,) if is_below_margin else (),
-        exploratory=tested.exploratory,
+        p=p,
+        p_adjusted=adjusted["supports"],
+        p_opposite_adjusted=adjusted["contradicts"],
+        seeds_to_decide=None,
+        notes=(),
+        exploratory=explain_exploratory(study, index, final) if p is not None else "",
+        stage=_summarise_stages(tests, decision),
+        margin_reason=_margin_reason(contrast),
     )
-    return replace(verdict, conclusion=write_conclusion(verdict, contrast, study))
+    if decision.state == "undecided" and p is not None:
+        return replace(verdict, seeds_to_decide=count_seeds_needed(verdict, decision.levels["supports"]))
+    return verdict
 
 
-def _largest_p(components: Sequence[Component]) -> float | None:
-    """Return p of the whole claim (an intersection-union test), or None where a component was not tested."""
-    ps = [component.p for component in components]
-    return None if any(p is None for p in ps) else max(p for p in ps if p is not None)
-
-
-def _opposite_p(contrast: Contrast, components: Sequence[Component]) -> float | None:
-    """Return p of the opposite claim, or None where a component has none.
-
-    Any one component can contradict, so the smallest p is multiplied by their number (Bonferroni). The opposite of a
-    directional difference has its own share of the level, so its p is divided by that share.
-    """
-    ps = [component.p_opposite for component in components]
-    if any(p is None for p in ps):
+def _summarise_stages(tests: ContrastTests, decision: Decision) -> StageSummary | None:
+    if tests.plan.kind == "fixed":
         return None
-    factor = len(components) if contrast.share == 1 else 1 / (1 - contrast.share)
-    return min(1.0, factor * min(p for p in ps if p is not None))
+    return StageSummary(tests.plan.stages, tests.reached, decision.stage, tests.plan.most)
 
 
-def _count_seeds_to_decide(components: Sequence[Component], level: float) -> int | None:
-    """Return the number of seeds with which every component that is not established yet would be.
-
-    It is planned with the larger spread of the component's errors. None where a component is limited by the number of
-    images, so that more seeds would not decide.
-    """
-    if any(component.is_limited_by_images(level) for component in components):
-        return None
-    needed = [
-        seeds_for_power(test.comparison.sd, component.smallest_effect, level, component.side == "two-sided")
-        for component in components
-        for test in component.tests
-        if (component.p is None or component.p > level) and test.comparison and test.comparison.sd is not None
-    ]
-    return max(needed, default=max(SEEDS_FOR_CLAIMS, seeds_to_reach(level, 1)))
-
-
-def _combine(verdict: Verdict, without_diverged: Verdict, contrast: Contrast, study: ResolvedExperiment) -> Verdict:
-    """Return the verdict with and without the seeds of diverged trials: undecided where the two differ."""
-    note = (
-        f"With the diverged trials at chance error the verdict is {verdict.state} (n = {verdict.n}); "
-        f"without their seeds it is {without_diverged.state} (n = {without_diverged.n})."
-    )
-    combined = replace(verdict, without_diverged=without_diverged, notes=(*verdict.notes, note))
-    if verdict.state != without_diverged.state:
-        combined = replace(combined, state="undecided", seeds_to_decide=None)
-        combined = replace(combined, conclusion=write_conclusion(combined, contrast, study))
-    return combined
+def _margin_reason(contrast: Contrast) -> str:
+    return getattr(contrast, "margin_reason", "")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.reporting.statistics.comparisons import Comparison
+from harness.reporting.statistics.comparisons import Comparison, compare_pairs
+from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS, count_images, interval_over_images
+from harness.reporting.statistics.seed_values import SeedValues
 from harness.reporting.verdicts.outcomes import Bound
+from harness.specs.experiment.data import DataInfo
+from harness.tracking.metrics import TRAINING_ERRORS
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,7 @@ class EffectTest:
         over_images: Whether that interval is the exact one over test images, because all seeds have the same error.
         differences: A - B by seed, in the declared order of seeds.
         p: p of each bound by the sign-flip test; empty below 8 pairs.
-        robust_p: p of each bound by the robust test; empty where the differences are symmetric.
-        is_symmetric: Whether the declared check finds no skew in the differences.
+        robust_p: p by the robust test of each bound that a long tail of the differences points away from.
     """
 
     metric: str
@@ -35,7 +38,6 @@ class EffectTest:
     differences: Mapping[int, float] = field(default_factory=dict)
     p: Mapping[Bound, float] = field(default_factory=dict)
     robust_p: Mapping[Bound, float] = field(default_factory=dict)
-    is_symmetric: bool = True
 
     @property
     def n(self) -> int:
@@ -46,3 +48,50 @@ class EffectTest:
     def effect(self) -> float | None:
         """The estimated A - B; None where there is no pair."""
         return self.comparison.effect if self.comparison else None
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether the declared check finds no long tail that a bound of an outcome would miss."""
+        return not self.robust_p
+
+    def is_limited_by_images(self, bound: Bound) -> bool:
+        """Return whether all seeds have one test error, and its interval over images does not lie beyond ``bound``.
+
+        Equal errors in all seeds say nothing about the images, so the bound is not established there.
+        """
+        if not self.over_images or self.low is None or self.high is None:
+            return False
+        side, value = bound
+        return not (self.high < value if side == "less" else self.low > value)
+
+
+def compare_cells(
+    metric: str, a: Sequence[SeedValues], b: Sequence[SeedValues], seeds: Sequence[int], data: DataInfo
+) -> EffectTest:
+    """Estimate the effect A - B over the seeds that all cells have. A pair of which one side was lost is dropped.
+
+    Args:
+        a: One cell, or two cells of which the second is subtracted from the first. A cell is one variant's values.
+        b: As many cells as ``a``.
+        seeds: The declared seeds, in their declared order.
+    """
+    cells = [*a, *b]
+    paired = [seed for seed in seeds if all(seed in cell for cell in cells)]
+    if not paired:
+        return EffectTest(metric, None, None, None, False)
+    left = [a[0][s] - (a[1][s] if len(a) > 1 else 0.0) for s in paired]
+    right = [b[0][s] - (b[1][s] if len(b) > 1 else 0.0) for s in paired]
+    comparison = compare_pairs(left, right)
+    low, high, over_images = comparison.low, comparison.high, False
+    if comparison.sd is not None and comparison.sd < 1e-9:
+        # Without spread the t interval has no width. Memorised training images are no sample, test images are one.
+        low, high = None, None
+        if metric not in TRAINING_ERRORS:
+            weights = [1.0, -1.0] if len(cells) == 2 else [1.0, -1.0, -1.0, 1.0]
+            in_pairs = [{seed: cell[seed] for seed in paired} for cell in cells]
+            low, high = interval_over_images(in_pairs, weights, count_images(metric, data))
+        over_images = low is not None
+    if len(paired) < SEEDS_FOR_INTERVALS:
+        low, high, over_images = None, None, False
+    differences = {seed: x - y for seed, x, y in zip(paired, left, right, strict=True)}
+    return EffectTest(metric, comparison, low, high, over_images, differences)

@@ -11,27 +11,25 @@ NO_VERDICT = "No contrast is declared, so there is no verdict: all results are e
 
 
 def format_headline(verdicts: Sequence[Verdict]) -> str:
-    """Return the verdicts as Markdown block quotes, the first words of each in bold, its notes below it."""
+    """Return two bold lines as a Markdown block quote: the answers, and how sure they are."""
     if not verdicts:
         return NO_VERDICT
-    quotes = []
-    for verdict in verdicts:
-        start, colon, rest = verdict.conclusion.partition(": ")
-        lines = [
-            f"**{escape_markdown(start + colon.strip())}** {escape_markdown(rest)}",
-            *map(escape_markdown, verdict.notes),
-        ]
-        quotes.append("\n>\n".join(f"> {line}" for line in lines))
-    # GitHub would join two block quotes with only an empty line between them, so a comment stands there too.
-    return "\n\n<!-- -->\n\n".join(quotes)
+    answers = " ".join(verdict.answer for verdict in verdicts)
+    certainties = dict.fromkeys(verdict.certainty for verdict in verdicts)
+    lines = [f"**{escape_markdown(text)}**" for text in (answers, " ".join(certainties))]
+    return "\n>\n".join(f"> {line}" for line in lines)
 
 
 def format_summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
-    """Return the verdicts as lines of plain text, one each, with its notes indented below it."""
+    """Return the verdicts as lines of plain text: answer, conclusion and notes, the last two indented."""
     if not verdicts:
         return [NO_VERDICT]
     return [
         line
         for verdict in verdicts
-        for line in (one_line(verdict.conclusion), *(f"  {one_line(note)}" for note in verdict.notes))
+        for line in (
+            one_line(verdict.answer),
+            f"  {one_line(verdict.conclusion)}",
+            *(f"  {one_line(note)}" for note in verdict.notes),
+        )
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.reporting.verdicts.components import Component
+from harness.reporting.verdicts.component import Component
 
 VerdictState = Literal["supported", "contradicted", "undecided"]
 
@@ -54,27 +54,29 @@ class Verdict:
 
     Attributes:
         title: The claim, in a few words.
-        kind: ``degradation`` or ``difference``.
+        kind: ``degradation``, ``difference`` or ``time_to_target``.
         state: ``supported``, ``contradicted`` or ``undecided``.
         conclusion: The verdict to quote, with its budget, its numbers and its n.
-        components: The tested claims that it rests on.
-        n: Pairs of the component that has fewest (seeds of the smallest group where pairs are incomplete).
+        components: The tested effects that it rests on.
+        n: Pairs of the component that has fewest, at the stage that decides or at the last one reached.
         level: Level of the claim before Holm's correction. Declared interim looks share the experiment's level. A
             directional difference spends three quarters of its level on the claim and one quarter on the opposite.
         p: p of the claim: the largest p of its components. None below 8 seeds.
-        p_adjusted: ``p`` divided by the claim's share of the level, then corrected by Holm over the experiment's
-            verdicts. The claim is supported if it is at most the level of the look. None below 8 seeds.
-        p_opposite_adjusted: p of the opposite claim, corrected for the number of ways to contradict (or divided by its
-            share of the level), then by Holm. None below 8 seeds, and where the claim is two-sided.
-        seeds_to_decide: Seeds that would find the smallest effect of interest. Only for an undecided verdict with 8
-            seeds or more, and None where more images are needed instead.
+        p_adjusted: p of the claim for the whole level: each outcome's p divided by its share, then corrected by Holm
+            over the experiment's verdicts. The claim is supported if it is at most the level of the look. None below 8
+            seeds, and with ``decide``, where each stage has a level of its own.
+        p_opposite_adjusted: The same for the outcomes that contradict the claim.
+        seeds_to_decide: Seeds that would decide the verdict. Only for an undecided verdict with 8 seeds or more, and
+            None where more images are needed instead.
         notes: Facts that a reader must know: diverged and missing trials, incomplete pairs, undeclared looks.
         diverged: Its trials that diverged.
         missing: Its trials that are not in the record.
-        without_diverged: The verdict without the seeds of diverged trials, where there are any.
         exploratory: Why the verdict is only exploratory, in a sentence; empty where it was declared as it is.
+        first: The verdict under the first declaration, where the declaration was changed after results were seen.
         untrained: Its variants that are untrainable under this recipe: they stay at the loss and error of guessing.
+        untrained_trials: Its trials that stay there, of these variants and of others.
         without_failures: The verdict without diverged seeds and untrained variants, where there are any.
+        with_failures_state: Its state with all trials, where the verdict is undecided because the two differ.
         stage: At which declared stage it was decided; None where the experiment declares no stages.
         margin_reason: Why the margin is what it is, as declared; empty where no reason is given.
         answer: One short sentence that answers the contrast.
@@ -92,21 +94,18 @@ class Verdict:
     p: float | None
     p_adjusted: float | None
     p_opposite_adjusted: float | None
-    seeds_to_decide: int | None
+    seeds_to_decide: SeedsNeeded | None
     notes: tuple[str, ...]
     diverged: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    without_diverged: Verdict | None = None
     exploratory: str = ""
+    first: Verdict | None = None
     untrained: tuple[str, ...] = ()
+    untrained_trials: tuple[str, ...] = ()
     without_failures: Verdict | None = None
+    with_failures_state: VerdictState | None = None
     stage: StageSummary | None = None
     margin_reason: str = ""
     answer: str = ""
     certainty: str = ""
     caveats: tuple[str, ...] = ()
-
-    @property
-    def is_paired(self) -> bool:
-        """Whether all its tests compare pairs of seeds."""
-        return all(t.comparison and t.comparison.method == "paired" for c in self.components for t in c.tests)

@@ -1,0 +1,75 @@
+"""The caveats of a verdict, the most important first: what a reader must know before quoting it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.reporting.formatting import join_words
+from harness.reporting.verdicts.component import Component
+from harness.reporting.verdicts.sentences.failures import describe_failures
+from harness.reporting.verdicts.sentences.phrases import format_exact_p
+from harness.reporting.verdicts.verdict import Verdict
+from harness.specs import Contrast, Degradation, Difference
+
+
+def list_caveats(verdict: Verdict, contrast: Contrast) -> list[str]:
+    """Return the caveats, each one or two sentences."""
+    return [text for text in _all_caveats(verdict, contrast) if text]
+
+
+def _all_caveats(verdict: Verdict, contrast: Contrast) -> Iterator[str]:
+    yield verdict.exploratory
+    yield describe_failures(verdict)
+    yield describe_skew(verdict)
+    yield describe_early_stop(verdict)
+    yield describe_margin(contrast)
+
+
+def describe_skew(verdict: Verdict) -> str:
+    """Return a warning where differences are skewed, with the robust reading; empty where none are.
+
+    The sign-flip test assumes symmetric differences. A long tail that points away from an outcome makes its p too
+    small.
+    """
+    skewed = [component for component in verdict.components if component.robust_p is not None]
+    if not skewed:
+        return ""
+    readings = join_words(
+        f"{_name(component)} (p = {format_exact_p(component.p, verdict.n)}, robust test p = "
+        f"{format_exact_p(component.robust_p, verdict.n)}{'' if component.reached_outcome else ', so undecided'})"
+        for component in skewed
+    )
+    return f"Warning: a few seeds differ much more than the others, so p may be too small: {readings}."
+
+
+def _name(component: Component) -> str:
+    return {
+        "plain": "the plain change",
+        "residual": "the residual change",
+        "interaction": "the interaction",
+    }.get(component.name, component.label)
+
+
+def describe_early_stop(verdict: Verdict) -> str:
+    """Return that the numbers of a verdict which was decided before the last stage are naive; otherwise empty."""
+    stage = verdict.stage
+    if stage is None or stage.decided_at is None or stage.decided_at == stage.most:
+        return ""
+    return (
+        f"Decided at {stage.decided_at} of at most {stage.most} seeds. The decision keeps its level; effects, "
+        "intervals and p values are naive: they are not corrected for stopping early."
+    )
+
+
+def describe_margin(contrast: Contrast) -> str:
+    """Return the reason for the margin, or that none is given; empty for a contrast without a margin."""
+    if not isinstance(contrast, Degradation | Difference):
+        return ""
+    name, value = (
+        ("margin", contrast.margin)
+        if isinstance(contrast, Degradation)
+        else ("smallest effect of interest", contrast.smallest_effect)
+    )
+    if contrast.margin_reason:
+        return f"The {name} is {value:g} points: {contrast.margin_reason}"
+    return f"No reason is given for the {name} of {value:g} points."

@@ -1,0 +1,109 @@
+"""The conclusion, the answer and the certainty of a verdict, put together from the sentences of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from harness.reporting.formatting import format_points, join_words
+from harness.reporting.verdicts.sentences.caveats import describe_skew, list_caveats
+from harness.reporting.verdicts.sentences.degradation import answer_degradation, describe_degradation
+from harness.reporting.verdicts.sentences.difference import answer_difference, describe_difference
+from harness.reporting.verdicts.sentences.failures import describe_disagreement
+from harness.reporting.verdicts.sentences.phrases import (
+    describe_budget,
+    describe_small_sample,
+    format_exact_p,
+    format_metric,
+)
+from harness.reporting.verdicts.sentences.way_to_decide import describe_way_to_decide
+from harness.reporting.verdicts.verdict import Verdict
+from harness.specs import Contrast, ResolvedExperiment
+
+Sentence = Callable[[Verdict, Any], str]
+SENTENCES: dict[str, tuple[Sentence, Sentence]] = {
+    "degradation": (answer_degradation, describe_degradation),
+    "difference": (answer_difference, describe_difference),
+}
+"""For each kind of contrast, the function for its answer and the one for its numbers."""
+
+
+def add_sentences(verdict: Verdict, contrast: Contrast, study: ResolvedExperiment) -> Verdict:
+    """Return the verdict with its answer, certainty, conclusion and caveats."""
+    answer, _ = SENTENCES[contrast.kind]
+    caveats = tuple(list_caveats(verdict, contrast))
+    return replace(
+        verdict,
+        answer=answer(verdict, contrast),
+        certainty=_describe_certainty(verdict, study),
+        conclusion=write_conclusion(verdict, contrast, study),
+        caveats=caveats,
+        notes=(*caveats, *verdict.notes),
+    )
+
+
+def write_conclusion(verdict: Verdict, contrast: Contrast, study: ResolvedExperiment) -> str:
+    """Return the conclusion to quote, as plain text."""
+    start = _format_start(verdict, study)
+    small_sample = describe_small_sample(verdict.n)
+    if small_sample:
+        return f"{start}: {verdict.title} – {small_sample}{_format_bare_effects(verdict)}."
+    _, describe = SENTENCES[contrast.kind]
+    sentences = [
+        describe_disagreement(verdict),
+        describe(verdict, contrast),
+        describe_skew(verdict),
+        _describe_family(verdict, study),
+        describe_way_to_decide(verdict),
+    ]
+    return f"{start}: {' '.join(sentence for sentence in sentences if sentence)}"
+
+
+def _format_start(verdict: Verdict, study: ResolvedExperiment) -> str:
+    exploratory = ", exploratory" if verdict.exploratory else ""
+    return f"{verdict.state.capitalize()} {describe_budget(study)}{exploratory}"
+
+
+def _describe_certainty(verdict: Verdict, study: ResolvedExperiment) -> str:
+    """Return one short sentence on how sure the answer is."""
+    start = _format_start(verdict, study)
+    small_sample = describe_small_sample(verdict.n)
+    if small_sample:
+        return f"{start}: {small_sample}."
+    metrics = {test.metric for component in verdict.components for test in component.tests}
+    both = " in the clean and in the online training error" if len(metrics) > 1 else ""
+    n = f"{verdict.n} paired seeds{both}"
+    ps = [c.shown_outcome.p for c in verdict.components if c.reached_outcome is not None]
+    if verdict.state == "undecided" or not ps:
+        return f"{start}: {n} do not decide it."
+    if verdict.kind == "degradation" and verdict.state == "contradicted":
+        ps = [c.shown_outcome.p for c in verdict.components if _contradicts(c)]
+    p = max((p for p in ps if p is not None), default=None)
+    warning = "" if not describe_skew(verdict) else "; the differences are skewed"
+    return f"{start}: {n}, largest p = {format_exact_p(p, verdict.n)}{warning}."
+
+
+def _contradicts(component: Any) -> bool:
+    return component.reached_outcome is not None and component.reached_outcome.outcome.role == "contradicts"
+
+
+def _describe_family(verdict: Verdict, study: ResolvedExperiment) -> str:
+    """Return how the level is shared between several verdicts; empty for a single one."""
+    count = study.verdict_count
+    if count == 1:
+        return ""
+    p = verdict.p_opposite_adjusted if verdict.state == "contradicted" else verdict.p_adjusted
+    if p is None:
+        return f"Holm's method shares the level between {count} verdicts."
+    return f"Adjusted p = {format_exact_p(p, 0)} by Holm's method for {count} verdicts."
+
+
+def _format_bare_effects(verdict: Verdict) -> str:
+    """Return the effects without intervals, for a sample too small for inference; empty where no effect is known."""
+    measured = [(c, c.tests[0]) for c in verdict.components if c.tests[0].effect is not None]
+    if not measured:
+        return ""
+    effects = "; ".join(f"{component.label} {format_points(test.effect)}" for component, test in measured)
+    metrics = join_words(dict.fromkeys(format_metric(test.metric).lower() for _, test in measured))
+    return f" (measured, in points of {metrics}: {effects})"

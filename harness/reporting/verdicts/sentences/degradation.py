@@ -1,0 +1,94 @@
+"""The sentences of a degradation contrast."""
+
+from __future__ import annotations
+
+from harness.reporting.formatting import format_number, format_percent, join_words
+from harness.reporting.statistics.proportions import share_bound
+from harness.reporting.verdicts.component import Component
+from harness.reporting.verdicts.sentences.phrases import (
+    describe_outcome,
+    format_effects,
+    format_evidence,
+    format_family,
+    format_n,
+)
+from harness.reporting.verdicts.verdict import Verdict
+from harness.specs import Degradation
+
+SUBJECTS = {
+    "plain": "the training error of the plain networks",
+    "residual": "the training error of the residual networks",
+    "interaction": "the change of the plain networks",
+}
+"""What the outcomes of each component are about."""
+EQUAL_SHAPE = "Plain and residual networks have equal depths and widths."
+"""The question that a degradation contrast asks: neither equal parameters nor equal time."""
+
+
+def answer_degradation(verdict: Verdict, contrast: Degradation) -> str:
+    """Return one short sentence that answers the contrast."""
+    depths = f"from depth {contrast.shallow} to {contrast.deep}{format_family(contrast)}"
+    plain, *_ = verdict.components
+    if verdict.state == "supported":
+        return (
+            f"Yes: {depths}, {SUBJECTS['plain']} rises by {_format_effect(plain)} points, and that of the residual "
+            f"networks does not rise by {contrast.margin:g} points."
+        )
+    if verdict.state == "contradicted":
+        return f"No: {depths}, {_list_contradictions(verdict)}."
+    if verdict.untrained:
+        return f"Not decided: {join_words(verdict.untrained)} did not train at all under this recipe."
+    return f"Not decided: whether {depths} only the plain networks get a higher training error."
+
+
+def describe_degradation(verdict: Verdict, contrast: Degradation) -> str:
+    """Return what was found, with effects in both training errors, intervals and p values."""
+    start = f"from depth {contrast.shallow} to depth {contrast.deep}{format_family(contrast)}, "
+    findings = [_describe_component(component, verdict) for component in verdict.components]
+    if verdict.state == "contradicted":
+        reached = [c for c in verdict.components if _contradicts(c)]
+        findings = [_describe_component(component, verdict) for component in reached]
+    return f"{start}{'; '.join(findings)}. {format_n(verdict)}. {EQUAL_SHAPE}"
+
+
+def _describe_component(component: Component, verdict: Verdict) -> str:
+    """Return the outcome of a component, or the claimed one that was not established, with its numbers."""
+    result = component.shown_outcome
+    numbers = f"({format_effects(component)}; {format_evidence(component, verdict)})"
+    claim = f"{SUBJECTS[component.name]} {describe_outcome(result)}"
+    if component.reached_outcome is None:
+        return f"it is undecided whether {claim} {numbers}"
+    if result.outcome.name == "not worse":
+        return f"{claim} {numbers}: {describe_seeds_below(component, verdict.n)}"
+    return f"{claim} {numbers}"
+
+
+def describe_seeds_below(component: Component, n: int) -> str:
+    """Return how many seeds of the residual networks stayed below the margin, and which share this excludes.
+
+    Both training errors count: a seed is below the margin if both of its changes are.
+    """
+    ((_, margin),) = component.shown_outcome.outcome.bounds
+    seeds = list(component.tests[0].differences)[:n]
+    below = sum(all(test.differences.get(seed, margin) < margin for test in component.tests) for seed in seeds)
+    share = share_bound(below, len(seeds))
+    return (
+        f"{below} of {len(seeds)} seeds of the residual networks stayed below the margin, and at 95 % this excludes "
+        f"only that more than {format_percent(round(share, 2))} of seeds would not"
+    )
+
+
+def _list_contradictions(verdict: Verdict) -> str:
+    return join_words(
+        f"{SUBJECTS[component.name]} {describe_outcome(component.shown_outcome)}"
+        for component in verdict.components
+        if _contradicts(component)
+    )
+
+
+def _contradicts(component: Component) -> bool:
+    return component.reached_outcome is not None and component.reached_outcome.outcome.role == "contradicts"
+
+
+def _format_effect(component: Component) -> str:
+    return format_number(component.weakest_test.effect, 1)

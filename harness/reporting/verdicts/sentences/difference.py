@@ -1,0 +1,43 @@
+"""The sentences of a difference contrast."""
+
+from __future__ import annotations
+
+from harness.reporting.formatting import format_number
+from harness.reporting.verdicts.sentences.phrases import format_effects, format_evidence, format_metric, format_n
+from harness.reporting.verdicts.verdict import Verdict
+from harness.specs import Difference
+
+CLAIMS = {"less": "lower", "greater": "higher", "two-sided": "different"}
+
+
+def answer_difference(verdict: Verdict, contrast: Difference) -> str:
+    """Return one short sentence that answers the contrast."""
+    (component,) = verdict.components
+    metric, others = format_metric(contrast.metric).lower(), f"{contrast.a} is"
+    if verdict.untrained:
+        return f"Not decided: {' and '.join(verdict.untrained)} did not train at all under this recipe."
+    if verdict.state == "undecided" or component.reached_outcome is None:
+        relation = {"less": "lower than", "greater": "higher than", "two-sided": "different from"}[contrast.side]
+        return f"Not decided: whether the {metric} of {others} {relation} that of {contrast.b}."
+    points = format_number(abs(component.weakest_test.effect or 0.0))
+    direction = component.reached_outcome.outcome.name
+    start = "Yes" if verdict.state == "supported" else "No"
+    return f"{start}: the {metric} of {others} {direction} than that of {contrast.b}, by {points} points."
+
+
+def describe_difference(verdict: Verdict, contrast: Difference) -> str:
+    """Return what was found, with effect, interval and p."""
+    (component,) = verdict.components
+    metric, reached = format_metric(contrast.metric).lower(), component.reached_outcome
+    evidence = format_evidence(component, verdict)
+    if verdict.state == "undecided" or reached is None:
+        relation = {"less": "lower than", "greater": "higher than", "two-sided": "different from"}[contrast.side]
+        return (
+            f"it is undecided whether the {metric} of {contrast.a} is {relation} that of {contrast.b} "
+            f"({format_effects(component)}; {evidence}). {format_n(verdict)}."
+        )
+    points = format_number(abs(component.weakest_test.effect or 0.0))
+    return (
+        f"the {metric} of {contrast.a} is {reached.outcome.name} than that of {contrast.b} by {points} points "
+        f"({evidence}). {format_n(verdict)}."
+    )
