@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -16,8 +17,10 @@ from harness.experiments.progress_display import ProgressDisplay
 from harness.experiments.record_sync import archive_trials
 from harness.experiments.run_context import RunContext
 from harness.experiments.run_result import RunResult
+from harness.experiments.stages import StageRun
 from harness.launchers.stop_request import StopRequest
 from harness.settings import Settings
+from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.tracking.lock import ExperimentLock
 
@@ -29,14 +32,17 @@ def run_experiment(
     stop: StopRequest,
     force: bool = False,
     announce: Callable[[Plan], None] = lambda plan: None,
+    stages: StageRun | None = None,
 ) -> RunResult:
     """Hold the experiment's lock, and plan, launch and settle until every trial of the experiment is in the record.
 
     An experiment with a search needs several plans: each plan contains the trials that the results so far determine.
+    So does an adaptive experiment: each plan contains the trials of one stage.
 
     Args:
         checked: The result of the checks before the run.
         announce: Receives each plan before it is launched.
+        stages: Chooses the stages of an adaptive experiment; None for any other experiment.
 
     Raises:
         HarnessError: Another process holds the experiment's lock, or something prevents the run.
@@ -49,6 +55,8 @@ def run_experiment(
     context = RunContext(record, storage, settings, console, stop, lock, force)
     result, planned, last_study = RunResult(), set[str](), None
     with lock.hold(), ExitStack() as launchers:
+        if stages is not None:
+            return _run_stages(study, stages, context, launchers, announce)
         while True:
             # Before this process held the lock, another driver may have trained trials of the plan that was checked.
             record.refresh_runs()
@@ -61,6 +69,36 @@ def run_experiment(
             if result.is_incomplete or study.experiment.tune is None:
                 break
     return result
+
+
+def _run_stages(
+    study: ResolvedExperiment,
+    stages: StageRun,
+    context: RunContext,
+    launchers: ExitStack,
+    announce: Callable[[Plan], None],
+) -> RunResult:
+    """Run the stages of an adaptive experiment until no further one follows. A failed trial does not end its stage."""
+    record, storage = context.record, context.storage
+    result, planned, has_run = RunResult(), set[str](), False
+    while True:
+        record.refresh_runs()
+        plan = plan_experiment(study, record, storage, context.settings, context.force, planned)
+        staged = stages.next_plan(plan)
+        if staged is None and has_run:
+            break
+        # A run that finds no stage to train still publishes and settles what earlier runs left.
+        staged = staged or replace(plan, trials=tuple(p for p in plan.trials if p.status.is_complete))
+        announce(staged)
+        part, has_run = run_plan(staged, context, launchers), True
+        result = result.followed_by(part)
+        planned |= {trial.trial.id for trial in staged.trials}
+        stages.add_result(staged, part)
+        if stages.end is not None or part.interrupted or part.store_error:
+            break
+    needed = {trial.trial.label for trial in plan.trials if trial.trial.id in planned}
+    unplanned = tuple(trial.trial.label for trial in plan.trials if trial.trial.label not in needed)
+    return replace(result, unplanned=unplanned, stage_end=stages.end, decision=stages.decision)
 
 
 def run_plan(plan: Plan, context: RunContext, launchers: ExitStack) -> RunResult:
@@ -80,6 +118,7 @@ def run_plan(plan: Plan, context: RunContext, launchers: ExitStack) -> RunResult
         archive_trials(new, context.record, context.storage, "trained again")
     with ProgressDisplay(plan, context.console) as display:
         context.lock.require_held()
+        context.stop.resume()
         result = PlanRun(plan, context, display).run(launcher)
     if context.stop.lost_lock:
         raise HarnessError(

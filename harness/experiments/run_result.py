@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.specs import ResolvedExperiment
+from harness.specs.adaptive.stage_decision import StageDecision
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
+
+
+@dataclass(frozen=True)
+class StageEnd:
+    """Why a run of an adaptive experiment starts no further stage.
+
+    Attributes:
+        reason: ``decided``: every contrast is. ``futile``: the others would hardly be. ``most``: all seeds are
+            trained. ``budget``: there is no time for a further stage. ``failed``: trials failed, so that a stage or a
+            contrast has no new pair.
+        text: The same for the user, in a sentence.
+    """
+
+    reason: Literal["decided", "futile", "most", "budget", "failed"]
+    text: str
 
 
 @dataclass
@@ -21,6 +38,9 @@ class RunResult:
         stop_reason: Why the run stopped early; empty if it did not.
         seconds: Wall time of the training.
         checkpointed: The interrupted trials that have a checkpoint. The others have not started, or start again.
+        unplanned: Trials of an adaptive experiment that none of its stages has needed so far.
+        stage_end: Why an adaptive experiment started no further stage; None where it has stages to come, or has none.
+        decision: What the last analysed stage of an adaptive experiment decided; None where none was analysed.
     """
 
     trained: int = 0
@@ -31,6 +51,9 @@ class RunResult:
     stop_reason: str = ""
     seconds: float = 0.0
     checkpointed: list[str] = field(default_factory=list)
+    unplanned: tuple[str, ...] = ()
+    stage_end: StageEnd | None = None
+    decision: StageDecision | None = None
 
     @property
     def is_incomplete(self) -> bool:
@@ -45,7 +68,8 @@ class RunResult:
 
     def has_results(self, study: ResolvedExperiment) -> bool:
         """Return whether at least one compared trial of the experiment is in the record."""
-        return any(t.label not in self.failed and t.label not in self.interrupted for t in study.trials)
+        without = {*self.failed, *self.interrupted, *self.unplanned}
+        return any(trial.label not in without for trial in study.trials)
 
     def is_report_due(self, study: ResolvedExperiment) -> bool:
         """Return whether the run should end with a report.
@@ -68,4 +92,7 @@ class RunResult:
             later.stop_reason or self.stop_reason,
             self.seconds + later.seconds,
             [*self.checkpointed, *later.checkpointed],
+            later.unplanned,
+            later.stage_end,
+            later.decision,
         )

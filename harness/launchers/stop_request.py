@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -37,12 +38,19 @@ class StopRequest:
         self.lost_lock = False
         self._event = threading.Event()
         self._timer: threading.Timer | None = None
-        if seconds is not None:
-            self._timer = threading.Timer(
-                seconds, self.request, [f"the time limit of {timedelta(seconds=round(seconds))}"]
-            )
-            self._timer.daemon = True
-            self._timer.start()
+        self._seconds = seconds
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self.resume()
+
+    def resume(self) -> None:
+        """Start the time limit, or start it again after :meth:`cancel`, for a run of several parts."""
+        self.cancel()
+        if self._deadline is None or self._seconds is None:
+            return
+        reason = f"the time limit of {timedelta(seconds=round(self._seconds))}"
+        self._timer = threading.Timer(max(self._deadline - time.monotonic(), 0), self.request, [reason])
+        self._timer.daemon = True
+        self._timer.start()
 
     @property
     def is_requested(self) -> bool:
@@ -61,7 +69,7 @@ class StopRequest:
         self._event.set()
 
     def cancel(self) -> None:
-        """Cancel the time limit, because the run is over."""
+        """Cancel the time limit, because the run or a part of it is over."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.settings.option import declare_option, options_of
 from harness.settings.shared_options import Settings
+from harness.settings.stages import parse_stages
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class RunOptions:
     Attributes:
         overrides: Assignments of the form ``key=value`` that change fields of the experiment.
         seeds: Seeds in place of the experiment's: a number of seeds, or a list of them, as text.
+        decide: Stages of an adaptive run, as first, most and step; None: the experiment's own.
         download: Whether the data set may be downloaded.
         force: Whether trials that are recorded are trained again.
         price: The price of a GPU-hour, in the user's currency; None: unknown.
@@ -37,6 +39,16 @@ class RunOptions:
         "A number of seeds: 12 takes the experiment's own seeds, then the next integers. Or a list: 10,11 or 10-17. "
         "Write `10,` for the one seed 10.",
         metavar="N|LIST",
+        is_sent=True,
+    )
+    decide: tuple[int, int, int] | None = declare_option(
+        None,
+        "--decide",
+        "Add seeds in stages until every contrast is decided. 8:32:4 begins with 8 seeds, ends with at most 32, and "
+        "adds 4 at each stage. Changes the experiment's field `decide`.",
+        metavar="FIRST:MOST:STEP",
+        typed_as=str,
+        parse=parse_stages,
         is_sent=True,
     )
     download: bool = declare_option(False, "--download", "Download the data set if it is not on this machine.")

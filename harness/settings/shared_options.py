@@ -24,6 +24,7 @@ class Settings:
         reports: The directory that holds one directory of reports for each experiment.
         storage: The directory or URL for checkpoints; None: in the home.
         time_limit: Seconds after which no further trial starts, and running trials write a checkpoint and stop.
+        budget: Seconds within which the stages of an adaptive experiment have to end; None: no limit.
         hosts: Number of cluster hosts to wait for; 0: use the hosts that are up.
         wait: Longest time in seconds to wait for the hosts of a cluster; 0: do not wait.
         at_once: Largest number of trials at once, also on hosts that an autoscaler starts; 0: as many as the hosts
@@ -79,6 +80,16 @@ class Settings:
         metavar="DURATION",
         typed_as=str,
         parse=partial(parse_duration, option="--time-limit"),
+        is_sent=True,
+    )
+    budget: float | None = declare_option(
+        None,
+        "--budget",
+        "The time that the stages of an adaptive experiment may take: 2h, 90m. A stage starts only if it would end in "
+        "time. The exit code is 3 if a further stage is needed. --time-limit also stops a stage in its middle.",
+        metavar="DURATION",
+        typed_as=str,
+        parse=partial(parse_duration, option="--budget"),
         is_sent=True,
     )
     hosts: int = declare_option(

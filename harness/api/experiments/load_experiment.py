@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.api.experiments.match_costs import ExperimentCosts
 from harness.errors import HarnessError
-from harness.specs import Catalogue, ResolvedExperiment, find_experiment, load_experiment, require_no_code, resolve
+from harness.io.yaml_documents import Document
+from harness.io.yaml_parser import Location
+from harness.settings import Settings
+from harness.specs import (
+    Catalogue,
+    DataInfo,
+    DataSpec,
+    ResolvedExperiment,
+    find_experiment,
+    load_experiment,
+    require_no_code,
+    resolve,
+)
+from harness.specs.adaptive.decide import first_seeds
+from harness.specs.experiment.experiment import Experiment
 from harness.specs.experiment.interim_looks import MOST_SEEDS
 
 MOST_DIGITS = 10
@@ -26,6 +41,9 @@ def load_resolved_experiment(
     download: bool = False,
     local: bool = False,
     no_code: bool = False,
+    decide: tuple[int, int, int] | None = None,
+    settings: Settings | None = None,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> ResolvedExperiment:
     """Load an experiment, resolve it against the catalogue and its data, and check that it can be trained.
 
@@ -33,33 +51,29 @@ def load_resolved_experiment(
         name: The path of a YAML file, or the name of one in ``experiments/``.
         overrides: Assignments ``key=value`` that replace fields.
         seeds: Number of seeds (``12``) or the seeds themselves (``10,11,12`` or ``10-17``); None: the experiment's own.
-        data_root: The place of the data; None: the experiment's own.
+        data_root: The place of the data; None: the experiment's own. Of a list of data sets it is the place of those
+            that name no place themselves.
         download: Whether the data may be downloaded.
         local: Whether to check that this machine has the resources that a trial asks for.
         no_code: Whether to refuse an experiment that names Python code, before anything of it is imported.
+        decide: First, most and step of the stages of an adaptive experiment; None: the experiment's own.
+        settings: Where the record is, and what measures, for variants with ``match: {by: step_time}``; None: defaults.
+        notify: Receives a message before such a measurement.
 
     Raises:
         HarnessError: Something in the file, the overrides or the data is wrong.
     """
-    from harness.data.description import describe_data
     from harness.experiments.planning.feasibility import count_external_layers, require_trainable
     from harness.launchers.resources import require_local_resources
 
-    path, assignments = find_experiment(name), list(overrides)
-    if seeds is not None:
-        own_seeds = load_experiment(path, overrides)[0].seeds if _is_number(seeds) else ()
-        assignments.append(f"seeds={parse_seeds(seeds, own_seeds)}")
-    experiment, document = load_experiment(path, assignments)
+    experiment, document = _load(find_experiment(name), overrides, seeds, decide)
     catalogue = Catalogue.load()
     if no_code:
         require_no_code(experiment, document, catalogue)
-    data = experiment.data
-    if data_root is not None:
-        data = data.model_copy(update={"root": str(data_root)})
     try:
-        info, data = describe_data(data, download)
-        experiment = experiment.model_copy(update={"data": data})
-        study = count_external_layers(resolve(experiment, document, catalogue, info))
+        experiment, facts = _describe_data_sets(experiment, data_root, download)
+        costs = ExperimentCosts(experiment.name, settings or Settings(), notify)
+        study = count_external_layers(resolve(experiment, document, catalogue, facts, costs))
         require_trainable(study)
         if local:
             require_local_resources(study.experiment.resources, study.experiment.recipe.precision)
@@ -68,12 +82,82 @@ def load_resolved_experiment(
     return study
 
 
+def _describe_data_sets(
+    experiment: Experiment, data_root: str | Path | None, download: bool
+) -> tuple[Experiment, list[DataInfo]]:
+    """Return an experiment whose data sets have their place and fingerprint, and the facts about each of them.
+
+    Args:
+        data_root: The place of the only data set, or of those data sets of a list that name no place themselves.
+
+    Raises:
+        HarnessError: The data is missing, unreadable, or not what the experiment declares.
+    """
+    from harness.data.description import describe_data
+
+    facts, specs, is_list = [], [], not isinstance(experiment.data, DataSpec)
+    for index, spec in enumerate(experiment.data_sets):
+        if data_root is not None and not (is_list and spec.root is not None):
+            spec = spec.model_copy(update={"root": str(data_root)})
+        try:
+            info, located = describe_data(spec, download)
+        except HarnessError as error:
+            if not is_list:
+                raise
+            raise _number_data_set(error, index) from error
+        facts.append(info)
+        specs.append(located)
+    data: DataSpec | tuple[DataSpec, ...] = tuple(specs) if is_list else specs[0]
+    return experiment.model_copy(update={"data": data}), facts
+
+
+def _number_data_set(error: HarnessError, index: int) -> HarnessError:
+    """Return an error about a data set that names it by its number in the list: data.1.root instead of data.root."""
+    *places, field = error.where.split(", ")
+    if field != "data" and not field.startswith("data."):
+        return error
+    numbered = f"data.{index}{field.removeprefix('data')}"
+    return HarnessError(error.what, where=", ".join([*places, numbered]), remedy=error.remedy)
+
+
+def _load(
+    path: Path, overrides: Sequence[str], seeds: str | None, decide: tuple[int, int, int] | None
+) -> tuple[Experiment, Document]:
+    """Read an experiment's file and apply the options that change it.
+
+    Raises:
+        HarnessError: The result is not a valid experiment, or the options exclude each other.
+    """
+    assignments = list(overrides)
+    if decide is not None:
+        first, most, step = decide
+        assignments.append(f"decide={{first: {first}, most: {most}, step: {step}}}")
+    try:
+        if seeds is not None:
+            own = load_experiment(path, assignments)[0] if _is_number(seeds) else None
+            if own is not None and own.decide is not None:
+                raise HarnessError(
+                    f"the contrasts decide how many seeds are trained, from {own.decide.first} to {own.decide.most}",
+                    where="--seeds",
+                    remedy=f"Use --decide {own.decide} for other numbers, or --seeds with a list of the first seeds. "
+                    "--set decide=null trains a fixed number.",
+                )
+            assignments.append(f"seeds={parse_seeds(seeds, own.seeds if own is not None else ())}")
+        return load_experiment(path, assignments)
+    except HarnessError as error:
+        if decide is None or error.where != "--set decide":
+            raise
+        raise HarnessError(error.what, where="--decide", remedy=error.remedy) from error
+
+
 def _add_position(error: HarnessError, document: Any) -> HarnessError:
     """Return an error that names file and line, if so far it names only a field of the experiment."""
     if document.file in error.where or error.where.startswith("--set"):
         return error
     *others, last = error.where.split(", ")
-    field = tuple(last.split("."))
+    field: Location = tuple(
+        int(part) if part.isdecimal() and len(part) <= MOST_DIGITS else part for part in last.split(".")
+    )
     if field[0] in VARIANT_FIELDS:
         field = ("variants",)
     if field in document.lines or field[0] in SECTIONS:
@@ -126,5 +210,4 @@ def _first_seeds(number: int, own_seeds: Sequence[int]) -> list[int]:
             where="--seeds",
             remedy=f"Give 1 to {MOST_SEEDS:,}. The seed {number} alone is written `{number},`.",
         )
-    next_seed = max(own_seeds, default=-1) + 1
-    return [*own_seeds[:number], *range(next_seed, next_seed + number - len(own_seeds))]
+    return list(first_seeds(number, own_seeds))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import typer
 
-from harness.cli.console import print_json
+from harness.cli.console import print_json, print_note
 from harness.cli.parameters import Cluster, Experiment, Json, with_options
 from harness.settings import RunOptions, Settings
 
@@ -14,7 +14,7 @@ app = typer.Typer()
 
 
 @app.command()
-@with_options(RunOptions, "overrides", "seeds", "download", "price")
+@with_options(RunOptions, "overrides", "seeds", "decide", "download", "price")
 @with_options(Settings, "launcher", "tracking_uri", "home", "storage", "data_root", "no_code")
 def plan(
     experiment: Experiment, options: RunOptions, settings: Settings, cluster: Cluster = None, as_json: Json = False
@@ -23,6 +23,9 @@ def plan(
 
     Where trials use GPUs, it also shows about how many GPU-hours they take, and with --price what they cost. The
     estimate follows a rule until trials of the experiment are recorded; then their times correct it.
+
+    For an adaptive experiment it shows the trials of the next stage, and the least, expected and most trials and time
+    until every contrast is decided.
 
     With --cluster, the estimate is for all hosts of the file. A trial that none of them has room for is an error. What
     the cluster itself has recorded is not looked up.
@@ -37,7 +40,15 @@ def plan(
     from harness.experiments.planning.device_budget import count_gpu_hours
 
     resolved = api.load_resolved_experiment(
-        experiment, options.overrides, options.seeds, settings.data_root, options.download, no_code=settings.no_code
+        experiment,
+        options.overrides,
+        options.seeds,
+        settings.data_root,
+        options.download,
+        no_code=settings.no_code,
+        decide=options.decide,
+        settings=settings,
+        notify=print_note,
     )
     resources = resolved.experiment.resources
     # The price is checked before the record is read.

@@ -6,7 +6,7 @@ import typer
 
 from harness.cli.commands.cluster_jobs import send_and_follow
 from harness.cli.commands.reports import write_report
-from harness.cli.console import out
+from harness.cli.console import out, print_note
 from harness.cli.parameters import Cluster, Experiment, RecordedExperiments, typed_options, with_options
 from harness.errors import EXIT_USER
 from harness.settings import RunOptions, Settings
@@ -15,10 +15,10 @@ app = typer.Typer()
 
 
 @app.command()
-@with_options(RunOptions, "overrides", "seeds", "download", "force", "price")
+@with_options(RunOptions, "overrides", "seeds", "decide", "download", "force", "price")
 @with_options(
     Settings, "launcher", "address", "hosts", "wait", "at_once", "tracking_uri", "home", "storage", "reports",
-    "data_root", "time_limit", "no_code",
+    "data_root", "time_limit", "budget", "no_code",
 )  # fmt: skip
 def run(
     context: typer.Context, experiment: Experiment, options: RunOptions, settings: Settings, cluster: Cluster = None
@@ -31,6 +31,9 @@ def run(
     With --cluster, the run is sent to the head of a cluster that `ray up` started. The working directory is sent too,
     without data, reports and store. The run does not need this machine any more: Ctrl-C leaves it running,
     `harness attach` follows it again, and `harness pull` writes its report here.
+
+    An adaptive experiment (field `decide`, or --decide) trains its seeds in stages. After each stage its contrasts are
+    analysed, and the run ends once all are decided. `harness plan` shows how many trials that may take.
 
     A network of `kind: python` is built, so the code that the experiment names is imported. --no-code refuses it.
 
@@ -53,6 +56,9 @@ def run(
         options.download,
         local=settings.address is None,
         no_code=settings.no_code,
+        decide=options.decide,
+        settings=settings,
+        notify=print_note,
     )
     # The price is checked before anything runs.
     count_gpu_hours(0, resolved.experiment.resources, options.price)

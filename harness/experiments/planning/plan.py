@@ -18,6 +18,7 @@ from harness.experiments.search import extend_search
 from harness.io.storage import Folder
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment, Trial
+from harness.specs.adaptive.stage_decision import StagePosition
 from harness.specs.experiment.resolved_experiment import SEARCH_SUFFIX, TUNED_SUFFIX
 from harness.tracking.record import Record
 
@@ -31,6 +32,7 @@ class Plan:
         changes: Differences from the experiment's last run, one line each.
         warning: What a user should know before the run starts; empty if there is nothing.
         pending: Trials that depend on results of a search.
+        stage: In an adaptive experiment, the stage whose trials the plan has; None where it has all trials.
     """
 
     study: ResolvedExperiment
@@ -39,6 +41,7 @@ class Plan:
     changes: tuple[str, ...] = ()
     warning: str = ""
     pending: tuple[PendingTrials, ...] = ()
+    stage: StagePosition | None = None
 
     @property
     def to_run(self) -> list[PlannedTrial]:
@@ -155,7 +158,7 @@ def _pending_trials(study: ResolvedExperiment, scale: float) -> tuple[PendingTri
     if tune is None or study.choices:
         return ()
     for variant in study.variants:
-        trial = Trial(variant=variant, data=experiment.data, recipe=experiment.recipe, seed=0)
+        trial = Trial(variant=variant, data=study.data_spec, recipe=experiment.recipe, seed=0)
         seconds = scale * estimate_seconds(trial, study)
         samples = (tune.samples - len(study.samples_of(variant.name))) * len(tune.seeds)
         if samples:

@@ -31,6 +31,11 @@ class ContrastState:
         """Whether the contrast needs a further stage."""
         return self.state == "undecided" and not self.futile
 
+    def __str__(self) -> str:
+        """Return the state as a line for a terminal."""
+        open_part = f" ({self.needed})" if self.needed else ""
+        return f"{self.title}: {self.state} at n = {self.n}{open_part}{f'. {self.futile}' if self.futile else ''}"
+
 
 @dataclass(frozen=True)
 class StageDecision:
@@ -48,6 +53,30 @@ class StageDecision:
     def open(self) -> frozenset[int]:
         """Indices of the contrasts that need a further stage."""
         return frozenset(index for index, contrast in enumerate(self.contrasts) if contrast.is_open)
+
+
+@dataclass(frozen=True)
+class StagePosition:
+    """Where an adaptive experiment is.
+
+    Attributes:
+        seeds: Number of declared seeds of the present stage.
+        stages: Those of all stages, rising.
+        decision: What the stage before decided; None in the first one.
+    """
+
+    seeds: int
+    stages: tuple[int, ...]
+    decision: StageDecision | None = None
+
+    @property
+    def number(self) -> int:
+        """Number of the present stage, from 1."""
+        return self.stages.index(self.seeds) + 1
+
+    def __str__(self) -> str:
+        """Return the position, such as ``stage 2 of 7 (12 of at most 32 seeds)``."""
+        return f"stage {self.number} of {len(self.stages)} ({self.seeds} of at most {self.stages[-1]} seeds)"
 
 
 DecideStage = Callable[[ResolvedExperiment, int], StageDecision]
