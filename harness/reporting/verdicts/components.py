@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from harness.reporting.statistics.seed_values import SeedValues, values_by_seed
+from harness.reporting.time_to_target.component import build_time_to_target
 from harness.reporting.verdicts.component import Component
 from harness.reporting.verdicts.effect_tests import EffectTest, compare_cells
 from harness.reporting.verdicts.outcomes import (
@@ -96,5 +97,9 @@ def _build_difference(
 
 
 Builder = Callable[[Results, Any, dict[str, str], pd.DataFrame, frozenset[int]], tuple[Component, ...]]
-BUILDERS: dict[str, Builder] = {"degradation": _build_degradation, "difference": _build_difference}
+BUILDERS: dict[str, Builder] = {
+    "degradation": _build_degradation,
+    "difference": _build_difference,
+    "time_to_target": build_time_to_target,
+}
 """For each kind of contrast, what builds its components; see :func:`build_components` for the arguments."""

@@ -28,6 +28,8 @@ class EffectTest:
         differences: A - B by seed, in the declared order of seeds.
         p: p of each bound by the sign-flip test; empty below 8 pairs.
         robust_p: p by the robust test of each bound that a long tail of the differences points away from.
+        is_order: Whether a difference is only the order of its pair, -1, 0 or 1. That is symmetric where a and b do not
+            differ, so no skew is looked for.
     """
 
     metric: str
@@ -38,6 +40,7 @@ class EffectTest:
     differences: Mapping[int, float] = field(default_factory=dict)
     p: Mapping[Bound, float] = field(default_factory=dict)
     robust_p: Mapping[Bound, float] = field(default_factory=dict)
+    is_order: bool = False
 
     @property
     def n(self) -> int:

@@ -23,7 +23,7 @@ def add_notes(verdict: Verdict, cells: dict[str, str], results: Results, failure
     single = [trial for trial in failures.untrained if trial[0] not in failures.untrainable]
     notes = [*_name_failed(failures, single), *_name_missing(verdict, missing)]
     tests = [test for component in verdict.components for test in component.tests]
-    unmeasured = sorted({METRICS[test.metric].label for test in tests if not test.comparison})
+    unmeasured = sorted({METRICS[test.metric].label for test in tests if not test.n})
     if unmeasured and not missing:
         notes.append(f"At least one compared variant has no value of: {join_words(unmeasured)}.")
     return replace(

@@ -78,7 +78,7 @@ class ContrastTests:
         if first is None:
             return None
         for stage in self.reached:
-            if stage >= first and _is_confirmed(values[:stage], bound, levels[stage]):
+            if stage >= first and (test.is_order or _is_confirmed(values[:stage], bound, levels[stage])):
                 return stage
         return None
 
@@ -124,7 +124,11 @@ class ContrastTests:
             p={
                 bound: 1.0 if test.is_limited_by_images(bound) else sign_flip_p_value(pairs, *bound) for bound in bounds
             },
-            robust_p={bound: robust_p_value(pairs, *bound) for bound in bounds if is_skewed_against(pairs, bound[0])},
+            robust_p={
+                bound: robust_p_value(pairs, *bound)
+                for bound in bounds
+                if not test.is_order and is_skewed_against(pairs, bound[0])
+            },
         )
 
 

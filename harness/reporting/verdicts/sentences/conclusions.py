@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.reporting.formatting import format_points, join_words
+from harness.reporting.time_to_target.sentences import answer_time_to_target, describe_time_to_target
 from harness.reporting.verdicts.sentences.caveats import describe_skew, list_caveats
 from harness.reporting.verdicts.sentences.degradation import answer_degradation, describe_degradation
 from harness.reporting.verdicts.sentences.difference import answer_difference, describe_difference
@@ -25,6 +26,7 @@ Sentence = Callable[[Verdict, Any], str]
 SENTENCES: dict[str, tuple[Sentence, Sentence]] = {
     "degradation": (answer_degradation, describe_degradation),
     "difference": (answer_difference, describe_difference),
+    "time_to_target": (answer_time_to_target, describe_time_to_target),
 }
 """For each kind of contrast, the function for its answer and the one for its numbers."""
 

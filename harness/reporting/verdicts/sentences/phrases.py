@@ -13,6 +13,7 @@ from harness.reporting.formatting import (
     join_words,
 )
 from harness.reporting.statistics.sign_flip_test import MAX_EXACT_PAIRS
+from harness.reporting.time_to_target.sentences import title_time_to_target
 from harness.reporting.verdicts.component import Component
 from harness.reporting.verdicts.effect_tests import EffectTest
 from harness.reporting.verdicts.outcomes import OutcomeResult
@@ -40,7 +41,11 @@ def _title_difference(contrast: Difference) -> str:
     return f"{format_metric(contrast.metric)} of {contrast.a} {relation} that of {contrast.b}"
 
 
-TITLES: dict[str, Callable[[Any], str]] = {"degradation": _title_degradation, "difference": _title_difference}
+TITLES: dict[str, Callable[[Any], str]] = {
+    "degradation": _title_degradation,
+    "difference": _title_difference,
+    "time_to_target": title_time_to_target,
+}
 """For each kind of contrast, the function for its title."""
 
 
