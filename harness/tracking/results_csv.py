@@ -11,6 +11,7 @@ from harness.errors import HarnessError
 from harness.io.atomic_files import write_atomic
 from harness.specs import ResolvedExperiment
 from harness.specs.network.layer_profile import LayerProfile
+from harness.specs.replication.sources import SOURCES
 from harness.tracking.metrics import COST_METRICS, TEST_ERROR, TRAINING_ERRORS
 from harness.tracking.outcome_names import NAMES, STATUSES
 from harness.tracking.results_table import (
@@ -53,11 +54,24 @@ def format_csv(results: Results) -> bytes:
     if results.study.experiment.tune is not None:
         purposes = {trial.id: results.study.purpose_of(trial) for trial in results.study.all_trials}
         table.insert(list(table.columns).index("outcome"), PURPOSE_COLUMN, table["trial"].map(purposes))
+    _insert_stream_seeds(table, results.study)
     table["outcome"] = table["outcome"].replace(NAMES)
     table[STUDY_COLUMN] = ""
     if len(table):
         table.loc[table.index[0], STUDY_COLUMN] = results.study.to_record_json()
     return table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL).encode()
+
+
+def _insert_stream_seeds(table: pd.DataFrame, study: ResolvedExperiment) -> None:
+    """Add, where sources of randomness have seeds of their own, a column with the seed of each source.
+
+    They are for readers of the file: the experiment in the first row gives the same seeds.
+    """
+    trials = {trial.id: trial for trial in study.all_trials}
+    if any(trial.streams for trial in trials.values()):
+        for source in SOURCES:
+            seeds = [trials[i].seed_of(source) if i in trials else "" for i in table["trial"]]
+            table.insert(list(table.columns).index("outcome"), f"{source}_seed", seeds)
 
 
 def write_csv(results: Results, path: Path) -> None:

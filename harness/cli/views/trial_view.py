@@ -70,9 +70,9 @@ def _facts(trial: TrialSummary) -> Iterator[tuple[str, str]]:
     yield "note", trial.note
     yield "experiments", ", ".join(trial.experiments) or "none; only its folder is left"
     if spec is not None:
-        for part in ("variant", "data", "recipe"):
-            yield part, _format_fields(getattr(spec, part).identity())
-        yield "seed", str(spec.seed)
+        for name, part in (("variant", spec.variant), ("data", spec.split_data), ("recipe", spec.recipe)):
+            yield name, _format_fields(part.identity())
+        yield "seed", spec.describe_seeds()
     if trial.last_change:
         epochs = f"{format_value(trial.epoch, '?')} of {format_value(trial.epochs, '?')}"
         yield "epoch", f"{epochs}, {format_time(trial.last_change)} ({format_age(trial.last_change)} ago)"

@@ -61,6 +61,11 @@ class Trial(Spec):
         own: int | None = getattr(self.streams, source)
         return self.seed if own is None else own
 
+    def describe_seeds(self) -> str:
+        """Return its seed as text, followed by the seeds of sources that have another one."""
+        own = [f"{source} {seed}" for source, seed in self.streams if seed is not None]
+        return f"{self.seed} ({', '.join(own)})" if own else str(self.seed)
+
     @cached_property
     def id(self) -> str:
         """First 12 hex digits of sha256 over the canonical JSON of the identity."""

@@ -59,7 +59,7 @@ def describe_variant_run(variant: AnyVariant, data: str) -> str:
 def describe_trial_run(trial: Trial, history: History | None = None) -> str:
     """Return the description of a trial's run, with its last errors where its history is complete."""
     data = escape_markdown(trial.data.name)
-    text = f"{describe_variant(trial.variant)}, on {data}, seed {trial.seed}; trial {code_span(trial.id)}."
+    text = f"{describe_variant(trial.variant)}, on {data}, seed {trial.describe_seeds()}; trial {code_span(trial.id)}."
     return f"{text}\n\n{_describe_end(history)}" if history is not None and history.is_complete else text
 
 
