@@ -40,7 +40,7 @@ def add_first_verdicts(results: Results, verdicts: Sequence[Verdict], decide: De
         decide: :func:`harness.reporting.verdicts.decision.decide_contrasts`.
 
     Returns:
-        The verdicts; those with a first declaration have it in their notes.
+        The verdicts; those whose declaration was changed have :attr:`Verdict.first`, and name it in their caveats.
     """
     decided: dict[str, list[Verdict]] = {}
     added = []
@@ -62,13 +62,21 @@ def add_first_verdicts(results: Results, verdicts: Sequence[Verdict], decide: De
             added.append(verdict)
             continue
         under_first = decided[first.digest][position]
-        note = (
-            f"Under the first declaration, of {earlier.seen[0].date} ({describe_declaration(first, contrast)}), the "
-            f"verdict is {under_first.state} (n = {under_first.n})."
-        )
-        start = 1 if verdict.notes[:1] == (verdict.exploratory,) else 0
-        added.append(replace(verdict, notes=(*verdict.notes[:start], note, *verdict.notes[start:]), first=under_first))
+        added.append(_with_first(verdict, under_first, earlier.seen[0].date, describe_declaration(first, contrast)))
     return [*added, *verdicts[len(added) :]]
+
+
+def _with_first(verdict: Verdict, first: Verdict, date: str, declared: str) -> Verdict:
+    """Return a verdict that says, wherever it says that it is exploratory, what it was by the first declaration."""
+    text = (
+        f"{verdict.exploratory} Under the first declaration, of {date} ({declared}), the verdict is {first.state} "
+        f"(n = {first.n})."
+    )
+
+    def add_to(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(text if line == verdict.exploratory else line for line in texts)
+
+    return replace(verdict, exploratory=text, notes=add_to(verdict.notes), caveats=add_to(verdict.caveats), first=first)
 
 
 def under_declaration(results: Results, declaration: Declaration) -> Results:

@@ -9,6 +9,7 @@ from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import ResolvedExperiment
 from harness.specs.declarations.analysis import Analysis, AnalysisLog
 from harness.specs.declarations.declare import build_analysis, declare
+from harness.specs.experiment.interim_looks import InterimLook
 from harness.tracking.results_table import Results
 
 
@@ -28,7 +29,9 @@ def build_log(results: Results, verdicts: Sequence[Verdict], at: str, stage: int
     analyses = []
     for verdict, (reading, index) in zip(verdicts, list_contrasts(results), strict=False):
         if verdict.p is not None:
-            seeds = recorded_seeds(reading.study, index, reading.final)
+            declared = reading.study.experiment.seeds[:stage]
+            recorded = recorded_seeds(reading.study, index, reading.final)
+            seeds = [seed for seed in recorded if stage is None or seed in declared]
             analyses.append(build_analysis(reading.study, index, seeds, verdict.state, at, stage))
     declarations = {declaration.digest: declaration for declaration in map(declare, _list_studies(results))}
     used = {analysis.declaration for analysis in analyses}
@@ -63,7 +66,7 @@ def end_with(study: ResolvedExperiment, own: Collection[Analysis]) -> ResolvedEx
     return study.replace(analyses=analyses, declarations=declarations, looks=_end_looks(study, own))
 
 
-def _end_looks(study: ResolvedExperiment, own: Collection[Analysis]) -> tuple:
+def _end_looks(study: ResolvedExperiment, own: Collection[Analysis]) -> tuple[InterimLook, ...]:
     """Return the looks of an earlier version up to those of this report, or all if this report is new."""
     keys = {*study.contrast_keys, *(study.tuned.contrast_keys if study.tuned is not None else ())}
     seeds = {analysis.seeds for analysis in own}

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pandas as pd
 
 from harness.reporting.analyses.exploratory import explain_exploratory
+from harness.reporting.analyses.first_declaration import add_first_verdicts
 from harness.reporting.statistics.multiple_testing import adjust_p_values
 from harness.reporting.verdicts.component import Component
 from harness.reporting.verdicts.components import build_components
@@ -32,17 +33,19 @@ from harness.tracking.results_table import Results
 def decide_contrasts(results: Results, stage: int | None = None) -> list[Verdict]:
     """Return one verdict per declared contrast, in their order.
 
-    Where variants were tuned, the verdicts at the common recipe come first, then those at the tuned recipes.
+    Where variants were tuned, the verdicts at the common recipe come first, then those at the tuned recipes. Where what
+    is declared was changed after results were seen, a verdict also says what it is under the first declaration.
 
     Args:
         stage: The stage that has just ended, as a number of declared seeds; later seeds decide nothing. None: all
             stages that the record holds.
     """
     at_tuned_recipes = [] if results.tuned is None else _decide_with_and_without_failures(results.tuned, stage)
-    return [
+    verdicts = [
         *_decide_with_and_without_failures(results, stage),
         *(replace(verdict, title=f"{verdict.title}, at tuned recipes") for verdict in at_tuned_recipes),
     ]
+    return add_first_verdicts(results, verdicts, decide_contrasts)
 
 
 def _decide_with_and_without_failures(results: Results, stage: int | None) -> list[Verdict]:
@@ -85,7 +88,7 @@ def _decide(
         components = build_components(results, contrast, cells, final, excluded)
         reached = reached_stages(plan, study, list(cells.values()), final, stage)
         tested.append(ContrastTests(components, plan, reached, study.experiment.seeds))
-    decisions = decide_family(tested, study.verdict_count, study.experiment.level)
+    decisions = decide_family(tested, study.open_verdict_count, study.experiment.level)
     completed = [
         contrast.with_results(_result_stage(contrast, decision), decision.levels)
         for contrast, decision in zip(tested, decisions, strict=True)
@@ -115,7 +118,7 @@ def _adjust(
         return [None] * len(contrasts)
     ps = [scale_p_value(components, role) for components in contrasts]
     # All declared verdicts count: also those that could not be tested, and those at tuned recipes.
-    others = [1.0] * (study.verdict_count - len(ps))
+    others = [1.0] * (study.open_verdict_count - len(ps))
     adjusted = adjust_p_values([*(1.0 if p is None else min(1.0, p) for p in ps), *others])
     return [None if p is None else value for p, value in zip(ps, adjusted, strict=False)]
 
