@@ -97,8 +97,23 @@ def run_stage_tests(
     step = max(1, _CHUNK // largest)
     for start in range(0, len(rows), step):
         chunk = slice(start, start + step)
-        stage[chunk], p[chunk] = _test_rows(rows[chunk], side == "two-sided", reached, exact_pairs, flips)
+        stage[chunk], p[chunk], _ = _test_rows(rows[chunk], side == "two-sided", reached, exact_pairs, flips)
     return StageResults(stage.reshape(x.shape[:-1]), p.reshape(x.shape[:-1]))
+
+
+def stage_thresholds(
+    differences: Floats, side: Side, shift: float, stages: Sequence[int], spent: Sequence[float]
+) -> list[float]:
+    """Return, for each reached stage, the sum of ``differences`` (n,) beyond ``shift`` above which it rejects.
+
+    The sum is taken in the direction of ``side``, over the pairs that were not lost.
+    """
+    _require_rising(stages, spent)
+    x = np.nan_to_num(differences - shift, nan=0.0)
+    reached = [(n, level) for n, level in zip(stages, spent, strict=True) if n <= x.size]
+    rows = (-x if side == "less" else x)[None, :]
+    thresholds = _test_rows(rows, side == "two-sided", reached, MAX_EXACT_PAIRS, RANDOM_FLIPS)[2]
+    return [float(threshold[0]) for threshold in thresholds]
 
 
 def _require_rising(stages: Sequence[int], spent: Sequence[float]) -> None:
@@ -108,20 +123,22 @@ def _require_rising(stages: Sequence[int], spent: Sequence[float]) -> None:
 
 def _test_rows(
     x: Floats, two_sided: bool, stages: Sequence[tuple[int, float]], exact_pairs: int, flips: int
-) -> tuple[NDArray[np.int64], Floats]:
-    """Return, for each of the rows ``x`` (rows, n) tested above 0, the first stage that rejects, and p."""
+) -> tuple[NDArray[np.int64], Floats, list[Floats]]:
+    """Return the first stage that rejects and p, for each of the rows ``x`` (rows, n) tested above 0, and thresholds.
+
+    A threshold is the largest statistic (rows,) that a stage does not reject.
+    """
     result, p = np.zeros(len(x), dtype=np.int64), np.ones(len(x))
-    # Of each earlier stage, the largest statistic that it did not reject.
-    kept: list[tuple[int, Floats]] = []
-    for n, level in stages:
-
-        def all_statistics(pairs: int, n: int = n) -> Floats:
-            sums = _all_sums(np.abs(x), pairs, n) if n <= exact_pairs else _sampled_sums(x, pairs, flips)
-            return np.abs(sums) if two_sided else sums
-
-        statistics = all_statistics(n)
-        for earlier, threshold in kept:
-            statistics[all_statistics(earlier) > threshold[:, None]] = np.inf
+    thresholds: list[Floats] = []
+    assignments = _Assignments(x, two_sided)
+    for index, (n, level) in enumerate(stages):
+        if n > exact_pairs and assignments.flips is None:
+            assignments = _Assignments(x, two_sided, flips)
+            for (earlier, _), threshold in zip(stages[:index], thresholds, strict=True):
+                assignments.extend(earlier)
+                assignments.reject(threshold)
+        assignments.extend(n)
+        statistics = np.where(assignments.rejected, np.inf, assignments.statistics)
         rounding = 1e-9 * np.abs(x[:, :n]).sum(axis=1)
         observed = x[:, :n].sum(axis=1)
         observed = np.abs(observed) if two_sided else observed
@@ -129,8 +146,46 @@ def _test_rows(
         p = np.where(is_open, (statistics >= (observed - rounding)[:, None]).sum(axis=1) / size, p)
         threshold = _largest_kept(statistics, math.floor(level * size + 1e-9)) + rounding
         result[is_open & (observed > threshold)] = n
-        kept.append((n, threshold))
-    return result, p
+        assignments.reject(threshold)
+        thresholds.append(threshold)
+    return result, p, thresholds
+
+
+class _Assignments:
+    """The sums of the first pairs of ``x`` (rows, n) under many assignments of signs, one assignment per column.
+
+    Attributes:
+        flips: Number of drawn assignments, besides the observed one; None if all are enumerated.
+        sums: Sums (rows, assignments) of the pairs up to now.
+        rejected: Whether an earlier stage rejected them (rows, assignments).
+    """
+
+    def __init__(self, x: Floats, two_sided: bool, flips: int | None = None) -> None:
+        self.x, self.two_sided, self.flips, self.pairs = x, two_sided, flips, 0
+        self.sums = np.zeros((len(x), 1 if flips is None else flips + 1))
+        self.rejected = np.zeros(self.sums.shape, dtype=bool)
+
+    @property
+    def statistics(self) -> Floats:
+        """The tested statistics (rows, assignments)."""
+        return np.abs(self.sums) if self.two_sided else self.sums
+
+    def extend(self, pairs: int) -> None:
+        """Add the pairs up to number ``pairs``."""
+        new = self.x[:, self.pairs : pairs]
+        self.pairs = pairs
+        if self.flips is not None:
+            signs = draw_signs(pairs, self.flips)[pairs - new.shape[1] :]
+            self.sums[:, :1] += new.sum(axis=1, keepdims=True)
+            self.sums[:, 1:] += new @ signs
+            return
+        for value in np.abs(new).T[:, :, None]:
+            self.sums = np.concatenate([self.sums + value, self.sums - value], axis=1)
+        self.rejected = np.tile(self.rejected, 2 ** new.shape[1])
+
+    def reject(self, threshold: Floats) -> None:
+        """Mark the assignments whose statistic is above ``threshold`` (rows,)."""
+        self.rejected |= self.statistics > threshold[:, None]
 
 
 def _largest_kept(statistics: Floats, rejected: int) -> Floats:
@@ -139,26 +194,21 @@ def _largest_kept(statistics: Floats, rejected: int) -> Floats:
     return np.partition(statistics, place, axis=1)[:, place] if place >= 0 else np.full(len(statistics), -np.inf)
 
 
-def _all_sums(magnitudes: Floats, pairs: int, assigned: int) -> Floats:
-    """Return the sums of the first ``pairs`` of ``magnitudes`` (rows, ...) under all signs of the first ``assigned``.
+def list_signs(pairs: int) -> Floats:
+    """Return all assignments of signs to ``pairs`` pairs, of shape (pairs, 2^pairs)."""
+    bits = np.arange(2**pairs)[None, :] >> np.arange(pairs)[:, None]
+    return np.asarray(1.0 - 2.0 * (bits & 1), dtype=np.float64)
 
-    A column is the same assignment whatever ``pairs`` is.
+
+def draw_signs(pairs: int, flips: int) -> Floats:
+    """Return the drawn assignments of signs to ``pairs`` pairs, of shape (pairs, flips), from a fixed seed.
+
+    The signs of a pair do not depend on the number of pairs, so that stages draw the same assignments.
     """
-    sums = np.zeros((len(magnitudes), 1))
-    for index in range(pairs):
-        value = magnitudes[:, index : index + 1]
-        sums = np.concatenate([sums + value, sums - value], axis=1)
-    return np.tile(sums, 2 ** (assigned - pairs))
-
-
-def _sampled_sums(x: Floats, pairs: int, flips: int) -> Floats:
-    """Return the sums of the first ``pairs`` of ``x`` (rows, ...) under the observed signs and ``flips`` drawn ones."""
-    signs = np.stack([_draw_signs(index, flips) for index in range(pairs)]).astype(np.float64)
-    return np.concatenate([x[:, :pairs].sum(axis=1, keepdims=True), x[:, :pairs] @ signs], axis=1)
+    return np.stack([_draw_signs_of_pair(index, flips) for index in range(pairs)]).astype(np.float64)
 
 
 @lru_cache(maxsize=1024)
-def _draw_signs(index: int, flips: int) -> NDArray[np.int8]:
-    """Return the signs of pair ``index`` in all drawn assignments. They do not depend on the number of pairs."""
+def _draw_signs_of_pair(index: int, flips: int) -> NDArray[np.int8]:
     signs = np.random.default_rng([15, index]).integers(0, 2, flips, dtype=np.int8) * 2 - 1
     return np.asarray(signs, dtype=np.int8)

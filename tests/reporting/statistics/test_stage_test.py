@@ -42,7 +42,7 @@ def test_first_rejection_equals_a_list_of_all_assignments(side):
 @pytest.mark.parametrize("side", ["less", "greater", "two-sided"])
 @pytest.mark.parametrize("n", [8, 24])
 def test_one_stage_is_the_fixed_sign_flip_test(side, n):
-    rows = np.random.default_rng(2).normal(0.3, 1, (20, n))
+    rows = np.random.default_rng(2).normal(0.3, 1, (10, n))
     results = run_stage_tests(rows, side, 0.1, [n], [0.05])
     p = [sign_flip_p_value(row, side, 0.1) for row in rows]
     assert results.p == pytest.approx(p, abs=0 if n == 8 else 0.006)
@@ -50,7 +50,7 @@ def test_one_stage_is_the_fixed_sign_flip_test(side, n):
 
 
 def test_p_is_at_most_the_spent_level_exactly_where_a_stage_rejects():
-    rows = np.random.default_rng(3).normal(0.4, 1, (300, 16))
+    rows = np.random.default_rng(3).normal(0.5, 1, (100, 16))
     stages = (8, 12, 16)
     spent = spent_levels(0.05, stages)
     results = run_stage_tests(rows, "greater", 0.0, stages, spent)
