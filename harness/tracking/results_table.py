@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from harness.specs import ResolvedExperiment
+from harness.specs.adaptive.needed_seeds import count_needed_seeds
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import MeasuredCost
 from harness.tracking.cost_metrics import select_trial_costs
@@ -137,9 +138,20 @@ class Results:
 
     @property
     def missing(self) -> list[tuple[str, int]]:
-        """(variant, seed) of the trials that the experiment declares and the record does not hold."""
+        """(variant, seed) of the trials that the experiment declares and the record does not hold.
+
+        Of an adaptive experiment, only the stages that were reached count: it may never need the others.
+        """
         recorded = set(self.epochs["trial"])
-        return [(t.variant.name, t.seed) for t in self.study.trials if t.id not in recorded]
+        pairs = [(t.variant.name, t.seed) for t in self.study.trials if t.id in recorded]
+        needed = {
+            name: set(self.study.experiment.seeds[:n]) for name, n in count_needed_seeds(self.study, pairs).items()
+        }
+        return [
+            (t.variant.name, t.seed)
+            for t in self.study.trials
+            if t.id not in recorded and t.seed in needed.get(t.variant.name, {t.seed})
+        ]
 
 
 def build_results_table(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from harness.api.experiments.decide_stage import build_decide_stage
+from harness.errors import HarnessError
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment
+from harness.specs.adaptive.stage_decision import StageDecision
+from harness.text import escape_rich
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +32,8 @@ def run(
     Args:
         console: Shows progress and messages.
         force: Whether to train recorded trials again; their earlier runs are archived.
-        announce: Receives each plan before it is launched. An experiment with a search has several.
+        announce: Receives each plan before it is launched. An experiment with a search has several, and so has an
+            adaptive one.
 
     Raises:
         HarnessError: Something prevents the run, or another process holds the experiment's lock.
@@ -35,14 +41,35 @@ def run(
     """
     from harness.experiments.driver import run_experiment
     from harness.experiments.preflight import preflight
+    from harness.experiments.stages import StageRun
     from harness.launchers.stop_request import StopRequest
 
-    # The time limit includes the checks.
-    stop = StopRequest(settings.time_limit)
+    # The time limit and the budget include the checks.
+    stop, started = StopRequest(settings.time_limit), time.monotonic()
+    if settings.budget is not None and study.experiment.decide is None:
+        raise HarnessError(
+            "a budget ends an adaptive experiment between its stages, and this experiment has no stages",
+            where="--budget",
+            remedy="Use --time-limit, or add --decide 8:32:4.",
+        )
     checked = preflight(study, settings, force, lambda text: console.print(text, soft_wrap=True))
-    result = run_experiment(checked, settings, console, stop, force, announce)
+    stages = None
+    if study.experiment.decide is not None:
+        stages = StageRun(
+            build_decide_stage(checked.record),
+            None if settings.budget is None else started + settings.budget,
+            lambda decision: print_decision(decision, console),
+            None if force else checked.record.read_superseded_trials(),
+        )
+    result = run_experiment(checked, settings, console, stop, force, announce, stages)
     stop.raise_if_interrupted(describe_stop(result))
     return result
+
+
+def print_decision(decision: StageDecision, console: Console) -> None:
+    """Print what a stage decided."""
+    for contrast in decision.contrasts:
+        console.print(escape_rich(f"After {decision.stage} seeds: {contrast}"), soft_wrap=not console.is_terminal)
 
 
 def describe_stop(result: RunResult) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from harness.specs.experiment.interim_looks import MOST_SEEDS, SEEDS_FOR_CLAIMS
 from harness.specs.identity import Spec
-from harness.specs.number_types import LARGE_SEED
+from harness.specs.number_types import LARGE_SEED, Fraction
 
 Seeds = Annotated[int, Field(gt=0, le=MOST_SEEDS)]
 
@@ -23,6 +23,11 @@ class Decide(Spec):
     first: Seeds = Field(description="Seeds of the first stage; at least 8.")
     step: Seeds = Field(description="Seeds that each later stage adds.")
     most: Seeds = Field(description="Seeds after which the experiment ends, decided or not.")
+    futility: Fraction = Field(
+        0.05,
+        description="A contrast gets no further stage if the chance that the later stages decide it is below this. "
+        "0: it always gets one. It is no part of the error control.",
+    )
 
     @model_validator(mode="after")
     def _check_stages(self) -> Decide:
