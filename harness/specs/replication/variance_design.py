@@ -125,8 +125,6 @@ def check_with_variance(value: Replication | VarianceDesign | None, fields: Mapp
     for field in ("tune", "decide"):
         if fields.get(field) is not None:
             raise ValueError(f"an experiment with a crossed design has no {field}: remove {field}, or remove variance")
-    if isinstance(fields.get("data"), tuple):
-        raise ValueError("a crossed design needs one data set: make one experiment for each data set")
     seeds = fields.get("seeds")
     if seeds is not None and seeds != tuple(range(value.runs)):
         raise ValueError(
