@@ -184,7 +184,7 @@ class PlanRun:
                 launch=launch,
                 # A trial has a whole GPU for itself. The cores of one machine share its memory and its clock.
                 shares_device=self.plan.concurrency > 1 and experiment.resources.gpus < 1,
-                image_size=self.plan.study.data.size,
+                image_size=self.plan.study.view_of(planned.trial).data.size,
                 revision=revision,
                 search_metric=experiment.tune.metric if experiment.tune and planned.is_search else "",
             )

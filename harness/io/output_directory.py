@@ -68,10 +68,10 @@ def install_files(directory: Path, content: Mapping[str, bytes], stale: Sequence
         with tempfile.TemporaryDirectory(dir=directory, prefix=".report-") as name:
             staging = Path(name)
             for path, data in content.items():
-                (staging / path).parent.mkdir(exist_ok=True)
+                (staging / path).parent.mkdir(parents=True, exist_ok=True)
                 (staging / path).write_bytes(data)
             for path in content:
-                (directory / path).parent.mkdir(exist_ok=True)
+                (directory / path).parent.mkdir(parents=True, exist_ok=True)
                 (staging / path).replace(directory / path)
             for path in stale:
                 (directory / path).unlink(missing_ok=True)

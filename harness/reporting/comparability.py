@@ -23,11 +23,11 @@ NOT_RECORDED = "not recorded"
 
 def describe_data(study: ResolvedExperiment) -> dict[str, str]:
     """Return the data set, its split and its sizes; errors are comparable only if all of these are equal."""
-    spec, info = study.experiment.data, study.data
+    spec, info = study.data_spec, study.data
     image = f"{info.channels} × {info.size[0]} × {info.size[1]}"
     description = {"data": info.name, "fingerprint": info.fingerprint, "classes": str(info.classes), "image": image}
     description |= {f"{part} images": f"{getattr(info, part):,}" for part in ("train", "val", "test")}
-    fields = spec.model_dump(exclude={"root", "fingerprint", "name", "layout"})
+    fields = spec.model_dump(exclude={"root", "fingerprint", "name", "layout", "label"})
     return description | {f"data.{key}": _to_text(value) for key, value in fields.items()}
 
 

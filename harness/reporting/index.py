@@ -11,11 +11,11 @@ from harness.errors import HarnessError
 from harness.io.atomic_files import write_atomic
 from harness.io.output_directory import Kind, report_kind, require_report_directory
 from harness.reporting.comparison.comparison import read_comparison, write_comparison
-from harness.reporting.formatting import format_dates, format_quantity
-from harness.reporting.page.report import write_report
+from harness.reporting.data_sets.report import write_experiment_report
+from harness.reporting.data_sets.verdicts import write_lines
+from harness.reporting.formatting import format_dates, format_quantity, join_words
 from harness.reporting.page.tables import count_fewest_seeds
 from harness.reporting.page.template import render_template
-from harness.reporting.verdicts.decision import decide_contrasts
 from harness.tracking.results_csv import read_csv
 from harness.tracking.results_table import Results
 
@@ -47,7 +47,7 @@ def rebuild_reports(reports: Path) -> list[Path]:
     results = {directory: _read_results(directory, kind) for directory, kind in kinds.items()}
     for directory, kind in kinds.items():
         if kind == "experiment":
-            write_report(results[directory][0], directory)
+            write_experiment_report(results[directory][0], directory)
         elif kind == "comparison":
             write_comparison(results[directory], directory)
     entries = [_build_entry(directory, kind, results[directory]) for directory, kind in kinds.items()]
@@ -79,7 +79,7 @@ def _require_generated(path: Path) -> None:
 
 
 def _build_entry(directory: Path, kind: Kind, several: list[Results]) -> dict[str, object]:
-    """Return the values that the template shows of one report: its verdicts and its first figure."""
+    """Return the values that the template shows of one report: the two lines of its answer, and its first figure."""
     page = directory / "README.md"
     figure = FIGURE.search(page.read_text(errors="replace")) if kind != "costs" and page.exists() else None
     return {
@@ -89,7 +89,7 @@ def _build_entry(directory: Path, kind: Kind, several: list[Results]) -> dict[st
         "answers": [
             {
                 "experiment": results.study.experiment,
-                "verdicts": [(v.title, v.state, *v.conclusion.partition(": ")) for v in decide_contrasts(results)],
+                **write_lines(results)._asdict(),
                 "measured": _describe_trials(results),
             }
             for results in several
@@ -101,8 +101,10 @@ def _build_entry(directory: Path, kind: Kind, several: list[Results]) -> dict[st
 
 def _describe_trials(results: Results) -> str:
     """Return n, the number of trials and variants, the data set and the dates, in words."""
-    final, study = results.final, results.study
-    fewest, most = count_fewest_seeds(study, final), final.groupby("variant").size().max()
+    final, study, views = results.final, results.study, results.views
+    fewest = min(count_fewest_seeds(view.study, view.final) for view in views)
+    most = max(view.final.groupby("variant").size().max() for view in views)
     n = f"n = {fewest}" if fewest == most else f"n = {fewest} to {most}"
     trials, variants = format_quantity(len(final), "trial"), format_quantity(len(study.variants), "variant")
-    return f"{n}; {trials} of {variants} on {study.data.name}, measured {format_dates(results.epochs['at'])}"
+    data = join_words(info.title for info in study.data_sets)
+    return f"{n}; {trials} of {variants} on {data}, measured {format_dates(results.epochs['at'])}"

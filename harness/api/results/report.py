@@ -30,8 +30,9 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
         HarnessError: There is no such record, or the directory cannot be written to.
     """
     from harness.io.output_directory import require_report_directory
+    from harness.reporting.data_sets.report import write_experiment_report
+    from harness.reporting.data_sets.verdicts import select_verdicts, select_whole_verdicts
     from harness.reporting.page.mlflow_descriptions import describe_variants
-    from harness.reporting.page.report import write_report
     from harness.reporting.verdicts.summaries import format_headline
     from harness.text import escape_markdown
 
@@ -39,14 +40,18 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     directory = settings.reports / results.study.experiment.name
     require_report_directory(directory)
     results = record_analyses(results, record)
-    verdicts = write_report(results, directory)
+    verdicts = write_experiment_report(results, directory)
     if record is not None and record.is_read_only:
         warnings.warn(f"{record.address} may only be read, so MLflow does not show this report", stacklevel=2)
     elif record is not None:
+        whole = select_whole_verdicts(verdicts, results)
         question = escape_markdown(results.study.experiment.question)
         # MLflow's UI shows only the first paragraph of the note at first, so the answer is in it too.
-        record.attach_report(directory, f"**{question}** {format_headline(verdicts).removeprefix('> ')}")
-        record.describe_variants(results.study, describe_variants(results))
+        record.attach_report(directory, f"**{question}** {format_headline(whole).removeprefix('> ')}")
+        for index, view in enumerate(results.views):
+            if len(view.epochs):
+                own = select_verdicts(verdicts, results, index)
+                record.describe_variants(view.study, describe_variants(view, own))
     return verdicts, directory / "README.md"
 
 
@@ -77,8 +82,8 @@ def record_analyses(results: Results, record: Record | None) -> Results:
         HarnessError: The report would be a new analysis, and the record may only be read.
     """
     from harness.reporting.analyses.recording import build_log, end_with, is_in_looks
-    from harness.reporting.verdicts.decision import decide_contrasts
-    from harness.specs.declarations.analysis import current_time
+    from harness.reporting.data_sets.verdicts import decide_views
+    from harness.specs.declarations.analysis import current_time, merge_logs
     from harness.specs.declarations.declare import add_logs
     from harness.tracking.analysis_log import add_other_analyses
     from harness.tracking.analysis_log import record_analyses as write_analyses
@@ -86,7 +91,9 @@ def record_analyses(results: Results, record: Record | None) -> Results:
     if record is None:
         return results
     results = replace(results, study=add_other_analyses(record, results.study))
-    log = build_log(results, decide_contrasts(results), current_time())
+    at = current_time()
+    views = zip(results.views, decide_views(results), strict=True)
+    log = merge_logs(build_log(view, verdicts, at) for view, verdicts in views)
     is_new = add_logs(results.study, [log]) is not results.study
     if is_new and record.is_read_only:
         if not is_in_looks(results.study, log.analyses):

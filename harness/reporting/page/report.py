@@ -15,6 +15,7 @@ from harness.reporting.page.template import render_template
 from harness.reporting.verdicts.decision import decide_contrasts
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import ResolvedExperiment
+from harness.specs.experiment.data import exclude_from_data
 from harness.tracking.results_csv import format_csv
 from harness.tracking.results_table import Results
 
@@ -32,11 +33,7 @@ def write_report(results: Results, directory: Path) -> list[Verdict]:
     Raises:
         HarnessError: No trial is recorded, or the directory cannot be written to. Then no file is changed.
     """
-    require_report_directory(directory)
-    require_writable(directory / "figures")
-    name = results.study.experiment.name
-    if not len(results.epochs):
-        raise HarnessError(f"no trial of '{name}' is recorded", remedy=f"Run `harness run {name}` first.")
+    require_reportable(results, directory)
     verdicts = decide_contrasts(results)
     figures = draw_figures(results, verdicts)
     readme = render_report(results, verdicts, list(figures))
@@ -48,6 +45,19 @@ def write_report(results: Results, directory: Path) -> list[Verdict]:
     stale = [f"figures/{key}.{suffix}" for key in FIGURE_NAMES if key not in figures for suffix in FIGURE_SUFFIXES]
     install_files(directory, content, stale)
     return verdicts
+
+
+def require_reportable(results: Results, directory: Path) -> None:
+    """Check that a report can be written to ``directory``, and that there is something to report.
+
+    Raises:
+        HarnessError: No trial is recorded, or the directory cannot be written to.
+    """
+    require_report_directory(directory)
+    require_writable(directory / "figures")
+    name = results.study.experiment.name
+    if not len(results.epochs):
+        raise HarnessError(f"no trial of '{name}' is recorded", remedy=f"Run `harness run {name}` first.")
 
 
 def render_report(results: Results, verdicts: Sequence[Verdict], figures: Sequence[str]) -> str:
@@ -62,5 +72,6 @@ def render_report(results: Results, verdicts: Sequence[Verdict], figures: Sequen
 
 def format_experiment_yaml(study: ResolvedExperiment) -> bytes:
     """Return the experiment as it ran, overrides applied, as a YAML file that ``harness run`` accepts."""
-    fields = study.experiment.model_dump(mode="json", exclude_defaults=True, exclude={"data": {"root"}})
+    excluded = {"data": exclude_from_data(study.experiment.data, "root")}
+    fields = study.experiment.model_dump(mode="json", exclude_defaults=True, exclude=excluded)
     return f"# {study.experiment.name} as it ran, with every override applied.\n{format_yaml(fields)}".encode()

@@ -180,7 +180,7 @@ def _build_verdict(
         margin_reason=_margin_reason(contrast),
     )
     if decision.state == "undecided" and p is not None:
-        return replace(verdict, seeds_to_decide=count_seeds_needed(verdict, decision.levels["supports"]))
+        return replace(verdict, seeds_to_decide=count_seeds_needed(components, decision.levels["supports"]))
     return verdict
 
 

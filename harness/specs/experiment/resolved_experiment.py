@@ -71,6 +71,7 @@ class ResolvedExperiment(Spec):
         declarations: What was declared when the analyses were made, each once.
         analyses: Analyses that the record holds, oldest first; also those of other experiments with the same cells.
         family_data_sets: In a view, the number of data sets whose verdicts share the level; otherwise 1.
+        decided_elsewhere: In a view, the number of decided verdicts on other data sets, which leave their level to it.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -83,7 +84,8 @@ class ResolvedExperiment(Spec):
     looks: tuple[InterimLook, ...] = ()
     declarations: tuple[Declaration, ...] = ()
     analyses: tuple[Analysis, ...] = ()
-    family_data_sets: int = Field(1, exclude=True)
+    family_data_sets: int = 1
+    decided_elsewhere: int = Field(0, exclude=True)
 
     @field_validator("data_sets", mode="before")
     @classmethod
@@ -258,6 +260,11 @@ class ResolvedExperiment(Spec):
         """Number of verdicts: one for each contrast and data set, and with a search another at the chosen recipes."""
         data_sets = max(len(self.data_sets), self.family_data_sets)
         return len(self.experiment.contrasts) * data_sets * (1 if self.experiment.tune is None else 2)
+
+    @property
+    def open_verdict_count(self) -> int:
+        """Number of verdicts that share the level, without those that are decided on other data sets."""
+        return self.verdict_count - self.decided_elsewhere
 
     def samples_of(self, variant: str) -> list[Sample]:
         """Return the samples of one variant, by number."""

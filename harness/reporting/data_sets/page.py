@@ -1,0 +1,152 @@
+"""The values that the template ``data_sets.md.j2`` shows: the page over all data sets of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.reporting.comparability import list_distinct
+from harness.reporting.data_sets.effects import ComponentOverData, EffectOverData
+from harness.reporting.data_sets.verdicts import DataSetVerdicts, describe_certainty
+from harness.reporting.formatting import (
+    ABSENT,
+    format_dates,
+    format_interval,
+    format_points,
+    format_quantity,
+    keep_together,
+)
+from harness.reporting.page import tables
+from harness.reporting.page.contrast_tables import describe_outcome
+from harness.reporting.page.limitations import describe_margins
+from harness.reporting.statistics.random_effects import RandomEffects
+from harness.reporting.verdicts.effect_tests import EffectTest
+from harness.specs.experiment.trial_status import TrialStatus
+from harness.text import escape_markdown
+from harness.tracking.metrics import EVALUATED_ERRORS, METRICS
+from harness.tracking.results_table import Results
+
+FEW_DATA_SETS = 5
+"""Below so many data sets the page says that their mean is imprecise."""
+WIDEST = 200.0
+"""Width in points from which on an interval of an error says nothing."""
+UNKNOWN = "not known"
+
+
+def build_page_content(
+    results: Results,
+    several: Sequence[DataSetVerdicts],
+    components: Sequence[Sequence[ComponentOverData]],
+    folder: str,
+) -> dict[str, Any]:
+    """Return everything that the template shows.
+
+    Args:
+        several: The verdicts on each contrast.
+        components: The components of each contrast over the data sets.
+        folder: Directory of the pages of single data sets.
+    """
+    study, final = results.study, results.final
+    titles = [info.title for info in study.data_sets]
+    return {
+        "experiment": study.experiment,
+        "data_sets": study.data_sets,
+        "found": " ".join(verdicts.answer for verdicts in several)
+        or "No contrast is declared, so there is no verdict.",
+        "certainty": describe_certainty(study, several),
+        "rule": several[0].rule if several else "",
+        "titles": titles,
+        "rows": [row for pair in zip(several, components, strict=True) for row in _build_rows(*pair)],
+        "recorded": f"{len(final):,} of {format_quantity(len(study.trials), 'declared trial')}",
+        "diverged": int((final["outcome"] == TrialStatus.DIVERGED).sum()) if len(final) else 0,
+        "is_few": len(titles) < FEW_DATA_SETS,
+        "has_mean": any(effect.mean for each in components for component in each for effect in component.effects),
+        "is_pair": len(titles) == 2,
+        "figures": {name: _find_title(several, name) for name in list_drawn(components)},
+        "sections": [_build_section(view, several, folder) for view in results.views],
+        "cost_rows": [row for view in results.views if len(view.epochs) for row in _build_cost_rows(view)],
+        "dates": format_dates(results.epochs["at"]),
+        "devices": list_distinct(final["device"]),
+        "recipe_rows": tables.build_recipe_rows(study.experiment.recipe),
+    }
+
+
+def list_drawn(components: Sequence[Sequence[ComponentOverData]]) -> dict[str, list[ComponentOverData]]:
+    """Return the components of each contrast whose effects are in percentage points, by the name of its figure."""
+    return {
+        f"forest-{number}": list(each)
+        for number, each in enumerate(components, 1)
+        if each and all(effect.metric in EVALUATED_ERRORS for component in each for effect in component.effects)
+    }
+
+
+def _find_title(several: Sequence[DataSetVerdicts], figure: str) -> str:
+    return several[int(figure.rpartition("-")[2]) - 1].title
+
+
+def _build_rows(verdicts: DataSetVerdicts, components: Sequence[ComponentOverData]) -> list[list[str]]:
+    """Return the rows of one contrast: its states, then each component with its effects and their mean."""
+    states = [
+        f"**{verdict.state}{', exploratory' if verdict.exploratory else ''}**" for verdict in verdicts.verdicts.values()
+    ]
+    total = len(verdicts.verdicts)
+    supported = len(verdicts.list_data_sets("supported"))
+    rows = [[f"**{escape_markdown(verdicts.title)}**", *states, "", f"**{supported} of {total}**"]]
+    for component in components:
+        cells = [_build_cell(component, name) for name in component.components]
+        means = "<br>".join(_format_mean(effect) for effect in component.effects)
+        rows.append([escape_markdown(component.label), *cells, means, f"{component.count_claimed()} of {total}"])
+    return rows
+
+
+def _build_cell(component: ComponentOverData, name: str) -> str:
+    """Return the outcome on one data set, and the effect in each metric."""
+    effects = [_format_test(effect.tests[name]) for effect in component.effects]
+    return "<br>".join([describe_outcome(component.components[name]), *effects])
+
+
+def _format_test(test: EffectTest) -> str:
+    interval = f" [{format_interval(test.low, test.high, sign=True)}]" if test.low is not None else ""
+    return keep_together(f"{_name_metric(test.metric)} {format_points(test.effect)}{interval}")
+
+
+def _name_metric(metric: str) -> str:
+    label = METRICS[metric].label if metric in METRICS else metric
+    return escape_markdown(label.rpartition(", ")[2].lower())
+
+
+def _format_mean(effect: EffectOverData) -> str:
+    """Return the mean over data sets with its interval, and the interval for one more data set."""
+    mean = effect.mean
+    if mean is None:
+        return ABSENT
+    interval = keep_together(f"{_name_metric(effect.metric)} {format_points(mean.mean)} [{_format_ends(mean)}]")
+    is_error = effect.metric in EVALUATED_ERRORS
+    is_known = not is_error or mean.next_high - mean.next_low < WIDEST
+    expected = format_interval(mean.next_low, mean.next_high, sign=True) if is_known else UNKNOWN
+    return f"{interval}<br>{keep_together(f'next {expected}')}"
+
+
+def _format_ends(mean: RandomEffects) -> str:
+    return UNKNOWN if mean.high - mean.low >= WIDEST else format_interval(mean.low, mean.high, sign=True)
+
+
+def _build_section(view: Results, several: Sequence[DataSetVerdicts], folder: str) -> dict[str, Any]:
+    """Return the folded section of one data set: its verdicts, its errors, and the link to its own page."""
+    info, final = view.study.data, view.final
+    keys = tables.list_measured_errors(final) if len(final) else []
+    return {
+        "info": info,
+        "verdicts": [verdicts.verdicts[info.title] for verdicts in several],
+        "margins": describe_margins(view.study),
+        "error_titles": [METRICS[key].title for key in keys],
+        "error_rows": tables.build_error_rows(view, final, keys) if keys else [],
+        "page": f"{folder}/{info.title}/README.md" if keys else "",
+        "missing": len(view.missing),
+    }
+
+
+def _build_cost_rows(view: Results) -> list[list[str]]:
+    """Return the data set, variant, parameters, MACs per image and training seconds of each variant."""
+    title = escape_markdown(view.study.data.title)
+    return [[title, *row[:4]] for row in tables.build_cost_rows(view, view.final)]
