@@ -13,6 +13,9 @@ ABSENT = "–"
 COUNT_UNITS: Mapping[str, float] = {"G": 1e9, "M": 1e6}
 """Suffixes of large counts, the largest first."""
 
+MOST_PAIRS_IN_FRACTION = 20
+"""Most pairs for which the smallest p is written as a fraction; above, the test draws its flips at random."""
+
 
 def is_finite(value: float | None) -> bool:
     """Return whether a value is a finite number."""
@@ -57,10 +60,17 @@ def format_interval(low: float | None, high: float | None, sign: bool = False, d
     return f"{format_number(low, decimals, sign)} to {format_number(high, decimals, sign)}"
 
 
-def format_p(p: float | None) -> str:
-    """Return a p value with three significant digits; below 0.0001 with two, as ``1.0e-05``."""
+def format_p(p: float | None, pairs: int | None = None) -> str:
+    """Return a p value with three significant digits; below 0.0001 with two, as ``1.0e-05``.
+
+    Args:
+        pairs: Number of pairs of a one-sided exact sign-flip test. The smallest p that they allow is written as the
+            fraction that it is, such as ``1/256``.
+    """
     if p is None or not math.isfinite(p):
         return ABSENT
+    if pairs is not None and 0 < pairs <= MOST_PAIRS_IN_FRACTION and p == 0.5**pairs:
+        return f"1/{2**pairs:,}"
     return f"{p:.3g}" if p >= 1e-4 else f"{p:.1e}"
 
 

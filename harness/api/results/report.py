@@ -32,9 +32,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     from harness.io.output_directory import require_report_directory
     from harness.reporting.data_sets.report import write_experiment_report
     from harness.reporting.data_sets.verdicts import select_verdicts, select_whole_verdicts
-    from harness.reporting.page.mlflow_descriptions import describe_variants
-    from harness.reporting.verdicts.summaries import format_headline
-    from harness.text import escape_markdown
+    from harness.reporting.page.mlflow_descriptions import describe_experiment, describe_variants
 
     results, record = read_results(name, settings)
     directory = settings.reports / results.study.experiment.name
@@ -45,9 +43,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
         warnings.warn(f"{record.address} may only be read, so MLflow does not show this report", stacklevel=2)
     elif record is not None:
         whole = select_whole_verdicts(verdicts, results)
-        question = escape_markdown(results.study.experiment.question)
-        # MLflow's UI shows only the first paragraph of the note at first, so the answer is in it too.
-        record.attach_report(directory, f"**{question}** {format_headline(whole).removeprefix('> ')}")
+        record.attach_report(directory, describe_experiment(results.study, whole))
         for index, view in enumerate(results.views):
             if len(view.epochs):
                 own = select_verdicts(verdicts, results, index)

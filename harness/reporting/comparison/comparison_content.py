@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.reporting.answer_lines import write_answer_lines
 from harness.reporting.comparability import (
     describe_conditions,
     describe_data,
@@ -19,10 +20,12 @@ from harness.reporting.comparability import (
 from harness.reporting.comparison.experiment_results import ExperimentResults, NetworkRow, match_networks
 from harness.reporting.diff.time_comparability import explain_incomparability
 from harness.reporting.formatting import ABSENT, format_dates, format_mean, format_quantity, join_words, keep_together
+from harness.reporting.page.contrast_tables import build_answer_rows
 from harness.reporting.page.tables import (
     IMAGES_MARK,
     format_error_interval,
     format_training_seconds,
+    has_absent_value,
     has_mark,
     list_measured_errors,
 )
@@ -30,7 +33,7 @@ from harness.reporting.statistics.error_intervals import select_error_interval
 from harness.reporting.statistics.intervals import estimate_mean
 from harness.reporting.statistics.seed_values import list_seed_values
 from harness.reporting.verdicts.decision import decide_contrasts
-from harness.reporting.verdicts.summaries import format_headline
+from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import DataInfo
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.network.any_variant import AnyVariant
@@ -54,13 +57,14 @@ def build_comparison_content(
         groups: The experiments in groups of equal data.
         figures: Names of the figures that are drawn.
     """
+    tables = [_build_error_table(group) for group in groups]
     return {
         "name": name,
         "figures": figures,
         "labels": [experiment.label for experiment in experiments],
-        "answers": [_build_answer(experiment) for experiment in experiments],
-        "verdict_count": sum(len(e.results.study.experiment.contrasts) for e in experiments),
-        "tables": [_build_error_table(group) for group in groups],
+        **_build_answers(experiments),
+        "tables": tables,
+        "has_absent_errors": any(has_absent_value(table["rows"]) for table in tables),
         "has_unequal_data": len(groups) > 1,
         "shared_trials": _describe_shared_trials(experiments),
         **_build_differences(experiments),
@@ -68,15 +72,30 @@ def build_comparison_content(
     }
 
 
-def _build_answer(experiment: ExperimentResults) -> dict[str, Any]:
-    """Return question and verdicts of one experiment, and what is recorded of it."""
+def _build_answers(experiments: Sequence[ExperimentResults]) -> dict[str, Any]:
+    """Return the answers of all experiments, one table of their contrasts, and their verdicts in full."""
+    verdicts = [decide_contrasts(experiment.results) for experiment in experiments]
+    rows = []
+    for experiment, own in zip(experiments, verdicts, strict=True):
+        for title, *cells in build_answer_rows(own):
+            # The row of a contrast names its experiment; those of the components follow it.
+            rows.append([f"{escape_markdown(experiment.label)}: {title}" if title.startswith("**") else title, *cells])
+    return {
+        "answers": [_build_answer(*pair) for pair in zip(experiments, verdicts, strict=True)],
+        "contrast_rows": rows,
+        "conclusions": [(e.label, v) for e, own in zip(experiments, verdicts, strict=True) for v in own],
+    }
+
+
+def _build_answer(experiment: ExperimentResults, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return question and answer of one experiment, and what is recorded of it."""
     study, final = experiment.results.study, experiment.final
     declared = format_quantity(len(study.trials), "declared trial")
     diverged = int((final["outcome"] == TrialStatus.DIVERGED).sum())
     return {
         "label": experiment.label,
         "question": study.experiment.question,
-        "headline": format_headline(decide_contrasts(experiment.results)),
+        **write_answer_lines(study, verdicts)._asdict(),
         "recorded": f"{len(final):,} of {declared} recorded, {diverged} diverged; "
         f"{format_quantity(study.experiment.recipe.epochs, 'epoch')} on {study.data.name}, measured "
         f"{format_dates(experiment.results.epochs['at'])}",

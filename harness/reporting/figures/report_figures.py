@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.reporting.figures.effects import draw_effects, effects_figure_height, list_drawable_effects
+from harness.reporting.figures.drawable_effects import effects_figure_height, list_drawable_effects
+from harness.reporting.figures.effects import draw_effects
 from harness.reporting.figures.error_against_cost import draw_error_against_cost, find_cost_fronts
 from harness.reporting.figures.errors_by_variant import (
     draw_errors_by_depth,

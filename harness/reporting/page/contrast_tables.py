@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -12,38 +14,139 @@ from harness.reporting.statistics.comparisons import Comparison
 from harness.reporting.statistics.depth_trends import find_onset_depth, fit_slope_on_depth
 from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS
 from harness.reporting.statistics.seed_values import values_by_seed
+from harness.reporting.verdicts.component import Component
+from harness.reporting.verdicts.effect_tests import EffectTest
+from harness.reporting.verdicts.outcomes import Bound, Outcome
 from harness.reporting.verdicts.verdict import Verdict
 from harness.text import escape_markdown
 from harness.tracking.metrics import CLEAN_TRAINING_ERROR, METRICS, ONLINE_TRAINING_ERROR
 from harness.tracking.results_table import Results
 
+MAX_CONTRASTS = 5
+"""Most contrasts in the table at the top of a report; the folded tables show all."""
+
+
+def build_answer_rows(verdicts: Sequence[Verdict]) -> Rows:
+    """Return the table at the top of a report: a heading row per contrast, then a row per component.
+
+    The columns are component, outcome, effects with their intervals, p, and seeds on the claimed side.
+    """
+    rows: Rows = []
+    for verdict in verdicts[:MAX_CONTRASTS]:
+        state = f"{verdict.state}, exploratory" if verdict.exploratory else verdict.state
+        p = f"{format_p(verdict.p_adjusted)} (Holm)" if len(verdicts) > 1 and verdict.p_adjusted is not None else ""
+        rows.append([f"**{escape_markdown(verdict.title)}**", f"**{state}**", "", p, ""])
+        rows += [_build_answer_row(component) for component in verdict.components]
+    return rows
+
+
+def _build_answer_row(component: Component) -> list[str]:
+    return [
+        escape_markdown(component.label),
+        describe_outcome(component),
+        "<br>".join(_format_effect(test) for test in component.tests),
+        keep_together(_format_component_p(component)),
+        keep_together(count_claimed_seeds(component)),
+    ]
+
+
+def _format_component_p(component: Component) -> str:
+    """Return p of the outcome that is shown, and that of the robust test where it is larger.
+
+    Where either side is claimed, p is the two-sided one.
+    """
+    if component.is_two_sided:
+        # Two of the sign vectors are as extreme as possible, so the smallest p is twice that of a one-sided test.
+        return format_p(component.claimed_p, component.n - 1)
+    bounds = component.shown_outcome.outcome.bounds
+    robust = max((test.robust_p.get(bound, 0.0) for test in component.tests for bound in bounds), default=0.0)
+    text = format_p(component.p, component.n)
+    return f"{text}<br>robust: {format_p(robust)}" if component.p is not None and robust > component.p else text
+
+
+def describe_outcome(component: Component) -> str:
+    """Return the outcome that was reached, with its region, such as ``not worse (< 0.5)``; else ``undecided``."""
+    reached = component.reached_outcome
+    if reached is None:
+        return "undecided"
+    return f"{escape_markdown(reached.outcome.name)} ({keep_together(_format_region(reached.outcome))})"
+
+
+def _format_region(outcome: Outcome) -> str:
+    """Return the effects that an outcome is, such as ``> 0.5`` or ``within ±0.5``, as Markdown."""
+    if len(outcome.bounds) == 2 and sum(value for _, value in outcome.bounds) == 0:
+        return f"within ±{max(value for _, value in outcome.bounds):g}"
+    return " and ".join(map(_format_bound, outcome.bounds))
+
+
+def _format_bound(bound: Bound) -> str:
+    side, value = bound
+    return escape_markdown(f"{'<' if side == 'less' else '>'} {value:g}".replace("-", "\N{MINUS SIGN}"))
+
+
+def _format_effect(test: EffectTest) -> str:
+    """Return the metric in a word or two, the effect, and its 95 % interval in brackets."""
+    label = METRICS[test.metric].label if test.metric in METRICS else test.metric
+    name = escape_markdown(label.rpartition(", ")[2].lower())
+    if test.low is not None:
+        mark = f" {IMAGES_MARK}" if test.over_images else ""
+        interval = f" [{format_interval(test.low, test.high, sign=True)}]{mark}"
+    else:
+        interval = " (equal in all seeds)" if test.comparison and test.comparison.sd == 0 and test.n > 1 else ""
+    return keep_together(f"{name} {format_points(test.effect)}{interval}")
+
+
+def count_claimed_seeds(component: Component) -> str:
+    """Return on how many seeds the effect lies on the claimed side, in the metric with fewest: ``8 of 8``."""
+    if not component.n:
+        return ABSENT
+    claimed = [result.outcome for result in component.outcomes if result.outcome.role == "supports"]
+    counts = [min(_count_seeds(test, outcome) for test in component.tests) for outcome in claimed]
+    return f"{max(counts)} of {component.n}"
+
+
+def _count_seeds(test: EffectTest, outcome: Outcome) -> int:
+    """Return the number of seeds whose difference meets every bound of an outcome."""
+    return sum(
+        all(value < end if side == "less" else value > end for side, end in outcome.bounds)
+        for value in test.differences.values()
+    )
+
 
 def build_contrast_rows(verdict: Verdict) -> Rows:
-    """Return a row per component and error of a verdict; the deciding error is in bold.
+    """Return a row per component and metric of a verdict; the deciding metric is in bold.
 
-    The columns are component, claim, error, effect, 95 % interval, p, n, P(A < B) and correlation.
+    The columns are component, metric, effect, 95 % interval, p of each bound, n, P(A < B) and correlation.
     """
     rows = []
     for component in verdict.components:
         for test in component.tests:
-            label = METRICS[test.metric].label
-            is_deciding = test.p is not None and test is component.weakest_test and len(component.tests) > 1
+            label = METRICS[test.metric].label if test.metric in METRICS else test.metric
+            is_deciding = bool(test.p) and test is component.weakest_test and len(component.tests) > 1
             comparison = test.comparison if test.n >= SEEDS_FOR_INTERVALS else None
             mark = f" {IMAGES_MARK}" if test.over_images else ""
             rows.append(
                 [
                     escape_markdown(component.label),
-                    escape_markdown(component.claim),
                     f"**{label}**" if is_deciding else label,
                     format_points(test.effect),
                     keep_together(format_interval(test.low, test.high, sign=True) + mark),
-                    format_p(test.p),
-                    str(test.n) + (" (Welch)" if test.comparison and test.comparison.method == "welch" else ""),
+                    _format_ps(test),
+                    str(test.n),
                     _format_probability(comparison),
                     format_number(comparison.correlation if comparison else None),
                 ]
             )
     return rows
+
+
+def _format_ps(test: EffectTest) -> str:
+    """Return p of each bound on its own line, with that of the robust test where the differences are skewed."""
+    lines = []
+    for bound, p in test.p.items():
+        robust = f", robust {format_p(test.robust_p[bound])}" if bound in test.robust_p else ""
+        lines.append(f"{_format_bound(bound)}: {format_p(p, test.n)}{robust}")
+    return keep_together("<br>".join(lines)) or ABSENT
 
 
 def _format_probability(comparison: Comparison | None) -> str:

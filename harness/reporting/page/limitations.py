@@ -1,4 +1,4 @@
-"""The section "Limitations" of a report: what its results do not show, computed from its own numbers."""
+"""What the results of a report do not show: the few caveats that matter most, and all limitations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from harness.reporting.formatting import format_interval, format_number, format_quantity
+from harness.reporting.formatting import format_interval, format_number, format_quantity, join_words
 from harness.reporting.page.tables import count_fewest_seeds
 from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS, select_error_interval
 from harness.reporting.statistics.intervals import estimate_mean
@@ -17,6 +17,38 @@ from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_markdown
 from harness.tracking.metrics import TEST_ERROR
 
+MAX_CAVEATS = 3
+"""Most caveats that stand beside the verdict; the others are in the section "Limitations"."""
+
+
+def list_caveats(study: ResolvedExperiment, final: pd.DataFrame, verdicts: Sequence[Verdict]) -> tuple[list[str], bool]:
+    """Return the two or three caveats that matter most as Markdown, and whether more stand under Limitations.
+
+    Those of the verdicts come first, the most important one of each verdict before the second ones. General ones fill
+    up to two.
+    """
+    of_verdicts = _list_verdict_caveats(verdicts)
+    general = [next(_limits_of_recipe(study)), next(_limits_of_data(study, final))]
+    shown = of_verdicts[:MAX_CAVEATS]
+    return shown + general[: max(0, MAX_CAVEATS - 1 - len(shown))], len(of_verdicts) > len(shown)
+
+
+def _list_verdict_caveats(verdicts: Sequence[Verdict]) -> list[str]:
+    """Return the caveats of all verdicts once each as Markdown; one that not all verdicts have names its verdict."""
+    ranked = sorted(
+        ((rank, number, caveat) for number, v in enumerate(verdicts) for rank, caveat in enumerate(v.caveats)),
+        key=lambda entry: entry[:2],
+    )
+    owners: dict[str, list[int]] = {}
+    for _, number, caveat in ranked:
+        owners.setdefault(caveat, []).append(number)
+    lines = []
+    for caveat, numbers in owners.items():
+        is_common = len(set(numbers)) == len(verdicts)
+        title = "" if is_common else f"{join_words(dict.fromkeys(verdicts[n].title for n in numbers))}: "
+        lines.append(escape_markdown(title + caveat))
+    return lines
+
 
 def list_limitations(study: ResolvedExperiment, final: pd.DataFrame, verdicts: Sequence[Verdict]) -> list[str]:
     """Return one Markdown paragraph per limitation.
@@ -25,10 +57,10 @@ def list_limitations(study: ResolvedExperiment, final: pd.DataFrame, verdicts: S
         final: The last epoch of every trial.
     """
     return [
+        *_list_verdict_caveats(verdicts),
         *_limits_of_recipe(study),
         _limits_of_seeds(study, final),
         *_limits_of_data(study, final),
-        *_limits_of_margins(study),
         *_limits_of_trials(final, verdicts),
     ]
 
@@ -62,8 +94,8 @@ def _limits_of_seeds(study: ResolvedExperiment, final: pd.DataFrame) -> str:
         return f"{format_quantity(n, 'seed')}: too few for any claim; {SEEDS_FOR_CLAIMS} are needed."
     return (
         f"The {n} seeds vary the initialisation and the order of the data. They do not vary the split, the machine or "
-        "the recipe. If this record holds an undeclared interim look at a verdict with fewer seeds, the verdict is "
-        "called exploratory. Looks that were taken outside this record are not in it."
+        "the recipe. Analyses that this record holds are listed in this report. Those that were made outside of this "
+        "record are not in it."
     )
 
 
@@ -88,15 +120,17 @@ def _limits_of_data(study: ResolvedExperiment, final: pd.DataFrame) -> Iterator[
         )
 
 
-def _limits_of_margins(study: ResolvedExperiment) -> Iterator[str]:
-    """Yield a paragraph on the number of training images that each declared margin is."""
-    margins = {contrast.margin for contrast in study.experiment.contrasts if isinstance(contrast, Degradation)}
-    for margin in sorted(margins):
+def describe_margins(study: ResolvedExperiment) -> list[str]:
+    """Return a Markdown sentence for each declared margin of a degradation: its images, and the declared reason."""
+    lines = []
+    contrasts = [contrast for contrast in study.experiment.contrasts if isinstance(contrast, Degradation)]
+    for margin, reason in sorted({(contrast.margin, contrast.margin_reason) for contrast in contrasts}):
         images = format_number(margin * study.data.train / 100, 1)
-        yield (
-            f"The margin of {margin:g} (in percentage points) is {images} training images. It is a declared choice, "
-            "not a finding."
+        why = f" Declared reason: {escape_markdown(reason)}" if reason else ""
+        lines.append(
+            f"The margin of {margin:g} {'point' if margin == 1 else 'points'} is {images} training images.{why}"
         )
+    return lines
 
 
 def _limits_of_trials(final: pd.DataFrame, verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -104,4 +138,4 @@ def _limits_of_trials(final: pd.DataFrame, verdicts: Sequence[Verdict]) -> Itera
     if len(final) and final["shared"].any():
         yield "Trials shared their device, so their times must not be used to compare variants."
     if any(verdict.diverged for verdict in verdicts) or (final["outcome"] == TrialStatus.DIVERGED).any():
-        yield "Diverged trials count at chance error, which is a convention. See the verdict without their seeds."
+        yield "Diverged trials count at chance error, which is a convention. The verdict is also given without them."

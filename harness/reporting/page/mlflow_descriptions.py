@@ -1,4 +1,7 @@
-"""Description and metrics of each variant's run in MLflow, with the same cells as the report's tables."""
+"""Descriptions in MLflow: of the experiment and its report, and of each variant's run with its metrics.
+
+They begin with the two lines of the report's answer and have the same cells as its tables.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from harness.reporting.answer_lines import format_answer, write_answer_lines
 from harness.reporting.formatting import format_quantity, format_table_row
 from harness.reporting.page import tables
 from harness.reporting.statistics.error_intervals import select_error_interval
 from harness.reporting.statistics.intervals import estimate_mean
 from harness.reporting.statistics.seed_values import list_seed_values
+from harness.reporting.verdicts.verdict import Verdict
+from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
@@ -26,8 +32,19 @@ MARK_NOTES = {
 }
 
 
-def describe_variants(results: Results) -> dict[str, VariantDescription]:
+def describe_experiment(study: ResolvedExperiment, verdicts: Sequence[Verdict]) -> str:
+    """Return the description of an experiment as Markdown: question and answer, then the verdicts in full."""
+    # MLflow's UI shows only the first paragraph at first, so question and answer are in it.
+    found, certainty = map(escape_markdown, write_answer_lines(study, verdicts))
+    first = f"{escape_markdown(study.experiment.question)} **{found}** **{certainty}**"
+    details = [escape_markdown(text) for verdict in verdicts for text in (verdict.conclusion, *verdict.notes)]
+    return "\n\n".join([first, *details])
+
+
+def describe_variants(results: Results, verdicts: Sequence[Verdict]) -> dict[str, VariantDescription]:
     """Return a description, with metrics, of each variant that has a recorded trial, by its name.
+
+    A description begins with the variant; the answer of the experiment follows.
 
     The metrics are standard deviation and 95 % interval of the last errors (``seeds/sd_...``, ``seeds/low_...``,
     ``seeds/high_...``; intervals from 5 seeds on), and the costs that were measured under the trials' conditions.
@@ -37,13 +54,13 @@ def describe_variants(results: Results) -> dict[str, VariantDescription]:
     titles = [METRICS[key].title for key in keys]
     titles += [*COST_TITLES, *(MEASURED_COST_TITLES if tables.has_measured_costs(final) else ())]
     rows = zip(tables.build_error_rows(results, final, keys), tables.build_cost_rows(results, final), strict=True)
-    descriptions = {}
+    answer, descriptions = format_answer(results.study, verdicts), {}
     for variant, (error_row, cost_row) in zip(results.study.variants, rows, strict=True):
         trials = final[final["variant"] == variant.name]
         if trials.empty:
             continue
         cells = [*error_row[4:], *cost_row[1:]]
-        text = _describe_trials(results, variant, trials) + _render_table(titles, cells)
+        text = f"{_describe_trials(results, variant, trials)}\n\n{answer}{_render_table(titles, cells)}"
         descriptions[variant.name] = VariantDescription(text, _compute_metrics(results, variant, trials, keys))
     return descriptions
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from harness.reporting.answer_lines import write_answer_lines
 from harness.reporting.comparability import list_distinct
-from harness.reporting.figures.effects import list_drawable_effects
+from harness.reporting.figures.drawable_effects import has_zoomed_panel, list_drawable_effects
 from harness.reporting.figures.error_against_cost import find_cost_fronts
 from harness.reporting.figures.layer_curves import find_normalisation
 from harness.reporting.figures.training_curves import MAX_SEED_LINES
 from harness.reporting.formatting import (
+    ABSENT,
     format_dates,
     format_number,
     format_p,
@@ -21,18 +23,25 @@ from harness.reporting.formatting import (
     join_words,
 )
 from harness.reporting.page import tables
-from harness.reporting.page.contrast_tables import build_contrast_rows, build_depth_rows
-from harness.reporting.page.limitations import list_limitations
+from harness.reporting.page.contrast_tables import (
+    MAX_CONTRASTS,
+    build_answer_rows,
+    build_contrast_rows,
+    build_depth_rows,
+)
+from harness.reporting.page.limitations import describe_margins, list_caveats, list_limitations
 from harness.reporting.page.published import build_published_rows
 from harness.reporting.page.search_section import build_search_section
 from harness.reporting.statistics.sign_flip_test import MAX_EXACT_PAIRS, RANDOM_FLIPS
-from harness.reporting.verdicts.summaries import format_headline
 from harness.reporting.verdicts.verdict import Verdict
+from harness.specs import Degradation
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
 from harness.tracking.metrics import CLEAN_TRAINING_ERROR, LATENCY_PROCESSES, METRICS, STEP_PROCESSES
 from harness.tracking.results_table import Results
 
+MAX_UNFOLDED_ROWS = 6
+"""Most variants for which the table of their errors is not folded."""
 CONDITION_TITLES = {
     "device": "Device",
     "software": "Software",
@@ -53,44 +62,67 @@ def build_report_content(results: Results, verdicts: Sequence[Verdict], figures:
     study, final = results.study, results.final
     errors = _build_errors(results, final)
     contrasts = _build_contrasts(results, verdicts)
-    tables_with_intervals = [errors["error_rows"], *(rows for _, *both in contrasts["contrasts"] for rows in both)]
     return {
         "experiment": study.experiment,
         "data": study.data,
         "figures": figures,
-        "headline": format_headline(verdicts),
+        **_build_answer(results, final, verdicts),
         **errors,
         **_build_costs(results, final),
         "published": build_published_rows(results, final),
         "tuning": build_search_section(results),
         **contrasts,
-        "has_interval_over_images": any(tables.has_mark(rows, tables.IMAGES_MARK) for rows in tables_with_intervals),
         "depth_rows": build_depth_rows(results, final),
         "many_seeds": len(study.experiment.seeds) > MAX_SEED_LINES,
         "normalisation": sorted(find_normalisation(results)),
         **_build_failures(results, final),
+        "untrained": list(dict.fromkeys(name for verdict in verdicts for name in verdict.untrained)),
         "limitations": list_limitations(study, final, verdicts),
         **_build_provenance(results, final),
+    }
+
+
+def _build_answer(results: Results, final: pd.DataFrame, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return the two lines of the answer, the table of contrasts, and the caveats that stand beside them."""
+    found, certainty = write_answer_lines(results.study, verdicts)
+    rows = build_answer_rows(verdicts)
+    caveats, has_more_caveats = list_caveats(results.study, final, verdicts)
+    pairs = {component.n for verdict in verdicts for component in verdict.components}
+    return {
+        "found": found,
+        "certainty": certainty,
+        "contrast_rows": rows,
+        "pairs": f"{min(pairs)} to {max(pairs)}" if len(pairs) > 1 else str(*pairs),
+        "contrasts_left_out": max(0, len(verdicts) - MAX_CONTRASTS),
+        "has_images_mark": tables.has_mark(rows, tables.IMAGES_MARK),
+        "margins": describe_margins(results.study),
+        "caveats": caveats,
+        "has_more_caveats": has_more_caveats,
     }
 
 
 def _build_errors(results: Results, final: pd.DataFrame) -> dict[str, Any]:
     """Return the table of the variants' errors, and how many trials are recorded."""
     keys = tables.list_measured_errors(final)
+    rows = tables.build_error_rows(results, final, keys)
     declared = format_quantity(len(results.study.trials), "declared trial")
     return {
         "recorded": f"{len(final):,} of {declared} {'is' if len(results.study.trials) == 1 else 'are'} recorded",
         "error_titles": [METRICS[key].title for key in keys],
-        "error_rows": tables.build_error_rows(results, final, keys),
+        "error_rows": rows,
+        "is_short": len(rows) <= MAX_UNFOLDED_ROWS,
+        "has_absent_errors": tables.has_absent_value(rows),
+        "has_interval_over_images": tables.has_mark(rows, tables.IMAGES_MARK),
         "training_error": "clean" if CLEAN_TRAINING_ERROR in keys else "online",
     }
 
 
 def _build_costs(results: Results, final: pd.DataFrame) -> dict[str, Any]:
     """Return the table of the variants' costs, how they were measured, and the Pareto fronts of the figure."""
-    fronts = find_cost_fronts(results)
+    fronts, rows = find_cost_fronts(results), tables.build_cost_rows(results, final)
     return {
-        "cost_rows": tables.build_cost_rows(results, final),
+        "cost_rows": rows,
+        "has_absent_costs": tables.has_absent_value(rows),
         "counters": list_distinct(final["counter"]),
         "has_measured_costs": tables.has_measured_costs(final),
         "processes": _format_range([*final[LATENCY_PROCESSES], *final[STEP_PROCESSES]]),
@@ -123,25 +155,32 @@ def _format_range(numbers: Iterable[float]) -> str:
 
 
 def _build_contrasts(results: Results, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Return the table of every contrast, with and without the seeds of diverged trials, and how p was computed."""
+    """Return the tables of every contrast, with and without the trials that failed to train, and how p was computed."""
     tested = [verdict for verdict in verdicts if verdict.p is not None]
-    most_pairs = max((verdict.n for verdict in tested if verdict.is_paired), default=0)
+    most_pairs = max((verdict.n for verdict in tested), default=0)
     is_exact = most_pairs <= MAX_EXACT_PAIRS
+    declared = results.study.experiment.contrasts
+    drawn = list_drawable_effects(verdicts)
+    contrasts = [
+        (
+            verdict,
+            build_contrast_rows(verdict),
+            build_contrast_rows(other) if (other := verdict.without_failures) is not None and other.n else [],
+        )
+        for verdict in verdicts
+    ]
     return {
-        "contrasts": [
-            (
-                verdict,
-                build_contrast_rows(verdict),
-                build_contrast_rows(verdict.without_diverged) if verdict.without_diverged else [],
-            )
-            for verdict in verdicts
-        ],
-        "effects_left_out": len(verdicts) - len(list_drawable_effects(verdicts)),
+        "contrasts": contrasts,
+        "has_zoom": bool(drawn) and has_zoomed_panel(drawn),
+        "effects_left_out": len(verdicts) - len(drawn),
         "level": f"{results.study.experiment.look_level:.3g}",
-        "is_directional": any(contrast.share < 1 for contrast in results.study.experiment.contrasts),
+        "has_degradation": any(isinstance(contrast, Degradation) for contrast in declared),
+        "is_directional": any(contrast.share < 1 for contrast in declared),
         "is_tested": bool(tested),
+        "has_adjusted_p": all(verdict.p_adjusted is not None for verdict in verdicts),
+        "has_absent_correlation": any(row[-1] == ABSENT for _, *both in contrasts for rows in both for row in rows),
         "most_pairs": most_pairs,
-        "smallest_p": format_p(0.5**most_pairs if is_exact else 1 / (RANDOM_FLIPS + 1)),
+        "smallest_p": format_p(0.5**most_pairs if is_exact else 1 / (RANDOM_FLIPS + 1), most_pairs),
         "random_flips": "" if is_exact else f"{RANDOM_FLIPS:,}",
     }
 

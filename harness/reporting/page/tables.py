@@ -68,6 +68,11 @@ def has_mark(rows: Iterable[Sequence[str]], mark: str) -> bool:
     return any(mark in text for row in rows for text in row)
 
 
+def has_absent_value(rows: Iterable[Sequence[str]]) -> bool:
+    """Return whether some cell of a table is a dash, which stands for a value that was not measured."""
+    return any(text == ABSENT for row in rows for text in row)
+
+
 def build_error_rows(results: Results, final: pd.DataFrame, keys: Sequence[str]) -> Rows:
     """Return a row per variant: name, depth, shortcut, n, and one cell per error in ``keys``."""
     rows = []

@@ -1,6 +1,6 @@
 from reporting_helpers import make_results, make_study
 
-from harness.reporting.figures.effects import MAX_ROWS, list_drawable_effects
+from harness.reporting.figures.drawable_effects import MAX_ROWS, list_drawable_effects
 from harness.reporting.verdicts.decision import decide_contrasts
 
 DIFFERENCE = {"kind": "difference", "a": "cifar-resnet8-w8", "b": "cifar-plain8-w8"}

@@ -1,0 +1,59 @@
+"""The two lines with which every report, description and page begins: what was found, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from harness.reporting.formatting import format_quantity, join_words
+from harness.reporting.verdicts.verdict import Verdict
+from harness.specs import ResolvedExperiment
+from harness.text import escape_markdown
+
+MAX_SENTENCES = 2
+"""Most verdicts of which each has its own sentence; more are counted by their state."""
+STATES = ("supported", "contradicted", "undecided")
+
+
+class AnswerLines(NamedTuple):
+    """Two lines of plain text.
+
+    Attributes:
+        found: What was found, in a sentence or two.
+        certainty: How sure it is: budget, number of seeds, level, data set.
+    """
+
+    found: str
+    certainty: str
+
+
+def write_answer_lines(study: ResolvedExperiment, verdicts: Sequence[Verdict]) -> AnswerLines:
+    """Return the two lines that answer an experiment's question."""
+    if not verdicts:
+        seeds = format_quantity(len(study.experiment.seeds), "seed")
+        return AnswerLines(
+            "No contrast is declared, so there is no verdict.",
+            f"All results are exploratory: {seeds} per variant, "
+            f"{format_quantity(study.experiment.recipe.epochs, 'epoch')}, on {study.data.name}.",
+        )
+    certainty = " ".join(dict.fromkeys(verdict.certainty for verdict in verdicts if verdict.certainty))
+    if len(verdicts) <= MAX_SENTENCES:
+        return AnswerLines(" ".join(verdict.answer for verdict in verdicts), certainty)
+    counts = {state: sum(verdict.state == state for verdict in verdicts) for state in STATES}
+    parts = [f"{count} {'is' if count == 1 else 'are'} {state}" for state, count in counts.items() if count]
+    return AnswerLines(f"Of {len(verdicts)} contrasts, {join_words(parts)}.", _shorten_certainty(verdicts, certainty))
+
+
+def _shorten_certainty(verdicts: Sequence[Verdict], certainty: str) -> str:
+    """Return the certainty of many verdicts: their common sentence, or the range of their n."""
+    if len({verdict.certainty for verdict in verdicts}) == 1:
+        return certainty
+    numbers = sorted({verdict.n for verdict in verdicts})
+    n = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    exploratory = sum(bool(verdict.exploratory) for verdict in verdicts)
+    return f"n = {n} pairs of seeds{f'; {exploratory} of the verdicts are exploratory' if exploratory else ''}."
+
+
+def format_answer(study: ResolvedExperiment, verdicts: Sequence[Verdict]) -> str:
+    """Return the two lines as two bold paragraphs of Markdown."""
+    return "\n\n".join(f"**{escape_markdown(line)}**" for line in write_answer_lines(study, verdicts) if line)
