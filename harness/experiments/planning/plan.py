@@ -12,14 +12,16 @@ from harness.experiments.planning.estimate import estimate_seconds
 from harness.experiments.planning.experiment_diff import describe_changes
 from harness.experiments.planning.planned_trial import PendingTrials, PlannedGroup, PlannedTrial
 from harness.experiments.planning.seed_grouping import group_seeds
-from harness.experiments.planning.seed_requirements import undeclared_look_warning
+from harness.experiments.planning.stage_forecast import StageForecast
 from harness.experiments.planning.trial_lookup import TrialLookup
 from harness.experiments.search import extend_search
 from harness.io.storage import Folder
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment, Trial
 from harness.specs.adaptive.stage_decision import StagePosition
+from harness.specs.declarations.exploratory import warn_exploratory
 from harness.specs.experiment.resolved_experiment import SEARCH_SUFFIX, TUNED_SUFFIX
+from harness.tracking.analysis_log import add_other_analyses
 from harness.tracking.record import Record
 
 
@@ -33,6 +35,7 @@ class Plan:
         warning: What a user should know before the run starts; empty if there is nothing.
         pending: Trials that depend on results of a search.
         stage: In an adaptive experiment, the stage whose trials the plan has; None where it has all trials.
+        forecast: In an adaptive experiment, what it may still cost; only in a plan that is shown.
     """
 
     study: ResolvedExperiment
@@ -42,6 +45,7 @@ class Plan:
     warning: str = ""
     pending: tuple[PendingTrials, ...] = ()
     stage: StagePosition | None = None
+    forecast: StageForecast | None = None
 
     @property
     def to_run(self) -> list[PlannedTrial]:
@@ -93,7 +97,7 @@ def plan_experiment(
         study = extend_search(study, record, storage)
     last_run = None if record.is_new else record.read_experiment()
     return make_plan(
-        study.with_looks_of(last_run),
+        add_other_analyses(record, study.with_looks_of(last_run)),
         record,
         storage,
         count_concurrent_trials(study.experiment.resources, settings),
@@ -134,7 +138,7 @@ def make_plan(
     scale = median([ratio for ratio in ratios if ratio > 0] or [1.0])
     warnings = [
         "" if force else _other_storage_warning(lookup.count_started_without_checkpoint(), record, storage),
-        undeclared_look_warning(study),
+        warn_exploratory(study),
         memory_warning(finished, study.experiment.resources, concurrency, one_machine) if lookup.unfinished else "",
     ]
     return Plan(

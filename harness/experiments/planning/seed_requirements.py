@@ -47,26 +47,6 @@ def require_enough_seeds(study: ResolvedExperiment) -> None:
             )
 
 
-def undeclared_look_warning(study: ResolvedExperiment) -> str:
-    """Return a warning if seeds are added after a look that was not declared; empty if there is none."""
-    seeds, declared = set(study.experiment.seeds), study.experiment.looks
-    analyses = [study] if study.tuned is None else [study, study.tuned]
-    contrast_keys = {key for analysis in analyses for key in analysis.contrast_keys}
-    undeclared = {
-        len(look.seeds)
-        for look in study.looks
-        if look.cells in contrast_keys
-        and set(look.seeds) < seeds
-        and (look.declared != declared or len(look.seeds) not in declared)
-    }
-    if not undeclared:
-        return ""
-    return (
-        f"A verdict of this experiment was already computed with {_join(sorted(undeclared), 'and')} seeds, which its "
-        f"declared looks do not include: the verdict with {len(seeds)} seeds will be exploratory."
-    )
-
-
 def _join(items: Sequence[object], last: str = "or") -> str:
     """Join items as ``a, b or c``."""
     words = [str(item) for item in items]
