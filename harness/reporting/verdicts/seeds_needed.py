@@ -21,8 +21,11 @@ def count_seeds_needed(components: tuple[Component, ...], level: float) -> Seeds
         level: Level of the contrast after Holm's correction.
 
     Returns:
-        None where more images are needed instead, and where fewer than two seeds have all values.
+        None where more images are needed instead, where fewer than two seeds have all values, and where no smallest
+        effect is declared.
     """
+    if any(component.smallest_effect <= 0 for component in components):
+        return None
     if any(component.is_limited_by_images for component in components if component.reached_outcome is None):
         return None
     tests = [test for component in components for test in component.tests]

@@ -201,7 +201,9 @@ def _select_variants(
         at: Location = ("variants", index) if is_list else ("variants",)
         selection = selections[index]
         try:
-            variants[index] = list(catalogue.select_variants(selection, info, document, at))
+            # A label is the name of the network that is found.
+            unlabelled = selection.model_copy(update={"label": None}) if selection.match is not None else selection
+            variants[index] = list(catalogue.select_variants(unlabelled, info, document, at))
             if selection.match is not None:
                 known = [variant for selected in variants for variant in selected if selected is not variants[index]]
                 context = MatchContext(experiment, catalogue, info, known, costs)
