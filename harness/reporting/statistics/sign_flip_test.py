@@ -14,6 +14,10 @@ MAX_EXACT_PAIRS = 20
 """Most pairs for which the test enumerates all assignments of signs (2^20 sums)."""
 RANDOM_FLIPS = 100_000
 """Random assignments of signs that the test draws for more pairs."""
+_BATCH = 10_000
+"""Assignments that are drawn at once."""
+_MOST_SUMS = 2**22
+"""Most sums that are held in memory at once."""
 
 
 def sign_flip_p_value(differences: ArrayLike, side: Side, shift: float = 0.0) -> float:
@@ -37,12 +41,20 @@ def sign_flip_p_values(differences: Floats, side: Side, shift: float = 0.0) -> F
     x = differences - shift
     if side == "less":
         x = -x
+    rows = x.reshape(-1, x.shape[-1])
+    step = max(1, _MOST_SUMS // (2 ** x.shape[-1] if x.shape[-1] <= MAX_EXACT_PAIRS else _BATCH))
+    parts = [_share_extreme(rows[start : start + step], side == "two-sided") for start in range(0, len(rows), step)]
+    return np.concatenate([np.zeros(0), *parts]).reshape(x.shape[:-1])
+
+
+def _share_extreme(x: Floats, two_sided: bool) -> Floats:
+    """Return the share of signs under which the sum of each of the rows ``x`` (rows, n) is at least as extreme."""
     n, observed = x.shape[-1], x.sum(axis=-1, keepdims=True)
     rounding = 1e-9 * np.abs(x).sum(axis=-1, keepdims=True)
-    threshold = (np.abs(observed) if side == "two-sided" else observed) - rounding
+    threshold = (np.abs(observed) if two_sided else observed) - rounding
 
     def count_extreme(sums: Floats) -> Any:
-        return np.count_nonzero((np.abs(sums) if side == "two-sided" else sums) >= threshold, axis=-1)
+        return np.count_nonzero((np.abs(sums) if two_sided else sums) >= threshold, axis=-1)
 
     if n <= MAX_EXACT_PAIRS:
         sums = np.zeros_like(observed)
@@ -51,7 +63,7 @@ def sign_flip_p_values(differences: Floats, side: Side, shift: float = 0.0) -> F
             sums = np.concatenate([sums + value, sums - value], axis=-1)
         return np.asarray(count_extreme(sums) / sums.shape[-1])
     generator = np.random.default_rng(0)
-    extreme, batch = 0, 10_000
-    for _ in range(RANDOM_FLIPS // batch):
-        extreme = extreme + count_extreme(x @ generator.choice([-1.0, 1.0], size=(batch, n)).T)
+    extreme = 0
+    for _ in range(RANDOM_FLIPS // _BATCH):
+        extreme = extreme + count_extreme(x @ generator.choice([-1.0, 1.0], size=(_BATCH, n)).T)
     return np.asarray((extreme + 1) / (RANDOM_FLIPS + 1))
