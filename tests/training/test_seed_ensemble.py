@@ -129,6 +129,15 @@ def test_seed_ensemble_of_every_form_of_network_equals_training_alone(trials, fo
     assert_equals_training_alone(trials(FORMS[form], epochs=2))
 
 
+def test_seed_ensemble_whose_seeds_have_their_own_splits_equals_training_alone(quick_study, float64):
+    """Each seed has other training images, another normalisation of them, and augmentation apart from its order."""
+    changes = {"data": {"name": "digits", "train_images": 256}, "seeds": [1, 2, 3], "contrasts": None}
+    recipe = {"epochs": 2, "batch": 64, "lr": 0.05, "augment": "crop", "crop_padding": 1}
+    varied = quick_study(**changes, recipe=recipe, replicate=["order", "split"]).trials[:3]
+    together = assert_equals_training_alone(varied)
+    assert len({str(results) for results in together.values()}) == 3
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_seed_ensemble_of_every_recipe_equals_training_alone(trials, recipe, float64):
     together = assert_equals_training_alone(trials(**RECIPES[recipe]))

@@ -13,7 +13,9 @@ from harness.specs.replication.sources import SOURCES, Source
 
 
 def require_distinct_sources(sources: tuple[Source, ...]) -> tuple[Source, ...]:
-    """Return the sources in their usual order; raise a ValueError if one is given twice."""
+    """Return the sources in their usual order; raise a ValueError if there is none, or if one is given twice."""
+    if not sources:
+        raise ValueError(f"no source is given: name at least one of {', '.join(SOURCES)}")
     repeated = [source for source, count in Counter(sources).items() if count > 1]
     if repeated:
         raise ValueError(f"the source {repeated[0]} is given twice: remove one of the two")
@@ -23,7 +25,7 @@ def require_distinct_sources(sources: tuple[Source, ...]) -> tuple[Source, ...]:
 class Replication(Spec):
     """What the seeds of an experiment vary. The other sources of randomness have one seed in all trials."""
 
-    vary: Annotated[tuple[Source, ...], Field(min_length=1), AfterValidator(require_distinct_sources)] = Field(
+    vary: Annotated[tuple[Source, ...], AfterValidator(require_distinct_sources)] = Field(
         ("initialisation", "order", "augmentation"),
         description="Sources that differ between seeds: initialisation, order, augmentation (with dropout and "
         "stochastic depth), split.",
@@ -40,8 +42,11 @@ class Replication(Spec):
 
 def _accept_list(value: Any) -> Any:
     """Accept a list of sources in place of a mapping."""
-    # A tuple, because validation is strict.
-    return {"vary": tuple(value)} if isinstance(value, list | tuple) else value
+    fields = {"vary": value} if isinstance(value, list | tuple) else value
+    if isinstance(fields, dict) and isinstance(fields.get("vary"), list):
+        # A tuple, because validation is strict.
+        return {**fields, "vary": tuple(fields["vary"])}
+    return fields
 
 
 Replicate: TypeAlias = Annotated[Replication, BeforeValidator(_accept_list)]

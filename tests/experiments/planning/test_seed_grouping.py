@@ -38,6 +38,20 @@ def test_new_seeds_are_grouped_in_their_order(quick_study):
     assert sorted(grouped) == sorted(trial.id for trial in study.trials)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"replicate": ["order", "split"], "seeds": list(range(9))},
+        {"variance": {"sources": ["order", "split"], "levels": 3}, "seeds": None},
+    ],
+)
+def test_seeds_with_their_own_splits_are_grouped_like_others(quick_study, changes):
+    study = quick_study(contrasts=None, execution={"seeds_together": 3}, **changes)
+    groups = group_seeds(plan_all(study), study, 1)
+    assert [group.ensemble_seeds for group in groups] == [(0, 1, 2), (3, 4, 5), (6, 7, 8)] * 4
+    assert not grouping_obstacles(plan_all(study), study)
+
+
 def test_recorded_seeds_are_in_no_new_ensemble(quick_study):
     study = quick_study(seeds=list(range(7)), execution={"seeds_together": 3})
     unrecorded = [planned for planned in plan_all(study) if planned.trial.seed in (1, 2, 5)]

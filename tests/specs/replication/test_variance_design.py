@@ -36,7 +36,8 @@ def test_crossed_design_numbers_its_trials(quick_study):
 
 def test_experiment_with_the_numbers_of_its_design_written_out_is_the_same(quick_study):
     study = quick_study(**crossed(levels=3))
-    assert quick_study(**(crossed(levels=3) | {"seeds": list(range(9))})) == study
+    again = quick_study(**(crossed(levels=3) | {"seeds": list(range(9))}))
+    assert again.to_record_json() == study.to_record_json()
 
 
 @pytest.mark.parametrize("fields", [{}, {"seeds": [3]}, {"variance": None}, 7])
@@ -48,7 +49,7 @@ def test_number_runs_without_a_design_changes_nothing(fields):
     ("changes", "message"),
     [
         ({"replicate": ["initialization"]}, r"replicate.*'initialization' is not valid"),
-        ({"replicate": []}, r"replicate.*\[\] is not valid"),
+        ({"replicate": []}, r"replicate.*no source is given: name at least one of initialisation, order"),
         ({"replicate": ["order", "order"]}, r"replicate.*the source order is given twice"),
         ({"replicate": "order"}, r"replicate.*'order' is not valid"),
         ({"replicate": {"vary": ["order"], "hold_at": -1}}, r"hold_at.*-1 is not valid"),
