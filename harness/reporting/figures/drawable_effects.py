@@ -62,7 +62,7 @@ def list_drawable_effects(verdicts: Sequence[Verdict]) -> list[DrawnVerdict]:
 
 
 def _is_in_points(component: Component) -> bool:
-    return all(test.metric in EVALUATED_ERRORS for test in component.tests)
+    return all(test.metric in EVALUATED_ERRORS and not test.is_order for test in component.tests)
 
 
 def effects_figure_height(groups: Sequence[DrawnVerdict]) -> float:

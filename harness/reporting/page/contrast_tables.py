@@ -9,9 +9,9 @@ import pandas as pd
 
 from harness.reporting.figures.series import Series, group_into_series
 from harness.reporting.formatting import ABSENT, format_interval, format_number, format_p, format_points, keep_together
+from harness.reporting.page.depth_trends import find_onset_depth, fit_slope_on_depth
 from harness.reporting.page.tables import IMAGES_MARK, Rows
 from harness.reporting.statistics.comparisons import Comparison
-from harness.reporting.statistics.depth_trends import find_onset_depth, fit_slope_on_depth
 from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS
 from harness.reporting.statistics.seed_values import values_by_seed
 from harness.reporting.verdicts.component import Component
@@ -37,6 +37,9 @@ def build_answer_rows(verdicts: Sequence[Verdict]) -> Rows:
         p = f"{format_p(verdict.p_adjusted)} (Holm)" if len(verdicts) > 1 and verdict.p_adjusted is not None else ""
         rows.append([f"**{escape_markdown(verdict.title)}**", f"**{state}**", "", p, ""])
         rows += [_build_answer_row(component) for component in verdict.components]
+        if verdict.first is not None:
+            rows.append(["**The same as first declared**", f"**{verdict.first.state}**", "", "", ""])
+            rows += [_build_answer_row(component) for component in verdict.first.components]
     return rows
 
 
@@ -69,6 +72,8 @@ def describe_outcome(component: Component) -> str:
     reached = component.reached_outcome
     if reached is None:
         return "undecided"
+    if any(test.is_order for test in component.tests):
+        return escape_markdown(reached.outcome.name)
     return f"{escape_markdown(reached.outcome.name)} ({keep_together(_format_region(reached.outcome))})"
 
 
@@ -88,6 +93,9 @@ def _format_effect(test: EffectTest) -> str:
     """Return the metric in a word or two, the effect, and its 95 % interval in brackets."""
     label = METRICS[test.metric].label if test.metric in METRICS else test.metric
     name = escape_markdown(label.rpartition(", ")[2].lower())
+    if test.is_order:
+        earlier, later = (sum(value == sign for value in test.differences.values()) for sign in (-1, 1))
+        return keep_together(f"{name}: earlier in {earlier}, later in {later} of {test.n}")
     if test.low is not None:
         mark = f" {IMAGES_MARK}" if test.over_images else ""
         interval = f" [{format_interval(test.low, test.high, sign=True)}]{mark}"

@@ -33,6 +33,8 @@ from harness.reporting.page.limitations import describe_margins, list_caveats, l
 from harness.reporting.page.published import build_published_rows
 from harness.reporting.page.search_section import build_search_section
 from harness.reporting.statistics.sign_flip_test import MAX_EXACT_PAIRS, RANDOM_FLIPS
+from harness.reporting.time_to_target.content import build_time_to_target_section
+from harness.reporting.variance.section import answer_variance, build_variance_section
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Degradation
 from harness.specs.experiment.trial_status import TrialStatus
@@ -71,6 +73,8 @@ def build_report_content(results: Results, verdicts: Sequence[Verdict], figures:
         **_build_costs(results, final),
         "published": build_published_rows(results, final),
         "tuning": build_search_section(results),
+        **build_time_to_target_section(results),
+        **build_variance_section(results),
         **contrasts,
         "depth_rows": build_depth_rows(results, final),
         "many_seeds": len(study.experiment.seeds) > MAX_SEED_LINES,
@@ -84,7 +88,7 @@ def build_report_content(results: Results, verdicts: Sequence[Verdict], figures:
 
 def _build_answer(results: Results, final: pd.DataFrame, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return the two lines of the answer, the table of contrasts, and the caveats that stand beside them."""
-    found, certainty = write_answer_lines(results.study, verdicts)
+    found, certainty = answer_variance(results) or write_answer_lines(results.study, verdicts)
     rows = build_answer_rows(verdicts)
     caveats, has_more_caveats = list_caveats(results.study, final, verdicts)
     pairs = {component.n for verdict in verdicts for component in verdict.components}

@@ -39,20 +39,25 @@ def test_report_holds_all_files_figures_and_sections(written):
     assert set(files) == FILES
     readme = files["README.md"].decode()
     linked = re.findall(r"\]\((figures/[^)]+)\)", readme)
-    assert linked == [f"figures/{name}.svg" for name in FIGURES]
+    assert linked == [f"figures/{name}.svg" for name in ("depth", "effects", "curves", "costs", "layers", "gradients")]
     headings = re.findall(r"^#+ (.*)$", readme, flags=re.M)
     assert headings == [
         "quickstart",
-        "Verdict",
+        "Figures",
         "Variants",
-        "Contrasts",
+        "Details",
+        "Reproduce",
+    ]
+    assert re.findall(r"<summary>(.*)</summary>", readme) == [
+        "Contrasts in full",
+        "Costs",
         "Exploratory: error against depth",
-        "Training curves",
         "Gradients and responses",
         "Failures and missing trials",
         "Limitations",
-        "Reproduce",
         "Provenance",
+        "Recipe",
+        "Trial ids, by seed",
     ]
     assert "harness run reports/quickstart/experiment.yaml" in readme
     assert "† The device was shared, so this time must not be used to compare variants." in readme
@@ -121,7 +126,7 @@ def test_mixed_conditions_are_named_and_their_times_not_averaged():
 def test_diverged_trial_is_named_and_its_verdict_shown_without_it():
     text = text_of(make_results(make_study(seeds=list(range(10))), diverged=[("cifar-plain32-w8", 3)]))
     assert "1 diverged (the loss was not finite) and counts at chance error, 90.00 %: cifar-plain32-w8 seed 3." in text
-    assert "Without the seeds of diverged trials the verdict is: supported." in text
+    assert "Without diverged seeds and untrained variants the verdict is: supported." in text
 
 
 def test_markup_in_the_text_of_users_is_shown_literally():
@@ -137,7 +142,7 @@ def test_markup_in_the_text_of_users_is_shown_literally():
     for forbidden in ("<script", "<img", "**bold**", "\n## Forged", "`code`"):
         assert forbidden not in text
     assert r"\[x\](javascript:y)" in text
-    row = next(line for line in text.splitlines() if line.startswith("| a\\|b&lt;img"))
+    row = next(line for line in text.splitlines() if line.startswith("| a\\|b&lt;img") and "−" not in line)
     header = next(line for line in text.splitlines() if line.startswith("| Variant | Depth"))
     assert len(re.findall(r"(?<!\\)\|", row)) == len(re.findall(r"(?<!\\)\|", header))
     assert set(draw_figures(results)) == {"variants", "curves", "layers", "gradients"}
