@@ -69,3 +69,11 @@ def test_two_sided_p_doubles_the_smaller_one():
 @pytest.mark.parametrize(("value", "p"), [(0.2, 1 / 256), (0.5, 1.0), (0.7, 1.0)])
 def test_robust_p_without_spread_is_that_of_the_signs(value, p):
     assert robust_p_value([value] * 8, "less", 0.5) == p
+
+
+def test_robust_p_falls_where_the_effect_moves_away_from_the_bound():
+    """Johnson's correction alone rises again: with all seeds far below a margin it would doubt that they are."""
+    x = np.array([0.0, 0.01, 0.01, 0.02, 0.02, 0.03, 0.05, 0.35])
+    ps = [robust_p_value(x, "less", margin) for margin in (0.1, 0.2, 0.4, 1.0, 5.0)]
+    assert ps == sorted(ps, reverse=True)
+    assert ps[-1] == 1 / 256
