@@ -13,6 +13,8 @@ from harness.reporting.formatting import ABSENT
 from harness.specs import ResolvedExperiment
 from harness.specs.measured_cost import CONDITIONS
 from harness.specs.network.any_variant import AnyVariant
+from harness.specs.replication.assign_streams import varied_sources
+from harness.specs.replication.replicate import Replication
 
 Description = Mapping[str, str]
 """Plain text by field. The order of the fields does not depend on their values."""
@@ -28,7 +30,9 @@ def describe_data(study: ResolvedExperiment) -> dict[str, str]:
     description = {"data": info.name, "fingerprint": info.fingerprint, "classes": str(info.classes), "image": image}
     description |= {f"{part} images": f"{getattr(info, part):,}" for part in ("train", "val", "test")}
     fields = spec.model_dump(exclude={"root", "fingerprint", "name", "layout", "label"})
-    return description | {f"data.{key}": _to_text(value) for key, value in fields.items()}
+    description |= {f"data.{key}": _to_text(value) for key, value in fields.items()}
+    is_default = study.experiment.variance is None and study.experiment.replicate == Replication()
+    return description if is_default else description | {"seeds vary": ", ".join(varied_sources(study.experiment))}
 
 
 def describe_recipe(study: ResolvedExperiment) -> dict[str, str]:

@@ -10,6 +10,7 @@ from harness.reporting.formatting import format_interval, format_number, format_
 from harness.reporting.page.tables import count_fewest_seeds
 from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS, select_error_interval
 from harness.reporting.statistics.intervals import estimate_mean
+from harness.reporting.variance.replication import describe_replication, describe_test_images
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Degradation, ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
@@ -93,9 +94,8 @@ def _limits_of_seeds(study: ResolvedExperiment, final: pd.DataFrame) -> str:
     if n < SEEDS_FOR_CLAIMS:
         return f"{format_quantity(n, 'seed')}: too few for any claim; {SEEDS_FOR_CLAIMS} are needed."
     return (
-        f"The {n} seeds vary the initialisation and the order of the data. They do not vary the split, the machine or "
-        "the recipe. Analyses that this record holds are listed in this report. Those that were made outside of this "
-        "record are not in it."
+        f"{describe_replication(study)} Analyses that this record holds are listed in this report. Those that were "
+        "made outside of this record are not in it."
     )
 
 
@@ -115,8 +115,7 @@ def _limits_of_data(study: ResolvedExperiment, final: pd.DataFrame) -> Iterator[
         yield (
             f"There are {data.test:,} test images, so one image is {format_number(100 / data.test)} points. The lowest "
             f"mean test error, {format_number(lowest)} %, has an exact interval over images from "
-            f"{format_interval(interval.low, interval.high)} %. Intervals over seeds hold for this split only; they "
-            "do not include the uncertainty over images."
+            f"{format_interval(interval.low, interval.high)} %. {describe_test_images(study)}"
         )
 
 
