@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.reporting.formatting import format_quantity, join_words
+from harness.reporting.variance.section import answer_variance
 from harness.reporting.verdicts.verdict import Verdict
-from harness.specs import ResolvedExperiment
 from harness.text import escape_markdown
+from harness.tracking.results_table import Results
 
 MAX_SENTENCES = 2
 """Most verdicts of which each has its own sentence; more are counted by their state."""
@@ -27,8 +28,11 @@ class AnswerLines(NamedTuple):
     certainty: str
 
 
-def write_answer_lines(study: ResolvedExperiment, verdicts: Sequence[Verdict]) -> AnswerLines:
+def write_answer_lines(results: Results, verdicts: Sequence[Verdict]) -> AnswerLines:
     """Return the two lines that answer an experiment's question."""
+    study = results.study
+    if (variance := answer_variance(results)) is not None:
+        return AnswerLines(*variance)
     if not verdicts:
         seeds = format_quantity(len(study.experiment.seeds), "seed")
         return AnswerLines(
@@ -54,6 +58,6 @@ def _shorten_certainty(verdicts: Sequence[Verdict], certainty: str) -> str:
     return f"n = {n} pairs of seeds{f'; {exploratory} of the verdicts are exploratory' if exploratory else ''}."
 
 
-def format_answer(study: ResolvedExperiment, verdicts: Sequence[Verdict]) -> str:
+def format_answer(results: Results, verdicts: Sequence[Verdict]) -> str:
     """Return the two lines as two bold paragraphs of Markdown."""
-    return "\n\n".join(f"**{escape_markdown(line)}**" for line in write_answer_lines(study, verdicts) if line)
+    return "\n\n".join(f"**{escape_markdown(line)}**" for line in write_answer_lines(results, verdicts) if line)

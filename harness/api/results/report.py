@@ -43,7 +43,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
         warnings.warn(f"{record.address} may only be read, so MLflow does not show this report", stacklevel=2)
     elif record is not None:
         whole = select_whole_verdicts(verdicts, results)
-        record.attach_report(directory, describe_experiment(results.study, whole))
+        record.attach_report(directory, describe_experiment(results, whole))
         for index, view in enumerate(results.views):
             if len(view.epochs):
                 own = select_verdicts(verdicts, results, index)

@@ -95,7 +95,7 @@ def _build_answer(experiment: ExperimentResults, verdicts: Sequence[Verdict]) ->
     return {
         "label": experiment.label,
         "question": study.experiment.question,
-        **write_answer_lines(study, verdicts)._asdict(),
+        **write_answer_lines(experiment.results, verdicts)._asdict(),
         "recorded": f"{len(final):,} of {declared} recorded, {diverged} diverged; "
         f"{format_quantity(study.experiment.recipe.epochs, 'epoch')} on {study.data.name}, measured "
         f"{format_dates(experiment.results.epochs['at'])}",

@@ -125,7 +125,7 @@ def _choose(at_support: Verdict, at_contradiction: Verdict) -> Verdict:
 def write_lines(results: Results) -> AnswerLines:
     """Return the two lines that answer the question of an experiment with one or several data sets."""
     if len(results.study.data_sets) == 1:
-        return write_answer_lines(results.study, decide_contrasts(results))
+        return write_answer_lines(results, decide_contrasts(results))
     several = decide_data_sets(results)
     found = " ".join(verdicts.answer for verdicts in several) or "No contrast is declared, so there is no verdict."
     return AnswerLines(found, describe_certainty(results.study, several))

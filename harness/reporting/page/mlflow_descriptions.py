@@ -16,7 +16,6 @@ from harness.reporting.statistics.error_intervals import select_error_interval
 from harness.reporting.statistics.intervals import estimate_mean
 from harness.reporting.statistics.seed_values import list_seed_values
 from harness.reporting.verdicts.verdict import Verdict
-from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
@@ -32,11 +31,11 @@ MARK_NOTES = {
 }
 
 
-def describe_experiment(study: ResolvedExperiment, verdicts: Sequence[Verdict]) -> str:
+def describe_experiment(results: Results, verdicts: Sequence[Verdict]) -> str:
     """Return the description of an experiment as Markdown: question and answer, then the verdicts in full."""
     # MLflow's UI shows only the first paragraph at first, so question and answer are in it.
-    found, certainty = map(escape_markdown, write_answer_lines(study, verdicts))
-    first = f"{escape_markdown(study.experiment.question)} **{found}** **{certainty}**"
+    found, certainty = map(escape_markdown, write_answer_lines(results, verdicts))
+    first = f"{escape_markdown(results.study.experiment.question)} **{found}** **{certainty}**"
     details = [escape_markdown(text) for verdict in verdicts for text in (verdict.conclusion, *verdict.notes)]
     return "\n\n".join([first, *details])
 
@@ -54,7 +53,7 @@ def describe_variants(results: Results, verdicts: Sequence[Verdict]) -> dict[str
     titles = [METRICS[key].title for key in keys]
     titles += [*COST_TITLES, *(MEASURED_COST_TITLES if tables.has_measured_costs(final) else ())]
     rows = zip(tables.build_error_rows(results, final, keys), tables.build_cost_rows(results, final), strict=True)
-    answer, descriptions = format_answer(results.study, verdicts), {}
+    answer, descriptions = format_answer(results, verdicts), {}
     for variant, (error_row, cost_row) in zip(results.study.variants, rows, strict=True):
         trials = final[final["variant"] == variant.name]
         if trials.empty:

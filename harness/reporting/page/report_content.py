@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.reporting.analyses.content import build_analyses_content
 from harness.reporting.answer_lines import write_answer_lines
 from harness.reporting.comparability import list_distinct
 from harness.reporting.figures.drawable_effects import has_zoomed_panel, list_drawable_effects
@@ -34,7 +35,8 @@ from harness.reporting.page.published import build_published_rows
 from harness.reporting.page.search_section import build_search_section
 from harness.reporting.statistics.sign_flip_test import MAX_EXACT_PAIRS, RANDOM_FLIPS
 from harness.reporting.time_to_target.content import build_time_to_target_section
-from harness.reporting.variance.section import answer_variance, build_variance_section
+from harness.reporting.variance.replication import describe_split_seed
+from harness.reporting.variance.section import build_variance_section
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Degradation
 from harness.specs.experiment.trial_status import TrialStatus
@@ -67,6 +69,7 @@ def build_report_content(results: Results, verdicts: Sequence[Verdict], figures:
     return {
         "experiment": study.experiment,
         "data": study.data,
+        "split_seed": describe_split_seed(study),
         "figures": figures,
         **_build_answer(results, final, verdicts),
         **errors,
@@ -76,6 +79,7 @@ def build_report_content(results: Results, verdicts: Sequence[Verdict], figures:
         **build_time_to_target_section(results),
         **build_variance_section(results),
         **contrasts,
+        **build_analyses_content(study),
         "depth_rows": build_depth_rows(results, final),
         "many_seeds": len(study.experiment.seeds) > MAX_SEED_LINES,
         "normalisation": sorted(find_normalisation(results)),
@@ -88,7 +92,7 @@ def build_report_content(results: Results, verdicts: Sequence[Verdict], figures:
 
 def _build_answer(results: Results, final: pd.DataFrame, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return the two lines of the answer, the table of contrasts, and the caveats that stand beside them."""
-    found, certainty = answer_variance(results) or write_answer_lines(results.study, verdicts)
+    found, certainty = write_answer_lines(results, verdicts)
     rows = build_answer_rows(verdicts)
     caveats, has_more_caveats = list_caveats(results.study, final, verdicts)
     pairs = {component.n for verdict in verdicts for component in verdict.components}

@@ -143,15 +143,14 @@ def test_no_more_than_three_caveats_stand_beside_the_verdict():
 
 
 def test_answer_lines_of_several_verdicts(quickstart):
-    study = quickstart.study
     (verdict,) = decide_contrasts(quickstart)
     other = replace(verdict, state="undecided", answer="Not decided.", certainty="Unsure.")
-    assert write_answer_lines(study, [verdict, other]) == (
+    assert write_answer_lines(quickstart, [verdict, other]) == (
         f"{verdict.answer} Not decided.",
         f"{verdict.certainty} Unsure.",
     )
-    many = write_answer_lines(study, [verdict, verdict, other])
+    many = write_answer_lines(quickstart, [verdict, verdict, other])
     assert many == ("Of 3 contrasts, 2 are supported and 1 is undecided.", "n = 8 pairs of seeds.")
-    none = write_answer_lines(study, [])
+    none = write_answer_lines(quickstart, [])
     assert none.found == "No contrast is declared, so there is no verdict."
     assert "exploratory" in none.certainty and "digits" in none.certainty
