@@ -21,6 +21,8 @@ from harness.text import WORD, escape_rich
 
 MOST_ROWS = 16
 """Most running trials that the live lines show."""
+MOST_STAGE_ROWS = 4
+"""Most lines on the stage of an adaptive experiment, one for the stage and one for each contrast."""
 OTHER_ROWS = 6
 """Rows of a terminal that they leave free for the lines of ended trials, the bar and the summary."""
 LONGEST_BAR, SHORTEST_BAR = 24, 6
@@ -142,7 +144,8 @@ class ProgressDisplay:
     def _live_lines(self) -> Group:
         """Return a line for each running trial, a bar for all trials, and the summary."""
         width, running = self.console.width, list(self.state.running.values())
-        shown = running[: max(min(MOST_ROWS, self.console.height - OTHER_ROWS), 1)]
+        stage_rows = min(len(self.state.describe_stage()), MOST_STAGE_ROWS)
+        shown = running[: max(min(MOST_ROWS, self.console.height - OTHER_ROWS - stage_rows), 1)]
         trials = [(self.state.label(p.trial), self.state.epochs(p.trial), p) for p in shown]
         lines: list[RenderableType] = [_trial_table(trials, width)] if trials else []
         if len(running) > len(shown):
@@ -153,7 +156,10 @@ class ProgressDisplay:
         total = Table.grid()
         total.add_row(ProgressBar(1.0, self.state.share_done(), width=min(LONGEST_TOTAL_BAR, width)))
         total.add_row(Text(self.state.summarise(), style="bold"))
-        return Group(*lines, total)
+        stage = [
+            Text(line, no_wrap=True, overflow="ellipsis") for line in self.state.describe_stage()[:MOST_STAGE_ROWS]
+        ]
+        return Group(*stage, *lines, total)
 
 
 def _trial_table(trials: list[tuple[str, int, Progress]], width: int) -> Table:

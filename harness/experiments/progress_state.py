@@ -21,6 +21,7 @@ class ProgressState:
         planned: The trials to run, by id.
         running: The newest progress of each running trial, by id.
         ended: The last progress of each ended trial, by id.
+        stage: In an adaptive experiment, the stage of the plan.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -29,6 +30,7 @@ class ProgressState:
         self.running: dict[str, Progress] = {}
         self.ended: dict[str, Progress] = {}
         self.started = time.monotonic()
+        self.stage = plan.stage
 
     def add(self, progress: Progress) -> None:
         """Keep a trial's newest progress."""
@@ -80,7 +82,16 @@ class ProgressState:
         """Return how many trials are done and how long the rest takes, in one line."""
         statuses = Counter(progress.status for progress in self.ended.values())
         failed = f", {statuses[TrialStatus.FAILED]} failed" if statuses[TrialStatus.FAILED] else ""
-        return f"{self.done} of {len(self.planned)} trials done{failed}, about {self.time_left()} left"
+        of_stage = "" if self.stage is None else " of the stage"
+        return f"{self.done} of {len(self.planned)} trials{of_stage} done{failed}, about {self.time_left()} left"
+
+    def describe_stage(self) -> list[str]:
+        """Return lines on the stage and the state of each contrast before it; empty without stages."""
+        if self.stage is None:
+            return []
+        if self.stage.decision is None:
+            return [f"{self.stage}: no contrast is analysed yet".capitalize()]
+        return [str(self.stage).capitalize(), *(f"  {c.short()}" for c in self.stage.decision.contrasts)]
 
 
 def count_epochs(progress: Progress) -> float:

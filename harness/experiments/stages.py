@@ -29,6 +29,7 @@ class StageRun:
     Attributes:
         decision: The last decision; None before the first stage is analysed.
         end: Why no further stage follows; None while one may.
+        open: Indices of the contrasts for which this run trains further stages; None before its first plan.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class StageRun:
         self.decide_stage, self.deadline, self.show = decide_stage, deadline, show
         self.decision: StageDecision | None = None
         self.end: StageEnd | None = None
-        self._open: frozenset[int] | None = None
+        self.open: frozenset[int] | None = None
         self._archived, self._lost = archived, set[str]()
 
     def next_plan(self, plan: Plan) -> Plan | None:
@@ -56,17 +57,17 @@ class StageRun:
         assert decide is not None
         if self.end is not None:
             return None
-        if self._open is None:
-            self._open = frozenset(range(len(plan.study.experiment.contrasts)))
+        if self.open is None:
+            self.open = frozenset(range(len(plan.study.experiment.contrasts)))
             self._lost = _lost_trials(plan, self._archived) if self._archived is not None else set()
         for stage in decide.stages:
             if self.decision is not None and stage <= self.decision.stage:
                 continue
-            staged = restrict_plan(plan, stage, self._open, self.decision, self._lost)
+            staged = restrict_plan(plan, stage, self.open, self.decision, self._lost)
             if any(not planned.status.is_complete for planned in staged.trials):
                 return staged if self._is_in_time(staged) else None
             self._analyse(plan, stage)
-            if not self._open:
+            if not self.open:
                 return None
         self.end = StageEnd("most", f"No decision with the {decide.most} seeds that are the most.")
         return None
@@ -80,16 +81,16 @@ class StageRun:
 
         A contrast that has gained no pair waits for the next run, because its next stage would hardly gain one either.
         """
-        assert self._open is not None
-        blocked = {index for index in self._open if not gains_pair(plan, index, stage)}
-        if blocked == self._open:
-            self._open = frozenset()
+        assert self.open is not None
+        blocked = {index for index in self.open if not gains_pair(plan, index, stage)}
+        if blocked == self.open:
+            self.open = frozenset()
             self.end = StageEnd("failed", f"No seed of the stage of {stage} seeds was trained in every variant.")
             return
         self.decision = self.decide_stage(plan.study, stage)
         self.show(self.decision)
-        self._open = (self._open & self.decision.open) - blocked
-        if not self._open:
+        self.open = (self.open & self.decision.open) - blocked
+        if not self.open:
             self.end = _describe_end(self.decision, bool(blocked))
 
     def _is_in_time(self, staged: Plan) -> bool:

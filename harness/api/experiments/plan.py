@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.api.experiments.forecast import plan_stage
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment
 from harness.tracking.record import has_mlflow, open_checkpoint_folder, open_record
@@ -25,4 +26,5 @@ def plan(study: ResolvedExperiment, settings: Settings) -> Plan:
     require_searcher(study.experiment.tune, settings.launcher)
     require_optional_outputs(study.experiment.execution, has_mlflow(settings))
     record = open_record(settings, study.experiment.name, create=False)
-    return plan_experiment(study, record, open_checkpoint_folder(settings), settings)
+    planned = plan_experiment(study, record, open_checkpoint_folder(settings), settings)
+    return planned if study.experiment.decide is None else plan_stage(planned, record)

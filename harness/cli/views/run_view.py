@@ -14,7 +14,7 @@ from harness.text import escape_rich
 
 if TYPE_CHECKING:
     from harness.experiments.planning.plan import Plan
-    from harness.experiments.run_result import RunResult
+    from harness.experiments.run_result import RunResult, StageEnd
     from harness.specs import ResolvedExperiment
 
 
@@ -45,9 +45,10 @@ class RunView:
             trials = "its trial is" if total == 1 else f"all {total} trials are"
             out.print(f"{self.name}: nothing to train, {trials} {state}.")
             return
+        name = self.name if plan.stage is None else f"{self.name}, {plan.stage}"
         groups = f" in {len(plan.groups)} trial groups" if len(plan.groups) < to_run else ""
         out.print_lines(
-            f"{self.name}: {to_run} of {total} trials to run on {self.settings.launcher}{groups}, "
+            f"{name}: {to_run} of {total} trials to run on {self.settings.launcher}{groups}, "
             f"{self._describe_capacity(plan)}. {self._describe_stop()}"
         )
         self._print_gpu_hours(plan)
@@ -84,12 +85,28 @@ class RunView:
             )
         if result.interrupted:
             print_text(
-                f"Stopped by {result.stop_reason}: {len(result.interrupted)} of {len(self.resolved.all_trials)} trials "
+                f"Stopped by {result.stop_reason}: {len(result.interrupted)} of {self._count_planned(result)} trials "
                 f"are not done. {result.describe_interrupted()}; the same command resumes them.",
                 err,
             )
         if result.store_error:
             print_text(result.store_error, err)
+        if result.stage_end is not None:
+            self._print_stage_end(result, result.stage_end)
+
+    def _count_planned(self, result: RunResult) -> int:
+        return len(self.resolved.all_trials) - len(result.unplanned)
+
+    def _print_stage_end(self, result: RunResult, end: StageEnd) -> None:
+        """Print why an adaptive experiment starts no further stage, and how many trials it needed."""
+        total = len(self.resolved.all_trials)
+        trials = f"{self._count_planned(result)} of at most {total} trials were needed"
+        if end.reason == "budget":
+            print_text(f"{end.text} The same command continues.", err)
+        elif end.reason == "failed":
+            print_text(f"{end.text} The same command trains the failed trials again.", err)
+        else:
+            print_text(f"{end.text} {trials[0].upper()}{trials[1:]}.")
 
     def print_why_no_report(self, result: RunResult) -> None:
         """Print why the run ends without a report, unless the result said so already."""
@@ -106,6 +123,8 @@ class RunView:
             return EXIT_FAILED
         if result.interrupted:
             return EXIT_LIMIT if self.settings.time_limit is not None else EXIT_FAILED
+        if result.stage_end is not None and result.stage_end.reason in ("budget", "failed"):
+            return EXIT_LIMIT if result.stage_end.reason == "budget" else EXIT_FAILED
         return 0
 
 

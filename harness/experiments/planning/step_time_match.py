@@ -25,7 +25,7 @@ NEAREST, FINALISTS = 6, 2
 """Networks near the equal time that are measured once, and those of them that are measured with all repeats."""
 MOST_ROUNDS = 4
 TRIES_WHEN_BUSY = 3
-"""So often the last measurement is made, if other processes used the device."""
+"""So often a measurement that counts is made, if other processes used the device."""
 PROBE_SECONDS, FINAL_SECONDS = 0.5, 1.0
 """Time of each phase of a process, in rounds that only narrow the search and in the one that counts."""
 
@@ -59,6 +59,8 @@ class StepTimeSearch:
         Raises:
             HarnessError: A network cannot be measured here, or other processes used the device.
         """
+        # One small measurement shows whether the long ones make sense.
+        self._measure_exclusively([], 1, PROBE_SECONDS)
         scale, seen = start, dict[str, MeasuredRatio]()
         finals: list[MeasuredRatio] = []
         for _ in range(MOST_ROUNDS):
@@ -71,7 +73,7 @@ class StepTimeSearch:
             ]
             if not best:
                 break
-            measured = self._compare_exclusively(best[:FINALISTS])
+            measured = self._measure_exclusively(best[:FINALISTS], FEWEST_REPEATS, FINAL_SECONDS)
             seen |= {self._key(each): each for each in measured}
             finals = sorted(seen.values(), key=lambda each: each.distance)
             if abs(finals[0].ratio - 1) <= TOLERANCE:
@@ -89,11 +91,15 @@ class StepTimeSearch:
         distinct = {canonical(changed_fields(self.ladder.base, network)): network for network in networks}
         return list(distinct.values())
 
-    def _compare_exclusively(self, networks: Sequence[AnyVariant]) -> list[MeasuredRatio]:
-        """Measure networks with all repeats; again if other processes used the device."""
+    def _measure_exclusively(self, networks: Sequence[AnyVariant], repeats: int, seconds: float) -> list[MeasuredRatio]:
+        """Measure networks in turns with ``to``; again if other processes used the device.
+
+        Raises:
+            HarnessError: Other processes used the device each time.
+        """
         busy = ""
         for _ in range(TRIES_WHEN_BUSY):
-            rows = self.measure([self.to, *networks], FEWEST_REPEATS, FINAL_SECONDS)
+            rows = self.measure([self.to, *networks], repeats, seconds)
             busy = next((row.busy for row in rows if row.busy), "")
             if not busy or not self.require_exclusive:
                 return _to_ratios(rows)

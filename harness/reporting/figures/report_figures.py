@@ -23,10 +23,24 @@ from harness.reporting.figures.training_curves import (
     list_gradient_variants,
 )
 from harness.reporting.search_trials import list_search_trials
+from harness.reporting.stages.looks import declared_stages, list_looks
+from harness.reporting.stages.stages_figure import draw_stages, select_panels, stages_figure_height
+from harness.reporting.variance.figure import draw_variance, has_variance_figure
 from harness.reporting.verdicts.verdict import Verdict
 from harness.tracking.results_table import Results
 
-FIGURE_NAMES = ("depth", "variants", "costs", "effects", "tuning", "curves", "layers", "gradients")
+FIGURE_NAMES = (
+    "variance",
+    "depth",
+    "variants",
+    "costs",
+    "effects",
+    "stages",
+    "tuning",
+    "curves",
+    "layers",
+    "gradients",
+)
 """Names of all figures, in the order of the report."""
 WIDTH = 9.2
 """Width of every figure, in inches."""
@@ -40,6 +54,9 @@ def draw_figures(results: Results, verdicts: Sequence[Verdict] = ()) -> dict[str
     """
     study, errors = results.study, list_drawn_errors(results)
     figures: dict[str, dict[str, bytes]] = {}
+    if has_variance_figure(results):
+        height = 1.6 + 0.5 * len(study.variants)
+        figures["variance"] = render_figure(WIDTH, height, lambda f: draw_variance(f, results))
     has_readable_lines = has_few_series(study)
     if errors and has_readable_lines and has_several_depths(study):
         height = 5.0 if len(errors) > 2 else 4.2
@@ -52,6 +69,9 @@ def draw_figures(results: Results, verdicts: Sequence[Verdict] = ()) -> dict[str
         figures["costs"] = render_figure(WIDTH, height, lambda f: draw_error_against_cost(f, results))
     if groups := list_drawable_effects(verdicts):
         figures["effects"] = render_figure(WIDTH, effects_figure_height(groups), lambda f: draw_effects(f, groups))
+    if panels_of_stages := select_panels(list_looks(study, verdicts)):
+        stages, height = declared_stages(verdicts), stages_figure_height(panels_of_stages)
+        figures["stages"] = render_figure(WIDTH, height, lambda f: draw_stages(f, panels_of_stages, stages))
     if list_search_trials(results):
         figures["tuning"] = render_figure(WIDTH, 4.4, lambda f: draw_search(f, results))
     if has_readable_lines and has_training_curves(results):

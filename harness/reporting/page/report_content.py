@@ -33,6 +33,7 @@ from harness.reporting.page.contrast_tables import (
 from harness.reporting.page.limitations import describe_margins, list_caveats, list_limitations
 from harness.reporting.page.published import build_published_rows
 from harness.reporting.page.search_section import build_search_section
+from harness.reporting.stages.content import build_stages_section
 from harness.reporting.statistics.sign_flip_test import MAX_EXACT_PAIRS, RANDOM_FLIPS
 from harness.reporting.time_to_target.content import build_time_to_target_section
 from harness.reporting.variance.replication import describe_split_seed
@@ -77,6 +78,7 @@ def build_report_content(results: Results, verdicts: Sequence[Verdict], figures:
         "published": build_published_rows(results, final),
         "tuning": build_search_section(results),
         **build_time_to_target_section(results),
+        **build_stages_section(results, verdicts),
         **build_variance_section(results),
         **contrasts,
         **build_analyses_content(study),

@@ -48,6 +48,11 @@ class Decide(Spec):
         """Numbers of seeds of the stages, rising; the last one is ``most`` and may add fewer seeds than the others."""
         return (*range(self.first, self.most, self.step), self.most)
 
+    @property
+    def binding(self) -> Decide:
+        """The part on which the error control rests: futility is non-binding, so changing it later is harmless."""
+        return Decide(first=self.first, step=self.step, most=self.most)
+
     def __str__(self) -> str:
         """Return the stages as the option ``--decide`` takes them, such as ``8:32:4``."""
         return f"{self.first}:{self.most}:{self.step}"

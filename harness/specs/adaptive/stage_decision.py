@@ -31,8 +31,12 @@ class ContrastState:
         """Whether the contrast needs a further stage."""
         return self.state == "undecided" and not self.futile
 
+    def short(self) -> str:
+        """Return the state without what is open, for a line of a progress display."""
+        return f"{self.title}: {self.state}{' (no further stage)' if self.futile else ''} at n = {self.n}"
+
     def __str__(self) -> str:
-        """Return the state as a line for a terminal."""
+        """Return the state with what is still open."""
         open_part = f" ({self.needed})" if self.needed else ""
         return f"{self.title}: {self.state} at n = {self.n}{open_part}{f'. {self.futile}' if self.futile else ''}"
 

@@ -22,7 +22,7 @@ def declare(study: ResolvedExperiment) -> Declaration:
         level=experiment.level,
         verdicts=study.verdict_count,
         looks=experiment.looks,
-        decide=experiment.decide,
+        decide=experiment.decide and experiment.decide.binding,
         seeds=experiment.seeds,
     )
 
