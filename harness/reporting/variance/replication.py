@@ -33,6 +33,12 @@ def describe_replication(study: ResolvedExperiment) -> str:
     )
 
 
+def describe_varied(study: ResolvedExperiment) -> str:
+    """Return in one short sentence what the seeds vary, for a verdict."""
+    varied, _ = _effective_sources(study)
+    return f"The seeds vary {join_words(NAMES[source] for source in varied)}."
+
+
 def varies_test_images(study: ResolvedExperiment) -> bool:
     """Return whether each seed has test images of its own, so that intervals over seeds include their choice."""
     return "split" in varied_sources(study.experiment) and not study.data.has_own_test

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from harness.reporting.formatting import join_words
 from harness.reporting.verdicts.component import Component
-from harness.reporting.verdicts.sentences.failures import describe_failures
-from harness.reporting.verdicts.sentences.phrases import format_exact_p
+from harness.reporting.verdicts.sentences.failures import describe_with_and_without
+from harness.reporting.verdicts.sentences.phrases import format_exact_p, format_size
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Contrast, Degradation, Difference
 
@@ -19,7 +19,7 @@ def list_caveats(verdict: Verdict, contrast: Contrast) -> list[str]:
 
 def _all_caveats(verdict: Verdict, contrast: Contrast) -> Iterator[str]:
     yield verdict.exploratory
-    yield describe_failures(verdict)
+    yield describe_with_and_without(verdict)
     yield describe_skew(verdict)
     yield describe_early_stop(verdict)
     yield describe_margin(contrast)
@@ -71,5 +71,5 @@ def describe_margin(contrast: Contrast) -> str:
         else ("smallest effect of interest", contrast.smallest_effect)
     )
     if contrast.margin_reason:
-        return f"The {name} is {value:g} points: {contrast.margin_reason}"
-    return f"No reason is given for the {name} of {value:g} points."
+        return f"The {name} is {format_size(value)}: {contrast.margin_reason}"
+    return f"No reason is given for the {name} of {format_size(value)}."

@@ -8,10 +8,11 @@ from typing import Any
 
 from harness.reporting.formatting import format_points, join_words
 from harness.reporting.time_to_target.sentences import answer_time_to_target, describe_time_to_target
+from harness.reporting.variance.replication import describe_varied
 from harness.reporting.verdicts.sentences.caveats import describe_skew, list_caveats
 from harness.reporting.verdicts.sentences.degradation import answer_degradation, describe_degradation
 from harness.reporting.verdicts.sentences.difference import answer_difference, describe_difference
-from harness.reporting.verdicts.sentences.failures import describe_disagreement
+from harness.reporting.verdicts.sentences.failures import describe_with_and_without
 from harness.reporting.verdicts.sentences.phrases import (
     describe_budget,
     describe_small_sample,
@@ -52,9 +53,12 @@ def write_conclusion(verdict: Verdict, contrast: Contrast, study: ResolvedExperi
     if small_sample:
         return f"{start}: {verdict.title} – {small_sample}{_format_bare_effects(verdict)}."
     _, describe = SENTENCES[contrast.kind]
+    failures = describe_with_and_without(verdict) if verdict.untrained or verdict.with_failures_state else ""
+    finding = describe(verdict, contrast)
     sentences = [
-        describe_disagreement(verdict),
-        describe(verdict, contrast),
+        failures,
+        f"{finding[0].upper()}{finding[1:]}" if failures else finding,
+        describe_varied(study),
         describe_skew(verdict),
         _describe_family(verdict, study),
         describe_way_to_decide(verdict),
@@ -95,6 +99,8 @@ def _describe_family(verdict: Verdict, study: ResolvedExperiment) -> str:
     count = study.verdict_count
     if count == 1:
         return ""
+    if verdict.state == "undecided":
+        return f"Holm's method shares the level between {count} verdicts."
     p = verdict.p_opposite_adjusted if verdict.state == "contradicted" else verdict.p_adjusted
     if p is None:
         return f"Holm's method shares the level between {count} verdicts."

@@ -5,12 +5,14 @@ from __future__ import annotations
 from harness.reporting.formatting import format_number, format_percent, join_words
 from harness.reporting.statistics.proportions import share_bound
 from harness.reporting.verdicts.component import Component
+from harness.reporting.verdicts.sentences.failures import describe_untrainable
 from harness.reporting.verdicts.sentences.phrases import (
     describe_outcome,
     format_effects,
     format_evidence,
     format_family,
     format_n,
+    format_size,
 )
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Degradation
@@ -32,12 +34,12 @@ def answer_degradation(verdict: Verdict, contrast: Degradation) -> str:
     if verdict.state == "supported":
         return (
             f"Yes: {depths}, {SUBJECTS['plain']} rises by {_format_effect(plain)} points, and that of the residual "
-            f"networks does not rise by {contrast.margin:g} points."
+            f"networks does not rise by {format_size(contrast.margin)}."
         )
     if verdict.state == "contradicted":
         return f"No: {depths}, {_list_contradictions(verdict)}."
     if verdict.untrained:
-        return f"Not decided: {join_words(verdict.untrained)} did not train at all under this recipe."
+        return f"Not decided: {describe_untrainable(verdict)}."
     return f"Not decided: whether {depths} only the plain networks get a higher training error."
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from harness.reporting.formatting import format_number
+from harness.reporting.verdicts.sentences.failures import describe_untrainable
 from harness.reporting.verdicts.sentences.phrases import format_effects, format_evidence, format_metric, format_n
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Difference
 
-CLAIMS = {"less": "lower", "greater": "higher", "two-sided": "different"}
+RELATIONS = {"less": "lower than", "greater": "higher than", "two-sided": "different from"}
+"""What each side claims of the metric of a and that of b."""
 
 
 def answer_difference(verdict: Verdict, contrast: Difference) -> str:
@@ -15,10 +17,9 @@ def answer_difference(verdict: Verdict, contrast: Difference) -> str:
     (component,) = verdict.components
     metric, others = format_metric(contrast.metric).lower(), f"{contrast.a} is"
     if verdict.untrained:
-        return f"Not decided: {' and '.join(verdict.untrained)} did not train at all under this recipe."
+        return f"Not decided: {describe_untrainable(verdict)}."
     if verdict.state == "undecided" or component.reached_outcome is None:
-        relation = {"less": "lower than", "greater": "higher than", "two-sided": "different from"}[contrast.side]
-        return f"Not decided: whether the {metric} of {others} {relation} that of {contrast.b}."
+        return f"Not decided: whether the {metric} of {others} {RELATIONS[contrast.side]} that of {contrast.b}."
     points = format_number(abs(component.weakest_test.effect or 0.0))
     direction = component.reached_outcome.outcome.name
     start = "Yes" if verdict.state == "supported" else "No"
@@ -31,9 +32,8 @@ def describe_difference(verdict: Verdict, contrast: Difference) -> str:
     metric, reached = format_metric(contrast.metric).lower(), component.reached_outcome
     evidence = format_evidence(component, verdict)
     if verdict.state == "undecided" or reached is None:
-        relation = {"less": "lower than", "greater": "higher than", "two-sided": "different from"}[contrast.side]
         return (
-            f"it is undecided whether the {metric} of {contrast.a} is {relation} that of {contrast.b} "
+            f"it is undecided whether the {metric} of {contrast.a} is {RELATIONS[contrast.side]} that of {contrast.b} "
             f"({format_effects(component)}; {evidence}). {format_n(verdict)}."
         )
     points = format_number(abs(component.weakest_test.effect or 0.0))

@@ -1,4 +1,4 @@
-"""What a verdict says of trials that diverged, did not train, or are lost."""
+"""What a verdict says of trials that diverged or did not train."""
 
 from __future__ import annotations
 
@@ -6,48 +6,47 @@ from harness.reporting.formatting import join_words
 from harness.reporting.verdicts.verdict import Verdict
 
 
-def describe_disagreement(verdict: Verdict) -> str:
-    """Return why a verdict is undecided because of failed trials; empty where it is not."""
-    without = verdict.without_failures
-    if without is None or verdict.with_failures_state is None:
+def describe_untrainable(verdict: Verdict) -> str:
+    """Return which variants are untrainable, as a clause; empty where none is."""
+    if not verdict.untrained:
         return ""
+    verb = "is" if len(verdict.untrained) == 1 else "are"
+    return f"{join_words(verdict.untrained)} {verb} untrainable under this recipe, which is not degradation"
+
+
+def describe_with_and_without(verdict: Verdict) -> str:
+    """Return the verdict with and without failed trials, in a sentence or two; empty where no trial failed."""
+    without = verdict.without_failures
+    if without is None:
+        return ""
+    failures, them = _name_failures(verdict)
+    with_state = f"With {failures} the tests say {verdict.with_failures_state or verdict.state} (n = {verdict.n})"
     if without.n == 0:
-        reason = f"with {_name_failures(verdict)} it would be {verdict.with_failures_state}, and without them"
-        return f"{reason} there is no comparison."
+        found = f"{with_state}; without {them} there is no comparison."
+    else:
+        found = f"{with_state}; without {them} they say {without.state} (n = {without.n})."
+    if not verdict.untrained:
+        return found
     return (
-        f"the verdict is {verdict.with_failures_state} with {_name_failures(verdict)} (n = {verdict.n}) and "
-        f"{without.state} without them (n = {without.n})."
+        f"{describe_untrainable(verdict)}: its training loss stays at that of guessing, and its training error at "
+        f"chance. {found}"
+        if len(verdict.untrained) == 1
+        else f"{describe_untrainable(verdict)}: they stay at the training loss and error of guessing. {found}"
     )
 
 
-def describe_failures(verdict: Verdict) -> str:
-    """Return the verdict with and without failed trials; empty where no trial failed."""
-    without = verdict.without_failures
-    if without is None or not (verdict.diverged or verdict.untrained or verdict.untrained_trials):
-        return ""
-    text = ""
+def _name_failures(verdict: Verdict) -> tuple[str, str]:
+    """Return what failed, and the pronoun for it."""
+    parts, count = [], 0
     if verdict.untrained:
-        verb = "is" if len(verdict.untrained) == 1 else "are"
-        text = (
-            f"{join_words(verdict.untrained)} {verb} untrainable under this recipe: the training loss stays at that "
-            "of guessing, and the error at chance. That is not degradation. "
-        )
-    state = verdict.with_failures_state or verdict.state
-    if without.n == 0:
-        return f"{text}With {_name_failures(verdict)} the verdict is {state}; without them there is no comparison."
-    return (
-        f"{text}With {_name_failures(verdict)} the verdict is {state} (n = {verdict.n}); "
-        f"without them it is {without.state} (n = {without.n})."
-    )
-
-
-def _name_failures(verdict: Verdict) -> str:
-    """Return what failed, as ``the diverged trials and the untrained variant``."""
-    parts = []
-    if verdict.untrained:
-        parts.append(f"the untrained variant{'s' * (len(verdict.untrained) > 1)} {join_words(verdict.untrained)}")
+        parts, count = [join_words(verdict.untrained)], len(verdict.untrained)
     elif verdict.untrained_trials:
-        parts.append(f"the {len(verdict.untrained_trials)} untrained trials")
+        count = len(verdict.untrained_trials)
+        parts = [f"{count} untrained trial{'s' * (count > 1)}"]
     if verdict.diverged:
-        parts.append("the diverged trials at chance error")
-    return join_words(parts) or "the failed trials of other contrasts"
+        diverged = len(verdict.diverged)
+        parts.append(f"{diverged} diverged trial{'s' * (diverged > 1)} at chance error")
+        count += diverged
+    if not parts:
+        return "the failed trials of other contrasts", "them"
+    return join_words(parts), "it" if count == 1 else "them"

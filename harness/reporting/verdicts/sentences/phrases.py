@@ -130,9 +130,14 @@ def _format_interval(test: EffectTest) -> str:
     return f"95 % interval {images}{format_interval(test.low, test.high, sign=True)}"
 
 
+def format_size(points: float) -> str:
+    """Return a declared number of percentage points: ``0.5 points``, ``1 point``."""
+    return f"{points:g} point{'' if points == 1 else 's'}"
+
+
 def describe_outcome(result: OutcomeResult) -> str:
     """Return an outcome as a claim about an effect, such as ``rises by more than 0.5 points``."""
-    points = f"{abs(result.outcome.bounds[0][1]):g} points"
+    points = format_size(abs(result.outcome.bounds[0][1]))
     return {
         "rises": f"rises by more than {points}",
         "negligible": f"changes by less than {points}",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from harness.reporting.formatting import format_percent
+from harness.reporting.verdicts.sentences.phrases import format_size
 from harness.reporting.verdicts.verdict import SeedsNeeded, Verdict
-from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
+from harness.specs.experiment.interim_looks import MOST_SEEDS, SEEDS_FOR_CLAIMS
 
 
 def describe_way_to_decide(verdict: Verdict) -> str:
     """Return a sentence on what would decide the verdict; empty where it is decided or that is not known."""
     if verdict.state != "undecided":
         return ""
+    if verdict.untrained:
+        return "More seeds would not decide it: choose a recipe under which all variants train."
     if any(c.is_limited_by_images for c in verdict.components if c.reached_outcome is None):
         return "All seeds have the same test error there, so more images are needed, not more seeds."
     stage = verdict.stage
@@ -18,27 +21,30 @@ def describe_way_to_decide(verdict: Verdict) -> str:
         following = min(n for n in stage.stages if n > stage.analysed[-1])
         return f"The next declared stage is at {following} of at most {stage.most} seeds."
     needed = verdict.seeds_to_decide
-    if needed is None:
+    if needed is None or verdict.diverged:
         return ""
+    if needed.likely >= MOST_SEEDS:
+        return f"Even {MOST_SEEDS:,} seeds would hardly decide it, as far as the spread is known."
     return f"{_describe_range(needed)} {_describe_plan(verdict, needed)}"
 
 
 def _describe_range(needed: SeedsNeeded) -> str:
-    seeds = f"{needed.likely:,}" if needed.low == needed.high else f"{needed.low:,} to {needed.high:,}"
-    likely = "" if needed.low == needed.high else f", likely {needed.likely:,},"
+    seeds = f"{needed.likely:,} seeds"
+    if needed.low < needed.high:
+        seeds = f"{needed.low:,} to {needed.high:,} seeds, likely {needed.likely:,},"
     return (
-        f"If the effects are {needed.effect:g} points beyond what must be excluded, {seeds} seeds{likely} would decide "
-        f"it with a power of {format_percent(needed.power)}, as far as the spread is known."
+        f"If the effects lie {format_size(needed.effect)} beyond what must be excluded, {seeds} would decide it with a "
+        f"power of {format_percent(needed.power)}, as far as the spread is known."
     )
 
 
 def _describe_plan(verdict: Verdict, needed: SeedsNeeded) -> str:
     if needed.high <= verdict.n:
-        return "So many are recorded: the effects are probably smaller."
-    most = max(needed.high, SEEDS_FOR_CLAIMS + 1)
+        return "So many are recorded, so the effects are probably smaller."
+    most = max(needed.high, SEEDS_FOR_CLAIMS + 4)
     step = max(4, (most - SEEDS_FOR_CLAIMS) // 6)
     return (
-        f"Declare them before they are trained, with seeds that are not used here: "
+        "Declare a plan before you train them, with seeds that are not used here: "
         f"`decide: {{first: {SEEDS_FOR_CLAIMS}, step: {step}, most: {most}}}`. More seeds without a declared plan make "
         "the verdict exploratory."
     )
