@@ -51,9 +51,15 @@ class ContrastTests:
             for component in self.components
         ]
         if role == "contradicts":
-            return _earliest(stage for stages in by_component for stage in stages)
+            stage, testable = _earliest(stage for stages in by_component for stage in stages), self._first_testable()
+            return None if stage is None or testable is None else max(stage, testable)
         firsts = [_earliest(stages) for stages in by_component]
         return None if any(first is None for first in firsts) else max(first for first in firsts if first is not None)
+
+    def _first_testable(self) -> int | None:
+        """Return the first reached stage at which every component has 8 pairs, or None: without, nothing is claimed."""
+        stages = (s for s in self.reached if all(self.count_pairs(c, s) >= SEEDS_FOR_CLAIMS for c in self.components))
+        return next(stages, None)
 
     def outcome_reached_at(self, component: Component, outcome: Outcome, level: float) -> int | None:
         """Return the first stage at which all tests of an outcome have rejected, or None.
