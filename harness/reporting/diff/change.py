@@ -11,7 +11,6 @@ import pandas as pd
 from harness.reporting.formatting import format_quantity
 from harness.reporting.statistics.multiple_testing import adjust_p_values
 from harness.reporting.statistics.seed_values import SeedValues
-from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 
 ChangeState = Literal["worse", "better", "no change shown", "not tested"]
 SIDES = ("OLD", "NEW")
@@ -32,8 +31,9 @@ class Change:
         effect: For an error NEW - OLD in percentage points; for a time NEW / OLD - 1 in percent.
         low: Lower end of the effect's 95 % interval; None below 5 seeds.
         high: Upper end of that interval.
-        n: Number of pairs of seeds; without pairs, the size of the smaller group.
-        method: ``paired``, ``welch``, or ``processes`` (Welch's test over the processes of ``harness bench``).
+        n: Number of pairs of seeds; without a common seed, the size of the smaller group.
+        method: ``paired``, ``welch`` (no common seed), or ``processes`` (Welch's test over the processes of
+            ``harness bench``).
         p: Two-sided p value under the hypothesis of no change; None if n is too small for a test.
         p_adjusted: ``p`` after Holm's correction.
         notes: Facts that a reader must know about the change.
@@ -57,12 +57,11 @@ class Change:
 def match_seeds(old: SeedValues, new: SeedValues) -> tuple[tuple[SeedValues, SeedValues], list[str]]:
     """Return the values to compare, by seed, with a note if some seeds are left out.
 
-    If both sides have 8 seeds or more in common, only those are compared, in pairs. Otherwise all values are compared,
-    as two groups.
+    Common seeds are compared in pairs, and all others are left out. Without a common seed the sides are two groups.
     """
     common = sorted(old.keys() & new.keys())
     unmatched = len(old) + len(new) - 2 * len(common)
-    if not unmatched or len(common) < SEEDS_FOR_CLAIMS:
+    if not unmatched or not common:
         return (old, new), []
     pairs = {seed: old[seed] for seed in common}, {seed: new[seed] for seed in common}
     return pairs, [f"{format_quantity(unmatched, 'trial')} without a partner left out"]

@@ -10,12 +10,12 @@ from scipy import stats
 
 from harness.reporting.diff.change import Change, LastEpochs, match_seeds
 from harness.reporting.diff.time_comparability import select_exclusive_trials
+from harness.reporting.diff.welch_test import compare_groups, welch_p_value
 from harness.reporting.statistics.comparisons import compare_pairs
 from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS
 from harness.reporting.statistics.intervals import CONFIDENCE
 from harness.reporting.statistics.seed_values import SeedValues
 from harness.reporting.statistics.sign_flip_test import sign_flip_p_value
-from harness.reporting.statistics.welch_test import compare_groups, welch_p_value
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 from harness.specs.measured_cost import FEWEST_REPEATS
 from harness.tracking.metrics import TRAINING_SECONDS

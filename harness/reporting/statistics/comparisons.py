@@ -21,13 +21,14 @@ class Comparison:
     """An effect A - B with its 95 % interval.
 
     Attributes:
-        n: Number of pairs; with the method ``welch`` the size of the smallest group.
+        n: Number of pairs; with the method ``welch`` the size of the smaller group.
         sd: Standard deviation of one pair's difference. With the method ``welch`` it is the standard error times the
-            square root of ``n``, so that both methods can be planned for alike. None for one seed.
+            square root of ``n``. None for one seed.
         probability: P(A < B) over the pairs, ties counted one half; None with the method ``welch``.
         correlation: Pearson's correlation of the pairs. None below three pairs, where one side has no spread, and with
             the method ``welch``.
-        method: ``paired`` (t interval of the differences) or ``welch`` (t interval over independent groups).
+        method: ``paired`` (t interval of the differences) or ``welch`` (t interval over independent groups: only for
+            two results without a common seed).
         probability_low: Lower end of the 95 % interval of ``probability``.
         probability_high: Upper end of that interval.
     """

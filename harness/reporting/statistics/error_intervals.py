@@ -1,7 +1,7 @@
 """The interval that a report shows beside an error: by Student's t over seeds, or exact over images.
 
 Where all seeds have the same error, the t interval has no width. The exact binomial interval over the images replaces
-it there.
+it for errors on images that were not trained on. Memorised training images are no sample, so there is no interval.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from harness.reporting.statistics.intervals import CONFIDENCE, Estimate, estimat
 from harness.reporting.statistics.proportions import binomial_interval
 from harness.reporting.statistics.seed_values import SeedValues
 from harness.specs.experiment.data import DataInfo
+from harness.tracking.metrics import TRAINING_ERRORS
 
 SEEDS_FOR_INTERVALS = 5
 """Fewest seeds for which a report shows an interval."""
@@ -43,10 +44,15 @@ def count_images(metric: str, data: DataInfo) -> int:
 
 
 def select_error_interval(estimate: Estimate, metric: str, data: DataInfo) -> ErrorInterval | None:
-    """Return the interval of a mean error that a report shows; None below 5 seeds."""
+    """Return the interval of a mean error that a report shows.
+
+    None below 5 seeds, and for a training error that is the same in all seeds.
+    """
     if estimate.n < SEEDS_FOR_INTERVALS or estimate.low is None or estimate.high is None:
         return None
     if estimate.has_no_spread:
+        if metric in TRAINING_ERRORS:
+            return None
         images = count_images(metric, data)
         return ErrorInterval(*binomial_interval(round(estimate.mean * images / 100), images), over_images=True)
     return ErrorInterval(max(estimate.low, 0.0), min(estimate.high, 100.0), over_images=False)

@@ -119,11 +119,17 @@ def test_too_few_pairs_for_holms_correction_are_named():
     assert "9 seeds would be enough" in text_of(diff)
 
 
-def test_common_seeds_are_paired_and_other_seeds_compared_as_groups():
+def test_common_seeds_are_paired_and_the_others_left_out():
     more = {"seeds": list(range(10, 20))}
     paired = compare_results(_results(), _results(None, more))
     assert {(c.method, c.n) for c in paired.errors} == {("paired", 8)}
     assert "2 trials without a partner left out" in text_of(paired)
+    few = compare_results(_results(), _results({NAMES[2]: 5.0}, {"seeds": list(range(15, 25))}))
+    assert {(c.method, c.n) for c in few.errors} == {("paired", 3)}
+    assert set(states(few).values()) == {"not tested"}
+
+
+def test_results_without_a_common_seed_are_compared_as_groups():
     others = compare_results(_results(), _results({NAMES[2]: 5.0}, {"seeds": list(range(50, 60))}))
     assert {(c.method, c.n) for c in others.errors} == {("welch", 8)}
     assert states(others)[NAMES[2]] == "worse"

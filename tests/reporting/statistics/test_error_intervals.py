@@ -29,6 +29,12 @@ def test_select_error_interval_without_spread_is_over_images():
     assert (interval.ends, interval.over_images) == (binomial_interval(9, 359), True)
 
 
+@pytest.mark.parametrize("metric", ["train/error", "train/error_clean"])
+def test_memorised_training_images_are_no_sample_and_give_no_interval(metric):
+    assert select_error_interval(estimate_mean([0.0] * 8), metric, INFO) is None
+    assert select_error_interval(estimate_mean([0.0] * 7 + [1.0]), metric, INFO) is not None
+
+
 def test_interval_over_images_adds_the_intervals_of_its_cells():
     cells = [dict.fromkeys(range(8), 100 * wrong / 359) for wrong in (9, 4)]
     low, high = interval_over_images(cells, [1.0, -1.0], 359)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.reporting.statistics.welch_test import compare_groups, welch_p_value
+from harness.reporting.diff.welch_test import compare_groups, welch_p_value
 
 A, B = [1.0, 2.0, 4.0, 8.0], [2.0, 2.5, 9.0]
 

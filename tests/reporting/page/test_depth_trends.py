@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.reporting.statistics.depth_trends import find_onset_depth, fit_slope_on_depth
+from harness.reporting.page.depth_trends import find_onset_depth, fit_slope_on_depth
 
 NOISE = np.array([0.0, 0.1, -0.1, 0.05, -0.05])
 ERRORS = np.array([2 + NOISE, 1 - NOISE, 1.8 + NOISE, 5 + NOISE])

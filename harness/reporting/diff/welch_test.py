@@ -1,4 +1,7 @@
-"""Welch's test over independent groups of seeds: for comparisons in which some seeds have no partner.
+"""Welch's test over independent groups of seeds: for two results that have no seed in common.
+
+Results at common seeds are correlated. Welch's test would be wrong more often than stated there, or would find nothing,
+so only the pairs are compared.
 
 All functions estimate a weighted sum of group means. The weights (1, -1) make it the difference of two groups, and
 (1, -1, -1, 1) the difference of two differences. Sources: Welch 1947; Satterthwaite 1946 for the degrees of freedom.
