@@ -45,7 +45,7 @@ from harness.specs.measured_cost import CONDITIONS
 from harness.tracking.metrics import CLEAN_TRAINING_ERROR, LATENCY_PROCESSES, METRICS, STEP_PROCESSES
 from harness.tracking.results_table import Results
 
-MAX_UNFOLDED_ROWS = 6
+MAX_UNFOLDED_ROWS = 4
 """Most variants for which the table of their errors is not folded."""
 CONDITION_TITLES = {
     "device": "Device",

@@ -86,11 +86,16 @@ def _list_changed_fields(first: DeclaredContrast, later: DeclaredContrast) -> li
     """Return the changed fields of one contrast, in words."""
     before, after = first.fields, later.fields
     names = [name for name in dict.fromkeys([*before, *after]) if name != "variants"]
-    changes = [
-        f"{name.replace('_', ' ')} {format_value(before.get(name))} → {format_value(after.get(name))}"
-        for name in names
-        if before.get(name) != after.get(name)
-    ]
+    changes = []
+    for name in names:
+        if before.get(name) != after.get(name):
+            values = before.get(name), after.get(name)
+            if name == "side" and first.roles == later.roles:
+                # As the file has it, not in the common order of the two variants.
+                values = getattr(first.contrast, name), getattr(later.contrast, name)
+            changes.append(f"{name.replace('_', ' ')} {format_value(values[0])} → {format_value(values[1])}")
+            if name == "side" and first.roles != later.roles:
+                changes[-1] += f" (a and b exchanged: {_list_names(first)} → {_list_names(later)})"
     if before["variants"] != after["variants"]:
         changes.append(f"compared variants {_list_names(first)} → {_list_names(later)}")
     return changes
@@ -101,7 +106,8 @@ def describe_contrast(contrast: DeclaredContrast) -> str:
     spec = contrast.contrast
     if spec.kind == "degradation":
         return f"degradation from {spec.shallow} to {spec.deep} layers"
-    return f"{spec.kind.replace('_', ' ')} between {_list_names(contrast)}"
+    metric = f" in {spec.metric}" if spec.kind == "difference" else ""
+    return f"{spec.kind.replace('_', ' ')}{metric} between {_list_names(contrast)}"
 
 
 def describe_declaration(declaration: Declaration, contrast: DeclaredContrast) -> str:
