@@ -32,7 +32,7 @@ def build_variance_section(results: Results) -> dict[str, Any]:
     freedoms = {row.components.freedom for row in rows if row.components is not None}
     return {
         "variance_rows": [_build_row(design, row) for row in rows],
-        "variance_titles": [NAMES[source].removeprefix("the ") for source in design.sources] + [RESIDUAL],
+        "variance_titles": [*design.sources, RESIDUAL],
         "variance_design": design,
         "variance_freedom": join_words(sorted({source for source, _ in freedoms})),
         "variance_incomplete": any(row.components is None or row.components.runs < design.runs for row in rows),
