@@ -44,7 +44,7 @@ def _describe_plan(verdict: Verdict, needed: SeedsNeeded) -> str:
     most = max(needed.high, SEEDS_FOR_CLAIMS + 4)
     step = max(4, (most - SEEDS_FOR_CLAIMS) // 6)
     return (
-        "Declare a plan before you train them, with seeds that are not used here: "
-        f"`decide: {{first: {SEEDS_FOR_CLAIMS}, step: {step}, most: {most}}}`. More seeds without a declared plan make "
-        "the verdict exploratory."
+        "An experiment can declare them before its first analysis: "
+        f"`decide: {{first: {SEEDS_FOR_CLAIMS}, step: {step}, most: {most}}}`. This comparison has spent its level, so "
+        "a verdict on more seeds, or on other seeds, is exploratory."
     )

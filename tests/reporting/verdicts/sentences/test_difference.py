@@ -1,0 +1,58 @@
+"""The sentences of a difference, word for word: they are what readers quote."""
+
+import pytest
+from reporting_helpers import SEED_OFFSETS, make_results, make_study
+
+from harness.reporting.verdicts.decision import decide_contrasts
+
+A, B = "cifar-resnet8-w8", "cifar-plain8-w8"
+
+
+def decide(of_a, **changes):
+    study = make_study(contrasts=[{"kind": "difference", "a": A, "b": B, **changes}])
+    test_errors = {variant.name: [4.0 + offset for offset in SEED_OFFSETS[:8]] for variant in study.variants}
+    (verdict,) = decide_contrasts(make_results(study, test_errors=test_errors | {A: of_a}))
+    return verdict
+
+
+LOWER = [2.0 + 2 * offset / 3 for offset in SEED_OFFSETS[:8]]
+
+
+def test_supported_difference():
+    verdict = decide(LOWER)
+    assert verdict.answer == f"Yes: the test error of {A} is lower than that of {B}, by 2.42 points."
+    assert verdict.conclusion == (
+        f"Supported within this budget (10 epochs) on digits: the test error of {A} is lower than that of {B} by 2.42 "
+        "points (95 % interval −2.71 to −2.13, p = 1/256). n = 8 paired seeds. The seeds vary the initialisation and "
+        "the order of the images."
+    )
+
+
+def test_contradicted_difference_starts_with_no():
+    verdict = decide(LOWER, side="greater")
+    assert verdict.answer == f"No: the test error of {A} is lower than that of {B}, by 2.42 points."
+
+
+def test_undecided_difference_points_to_a_declared_plan():
+    verdict = decide([4.0 + offset for offset in reversed(SEED_OFFSETS[:8])], side="two-sided")
+    assert verdict.answer == f"Not decided: whether the test error of {A} is different from that of {B}."
+    needed = verdict.seeds_to_decide
+    assert verdict.conclusion == (
+        f"Undecided within this budget (10 epochs) on digits: it is undecided whether the test error of {A} is "
+        f"different from that of {B} (0.00 points; 95 % interval −1.09 to +1.09, two-sided p = 1). n = 8 paired seeds. "
+        "The seeds vary the initialisation and the order of the images. If the effects lie 0.5 points beyond what must "
+        f"be excluded, {needed.low} to {needed.high} seeds, likely {needed.likely}, would decide it with a power of "
+        "80 %, as far as the spread is known. An experiment can declare them before its first analysis: "
+        f"`decide: {{first: 8, step: {(needed.high - 8) // 6}, most: {needed.high}}}`. This comparison has spent its "
+        "level, so a verdict on more seeds, or on other seeds, is exploratory."
+    )
+
+
+def test_two_sided_p_counts_both_sides():
+    assert "two-sided p = 0.00781" in decide(LOWER, side="two-sided").conclusion
+
+
+@pytest.mark.parametrize("word", ["better", "worse", "significant"])
+def test_nothing_is_called_what_was_not_tested(word):
+    for verdict in (decide(LOWER), decide(LOWER, side="greater"), decide(LOWER, side="two-sided")):
+        assert word not in f"{verdict.title} {verdict.answer} {verdict.certainty} {verdict.conclusion}"
