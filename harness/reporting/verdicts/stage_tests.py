@@ -169,6 +169,8 @@ def _first_rejection(
         for stage, stage_level in zip(plan.stages, plan.levels(level), strict=True)
         if counts.get(stage, 0) >= SEEDS_FOR_CLAIMS
     ]
+    if not levels:
+        return None
     if plan.kind == "decide":
         stages, spent = [stage for stage, _ in levels], [stage_level for _, stage_level in levels]
         return first_rejection(values, *bound, stages, spent)

@@ -4,7 +4,6 @@ from reporting_helpers import make_clean_errors, make_results, make_study
 from harness.reporting.verdicts.decision import decide_contrasts
 
 DEEP_PLAIN, DEEP_RESIDUAL = "cifar-plain32-w8", "cifar-resnet32-w8"
-WELCH = "Some pairs are incomplete, so Welch's test of independent groups replaces the paired test there."
 
 
 @pytest.fixture
@@ -22,22 +21,26 @@ def decide():
 def test_a_diverged_trial_is_named_with_both_verdicts(decide):
     verdict = decide(diverged=[(DEEP_PLAIN, 3)])
     assert verdict.diverged == ("cifar-plain32-w8 seed 3",)
-    assert verdict.notes == (
-        "With the diverged trials at chance error the verdict is supported (n = 10); "
-        "without their seeds it is supported (n = 9).",
-        "1 trial diverged and counts at chance error: cifar-plain32-w8 seed 3.",
+    assert verdict.caveats[0] == (
+        "With 1 diverged trial at chance error the tests say supported (n = 10); without it they say supported (n = 9)."
     )
+    assert "1 trial diverged and counts at chance error: cifar-plain32-w8 seed 3." in verdict.notes
 
 
-def test_a_missing_trial_is_named_with_the_test_that_replaces_the_paired_one(decide):
+def test_a_missing_trial_is_named_with_the_pair_that_is_dropped(decide):
     verdict = decide(missing=[(DEEP_PLAIN, 4)])
     assert verdict.missing == ("cifar-plain32-w8 seed 4",)
-    assert verdict.notes == ("1 trial is not recorded: cifar-plain32-w8 seed 4.", WELCH)
+    assert verdict.notes[-1] == (
+        "1 trial is not recorded: cifar-plain32-w8 seed 4. Without its partner, 1 seed counts in no pair."
+    )
 
 
 def test_a_variant_without_values_is_noted(decide):
     verdict = decide(missing=[(DEEP_RESIDUAL, seed) for seed in range(10)])
     assert len(verdict.missing) == 10
-    assert verdict.notes[-1] == (
-        "At least one compared variant has no value of: Training error, clean and Training error, online."
-    )
+    assert verdict.notes[-1].startswith("10 trials are not recorded: cifar-resnet32-w8 seeds 0, 1, 2")
+
+
+def test_notes_begin_with_the_caveats(decide):
+    verdict = decide(diverged=[(DEEP_PLAIN, 3)])
+    assert verdict.notes[: len(verdict.caveats)] == verdict.caveats
