@@ -103,12 +103,19 @@ class StepLadder:
 
     Args:
         values: The possible numbers, rising.
-        start: The number of the selected network.
+        number_of: Returns the number of a network.
         build: Returns the network of a number.
     """
 
-    def __init__(self, base: AnyVariant, values: Sequence[int], start: int, build: Callable[[int], AnyVariant]) -> None:
-        self.base, self.values, self.start, self.build = base, values, start, build
+    def __init__(
+        self,
+        base: AnyVariant,
+        values: Sequence[int],
+        number_of: Callable[[AnyVariant], int],
+        build: Callable[[int], AnyVariant],
+    ) -> None:
+        self.base, self.values, self.number_of, self.build = base, values, number_of, build
+        self.start = start = number_of(base)
         self.lowest = max(values[0] / start, 1 / MOST_SCALE)
         self.highest = min(values[-1] / start, MOST_SCALE)
 

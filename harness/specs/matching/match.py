@@ -72,7 +72,7 @@ class Match(Spec):
     )
     argument: Line | None = Field(
         None,
-        description="With kind: the whole number in args that sets the width of the model, such as growth_rate of a "
+        description="With kind: the whole number in args that sets the width of the model, such as growth_rate of timm's "
         "DenseNet.",
     )
     found: tuple[FoundMatch, ...] = Field((), description="What was found; Depthbench writes it.")

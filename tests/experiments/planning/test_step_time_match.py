@@ -1,0 +1,93 @@
+"""The search for an equal step time: its rules on planned times, and one real measurement."""
+
+import math
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.experiments.planning.step_time_match import StepTimeSearch, measure_in_turns
+from harness.launchers.interleaved_processes import run_interleaved
+from harness.specs import Catalogue
+from harness.specs.matching.ladder import WidthLadder
+from harness.specs.measured_cost import CostSetting, MeasuredCost, Phase, Repeat
+from harness.specs.network.layer_plan import plan_layers
+
+SETTING = CostSetting(size=(8, 8), batch=32)
+
+
+def planned_times(seconds_of, busy=()):
+    """Return a function that "measures" networks: their times follow a rule, and each call may be busy."""
+    calls = iter(busy)
+
+    def measure(networks, repeats, seconds):
+        note = next(calls, "")
+        rows = []
+        for network in networks:
+            turns = tuple((seconds_of(network),) for _ in range(4))
+            phase = Phase(first_s=1.0, turns=turns, busy=note)
+            repeat = Repeat(batch=32, inference=phase, training=phase, peak_flops=1.0, conditions={"device": "a CPU"})
+            rows.append(MeasuredCost(label="x", variant=network, setting=SETTING, macs=1, repeats=(repeat,) * repeats))
+        return rows
+
+    return measure
+
+
+@pytest.fixture(scope="module")
+def networks():
+    catalogue = Catalogue.load()
+    fields = {"in_channels": 1, "classes": 10}
+    return [catalogue.get(name).model_copy(update=fields) for name in ("cifar-plain20", "cifar-resnet56")]
+
+
+def seconds_by_macs(network):
+    return plan_layers(network, 32).macs ** 0.8 * 1e-9
+
+
+def seconds_in_steps(network):
+    """Times as on a CPU: a width costs as much as the next multiple of 8."""
+    widths = tuple(math.ceil(width / 8) * 8 for width in network.widths)
+    return seconds_by_macs(network.model_copy(update={"widths": widths})) * (1 + sum(network.widths) * 1e-5)
+
+
+@pytest.mark.parametrize("seconds_of", [seconds_by_macs, seconds_in_steps])
+def test_search_finds_an_equal_time_on_smooth_and_on_stepped_times(networks, seconds_of):
+    base, to = networks
+    to = to.model_copy(update={"widths": (24, 40, 72)})
+    found = StepTimeSearch(WidthLadder(base), to, planned_times(seconds_of)).find(start=1.3)
+    assert found[0].ratio == pytest.approx(seconds_of(found[0].variant) / seconds_of(to))
+    limit = 0.01 if seconds_of is seconds_by_macs else 0.1
+    assert abs(found[0].ratio - 1) <= limit
+    assert [each.distance for each in found] == sorted(each.distance for each in found)
+    assert found[0].conditions == "a CPU, batch 32, 5 processes each"
+
+
+def test_search_refuses_a_device_that_is_never_exclusive(networks):
+    base, to = networks
+    measure = planned_times(seconds_by_macs, busy=["others used 1.2 cores"] * 3)
+    with pytest.raises(HarnessError, match=r"not exclusive \(others used 1.2 cores\)") as error:
+        StepTimeSearch(WidthLadder(base), to, measure).find(start=1.0)
+    assert "match by macs" in error.value.remedy
+
+
+def test_search_measures_again_after_a_moment_of_contention(networks):
+    base, to = networks
+    measure = planned_times(seconds_by_macs, busy=["others used 1.2 cores", "others used 1.2 cores"])
+    assert abs(StepTimeSearch(WidthLadder(base), to, measure).find(start=1.0)[0].ratio - 1) <= 0.01
+
+
+@pytest.mark.slow
+def test_search_really_measures_in_turns():
+    """Measure one small network against another; the machine of a test need not be exclusive, nor exact to 1 %."""
+    base, to = (Catalogue.load().get(name).model_copy(update={"in_channels": 1}) for name in ("plain18", "resnet18"))
+    base, to = (
+        network.model_copy(update={"stem": "conv3x3", "blocks": (1, 1), "widths": widths, "classes": 10})
+        for network, widths in ((base, (8, 16)), (to, (16, 32)))
+    )
+
+    def measure(networks, repeats, seconds):
+        return measure_in_turns(networks, SETTING, min(repeats, 2), seconds / 5, run_interleaved, print)
+
+    search = StepTimeSearch(WidthLadder(base), to, measure, require_exclusive=False)
+    small, equal, large = search._compare([base, to, base.model_copy(update={"widths": (64, 128)})], 1, 0.2)
+    assert small.ratio < large.ratio and small.cost < large.cost and 0.2 < equal.ratio < 5
+    assert small.target == equal.target > 0

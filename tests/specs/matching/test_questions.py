@@ -1,0 +1,44 @@
+"""The question of a contrast: what is equal between the networks that it compares."""
+
+import pytest
+
+from harness.io.yaml_documents import Document
+from harness.specs import Catalogue, resolve
+from harness.specs.experiment.experiment import Experiment
+from harness.specs.matching.questions import question_of
+from tests.specs.matching.test_match import FIELDS, IMAGES
+
+
+@pytest.fixture(scope="module")
+def study():
+    variants = ["resnet18", "plain18", "resnet34", {"name": "plain18", "match": {"by": "macs", "to": "resnet18"}}]
+    content = {**FIELDS, "variants": variants}
+    return resolve(Experiment.model_validate(content), Document("q.yaml", content), Catalogue.load(), IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "kind", "phrase"),
+    [
+        ("resnet18", "plain18", "shape", "at equal shape"),
+        ("resnet18", "plain18-macs-of-resnet18", "macs", "at equal MACs (within 0.0"),
+        ("resnet18", "resnet34", "none", "at unequal shape, and their costs were not matched"),
+    ],
+)
+def test_question_of_two_variants(study, a, b, kind, phrase):
+    question = question_of({"a": a, "b": b}, study.variants, study.experiment.variants)
+    assert question.kind == kind and question.phrase.startswith(phrase)
+
+
+def test_question_at_unequal_shape_states_counted_costs(study):
+    costs = {"resnet18": (11e6, 1.8e9), "resnet34": (22e6, 3.6e9)}
+    question = question_of({"a": "resnet34", "b": "resnet18"}, study.variants, study.experiment.variants, costs)
+    assert question.phrase == "at unequal shape and cost: 2 times the parameters and 2 times the MACs"
+    costs["resnet34"] = (22e6, 1.805e9)
+    question = question_of({"a": "resnet34", "b": "resnet18"}, study.variants, study.experiment.variants, costs)
+    assert (question.kind, question.phrase) == ("macs", "at equal MACs, and unequal shape")
+
+
+def test_question_of_a_degradation_is_asked_at_equal_shape(study):
+    roles = ("plain_shallow", "plain_deep", "residual_shallow", "residual_deep")
+    names = dict(zip(roles, ("plain18", "plain18", "resnet18", "resnet34"), strict=True))
+    assert question_of(names, study.variants).kind == "shape"
