@@ -60,18 +60,19 @@ def robust_p_value(differences: ArrayLike, side: Side, shift: float) -> float:
 def robust_p_values(differences: Floats, side: Side, shift: float) -> Floats:
     """Return p of the second reading along the last axis of ``differences`` (..., n): the larger p of two tests.
 
-    - Johnson's t test, with Hall's term that makes it monotone, corrects the mean for the skew that the sample shows.
+    - Hall's t test corrects the mean for the skew that the sample shows. It adds a cubic term to Johnson's correction,
+      so that a larger effect never has a larger p.
     - Wilcoxon's signed-rank test limits the weight of a single seed. Alone it would not do: under skew it speaks of a
       typical seed, and a typical seed is on the claimed side even where the mean is not.
 
     Sources: Johnson 1978; Hall 1992; Wilcoxon 1945.
     """
-    return np.maximum(_johnson_p_values(differences, side, shift), _signed_rank_p_values(differences, side, shift))
+    return np.maximum(_hall_p_values(differences, side, shift), _signed_rank_p_values(differences, side, shift))
 
 
-def _johnson_p_values(differences: Floats, side: Side, shift: float) -> Floats:
+def _hall_p_values(differences: Floats, side: Side, shift: float) -> Floats:
     if side == "two-sided":
-        return np.minimum(1.0, 2 * np.minimum(*(_johnson_p_values(differences, s, shift) for s in OPPOSITE_SIDE)))
+        return np.minimum(1.0, 2 * np.minimum(*(_hall_p_values(differences, s, shift) for s in OPPOSITE_SIDE)))
     x = (differences - shift) * (-1.0 if side == "less" else 1.0)
     n, mean = x.shape[-1], x.mean(axis=-1)
     deviations = x - mean[..., None]
@@ -80,7 +81,7 @@ def _johnson_p_values(differences: Floats, side: Side, shift: float) -> Floats:
     variance = np.where(has_spread, variance, 1.0)
     third_moment = (deviations**3).mean(axis=-1)
     corrected = mean + third_moment / (6 * variance * n) + third_moment * mean**2 / (3 * variance**2)
-    # Hall's term. Without it a larger effect can have a larger p, because the square outweighs the mean.
+    # The cubic term. Without it the square would outweigh the mean of a large effect.
     corrected = corrected + third_moment**2 * mean**3 / (27 * variance**4)
     return np.where(has_spread, stats.t.sf(corrected / np.sqrt(variance / n), n - 1), np.where(mean > 0, 0.0, 1.0))
 
