@@ -104,6 +104,7 @@ def under_declaration(results: Results, declaration: Declaration) -> Results:
             "level": declaration.level,
             "looks": declaration.looks,
             "decide": declaration.decide,
+            "untrained_tolerance": declaration.untrained_tolerance,
             "seeds": own_seeds if keeps_seeds else declaration.seeds,
         }
     )

@@ -7,10 +7,13 @@ make two variants look different. Verdicts are therefore made with and without t
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
@@ -45,29 +48,31 @@ def find_failures(study: ResolvedExperiment, final: pd.DataFrame, names: Collect
         final: The last epoch of every trial, one row each.
         names: Names of the compared variants.
     """
-    rows = final[final["variant"].isin(list(names))]
-    diverged = _list_trials(rows[rows["outcome"] == TrialStatus.DIVERGED])
-    untrained = _list_trials(rows[is_untrained(study, rows)])
-    recorded = rows.groupby("variant", sort=False)["seed"].count()
-    untrainable = tuple(
-        name for name in names if sum(variant == name for variant, _ in untrained) > MOST * recorded.get(name, 0)
-    )
+    # Arrays, because selecting rows of a frame takes most of the time of a decision.
+    variants, seeds_of = final["variant"].to_numpy(), final["seed"].to_numpy()
+    is_diverged = final["outcome"].to_numpy() == TrialStatus.DIVERGED
+    is_compared = np.isin(variants.astype(str), list(names))
+
+    def list_trials(rows: NDArray[np.bool_]) -> tuple[tuple[str, int], ...]:
+        rows = rows & is_compared
+        return tuple(zip(variants[rows].tolist(), seeds_of[rows].tolist(), strict=True))
+
+    diverged, untrained = list_trials(is_diverged), list_trials(find_untrained(study, final) & ~is_diverged)
+    recorded = Counter(variants.tolist())
+    failed = Counter(name for name, _ in untrained)
+    untrainable = tuple(name for name in names if failed[name] > MOST * recorded[name])
     seeds = study.experiment.seeds if untrainable else [seed for _, seed in (*diverged, *untrained)]
     return Failures(diverged, untrained, untrainable, frozenset(seeds))
 
 
-def is_untrained(study: ResolvedExperiment, rows: pd.DataFrame) -> pd.Series[bool]:
+def find_untrained(study: ResolvedExperiment, final: pd.DataFrame) -> NDArray[np.bool_]:
     """Return which rows, each the last epoch of a trial, show the loss and both training errors of guessing.
 
     A network that has learned nothing has a loss of log(classes). Both may be a declared share lower.
     """
     share = 1 - study.experiment.untrained_tolerance
-    errors = rows[list(TRAINING_ERRORS)]
+    errors = np.stack([final[metric].to_numpy(dtype=np.float64) for metric in TRAINING_ERRORS])
     # An error that was not measured does not count.
-    at_chance = (errors.isna() | (errors >= share * study.data.chance_error)).all(axis=1) & errors.notna().any(axis=1)
-    loss = rows[ONLINE_TRAINING_LOSS] >= share * math.log(study.data.classes)
-    return (rows["outcome"] != TrialStatus.DIVERGED) & at_chance & loss
-
-
-def _list_trials(rows: pd.DataFrame) -> tuple[tuple[str, int], ...]:
-    return tuple(zip(rows["variant"].tolist(), rows["seed"].tolist(), strict=True))
+    is_measured, at_chance = np.isfinite(errors), errors >= share * study.data.chance_error
+    loss = final[ONLINE_TRAINING_LOSS].to_numpy(dtype=np.float64) >= share * math.log(study.data.classes)
+    return np.asarray(loss & (at_chance | ~is_measured).all(axis=0) & is_measured.any(axis=0), dtype=np.bool_)

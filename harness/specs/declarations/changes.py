@@ -50,10 +50,10 @@ def compare_declarations(first: Declaration, later: Declaration) -> DeclarationC
         changes.append(f"number of verdicts {first.verdicts} → {later.verdicts}")
     if first.level != later.level:
         changes.append(f"level {first.level:g} → {later.level:g}")
-    for name in ("looks", "decide"):
+    for name in ("looks", "decide", "untrained_tolerance"):
         before, after = getattr(first, name), getattr(later, name)
         if before != after:
-            changes.append(f"{name} {format_value(before)} → {format_value(after)}")
+            changes.append(f"{name.replace('_', ' ')} {format_value(before)} → {format_value(after)}")
     if first.decide is not None and first.decide == later.decide and first.seeds != later.seeds:
         changes.append(f"seeds {format_seeds(first.seeds)} → {format_seeds(later.seeds)}")
     return DeclarationChanges(tuple(changes), pairs)

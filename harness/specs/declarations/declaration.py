@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from harness.specs.adaptive.decide import Decide
-from harness.specs.experiment.contrasts import Contrast
+from harness.specs.experiment.contrasts import UNTRAINED_TOLERANCE, Contrast
 from harness.specs.experiment.interim_looks import Looks
 from harness.specs.identity import Spec, canonical, digest
 from harness.specs.network.any_variant import AnyVariant
@@ -77,6 +77,7 @@ class Declaration(Spec):
         looks: Declared numbers of seeds of interim looks.
         decide: Declared stages of an adaptive experiment.
         seeds: The declared seeds, in the order of the file.
+        untrained_tolerance: How near to guessing a trial is that counts as untrained.
     """
 
     contrasts: tuple[DeclaredContrast, ...]
@@ -85,6 +86,7 @@ class Declaration(Spec):
     looks: Looks = ()
     decide: Decide | None = None
     seeds: tuple[Seed, ...] = ()
+    untrained_tolerance: float = UNTRAINED_TOLERANCE
 
     @property
     def is_fixed(self) -> bool:
@@ -103,5 +105,11 @@ class Declaration(Spec):
                 "decide": None if self.decide is None else self.decide.model_dump(mode="json"),
                 # With looks, seeds are added as declared. The stages of an adaptive experiment follow their order.
                 "seeds": sorted(self.seeds) if self.is_fixed else list(self.seeds) if self.decide else [],
+                # The default is left out, as in trial ids: digests from before this field stay as they are.
+                **(
+                    {}
+                    if self.untrained_tolerance == UNTRAINED_TOLERANCE
+                    else {"untrained_tolerance": self.untrained_tolerance}
+                ),
             }
         )

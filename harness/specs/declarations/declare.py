@@ -24,6 +24,7 @@ def declare(study: ResolvedExperiment) -> Declaration:
         looks=experiment.looks,
         decide=experiment.decide and experiment.decide.binding,
         seeds=experiment.seeds,
+        untrained_tolerance=experiment.untrained_tolerance,
     )
 
 

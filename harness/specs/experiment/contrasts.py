@@ -17,6 +17,8 @@ from harness.specs.network.variant import NEEDS_SHORTCUT, Variant
 from harness.specs.number_types import Positive
 from harness.text import Line
 
+UNTRAINED_TOLERANCE = 0.05
+"""By which share the loss and the error of an untrained trial may lie below those of guessing, by default."""
 Depth = Annotated[int, Field(gt=0, le=1_000_000)]
 
 

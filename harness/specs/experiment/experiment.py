@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from harness.specs.adaptive.decide import Decide, check_with_decide, extend_seeds
-from harness.specs.experiment.contrasts import Contrast
+from harness.specs.experiment.contrasts import UNTRAINED_TOLERANCE, Contrast
 from harness.specs.experiment.data import DataField, DataSpec, list_data_sets, refuse_with_several_data_sets
 from harness.specs.experiment.execution import Execution, Resources
 from harness.specs.experiment.interim_looks import MOST_SEEDS, Looks
@@ -66,7 +66,7 @@ class Experiment(Spec):
         (), description="Numbers of seeds at which verdicts are made, such as [8, 12, 16]; they share the level."
     )
     untrained_tolerance: Annotated[float, Field(ge=0, lt=0.5)] = Field(
-        0.05,
+        UNTRAINED_TOLERANCE,
         description="A trial counts as untrained if its last training loss is at least (1 - this) x log(classes), and "
         "both training errors are at least (1 - this) x the error of guessing.",
     )

@@ -56,6 +56,7 @@ def test_the_digest_ignores_what_changes_no_verdict(changes):
         ({"contrasts": [{**DEGRADATION, "deep": 20}]}, "removed: degradation from 8 to 32 layers"),
         ({"contrasts": []}, "removed: degradation from 8 to 32 layers"),
         ({"level": 0.2}, "level 0.05 → 0.2"),
+        ({"untrained_tolerance": 0.0}, "untrained tolerance 0.05 → 0"),
         ({"looks": [8, 16]}, "looks none → 8, 16"),
         ({"decide": {"first": 8, "step": 4, "most": 32}}, "decide none → 8:32:4"),
     ],
