@@ -24,8 +24,13 @@ WIDEST = 65_536
 
 
 class Ladder(Protocol):
-    """Networks that differ in one size. A scale is that size, divided by the size of the selected network."""
+    """Networks that differ in one size. A scale is that size, divided by the size of the selected network.
 
+    Attributes:
+        few: Between two scales with so few networks, a search tries them one by one.
+    """
+
+    few: int
     base: AnyVariant
     lowest: float
     highest: float
@@ -53,6 +58,8 @@ class Ladder(Protocol):
 
 class WidthLadder:
     """A residual network with all widths multiplied by a common factor and rounded to whole channels."""
+
+    few = 6
 
     def __init__(self, base: Variant) -> None:
         self.base: AnyVariant = base
@@ -106,6 +113,8 @@ class StepLadder:
         number_of: Returns the number of a network.
         build: Returns the network of a number.
     """
+
+    few = 1
 
     def __init__(
         self,

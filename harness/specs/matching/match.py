@@ -72,8 +72,8 @@ class Match(Spec):
     )
     argument: Line | None = Field(
         None,
-        description="With kind: the whole number in args that sets the width of the model, such as growth_rate of timm's "
-        "DenseNet.",
+        description="With kind: the whole number in args that sets the width of the model, such as growth_rate of "
+        "timm's DenseNets.",
     )
     found: tuple[FoundMatch, ...] = Field((), description="What was found; Depthbench writes it.")
 

@@ -13,8 +13,10 @@ from harness.specs.matching.match import COST_WORDS, TOLERANCE, CostName
 from harness.specs.network.any_variant import AnyVariant
 
 CostOf = Callable[[AnyVariant], float]
-FEW = 6
-"""So many networks between two bounds are tried one by one."""
+MOST_STEPS = 60
+"""Limit on the steps of the search; it needs about ten."""
+REFINED = 6
+"""Nearest networks of which single widths are rounded to the other side, if none of them is near enough."""
 SHOWN = 2
 """Nearest networks that an error names, on each side of the target."""
 
@@ -35,8 +37,8 @@ class Candidate:
 def find_equal_cost(ladder: Ladder, target: float, cost_of: CostOf) -> list[Candidate]:
     """Return the networks of a ladder with costs around a target, the nearest first.
 
-    The cost rises along a ladder, up to rounding, so the target is bracketed and the bracket halved; at last the few
-    networks in it and beside it are tried one by one.
+    The cost rises along a ladder, up to rounding, so the target is bracketed and the bracket made smaller; at last the
+    few networks in it and beside it are tried one by one.
     """
     costs: dict[str, float] = {}
 
@@ -47,17 +49,26 @@ def find_equal_cost(ladder: Ladder, target: float, cost_of: CostOf) -> list[Cand
         return costs[key] / target
 
     low, high = _bracket(ladder, ratio)
-    while ladder.count_between(low, high) > FEW:
-        middle = sqrt(low * high)
-        if middle in (low, high):
+    for step in range(MOST_STEPS):
+        if ladder.count_between(low, high) <= ladder.few:
             break
+        # The costs follow a power of the scale roughly, so a line on logarithmic axes is quicker than halving alone.
+        share = 0.5 if step % 3 == 2 else _crossing(ratio(ladder.at(low)), ratio(ladder.at(high)))
+        middle = low * (high / low) ** share
         low, high = (middle, high) if ratio(ladder.at(middle)) < 1 else (low, middle)
-    near = [*ladder.around(sqrt(low * high), 2 * FEW), ladder.at(low), ladder.at(high)]
+    near = [*ladder.around(sqrt(low * high), 2 * ladder.few + 2), ladder.at(low), ladder.at(high)]
     candidates = _sort(ladder, near, ratio)
     if abs(candidates[0].ratio - 1) > TOLERANCE:
-        near += [variant for candidate in candidates[:FEW] for variant in ladder.refine(candidate.variant)]
+        near += [variant for candidate in candidates[:REFINED] for variant in ladder.refine(candidate.variant)]
         candidates = _sort(ladder, near, ratio)
     return candidates
+
+
+def _crossing(low: float, high: float) -> float:
+    """Return where a line between two ratios crosses 1, as a share of the way; not too near the ends."""
+    if low >= 1 or high <= 1:
+        return 0.5
+    return min(max(-log(low) / (log(high) - log(low)), 0.1), 0.9)
 
 
 def _sort(ladder: Ladder, variants: Sequence[AnyVariant], ratio: Callable[[AnyVariant], float]) -> list[Candidate]:

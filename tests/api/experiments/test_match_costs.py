@@ -32,20 +32,20 @@ def test_measured_match_is_recalled_in_the_next_run_of_this_machine(tmp_path, mo
 
 
 def test_argument_of_an_external_network_is_matched_to_another_network(tmp_path, network_factories):
+    # It has 20 width + 10 parameters and 586 width MACs; the perceptron has 650 and 640.
+    perceptron = {"kind": "python", "factory": "nets:perceptron", "label": "perceptron"}
     own = {"kind": "python", "factory": "nets:small", "args": {"width": 4}, "label": "own"}
-    match = {"by": "params", "to": "cifar-resnet8", "argument": "width"}
-    study = load_resolved_experiment(write(tmp_path / "e.yaml", ["cifar-resnet8", {**own, "match": match}]))
-    costs = [compute_static_costs(variant, (8, 8)).params for variant in study.variants]
-    assert abs(costs[1] / costs[0] - 1) <= 0.01
-    assert study.experiment.variants[1].match.found[0].fields == {"args": {"width": study.variants[1].args["width"]}}
+    match = {"by": "params", "to": "perceptron", "argument": "width"}
+    study = load_resolved_experiment(write(tmp_path / "e.yaml", [perceptron, {**own, "match": match}]))
+    assert study.variants[1].args == {"width": 32}
+    (found,) = study.experiment.variants[1].match.found
+    assert (found.fields, found.ratio) == ({"args": {"width": 32}}, 1)
 
-    # A much smaller network has steps that are too coarse. Its number of parameters is 20 width + 10.
-    own["match"] = {**match, "to": "small"}
-    small = {"kind": "python", "factory": "nets:perceptron", "label": "small"}
+    path = write(tmp_path / "e.yaml", [perceptron, {**own, "match": {**match, "by": "macs"}}])
     with pytest.raises(HarnessError) as error:
-        load_resolved_experiment(write(tmp_path / "e.yaml", [small, {**own, "label": "matched"}]))
-    assert "args {'width': 31}: 0.969 times; args {'width': 32}: 1.000" not in error.value.what
-    assert "no member of the family" in error.value.what and "variants.1.match" in error.value.where
+        load_resolved_experiment(path)
+    assert "args {'width': 1}: 0.916 times; args {'width': 2}: 1.831 times" in error.value.what
+    assert error.value.where.endswith(", variants.1.match")
 
 
 @pytest.mark.slow
