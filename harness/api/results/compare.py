@@ -26,10 +26,12 @@ def combine(names: Sequence[str], name: str, settings: Settings) -> Path:
         HarnessError: A result cannot be read, or ``name`` cannot be the name of a report.
     """
     from harness.reporting.comparison.comparison import write_comparison
+    from harness.reporting.data_sets.separate import separate_data_sets
 
     require_report_name(name)
     directory = settings.reports / name
-    write_comparison([record_analyses(*read_results(each, settings)) for each in names], directory)
+    several = [record_analyses(*read_results(each, settings)) for each in names]
+    write_comparison([part for results in several for part in separate_data_sets(results)], directory)
     return directory / "README.md"
 
 
@@ -48,7 +50,7 @@ def diff(
     Raises:
         HarnessError: A result cannot be read, the two cannot be compared, or a limit is out of its range.
     """
-    from harness.reporting.diff.results_diff import compare_results
+    from harness.reporting.data_sets.separate import compare_data_sets
     from harness.tracking.metrics import EVALUATED_ERRORS
 
     for key in metrics:
@@ -66,7 +68,7 @@ def diff(
                 f"{value:g} is out of range", where=option, remedy=f"Use {lowest}, and less than {limit:g}."
             )
     before, after = read_results(old, settings)[0], read_results(new, settings)[0]
-    return compare_results(before, after, level, smallest, smallest_time, metrics)
+    return compare_data_sets(before, after, level, smallest, smallest_time, metrics)
 
 
 def require_report_name(name: str) -> None:

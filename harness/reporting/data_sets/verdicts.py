@@ -119,7 +119,10 @@ def _with_decided(study: ResolvedExperiment, others: int) -> ResolvedExperiment:
 
 def _choose(at_support: Verdict, at_contradiction: Verdict) -> Verdict:
     """Return the verdict from its decision at the level for support and at the level for contradiction."""
-    return at_contradiction if at_contradiction.state == "contradicted" else at_support
+    if at_support.state == "supported" or at_contradiction.state != "contradicted":
+        # A contradiction that only the level for support reaches does not count.
+        return at_contradiction if at_support.state == "contradicted" else at_support
+    return at_contradiction
 
 
 def write_lines(results: Results) -> AnswerLines:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import stats
 
 from harness.reporting.statistics.intervals import CONFIDENCE, require_pairs
 
-MOST_HALVINGS = 200
+MOST_HALVINGS = 100
 """Steps of the bisection for tau; each halves its interval."""
 
 
@@ -71,6 +72,7 @@ def estimate_random_effects(effects: Sequence[float], errors: Sequence[float]) -
     return RandomEffects(y.size, mean, mean - half, mean + half, math.sqrt(tau2), mean - next_half, mean + next_half)
 
 
+@lru_cache(maxsize=256)
 def _t_factor(freedom: int) -> float:
     return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
 
@@ -95,6 +97,6 @@ def estimate_tau_squared(effects: np.ndarray, errors: np.ndarray) -> float:
     for _ in range(MOST_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if excess(middle) > 0 else (low, middle)
-        if high - low <= 1e-12 * high:
+        if high - low <= 1e-9 * high:
             break
     return (low + high) / 2
