@@ -26,10 +26,27 @@ def earlier_work(tmp_path):
     return work
 
 
-def table_numbers(page):
-    """Return the numbers in each row of each table of a Markdown page."""
-    rows = [line for line in page.splitlines() if line.startswith("|")]
-    return [numbers for row in rows if (numbers := re.findall(r"[−+-]?\d[\d,.]*", row))]
+EFFECTS = ("plain", "residual")
+"""First words of the rows of the table of contrasts, which has other columns now."""
+
+
+def table_rows(page):
+    """Return the rows with a number of all tables of a Markdown page but those of contrasts, without their marks."""
+    rows = [line for line in page.splitlines() if line.startswith("| ") and re.search(r"\d", line)]
+    return {row.replace("*", "") for row in rows if not row.startswith(tuple(f"| {word}" for word in EFFECTS))}
+
+
+def effects_by_component(page):
+    """Return the effect in each training error of each component, from the table of all tests of a contrast."""
+    rows = [
+        line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| p") or "| residual," in line
+    ]
+    return {
+        (cells[0], error): cells[cells.index(error) + 1]
+        for cells in rows
+        for error in ("Training error, clean", "Training error, online")
+        if error in cells
+    }
 
 
 def trial_rows(harness, experiment):
@@ -46,7 +63,9 @@ def test_report_of_an_earlier_store_holds_the_same_numbers(harness, earlier_work
     assert done.returncode == 0, done.stderr
     after = earlier_work / "anew" / "earlier"
     assert (after / "results.csv").read_bytes() == table
-    assert table_numbers((after / "README.md").read_text()) == table_numbers(page)
+    anew = (after / "README.md").read_text()
+    assert table_rows(page) <= table_rows(anew)
+    assert effects_by_component(page) == effects_by_component(anew) and len(effects_by_component(page)) == 6
 
 
 def test_run_with_an_earlier_store_trains_no_finished_trial(harness, earlier_work):

@@ -139,7 +139,7 @@ def build_contrast_rows(verdict: Verdict) -> Rows:
                     f"**{label}**" if is_deciding else label,
                     format_points(test.effect),
                     keep_together(format_interval(test.low, test.high, sign=True) + mark),
-                    _format_ps(test),
+                    _format_ps(component, test),
                     str(test.n),
                     _format_probability(comparison),
                     format_number(comparison.correlation if comparison else None),
@@ -148,12 +148,13 @@ def build_contrast_rows(verdict: Verdict) -> Rows:
     return rows
 
 
-def _format_ps(test: EffectTest) -> str:
+def _format_ps(component: Component, test: EffectTest) -> str:
     """Return p of each bound on its own line, with that of the robust test where the differences are skewed."""
     lines = []
-    for bound, p in test.p.items():
-        robust = f", robust {format_p(test.robust_p[bound])}" if bound in test.robust_p else ""
-        lines.append(f"{_format_bound(bound)}: {format_p(p, test.n)}{robust}")
+    for bound in dict.fromkeys(bound for result in component.outcomes for bound in result.outcome.bounds):
+        if bound in test.p:
+            robust = f", robust {format_p(test.robust_p[bound])}" if bound in test.robust_p else ""
+            lines.append(f"{_format_bound(bound)}: {format_p(test.p[bound], test.n)}{robust}")
     return keep_together("<br>".join(lines)) or ABSENT
 
 

@@ -120,15 +120,15 @@ def _limits_of_data(study: ResolvedExperiment, final: pd.DataFrame) -> Iterator[
 
 
 def describe_margins(study: ResolvedExperiment) -> list[str]:
-    """Return a Markdown sentence for each declared margin of a degradation: its images, and the declared reason."""
+    """Return a sentence for each declared margin of a degradation: the number of images that it is.
+
+    The caveats of a verdict say why it is declared.
+    """
     lines = []
     contrasts = [contrast for contrast in study.experiment.contrasts if isinstance(contrast, Degradation)]
-    for margin, reason in sorted({(contrast.margin, contrast.margin_reason) for contrast in contrasts}):
+    for margin in sorted({contrast.margin for contrast in contrasts}):
         images = format_number(margin * study.data.train / 100, 1)
-        why = f" Declared reason: {escape_markdown(reason)}" if reason else ""
-        lines.append(
-            f"The margin of {margin:g} {'point' if margin == 1 else 'points'} is {images} training images.{why}"
-        )
+        lines.append(f"The margin of {margin:g} {'point' if margin == 1 else 'points'} is {images} training images.")
     return lines
 
 

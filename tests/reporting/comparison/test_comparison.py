@@ -38,11 +38,14 @@ def test_comparison_holds_all_files_and_sections(written):
         "results/1-quickstart.csv", "results/2-fewer.csv", "results/3-slower.csv",
     }  # fmt: skip
     text = read_page(written)
-    assert re.findall(r"^## (.*)$", text, flags=re.M) == [
-        "Answers", "Errors side by side", "Shared trials", "Differences", "Times", "Limitations", "Reproduce",
+    assert re.findall(r"^## (.*)$", text, flags=re.M) == ["Answers", "Differences", "Reproduce"]
+    assert re.findall("<summary>(.*)</summary>", text) == [
+        "Errors side by side", "Verdicts in full", "Shared trials", "What is equal in all of them", "Times",
     ]  # fmt: skip
-    assert "### fewer\n\nAnd with fewer?\n\nNo contrast is declared" in text
-    assert text.count("> **Supported within this budget") == 2
+    assert "### fewer\n\nAnd with fewer?\n\n**No contrast is declared" in text
+    assert text.count("**Supported within this budget") == 2
+    assert "| **Depth degradation from depth 8 to 32** | **supported** |" not in text, "a row names its experiment"
+    assert "| slower: **Depth degradation from depth 8 to 32** | **supported** |" in text
     assert not re.search(r"\b(nan|NaN|inf|NaT)\b", text)
 
 

@@ -4,7 +4,7 @@ import pytest
 from reporting_helpers import make_results, make_study
 from scipy import stats
 
-from harness.reporting.page.mlflow_descriptions import describe_variants
+from harness.reporting.page.mlflow_descriptions import describe_experiment, describe_variants
 from harness.reporting.page.report import render_report
 from harness.reporting.verdicts.decision import decide_contrasts
 
@@ -12,7 +12,7 @@ NAME = "cifar-plain20-w8"
 
 
 def test_metrics_of_a_variant_equal_those_of_scipy(quickstart):
-    descriptions = describe_variants(quickstart)
+    descriptions = describe_variants(quickstart, [])
     assert list(descriptions) == [variant.name for variant in quickstart.study.variants]
     final = quickstart.final
     errors = final.loc[final["variant"] == NAME, "test/error"]
@@ -24,7 +24,7 @@ def test_metrics_of_a_variant_equal_those_of_scipy(quickstart):
 
 
 def test_description_has_the_cells_of_the_report(quickstart):
-    text = describe_variants(quickstart)[NAME].text
+    text = describe_variants(quickstart, [])[NAME].text
     report = render_report(quickstart, decide_contrasts(quickstart), [])
     (row,) = [line for line in report.splitlines() if line.startswith(f"| {NAME} | 20 ")]
     cells = row.split(" | ")[4:]
@@ -48,7 +48,7 @@ def test_measured_costs_are_shown_for_the_measured_variant_only(quickstart):
     measured = {"bench/latency_s": 0.002, "bench/latency_sd_s": 0.0001, "bench/step_s": 0.05, "bench/step_sd_s": 0.001}
     for key, value in (measured | {"bench/peak_bytes": 2.0**28, "bench/latency_n": 5, "bench/step_n": 5}).items():
         epochs.loc[mine, key] = value
-    descriptions = describe_variants(replace(quickstart, epochs=epochs))
+    descriptions = describe_variants(replace(quickstart, epochs=epochs), [])
     assert descriptions[NAME].metrics["bench/latency_s"] == 0.002
     assert descriptions[NAME].metrics["bench/peak_bytes"] == 2**28
     assert "| Peak memory (MiB) | 256 |" in descriptions[NAME].text
@@ -57,14 +57,14 @@ def test_measured_costs_are_shown_for_the_measured_variant_only(quickstart):
 
 def test_description_counts_diverged_and_missing_seeds():
     few = make_study(seeds=[10, 11, 12])
-    descriptions = describe_variants(make_results(few, diverged=[(NAME, 11)], missing=[("cifar-plain8-w8", 12)]))
+    descriptions = describe_variants(make_results(few, diverged=[(NAME, 11)], missing=[("cifar-plain8-w8", 12)]), [])
     assert "3 of 3 seeds recorded, 1 of them diverged (at chance error)" in descriptions[NAME].text
     assert "2 of 3 seeds recorded" in descriptions["cifar-plain8-w8"].text
     # No interval below five seeds, as in the report.
     assert "seeds/sd_test_error" in descriptions[NAME].metrics
     assert not any(key.startswith(("seeds/low", "seeds/high")) for one in descriptions.values() for key in one.metrics)
     absent = [("cifar-plain8-w8", seed) for seed in (10, 11, 12)]
-    assert "cifar-plain8-w8" not in describe_variants(make_results(few, missing=absent))
+    assert "cifar-plain8-w8" not in describe_variants(make_results(few, missing=absent), [])
 
 
 def test_agreeing_seeds_have_the_interval_over_images():
@@ -81,3 +81,12 @@ def test_markup_in_a_label_is_shown_literally():
     changed = make_study(variants=["cifar-resnet8", {"name": "cifar-plain8", "label": "a|b <i>"}], contrasts=[])
     descriptions = describe_variants(make_results(changed))
     assert descriptions["a|b <i>"].text.startswith("**a\\|b &lt;i&gt;**: plain network")
+
+
+def test_descriptions_begin_with_the_two_lines_of_the_answer(quickstart):
+    (verdict,) = verdicts = decide_contrasts(quickstart)
+    first, *others = describe_experiment(quickstart, verdicts).split("\n\n")
+    assert first == f"{quickstart.study.experiment.question} **{verdict.answer}** **{verdict.certainty}**"
+    assert len(others) == 1 + len(verdict.notes)
+    variant = describe_variants(quickstart, verdicts)[NAME].text.split("\n\n")
+    assert variant[1:3] == [f"**{verdict.answer}**", f"**{verdict.certainty}**"]

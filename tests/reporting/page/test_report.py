@@ -44,12 +44,12 @@ def test_report_holds_all_files_figures_and_sections(written):
     assert headings == [
         "quickstart",
         "Figures",
-        "Variants",
         "Details",
         "Reproduce",
     ]
     assert re.findall(r"<summary>(.*)</summary>", readme) == [
         "Contrasts in full",
+        "Errors of all variants",
         "Costs",
         "Exploratory: error against depth",
         "Gradients and responses",
