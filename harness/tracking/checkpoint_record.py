@@ -17,7 +17,7 @@ from harness.specs.declarations.analysis import AnalysisLog
 from harness.specs.declarations.declare import add_logs
 from harness.specs.measured_cost import MeasuredCost
 from harness.specs.network.any_variant import AnyVariant
-from harness.tracking.analysis_log import LOG_FOLDER, read_log_folder, write_log_file
+from harness.tracking.analyses.analysis_log import LOG_FOLDER, read_log_folder, write_log_file
 from harness.tracking.cost_metrics import parse_cost
 from harness.tracking.history import History, read_newest_history
 from harness.tracking.mlflow_record.descriptions import VariantDescription

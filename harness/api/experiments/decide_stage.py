@@ -25,7 +25,7 @@ def build_decide_stage(record: Record, writes: bool = True) -> DecideStage:
     def decide_stage(study: ResolvedExperiment, stage: int) -> StageDecision:
         from harness.reporting.analyses.recording import build_log
         from harness.specs.declarations.analysis import current_time
-        from harness.tracking.analysis_log import record_analyses
+        from harness.tracking.analyses.analysis_log import record_analyses
 
         results, verdicts = analyse_stage(study, record, stage)
         if writes:
@@ -42,7 +42,7 @@ def analyse_stage(study: ResolvedExperiment, record: Record, stage: int) -> tupl
         HarnessError: The record does not answer.
     """
     from harness.reporting.verdicts.decision import decide_contrasts
-    from harness.tracking.analysis_log import add_other_analyses
+    from harness.tracking.analyses.analysis_log import add_other_analyses
     from harness.tracking.results_table import build_results_table
 
     seeds = set(study.experiment.seeds[:stage])

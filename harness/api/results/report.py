@@ -81,8 +81,8 @@ def record_analyses(results: Results, record: Record | None) -> Results:
     from harness.reporting.data_sets.verdicts import decide_views
     from harness.specs.declarations.analysis import current_time, merge_logs
     from harness.specs.declarations.declare import add_logs
-    from harness.tracking.analysis_log import add_other_analyses
-    from harness.tracking.analysis_log import record_analyses as write_analyses
+    from harness.tracking.analyses.analysis_log import add_other_analyses
+    from harness.tracking.analyses.analysis_log import record_analyses as write_analyses
 
     if record is None:
         return results

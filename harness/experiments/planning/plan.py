@@ -21,7 +21,7 @@ from harness.specs import ResolvedExperiment, Trial
 from harness.specs.adaptive.stage_decision import StagePosition
 from harness.specs.declarations.exploratory import warn_exploratory
 from harness.specs.experiment.resolved_experiment import SEARCH_SUFFIX, TUNED_SUFFIX
-from harness.tracking.analysis_log import add_other_analyses
+from harness.tracking.analyses.analysis_log import add_other_analyses
 from harness.tracking.record import Record
 
 

@@ -58,8 +58,8 @@ def end_with(study: ResolvedExperiment, own: Collection[Analysis]) -> ResolvedEx
 
     So a report stays the same when it is written again after later analyses.
     """
-    identities = {analysis.identity for analysis in own}
-    last = max((i for i, analysis in enumerate(study.analyses) if analysis.identity in identities), default=-1)
+    identities = {analysis.key for analysis in own}
+    last = max((i for i, analysis in enumerate(study.analyses) if analysis.key in identities), default=-1)
     analyses = study.analyses[: last + 1]
     used = {analysis.declaration for analysis in analyses}
     declarations = tuple(d for d in study.declarations if d.digest in used)

@@ -46,7 +46,7 @@ class Analysis(Spec):
     experiment: Name
 
     @property
-    def identity(self) -> tuple[object, ...]:
+    def key(self) -> tuple[object, ...]:
         """What makes it another analysis: contrast, declaration, cells and seeds. The same one again adds nothing."""
         return (self.contrast, self.declaration, self.cells, self.seeds)
 
@@ -75,7 +75,7 @@ def merge_logs(logs: Iterable[AnalysisLog]) -> AnalysisLog:
         for declaration in log.declarations:
             declarations.setdefault(declaration.digest, declaration)
     for analysis in sorted((a for log in logs for a in log.analyses), key=lambda analysis: analysis.at):
-        analyses.setdefault(analysis.identity, analysis)
+        analyses.setdefault(analysis.key, analysis)
     used = {analysis.declaration for analysis in analyses.values()}
     return AnalysisLog(
         declarations=tuple(d for identity, d in declarations.items() if identity in used),

@@ -66,7 +66,7 @@ def find_earlier(study: ResolvedExperiment, index: int, seeds: Iterable[int]) ->
     identity = (contrast.key, declaration.digest, cells, own_seeds)
     earlier: list[Analysis] = []
     for analysis in study.analyses:
-        if analysis.identity == identity:
+        if analysis.key == identity:
             date = analysis.date
             break
         earlier.append(analysis)

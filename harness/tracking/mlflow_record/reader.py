@@ -15,7 +15,7 @@ from harness.specs.declarations.analysis import AnalysisLog
 from harness.specs.declarations.declare import add_logs
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import MeasuredCost
-from harness.tracking.analysis_log import LOG_FOLDER, parse_log
+from harness.tracking.analyses.analysis_log import LOG_FOLDER, parse_log
 from harness.tracking.cost_metrics import parse_cost
 from harness.tracking.history import HISTORY_FILE, History, parse_history
 from harness.tracking.mlflow_record.artifacts import RunArtifacts

@@ -16,7 +16,7 @@ from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import MeasuredCost
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
-from harness.tracking.analysis_log import LOG_FOLDER, format_log
+from harness.tracking.analyses.analysis_log import LOG_FOLDER, format_log
 from harness.tracking.cost_metrics import COSTS_EXPERIMENT, summarise_cost
 from harness.tracking.history import History
 from harness.tracking.mlflow_record.artifacts import RunArtifacts

@@ -45,8 +45,8 @@ def record_analyses(store: AnalysisStore, study: ResolvedExperiment, log: Analys
         HarnessError: The record cannot be written.
     """
     recorded = add_logs(study, [log])
-    held = {analysis.identity for analysis in study.analyses}
-    new = tuple(analysis for analysis in recorded.analyses if analysis.identity not in held)
+    held = {analysis.key for analysis in study.analyses}
+    new = tuple(analysis for analysis in recorded.analyses if analysis.key not in held)
     if new:
         store.add_analyses(merge_logs([AnalysisLog(declarations=recorded.declarations, analyses=new)]))
     return recorded

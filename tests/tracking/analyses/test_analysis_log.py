@@ -8,7 +8,7 @@ from reporting_helpers import TWO_VARIANTS, make_study
 from harness.errors import HarnessError
 from harness.specs.declarations.analysis import AnalysisLog
 from harness.specs.declarations.declare import add_logs, build_analysis, declare
-from harness.tracking.analysis_log import add_other_analyses, parse_log, record_analyses
+from harness.tracking.analyses.analysis_log import add_other_analyses, parse_log, record_analyses
 from harness.tracking.record import open_record
 
 
