@@ -70,7 +70,7 @@ def test_description_counts_diverged_and_missing_seeds():
 def test_agreeing_seeds_have_the_interval_over_images():
     agreeing = make_study()
     tests = {variant.name: [0.0] * 8 for variant in agreeing.variants}
-    descriptions = describe_variants(make_results(agreeing, test_errors=tests))[NAME]
+    descriptions = describe_variants(make_results(agreeing, test_errors=tests), [])[NAME]
     numbers = descriptions.metrics
     assert "\n‡ All seeds agree" in descriptions.text
     assert (numbers["seeds/sd_test_error"], numbers["seeds/low_test_error"]) == (0, 0)
@@ -79,7 +79,7 @@ def test_agreeing_seeds_have_the_interval_over_images():
 
 def test_markup_in_a_label_is_shown_literally():
     changed = make_study(variants=["cifar-resnet8", {"name": "cifar-plain8", "label": "a|b <i>"}], contrasts=[])
-    descriptions = describe_variants(make_results(changed))
+    descriptions = describe_variants(make_results(changed), [])
     assert descriptions["a|b <i>"].text.startswith("**a\\|b &lt;i&gt;**: plain network")
 
 
