@@ -1,4 +1,4 @@
-"""Reports from the record, with the interim looks that it keeps."""
+"""Reports from the record, with the analyses that it keeps."""
 
 from dataclasses import replace
 
@@ -46,12 +46,16 @@ def test_report_on_eight_nine_and_eight_seeds_again_reproduces_each_report(tmp_p
     second, nine = report_on(9)
     assert "already computed with 8 seeds (declared then: no looks)" in second.exploratory
     page = nine["README.md"].decode()
-    assert ", exploratory:**" in page and ", exploratory.**" in page and "already computed with 8 seeds" in page
+    assert (
+        ", exploratory:" in page and "already computed with 8 seeds" in page and "Under the first declaration" in page
+    )
+    assert "Analyses so far, and what was declared" in page
     assert report_on(9)[1] == nine
     table = tmp_path / "reports" / "quickstart" / "results.csv"
-    assert [len(look.seeds) for look in read_csv(table).study.looks] == [8, 9]
+    assert [len(analysis.seeds) for analysis in read_csv(table).study.analyses] == [8, 9]
     report(str(table), replace(settings, reports=tmp_path / "from table"))
     assert read_files(tmp_path / "from table" / "quickstart") == nine
     assert report_on(8)[1] == eight
-    assert "exploratory" not in eight["README.md"].decode().split("##")[1]
-    assert [len(look.seeds) for look in open_record(settings, "quickstart").read_experiment().looks] == [8, 9]
+    assert ", exploratory" not in eight["README.md"].decode()
+    study = open_record(settings, "quickstart").read_experiment()
+    assert [len(analysis.seeds) for analysis in study.analyses] == [8, 9]
