@@ -12,7 +12,7 @@ import pytest
 from harness.api import Settings, collect
 from harness.reporting.verdicts.decision import decide_contrasts
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 REPOSITORY = Path(__file__).resolve().parents[2]
 QUESTION = {
     "name": "adaptive",
@@ -52,17 +52,19 @@ def test_quickstart_question_is_decided_with_fewer_trials_and_the_same_verdict(e
     path, home = experiment_file(**QUESTION), tmp_path / "home"
     plan = json.loads(harness("plan", path, "--json", "--home", home).stdout)["stages"]
     assert (plan["declared"], plan["least"]["trials"], plan["most"]["trials"]) == ([8, 12], 32, 48)
-    run = harness("run", path, "--home", home)
+    run = harness("run", path, "--home", home, timeout=800)
     assert run.returncode == 0, run.stderr
     assert "After 8 seeds: Depth degradation from depth 8 to 20: supported at n = 8" in run.stdout
     assert "32 of at most 48 trials were needed" in run.stdout
     page = (tmp_path / "work" / "reports" / "adaptive" / "README.md").read_text()
     assert "A fixed design with 12 seeds of every variant takes 48 trials" in page
     assert "33 % of the trials were saved" in page
-    again = harness("run", path, "--home", home)
+    again = harness("run", path, "--home", home, timeout=800)
     assert (again.returncode, "nothing to train" in again.stdout) == (0, True)
     # The fixed design has the same trials and four more seeds.
-    fixed = harness("run", path, "--home", home, "--set", "name=fixed", "--set", "decide=null", "--seeds", "12")
+    fixed = harness(
+        "run", path, "--home", home, "--set", "name=fixed", "--set", "decide=null", "--seeds", "12", timeout=800
+    )
     assert fixed.returncode == 0, fixed.stderr
     assert read_verdicts(home, "adaptive") == ([("supported", 8)], 32)
     assert read_verdicts(home, "fixed") == ([("supported", 12)], 48)
@@ -82,7 +84,7 @@ def test_run_that_is_killed_between_two_stages_ends_as_one_that_was_not(experime
         process.communicate()
     assert "8 of 24 trials to run" in shown
     for home in (killed, whole):
-        run = harness("run", path, "--home", home)
+        run = harness("run", path, "--home", home, timeout=800)
         assert "No decision with the 12 seeds that are the most" in run.stdout, run.stderr
     tables, analyses = zip(*(read_record(home) for home in (killed, whole)), strict=True)
     assert len(tables[0]) == 24 * 2

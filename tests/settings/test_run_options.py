@@ -9,6 +9,8 @@ from harness.settings.run_options import words_to_send
 TYPED = {
     "overrides": (["recipe.lr=1", "seeds=[1]"], ["--set", "recipe.lr=1", "--set", "seeds=[1]"]),
     "seeds": ("8", ["--seeds", "8"]),
+    "decide": ("8:32:4", ["--decide", "8:32:4"]),
+    "budget": ("2h", ["--budget", "2h"]),
     "force": (True, ["--force"]),
     "price": (2.5, ["--price", "2.5"]),
     "tracking_uri": ("http://h:5000", ["--tracking-uri", "http://h:5000"]),
