@@ -48,7 +48,9 @@ Looks: TypeAlias = Annotated[
 
 
 class InterimLook(Spec):
-    """A verdict that was computed at some number of seeds, and is recorded so that later verdicts can count it.
+    """A verdict that an earlier version computed at some number of seeds, and recorded without what was declared.
+
+    The record now keeps a :class:`~harness.specs.declarations.analysis.Analysis` instead.
 
     Attributes:
         cells: Hash of the compared variants, data and recipe; the name of the experiment is not part of it.
