@@ -41,6 +41,7 @@ from harness.reporting.variance.section import build_variance_section
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Degradation
 from harness.specs.experiment.trial_status import TrialStatus
+from harness.specs.matching.questions import describe_matches
 from harness.specs.measured_cost import CONDITIONS
 from harness.tracking.metrics import CLEAN_TRAINING_ERROR, LATENCY_PROCESSES, METRICS, STEP_PROCESSES
 from harness.tracking.results_table import Results
@@ -132,6 +133,7 @@ def _build_costs(results: Results, final: pd.DataFrame) -> dict[str, Any]:
     fronts, rows = find_cost_fronts(results), tables.build_cost_rows(results, final)
     return {
         "cost_rows": rows,
+        "matches": describe_matches(results.study.experiment.variants),
         "has_absent_costs": tables.has_absent_value(rows),
         "counters": list_distinct(final["counter"]),
         "has_measured_costs": tables.has_measured_costs(final),

@@ -37,9 +37,9 @@ def describe_time_to_target(verdict: Verdict, contrast: TimeToTarget) -> str:
     signs = list(component.tests[0].differences.values())
     earlier, later, without = sum(s < 0 for s in signs), sum(s > 0 for s in signs), sum(s == 0 for s in signs)
     target = format_target(contrast.declared_target)
-    counts = f"{contrast.a} reaches {target} first in {earlier} of {format_quantity(len(signs), 'pair')}"
-    rest = f", and {contrast.b} in {later}"
-    rest += f"; {without} have no known order (equal, or censored) and count for neither side" if without else ""
+    pairs = format_quantity(len(signs), "pair")
+    counts = f"of {pairs}, {contrast.a} reaches {target} first in {earlier}, and {contrast.b} in {later}"
+    rest = f"; {without} have no known order (equal, or censored) and count for neither side" if without else ""
     p = component.p
     test = f" (exact sign test, p = {format_p(p)})" if p is not None else ""
     return f"{counts}{rest}{test}. n = {verdict.n} paired seeds."

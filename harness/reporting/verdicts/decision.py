@@ -23,6 +23,7 @@ from harness.reporting.verdicts.outcomes import OutcomeResult, Role
 from harness.reporting.verdicts.seeds_needed import count_seeds_needed
 from harness.reporting.verdicts.sentences.conclusions import add_sentences
 from harness.reporting.verdicts.sentences.phrases import format_title
+from harness.reporting.verdicts.sentences.question import format_question
 from harness.reporting.verdicts.stage_plan import StagePlan, plan_stages, reached_stages
 from harness.reporting.verdicts.stage_tests import ContrastTests
 from harness.reporting.verdicts.verdict import StageSummary, Verdict
@@ -163,7 +164,7 @@ def _build_verdict(
     p = None if any(value is None for value in ps) else max(value for value in ps if value is not None)
     level = study.experiment.look_level * contrast.share
     verdict = Verdict(
-        title=format_title(contrast),
+        title=format_title(contrast) + format_question(contrast, study),
         kind=contrast.kind,
         state=decision.state,
         conclusion="",

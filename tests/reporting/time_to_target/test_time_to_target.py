@@ -44,7 +44,7 @@ def test_verdict_rests_on_the_pairs_with_a_known_order(plain, residual, state, p
 
 def test_conclusion_counts_pairs_without_a_known_order():
     (verdict,) = decide_contrasts(results([9] * 8, [2, 2, 9, 9, 9, 9, 9, 9]))
-    assert f"{RESIDUAL} reaches a test error of 8 % first in 2 of 8 pairs, and {PLAIN} in 0" in verdict.conclusion
+    assert f"of 8 pairs, {RESIDUAL} reaches a test error of 8 % first in 2, and {PLAIN} in 0" in verdict.conclusion
     assert "6 have no known order" in verdict.conclusion
 
 
@@ -73,6 +73,13 @@ def test_section_shows_reached_median_and_range_of_each_variant():
     page = render_template("time_to_target.md.j2", content)
     assert "**A test error of 8 % or less**" in page and "Trials that shared their device have no seconds." in page
     assert f"{RESIDUAL} first in 8; {PLAIN} first in 0" in page.replace("\\", "")
+
+
+def test_title_answer_and_conclusion_name_the_question():
+    (verdict,) = decide_contrasts(results([9] * 8, [2] * 8))
+    assert verdict.title.endswith(f"than {PLAIN}, at equal shape")
+    assert verdict.answer.endswith(f"than {PLAIN}, at equal shape.")
+    assert "The networks are compared at equal shape." in verdict.conclusion
 
 
 def test_section_without_targets_is_empty():

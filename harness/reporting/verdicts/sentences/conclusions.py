@@ -19,6 +19,7 @@ from harness.reporting.verdicts.sentences.phrases import (
     format_exact_p,
     format_metric,
 )
+from harness.reporting.verdicts.sentences.question import describe_question, format_question
 from harness.reporting.verdicts.sentences.way_to_decide import describe_way_to_decide
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Contrast, ResolvedExperiment
@@ -38,7 +39,7 @@ def add_sentences(verdict: Verdict, contrast: Contrast, study: ResolvedExperimen
     caveats = tuple(list_caveats(verdict, contrast))
     return replace(
         verdict,
-        answer=answer(verdict, contrast),
+        answer=f"{answer(verdict, contrast).removesuffix('.')}{format_question(contrast, study)}.",
         certainty=_describe_certainty(verdict, study),
         conclusion=write_conclusion(verdict, contrast, study),
         caveats=caveats,
@@ -58,6 +59,7 @@ def write_conclusion(verdict: Verdict, contrast: Contrast, study: ResolvedExperi
     sentences = [
         failures,
         f"{finding[0].upper()}{finding[1:]}" if failures else finding,
+        describe_question(contrast, study),
         describe_varied(study),
         describe_skew(verdict),
         _describe_family(verdict, study),

@@ -19,26 +19,29 @@ LOWER = [2.0 + 2 * offset / 3 for offset in SEED_OFFSETS[:8]]
 
 def test_supported_difference():
     verdict = decide(LOWER)
-    assert verdict.answer == f"Yes: the test error of {A} is lower than that of {B}, by 2.42 points."
+    assert verdict.answer == f"Yes: the test error of {A} is lower than that of {B}, by 2.42 points, at equal shape."
     assert verdict.conclusion == (
         f"Supported within this budget (10 epochs) on digits: the test error of {A} is lower than that of {B} by 2.42 "
-        "points (95 % interval −2.71 to −2.13, p = 1/256). n = 8 paired seeds. The seeds vary the initialisation and "
-        "the order of the images."
+        "points (95 % interval −2.71 to −2.13, p = 1/256). n = 8 paired seeds. The networks are compared at equal "
+        "shape. The seeds vary the initialisation and the order of the images."
     )
 
 
 def test_contradicted_difference_starts_with_no():
     verdict = decide(LOWER, side="greater")
-    assert verdict.answer == f"No: the test error of {A} is lower than that of {B}, by 2.42 points."
+    assert verdict.answer == f"No: the test error of {A} is lower than that of {B}, by 2.42 points, at equal shape."
 
 
 def test_undecided_difference_points_to_a_declared_plan():
     verdict = decide([4.0 + offset for offset in reversed(SEED_OFFSETS[:8])], side="two-sided")
-    assert verdict.answer == f"Not decided: whether the test error of {A} is different from that of {B}."
+    assert (
+        verdict.answer == f"Not decided: whether the test error of {A} is different from that of {B}, at equal shape."
+    )
     needed = verdict.seeds_to_decide
     assert verdict.conclusion == (
         f"Undecided within this budget (10 epochs) on digits: it is undecided whether the test error of {A} is "
         f"different from that of {B} (0.00 points; 95 % interval −1.09 to +1.09, two-sided p = 1). n = 8 paired seeds. "
+        "The networks are compared at equal shape. "
         "The seeds vary the initialisation and the order of the images. If the effects lie 0.5 points beyond what must "
         f"be excluded, {needed.low} to {needed.high} seeds, likely {needed.likely}, would decide it with a power of "
         "80 %, as far as the spread is known. An experiment can declare them before its first analysis: "
