@@ -23,8 +23,6 @@ SUBJECTS = {
     "interaction": "the change of the plain networks",
 }
 """What the outcomes of each component are about."""
-EQUAL_SHAPE = "Plain and residual networks have equal depths and widths."
-"""The question that a degradation contrast asks: neither equal parameters nor equal time."""
 
 
 def answer_degradation(verdict: Verdict, contrast: Degradation) -> str:
@@ -50,7 +48,7 @@ def describe_degradation(verdict: Verdict, contrast: Degradation) -> str:
     if verdict.state == "contradicted":
         reached = [c for c in verdict.components if _contradicts(c)]
         findings = [_describe_component(component, verdict) for component in reached]
-    return f"{start}{'; '.join(findings)}. {format_n(verdict)}. {EQUAL_SHAPE}"
+    return f"{start}{'; '.join(findings)}. {format_n(verdict)}."
 
 
 def _describe_component(component: Component, verdict: Verdict) -> str:

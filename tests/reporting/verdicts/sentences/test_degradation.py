@@ -29,8 +29,8 @@ def test_supported_degradation():
         "p = 1/256): 8 of 8 seeds of the residual networks stayed below the margin, and at 95 % this excludes only "
         "that more than 31 % of seeds would not; the change of the plain networks exceeds that of the residual "
         "networks (+19.00 points clean and +19.95 points online; weaker result, clean: 95 % interval +18.88 to +19.12, "
-        "p = 1/256). n = 8 paired seeds. Plain and residual networks have equal depths and widths. The seeds vary the "
-        "initialisation and the order of the images."
+        "p = 1/256). n = 8 paired seeds. The networks are compared at equal shape: plain and residual networks of one "
+        "depth have the same layers. The seeds vary the initialisation and the order of the images."
     )
 
 
@@ -42,8 +42,9 @@ def test_contradicted_degradation_names_the_outcome_that_contradicts():
     assert verdict.conclusion == (
         "Contradicted within this budget (10 epochs) on digits: from depth 8 to depth 32, the training error of the "
         "residual networks rises by more than 0.5 points (+2.02 points clean and +2.12 points online; weaker result, "
-        "clean: 95 % interval +1.93 to +2.11, p = 1/256). n = 8 paired seeds. Plain and residual networks have equal "
-        "depths and widths. The seeds vary the initialisation and the order of the images."
+        "clean: 95 % interval +1.93 to +2.11, p = 1/256). n = 8 paired seeds. The networks are compared at equal "
+        "shape: plain and residual networks of one depth have the same layers. The seeds vary the initialisation and "
+        "the order of the images."
     )
 
 
