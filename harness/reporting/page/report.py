@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable
@@ -72,6 +73,9 @@ def render_report(results: Results, verdicts: Sequence[Verdict], figures: Sequen
 
 def format_experiment_yaml(study: ResolvedExperiment) -> bytes:
     """Return the experiment as it ran, overrides applied, as a YAML file that ``harness run`` accepts."""
-    excluded = {"data": exclude_from_data(study.experiment.data, "root")}
+    excluded: dict[str, Any] = {"data": exclude_from_data(study.experiment.data, "root")}
+    if study.experiment.variance is not None:
+        # They follow from the design, so that a changed design in this file has its own.
+        excluded["seeds"] = True
     fields = study.experiment.model_dump(mode="json", exclude_defaults=True, exclude=excluded)
     return f"# {study.experiment.name} as it ran, with every override applied.\n{format_yaml(fields)}".encode()

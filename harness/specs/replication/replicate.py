@@ -49,4 +49,6 @@ def _accept_list(value: Any) -> Any:
     return fields
 
 
-Replicate: TypeAlias = Annotated[Replication, BeforeValidator(_accept_list)]
+Replicate: TypeAlias = Annotated[
+    Replication, BeforeValidator(_accept_list, json_schema_input_type=Replication | tuple[Source, ...])
+]

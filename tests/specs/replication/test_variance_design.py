@@ -2,7 +2,10 @@
 
 import pytest
 
+from harness.api import load_resolved_experiment
 from harness.errors import HarnessError
+from harness.reporting.page.report import format_experiment_yaml
+from harness.specs import Experiment
 from harness.specs.replication.variance_design import VarianceDesign, number_runs
 
 THREE = ["initialisation", "order", "split"]
@@ -38,6 +41,19 @@ def test_experiment_with_the_numbers_of_its_design_written_out_is_the_same(quick
     study = quick_study(**crossed(levels=3))
     again = quick_study(**(crossed(levels=3) | {"seeds": list(range(9))}))
     assert again.to_record_json() == study.to_record_json()
+
+
+def test_recorded_experiment_file_with_more_repeats_adds_runs(quick_study, tmp_path):
+    """The file leaves the seeds out, because they follow from the design."""
+    path = tmp_path / "experiment.yaml"
+    path.write_bytes(format_experiment_yaml(quick_study(**crossed(levels=3))))
+    more = load_resolved_experiment(str(path), ["variance.repeats=2"])
+    assert more.experiment.seeds == tuple(range(18))
+
+
+def test_schema_accepts_a_list_of_sources():
+    schema = Experiment.model_json_schema()["properties"]["replicate"]
+    assert "array" in {option.get("type") for option in schema["anyOf"]}
 
 
 @pytest.mark.parametrize("fields", [{}, {"seeds": [3]}, {"variance": None}, 7])
