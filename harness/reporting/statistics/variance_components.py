@@ -83,7 +83,7 @@ def estimate_components(values: Floats, levels: Levels) -> VarianceComponents:
     residual = max(float((centred**2).sum()) - sum(source_squares), 0.0) / freedom
     components = [max(square - residual, 0.0) / size for square in mean_squares]
     total = sum(components) + residual
-    intervals = [difference_interval(square, residual, source_freedom, freedom) for square in mean_squares]
+    intervals = [_component_interval(square, residual, source_freedom, freedom) for square in mean_squares]
     low, high = (residual * factor for factor in _residual_factors(freedom))
 
     def component(variance: float, low: float, high: float) -> Component:
@@ -116,6 +116,17 @@ def _residual_factors(freedom: int) -> tuple[float, float]:
 def _mean_by_level(values: Floats, column: Levels, size: int) -> Floats:
     """Return the mean over the runs of each level: (blocks, L²) -> (blocks, L)."""
     return np.stack([values[:, column == level].mean(1) for level in range(size)], axis=1)
+
+
+def _component_interval(square: float, residual: float, n1: int, n2: int) -> tuple[float, float]:
+    """Return the interval of :func:`difference_interval`, with an upper end that bad luck does not make too small.
+
+    A source's mean square below that of the residual is chance. The upper end is then that of equal mean squares:
+    otherwise it could be zero, as if the source were known to have no effect.
+    """
+    low, _ = difference_interval(square, residual, n1, n2)
+    _, high = difference_interval(max(square, residual), residual, n1, n2)
+    return low, high
 
 
 def difference_interval(first: float, second: float, n1: int, n2: int) -> tuple[float, float]:

@@ -50,7 +50,7 @@ def draw_variance(figure: Figure, results: Results) -> None:
                 axes.plot([component.low, component.high], [row + offset] * 2, linewidth=1.8, **style)
                 axes.plot(component.sd, row + offset, marker=markers[variant], markersize=6, color=colours[variant])
                 tops.append(component.high)
-        axes.set_title(METRICS[metric].title)
+        axes.set_title(METRICS[metric].label)
         axes.set_xlabel("Standard deviation (points)")
         axes.set_yticks(range(len(titles)), [title.capitalize() for title in titles] if number == 0 else [])
         axes.set_ylim(len(titles) - 0.5, -0.5)

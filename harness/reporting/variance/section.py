@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.reporting.formatting import ABSENT, format_interval, format_number, format_percent, join_words
+from harness.reporting.formatting import ABSENT, format_interval, format_number, join_words, keep_together
 from harness.reporting.statistics.variance_components import Component
 from harness.reporting.variance.analysis import VarianceRow, analyse_variance, largest_source
 from harness.reporting.variance.replication import NAMES
@@ -59,13 +59,15 @@ def _answer(design: VarianceDesign, rows: Sequence[VarianceRow]) -> str:
     variants_by_source: dict[Source | None, list[str]] = {}
     for variant, components in analysed:
         source, component = largest_source(design, components) or (None, components.residual)
-        size = f"{format_number(component.sd)} points, {format_percent(component.share or 0.0)} of the variance"
+        size = f"{format_number(component.sd)} points, {_format_share(component)} of the variance"
         variants_by_source.setdefault(source, []).append(variant if source is None else f"{variant} ({size})")
     parts = []
     for source, variants in variants_by_source.items():
         named = join_words(variants) if len(analysed) <= MAX_NAMED else f"{len(variants)} of {len(analysed)} variants"
-        subject = "no single source measurably moves" if source is None else f"{NAMES[source]} moves"
-        parts.append(f"{subject} the {title}{'' if source is None else ' most'} in {named}")
+        if source is None:
+            parts.append(f"no single source measurably moves the {title} in {named}")
+        else:
+            parts.append(f"{NAMES[source]} has the largest estimated effect on the {title} of {named}")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
 
@@ -86,11 +88,15 @@ def _build_row(design: VarianceDesign, row: VarianceRow) -> list[str]:
     found = row.components
     if found is None:
         return [*names, *[ABSENT] * (len(design.sources) + 3)]
-    mean = f"{format_number(found.mean)}<br>[{format_interval(found.low, found.high)}]"
+    mean = keep_together(f"{format_number(found.mean)}<br>[{format_interval(found.low, found.high)}]")
     cells = [_format_component(component) for component in (*found.sources, found.residual)]
     return [*names, mean, *cells, format_number(found.total)]
 
 
 def _format_component(component: Component) -> str:
-    share = ABSENT if component.share is None else format_percent(component.share)
-    return f"{format_number(component.sd)}<br>[{format_interval(component.low, component.high)}]<br>{share}"
+    interval = format_interval(component.low, component.high)
+    return keep_together(f"{format_number(component.sd)}<br>[{interval}]<br>{_format_share(component)}")
+
+
+def _format_share(component: Component) -> str:
+    return ABSENT if component.share is None else f"{format_number(100 * component.share, 0)} %"

@@ -59,8 +59,10 @@ def test_component_below_zero_counts_as_zero_and_keeps_the_upper_end_of_its_inte
     values = np.array([[1.0, 2.0, 3.0], [2.0, 3.0, 1.0], [3.0, 1.0, 2.0]])
     row = estimate_components(values.reshape(1, 9), levels_of(2, 3)).sources[0]
     assert (row.sd, row.low, row.share) == (0, 0, 0)
-    noisy = values + np.array([[0.0], [0.3], [-0.3]])
-    assert estimate_components(noisy.reshape(1, 9), levels_of(2, 3)).sources[0].high > 0
+    # The upper end is that of a mean square that equals the residual's, and not zero as if no effect were possible.
+    square = estimate_components(values.reshape(1, 9), levels_of(2, 3)).residual.sd ** 2
+    assert row.high == pytest.approx((difference_interval(square, square, 2, 4)[1] / 3) ** 0.5)
+    assert row.high > row.sd
 
 
 def test_difference_interval_without_a_second_mean_square_is_that_of_one_variance():

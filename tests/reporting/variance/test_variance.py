@@ -81,7 +81,7 @@ def test_incomplete_block_is_left_out_and_said():
 
 def test_answer_names_the_largest_source_of_each_variant(results):
     found, certainty = answer_variance(results)
-    assert found.startswith("The split moves the test error most in cifar-plain8-w8 (")
+    assert found.startswith("The split has the largest estimated effect on the test error of cifar-plain8-w8 (")
     assert found.count("of the variance)") == 2
     assert certainty.startswith("Estimated from 32 trials of each variant, with 8 seeds of each source.")
 
@@ -97,7 +97,7 @@ def test_report_of_a_crossed_design_shows_its_table_and_figure(results):
     page = render_report(results, [], ["variance"])
     assert "| Variant | Error | Mean, % | Initialisation | Order | Split | Together | All |" in page
     assert page.count("figures/variance.svg") == 1
-    assert "**The split moves the test error most" in page
+    assert "**The split has the largest estimated effect on the test error" in page
     assert "split seed: a seed of the crossed design" in page
     assert "2 orthogonal arrays of 16 trials of each variant" in page
 
@@ -110,7 +110,7 @@ def test_figure_of_a_crossed_design_names_its_sources_and_variants(results):
     draw_variance(figure, results)
     first = figure.axes[0]
     assert [axes.get_title() for axes in figure.axes] == [
-        METRICS[key].title for key in (TEST_ERROR, CLEAN_TRAINING_ERROR, ONLINE_TRAINING_ERROR)
+        METRICS[key].label for key in (TEST_ERROR, CLEAN_TRAINING_ERROR, ONLINE_TRAINING_ERROR)
     ]
     assert [label.get_text() for label in first.get_yticklabels()] == ["Initialisation", "Order", "Split", "Together"]
     # A bar and a point for each variant and row.
