@@ -127,9 +127,11 @@ def warn_exploratory(study: ResolvedExperiment) -> str:
 def _explain_changes(earlier: EarlierAnalyses) -> str:
     """Return what was changed in the declaration after results were seen."""
     first = earlier.first
-    if first is None:
+    if not earlier.seen:
         return ""
     seen = earlier.seen[0]
+    if first is None:
+        return f"the record no longer says what was declared when results were seen on {seen.date}."
     place = f" in the report of {seen.experiment}" if seen.experiment != earlier.study.experiment.name else ""
     compared = compare_declarations(first, earlier.declaration)
     if compared.is_added(earlier.contrast):

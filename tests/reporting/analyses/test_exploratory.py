@@ -266,6 +266,14 @@ def test_one_lost_trial_is_not_a_look_before_the_end():
     assert reason(analyse(9, missing=[(A, 12)])[0]) == ""
 
 
+@pytest.mark.parametrize("kept", [0, 1], ids=["declaration removed", "declaration edited"])
+def test_an_analysis_without_its_declaration_makes_later_verdicts_exploratory(kept):
+    _, recorded = analyse(8)
+    edited = recorded.declarations[0].model_copy(update={"level": 0.2})
+    changed = recorded.replace(declarations=(edited,)[:kept])
+    assert "no longer says what was declared" in reason(analyse(8, changed, level=0.2)[0])
+
+
 def test_looks_of_an_earlier_version_count():
     study = make_study(**TWO_VARIANTS)
     old = InterimLook(cells=study.contrast_keys[0], seeds=tuple(range(10, 18)))
