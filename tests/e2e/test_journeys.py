@@ -46,7 +46,7 @@ def test_report_from_a_second_run_the_record_or_the_csv_has_the_same_bytes(harne
     assert more.returncode == 0, more.stderr
     assert "4 of 36 trials to run" in more.stdout
     assert "already computed with 8 seeds" in more.stderr
-    assert "within this budget (2 epochs), exploratory: " in more.stdout
+    assert "within this budget (2 epochs) on digits, exploratory: " in more.stdout
 
 
 def _check_report_without_training_code(harness, tmp_path, first_files):
