@@ -7,12 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.reporting.data_sets.verdicts import DataSetVerdicts
+from harness.reporting.formatting import format_interval
 from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS, count_images
 from harness.reporting.statistics.random_effects import RandomEffects, estimate_random_effects
 from harness.reporting.verdicts.component import Component
 from harness.reporting.verdicts.effect_tests import EffectTest
 from harness.specs.experiment.data import DataInfo
 from harness.tracking.metrics import EVALUATED_ERRORS
+
+WIDEST = 200.0
+"""Width in percentage points from which on an interval of an error says nothing."""
+UNKNOWN = "not known"
+
+
+def format_ends(metric: str, low: float, high: float) -> str:
+    """Return an interval over data sets as text; ``not known`` where it is wider than the scale of an error."""
+    is_error = metric in EVALUATED_ERRORS
+    return UNKNOWN if is_error and high - low >= WIDEST else format_interval(low, high, sign=True)
 
 
 @dataclass(frozen=True)

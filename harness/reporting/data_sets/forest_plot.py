@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from harness.reporting.data_sets.effects import ComponentOverData, EffectOverData
+from harness.reporting.data_sets.effects import ComponentOverData, EffectOverData, format_ends
 from harness.reporting.figures.effects import ERROR_STYLES, ROLE_COLOURS, ROLE_LABELS, ErrorStyle, find_region
 from harness.reporting.figures.estimate_marks import EstimateStyle, draw_estimate
 from harness.reporting.figures.series import shorten_label
@@ -141,11 +141,11 @@ def _describe_rows(component: ComponentOverData, names: Sequence[str], rows: int
     """Return the numbers of each row, one line for each metric."""
     texts = [_join_lines(_describe_test(effect, name) for effect in component.effects) for name in names]
     if rows > len(names):
-        means = [effect.mean for effect in component.effects]
+        with_mean = [(effect.metric, effect.mean) for effect in component.effects if effect.mean is not None]
         texts.append(
-            _join_lines(f"{format_points(m.mean)} [{format_interval(m.low, m.high, sign=True)}]" for m in means if m)
+            _join_lines(f"{format_points(m.mean)} [{format_ends(key, m.low, m.high)}]" for key, m in with_mean)
         )
-        texts.append(_join_lines(f"[{format_interval(m.next_low, m.next_high, sign=True)}]" for m in means if m))
+        texts.append(_join_lines(f"[{format_ends(key, m.next_low, m.next_high)}]" for key, m in with_mean))
     return texts
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.reporting.comparability import list_distinct
-from harness.reporting.data_sets.effects import ComponentOverData, EffectOverData
+from harness.reporting.data_sets.effects import ComponentOverData, EffectOverData, format_ends
 from harness.reporting.data_sets.verdicts import DataSetVerdicts, describe_certainty
 from harness.reporting.formatting import (
     ABSENT,
@@ -19,7 +19,6 @@ from harness.reporting.formatting import (
 from harness.reporting.page import tables
 from harness.reporting.page.contrast_tables import describe_outcome
 from harness.reporting.page.limitations import describe_margins
-from harness.reporting.statistics.random_effects import RandomEffects
 from harness.reporting.verdicts.effect_tests import EffectTest
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_markdown
@@ -28,9 +27,6 @@ from harness.tracking.results_table import Results
 
 FEW_DATA_SETS = 5
 """Below so many data sets the page says that their mean is imprecise."""
-WIDEST = 200.0
-"""Width in points from which on an interval of an error says nothing."""
-UNKNOWN = "not known"
 
 
 def build_page_content(
@@ -120,15 +116,10 @@ def _format_mean(effect: EffectOverData) -> str:
     mean = effect.mean
     if mean is None:
         return ABSENT
-    interval = keep_together(f"{_name_metric(effect.metric)} {format_points(mean.mean)} [{_format_ends(mean)}]")
-    is_error = effect.metric in EVALUATED_ERRORS
-    is_known = not is_error or mean.next_high - mean.next_low < WIDEST
-    expected = format_interval(mean.next_low, mean.next_high, sign=True) if is_known else UNKNOWN
+    ends = format_ends(effect.metric, mean.low, mean.high)
+    interval = keep_together(f"{_name_metric(effect.metric)} {format_points(mean.mean)} [{ends}]")
+    expected = format_ends(effect.metric, mean.next_low, mean.next_high)
     return f"{interval}<br>{keep_together(f'next {expected}')}"
-
-
-def _format_ends(mean: RandomEffects) -> str:
-    return UNKNOWN if mean.high - mean.low >= WIDEST else format_interval(mean.low, mean.high, sign=True)
 
 
 def _build_section(view: Results, several: Sequence[DataSetVerdicts], folder: str) -> dict[str, Any]:
