@@ -52,7 +52,7 @@ def compare_groups(a, b):
     return tuple(welch_p_values([a[:, 1:], b[:, :-1]], [1, -1], side) for side in ("less", "greater"))
 
 
-@pytest.mark.parametrize("n", [8, 12])
+@pytest.mark.parametrize("n", [8, pytest.param(12, marks=pytest.mark.slow)])
 def test_outcomes_at_the_edge_of_the_margin_are_reached_at_most_at_their_level(n):
     rises, negligible, falls = plain_outcomes(1.0, 0.5, n)
     assert rises <= LEVEL + share_error(LEVEL)

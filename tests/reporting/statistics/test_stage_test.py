@@ -42,7 +42,7 @@ def test_first_rejection_equals_a_list_of_all_assignments(side):
 @pytest.mark.parametrize("side", ["less", "greater", "two-sided"])
 @pytest.mark.parametrize("n", [8, 24])
 def test_one_stage_is_the_fixed_sign_flip_test(side, n):
-    rows = np.random.default_rng(2).normal(0.3, 1, (10, n))
+    rows = np.random.default_rng(2).normal(0.3, 1, (5, n))
     results = run_stage_tests(rows, side, 0.1, [n], [0.05])
     p = [sign_flip_p_value(row, side, 0.1) for row in rows]
     assert results.p == pytest.approx(p, abs=0 if n == 8 else 0.006)
