@@ -20,8 +20,9 @@ SLOWER = {"name": "slower", "recipe": {"epochs": 4, "batch": 128, "lr": 0.1}}
 
 def make_results_on_other_data(**changes):
     """Return results of the quickstart on another data set."""
-    info = INFO.model_copy(update={"name": "own images", "fingerprint": "ffffffffffff", "test": 100})
-    experiment = Experiment.model_validate({**make_study().experiment.model_dump(), **changes})
+    info = INFO.model_copy(update={"name": "fashion-mnist", "fingerprint": "ffffffffffff", "test": 100})
+    fields = {**make_study().experiment.model_dump(), "data": {"name": "fashion-mnist"}}
+    experiment = Experiment.model_validate({**fields, **changes})
     return make_results(resolve(experiment, Document("planted.yaml", {}), Catalogue.load(), info))
 
 
@@ -80,7 +81,7 @@ def test_errors_on_unequal_data_are_in_separate_tables(quickstart, tmp_path):
     text = read_page(tmp_path / "apart")
     assert text.count("| Variant | Depth | Shortcut | Error |") == 2
     assert not [line for line in text.splitlines() if line.startswith("| Variant") and "quickstart | elsewhere" in line]
-    assert "**elsewhere**, on own images:" in text
+    assert "**elsewhere**, on fashion-mnist:" in text
     assert "Errors of different tables must not be compared." in text
     assert "| test images | 359 | 100 |" in text
     assert "- the experiments have unequal data." in text
