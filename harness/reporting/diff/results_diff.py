@@ -202,8 +202,8 @@ def _describe_test_limits(diff: Diff) -> list[str]:
         is_all = len(untested) == len(diff.errors)
         errors = "Errors are not" if is_all else f"{len(untested)} of {len(diff.errors)} errors are not"
         notes.append(
-            f"{errors} tested: n = {fewest} is too small to tell a change from noise; {SEEDS_FOR_CLAIMS} seeds on both "
-            "sides are needed."
+            f"{errors} tested: n = {fewest} is too small to tell a change from noise; {SEEDS_FOR_CLAIMS} common seeds "
+            "are needed, or as many on both sides if none is common."
         )
     for noun, changes in (("an error", diff.errors), ("a time", diff.times)):
         tested = [change for change in changes if change.p is not None]

@@ -53,7 +53,7 @@ def test_one_data_set_has_no_mean_over_data_sets():
     ("effects", "errors"), [([1.0, 2.0], [0.0, 1.0]), ([1.0], [1.0, 2.0]), ([math.nan, 1.0], [1.0, 1.0]), ([], [])]
 )
 def test_values_that_are_no_effects_are_refused(effects, errors):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         estimate_random_effects(effects, errors)
 
 
