@@ -41,5 +41,5 @@ def describe_time_to_target(verdict: Verdict, contrast: TimeToTarget) -> str:
     counts = f"of {pairs}, {contrast.a} reaches {target} first in {earlier}, and {contrast.b} in {later}"
     rest = f"; {without} have no known order (equal, or censored) and count for neither side" if without else ""
     p = component.p
-    test = f" (exact sign test, p = {format_p(p)})" if p is not None else ""
+    test = f" (exact sign test, p = {format_p(p, verdict.n)})" if p is not None else ""
     return f"{counts}{rest}{test}. n = {verdict.n} paired seeds."

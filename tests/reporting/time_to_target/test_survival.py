@@ -18,6 +18,8 @@ from harness.reporting.time_to_target.survival import summarise_times
         ([10, 10], [False, False], None),
         # A trial that was censored at 4 is not at risk at 5: the estimate is 3/4, then 1/2 at 5.
         ([3, 4, 5, 6, 6], [True, False, True, True, True], 6),
+        # Only the slowest trial reached it, when the others' budgets had ended: the estimate would be 0 from 44 on.
+        ([36, 40, 44], [False, False, True], None),
         ([2, 2, math.inf, math.inf], [True, True, False, False], 2),
     ],
 )
