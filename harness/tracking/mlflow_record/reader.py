@@ -23,7 +23,6 @@ from harness.tracking.mlflow_record.experiment import MlflowExperiment
 from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
 from harness.tracking.mlflow_record.tags import (
-    ANALYSED_TAG,
     COST,
     COST_FILE,
     EXPERIMENT_FILE,
@@ -107,7 +106,7 @@ class MlflowReader(MlflowExperiment):
         others = self.other_experiment_ids()
         if not others:
             return []
-        runs = self.search_runs(others, f"tags.`{KIND_TAG}` = '{REPORT}' AND tags.`{ANALYSED_TAG}` LIKE '%'")
+        runs = self.search_runs(others, f"tags.`{KIND_TAG}` = '{REPORT}'")
         return [log for run in runs for log in self._read_logs(run.info.run_id)]
 
     @wrap_store_errors

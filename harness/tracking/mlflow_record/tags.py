@@ -65,8 +65,6 @@ SEEDS_TAG = "seeds"
 """Tag of a variant's run: the seeds whose means it holds."""
 END_TAG = "ended"
 """Tag of the run ``report``: how the last ``harness run`` ended."""
-ANALYSED_TAG = "analysed"
-"""Tag of the run ``report``: when analyses were added to its artifacts last."""
 
 EXPERIMENT_FILE = "study.json"
 """Artifact of the run ``report``: the resolved experiment."""

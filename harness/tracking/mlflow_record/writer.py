@@ -29,7 +29,6 @@ from harness.tracking.mlflow_record.run_creation import NewRun
 from harness.tracking.mlflow_record.store.patience import Patience
 from harness.tracking.mlflow_record.store.store_errors import wrap_store_errors
 from harness.tracking.mlflow_record.tags import (
-    ANALYSED_TAG,
     COST,
     COST_FILE,
     COSTS,
@@ -106,10 +105,8 @@ class MlflowRecord(MlflowReader):
     def add_analyses(self, log: AnalysisLog) -> None:
         """Add analyses with their declarations, as an artifact of their own of the run ``report``."""
         self.prepare_to_write()
-        run_id = self._report_run_id()
         name, content = format_log(log)
-        self._artifacts(run_id).write_text(f"{LOG_FOLDER}/{name}", content)
-        self.client.set_tag(run_id, ANALYSED_TAG, max(analysis.at for analysis in log.analyses))
+        self._artifacts(self._report_run_id()).write_text(f"{LOG_FOLDER}/{name}", content)
 
     def _artifacts(self, run_id: str) -> RunArtifacts:
         return RunArtifacts(self.client, run_id, self.home)

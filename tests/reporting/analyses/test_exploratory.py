@@ -8,6 +8,7 @@ from reporting_helpers import QUICKSTART, TWO_VARIANTS, make_results, make_study
 from harness.reporting.analyses.first_declaration import under_declaration
 from harness.reporting.analyses.recording import build_log, end_with
 from harness.reporting.verdicts.decision import decide_contrasts
+from harness.specs.declarations.declaration import Declaration
 from harness.specs.declarations.declare import add_logs, declare
 from harness.specs.experiment.interim_looks import InterimLook
 
@@ -269,7 +270,7 @@ def test_one_lost_trial_is_not_a_look_before_the_end():
 @pytest.mark.parametrize("kept", [0, 1], ids=["declaration removed", "declaration edited"])
 def test_an_analysis_without_its_declaration_makes_later_verdicts_exploratory(kept):
     _, recorded = analyse(8)
-    edited = recorded.declarations[0].model_copy(update={"level": 0.2})
+    edited = Declaration.model_validate({**recorded.declarations[0].model_dump(), "level": 0.2})
     changed = recorded.replace(declarations=(edited,)[:kept])
     assert "no longer says what was declared" in reason(analyse(8, changed, level=0.2)[0])
 
