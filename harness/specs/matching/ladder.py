@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise, product
 from math import ceil, floor
 from typing import Protocol
@@ -51,7 +51,7 @@ class Ladder(Protocol):
         """Return about ``count`` distinct networks nearest to a scale, the smallest first."""
         ...
 
-    def refine(self, variant: AnyVariant) -> list[AnyVariant]:
+    def refine(self, variant: AnyVariant) -> Sequence[AnyVariant]:
         """Return networks between those of the ladder that are next to one of them; empty if there are none."""
         ...
 
@@ -98,7 +98,7 @@ class WidthLadder:
         scales = [(low + high) / 2 for low, high in pairwise(near)]
         return [with_fields(self._variant, {"widths": widths}) for widths in dict.fromkeys(map(self.widths_at, scales))]
 
-    def refine(self, variant: AnyVariant) -> list[AnyVariant]:
+    def refine(self, variant: AnyVariant) -> Sequence[AnyVariant]:
         """Return the networks near one of the ladder in which single widths are rounded to the other side."""
         scale = self.scale_of(variant)
         choices = [sorted({max(floor(width * scale), 1), ceil(width * scale)}) for width in self.widths]
@@ -149,7 +149,7 @@ class StepLadder:
         first = max(self._index(scale) - count // 2, 0)
         return [self.build(value) for value in self.values[first : first + count]]
 
-    def refine(self, variant: AnyVariant) -> list[AnyVariant]:
+    def refine(self, variant: AnyVariant) -> Sequence[AnyVariant]:
         """Return no network: there is none between two steps."""
         return []
 
@@ -179,7 +179,7 @@ def argument_ladder(base: ExternalNetwork, argument: str) -> StepLadder:
     )
 
 
-def with_fields(base: Variant, fields: dict[str, object]) -> Variant:
+def with_fields(base: Variant, fields: Mapping[str, object]) -> Variant:
     """Return a residual network with other fields, checked.
 
     Raises:
