@@ -46,9 +46,9 @@ def draw_variance(figure: Figure, results: Results) -> None:
                 continue
             offset = STEP * ((variants.index(variant) + 0.5) / len(variants) - 0.5)
             for row, component in enumerate((*found.sources, found.residual)):
-                style = {"color": colours[variant], "solid_capstyle": "butt"}
-                axes.plot([component.low, component.high], [row + offset] * 2, linewidth=1.8, **style)
-                axes.plot(component.sd, row + offset, marker=markers[variant], markersize=6, color=colours[variant])
+                colour, y = colours[variant], row + offset
+                axes.plot([component.low, component.high], [y, y], linewidth=1.8, color=colour)
+                axes.plot(component.sd, y, marker=markers[variant], markersize=6, color=colour)
                 tops.append(component.high)
         axes.set_title(METRICS[metric].label)
         axes.set_xlabel("Standard deviation (points)")
