@@ -51,7 +51,7 @@ def test_argument_of_an_external_network_is_matched_to_another_network(tmp_path,
 @pytest.mark.slow
 def test_widths_of_a_resnet_are_matched_to_densenet121_of_torchvision(tmp_path, monkeypatch, image_folder):
     monkeypatch.setenv("DEPTHBENCH_CACHE", str(tmp_path / "cache"))
-    data = {"name": "imagefolder", "root": str(image_folder()), "image_size": 32}
+    data = {"name": "imagefolder", "root": str(image_folder(each=40)), "image_size": 32}
     resnet = {"name": "resnet18", "match": {"by": "macs", "to": "torchvision/densenet121"}}
     study = load_resolved_experiment(write(tmp_path / "e.yaml", ["torchvision/densenet121", resnet], data=data))
     densenet, matched = (compute_static_costs(variant, (32, 32)).macs for variant in study.variants)
