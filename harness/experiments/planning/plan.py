@@ -19,6 +19,7 @@ from harness.io.storage import Folder
 from harness.settings import Settings
 from harness.specs import ResolvedExperiment, Trial
 from harness.specs.adaptive.stage_decision import StagePosition
+from harness.specs.declarations.batches import warn_batches
 from harness.specs.declarations.exploratory import warn_exploratory
 from harness.specs.experiment.resolved_experiment import SEARCH_SUFFIX, TUNED_SUFFIX
 from harness.tracking.analyses.analysis_log import add_other_analyses
@@ -139,6 +140,7 @@ def make_plan(
     warnings = [
         "" if force else _other_storage_warning(lookup.count_started_without_checkpoint(), record, storage),
         warn_exploratory(study),
+        warn_batches(study),
         memory_warning(finished, study.experiment.resources, concurrency, one_machine) if lookup.unfinished else "",
     ]
     return Plan(

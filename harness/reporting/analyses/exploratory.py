@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.specs import ResolvedExperiment
-from harness.specs.declarations import exploratory
+from harness.specs.declarations import batches, exploratory
 
 
 def explain_exploratory(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> str:
@@ -19,6 +19,17 @@ def explain_exploratory(study: ResolvedExperiment, index: int, final: pd.DataFra
     return exploratory.explain_exploratory(
         study, index, recorded_seeds(study, index, final), _count_complete(study, index, final)
     )
+
+
+def list_earlier_batches(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> list[str]:
+    """Return the batches of other seeds with which the comparison was tested before: their seeds, and what was found.
+
+    Args:
+        study: An experiment on one data set, or the view of one.
+        index: Index of the contrast among those that are declared.
+        final: The last epoch of every trial, one row each.
+    """
+    return [str(batch) for batch in batches.list_earlier_batches(study, index, recorded_seeds(study, index, final))]
 
 
 def recorded_seeds(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from harness.reporting.analyses.exploratory import explain_exploratory
+from harness.reporting.analyses.exploratory import explain_exploratory, list_earlier_batches
 from harness.reporting.analyses.first_declaration import add_first_verdicts
 from harness.reporting.statistics.multiple_testing import adjust_p_values
 from harness.reporting.verdicts.component import Component
@@ -28,6 +28,7 @@ from harness.reporting.verdicts.stage_plan import StagePlan, plan_stages, reache
 from harness.reporting.verdicts.stage_tests import ContrastTests
 from harness.reporting.verdicts.verdict import StageSummary, Verdict
 from harness.specs import Contrast, ResolvedExperiment
+from harness.specs.declarations.batches import level_share
 from harness.tracking.results_table import Results
 
 
@@ -89,18 +90,22 @@ def _decide(
         components = build_components(results, contrast, cells, final, excluded)
         reached = reached_stages(plan, study, list(cells.values()), final, stage)
         tested.append(ContrastTests(components, plan, reached, study.experiment.seeds))
-    decisions = decide_family(tested, study.open_verdict_count, study.experiment.level)
+    batches = [list_earlier_batches(study, index, final) for index in range(len(tested))]
+    share = level_share(max(map(len, batches), default=0))
+    decisions = decide_family(tested, study.open_verdict_count, share * study.experiment.level)
     completed = [
         contrast.with_results(_result_stage(contrast, decision), decision.levels)
         for contrast, decision in zip(tested, decisions, strict=True)
     ]
     adjusted = {role: _adjust(completed, study, plan, role) for role in ROLES}
-    return [
-        _build_verdict(
-            study, index, final, tested[index], decision, completed[index], {r: p[index] for r, p in adjusted.items()}
+    verdicts = []
+    for index, decision in enumerate(decisions):
+        p_values = {role: p[index] for role, p in adjusted.items()}
+        verdict = _build_verdict(
+            study, index, final, tested[index], decision, completed[index], p_values, batches[index]
         )
-        for index, decision in enumerate(decisions)
-    ]
+        verdicts.append(replace(verdict, level=share * verdict.level))
+    return verdicts
 
 
 def _result_stage(contrast: ContrastTests, decision: Decision) -> int | None:
@@ -156,13 +161,13 @@ def _build_verdict(
     decision: Decision,
     components: tuple[Component, ...],
     adjusted: dict[Role, float | None],
+    earlier_batches: Sequence[str],
 ) -> Verdict:
     """Return the verdict on a decided contrast, without its sentences."""
     contrast = study.experiment.contrasts[index]
     stage = _result_stage(tests, decision)
     ps = [component.claimed_p for component in components]
     p = None if any(value is None for value in ps) else max(value for value in ps if value is not None)
-    level = study.experiment.look_level * contrast.share
     verdict = Verdict(
         title=format_title(contrast) + format_question(contrast, study),
         kind=contrast.kind,
@@ -170,7 +175,7 @@ def _build_verdict(
         conclusion="",
         components=components,
         n=min(tests.count_pairs(component, stage) for component in components),
-        level=level,
+        level=study.experiment.look_level * contrast.share,
         p=p,
         p_adjusted=adjusted["supports"],
         p_opposite_adjusted=adjusted["contradicts"],
@@ -179,9 +184,12 @@ def _build_verdict(
         exploratory=explain_exploratory(study, index, final) if p is not None else "",
         stage=_summarise_stages(tests, decision),
         margin_reason=_margin_reason(contrast),
+        earlier_batches=tuple(earlier_batches),
     )
     if decision.state == "undecided" and p is not None:
-        return replace(verdict, seeds_to_decide=count_seeds_needed(components, decision.levels["supports"]))
+        # They would be a further batch, which has a smaller level than this one.
+        share = level_share(len(earlier_batches) + 1) / level_share(len(earlier_batches))
+        return replace(verdict, seeds_to_decide=count_seeds_needed(components, share * decision.levels["supports"]))
     return verdict
 
 

@@ -60,7 +60,8 @@ class Verdict:
         components: The tested effects that it rests on.
         n: Pairs of the component that has fewest, at the stage that decides or at the last one reached.
         level: Level of the claim before Holm's correction. Declared interim looks share the experiment's level. A
-            directional difference spends three quarters of its level on the claim and one quarter on the opposite.
+            directional difference spends three quarters of its level on the claim and one quarter on the opposite. A
+            further batch of seeds has a part of the level.
         p: p of the claim: the largest p of its components. None below 8 seeds.
         p_adjusted: p of the claim for the whole level: each outcome's p divided by its share, then corrected by Holm
             over the experiment's verdicts. The claim is supported if it is at most the level of the look. None below 8
@@ -73,6 +74,7 @@ class Verdict:
         missing: Its trials that are not in the record.
         exploratory: Why the verdict is only exploratory, in a sentence; empty where it was declared as it is.
         first: The verdict under the first declaration, where the declaration was changed after results were seen.
+        earlier_batches: The batches of other seeds with which the comparison was tested before, each in words.
         untrained: Its variants that are untrainable under this recipe: they stay at the loss and error of guessing.
         untrained_trials: Its trials that stay there, of these variants and of others.
         without_failures: The verdict without diverged seeds and untrained variants, where there are any.
@@ -100,6 +102,7 @@ class Verdict:
     missing: tuple[str, ...] = ()
     exploratory: str = ""
     first: Verdict | None = None
+    earlier_batches: tuple[str, ...] = ()
     untrained: tuple[str, ...] = ()
     untrained_trials: tuple[str, ...] = ()
     without_failures: Verdict | None = None

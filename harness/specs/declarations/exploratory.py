@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.specs.declarations.analysis import Analysis
-from harness.specs.declarations.changes import compare_declarations, format_seeds
+from harness.specs.declarations.changes import compare_declarations
 from harness.specs.declarations.declaration import Declaration, DeclaredContrast
 from harness.specs.declarations.declare import cell_hashes, declare
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS, InterimLook
@@ -27,7 +27,7 @@ class EarlierAnalyses:
         declaration: What is declared now.
         contrast: The contrast as it is declared now.
         seen: Earlier reports, oldest first, that showed results of all its cells for some of its seeds.
-        batches: Earlier analyses of the same cells with other seeds only.
+        batches: Earlier analyses of the same cells with other seeds only; they lower the level, see ``batches.py``.
         looks: Looks of an earlier version at the same comparison.
         study: The experiment.
     """
@@ -98,7 +98,6 @@ def explain_exploratory(
     reasons = [
         _explain_changes(earlier),
         _explain_earlier_seeds(earlier),
-        _explain_batches(earlier),
         _explain_undeclared_number(earlier),
         _explain_missing_seeds(earlier, complete),
     ]
@@ -201,24 +200,6 @@ def _list_earlier_looks(earlier: EarlierAnalyses) -> list[InterimLook]:
         if set(look.seeds) & seeds and not is_step:
             found.append(look)
     return found
-
-
-def _explain_batches(earlier: EarlierAnalyses) -> str:
-    """Return the earlier analyses of the same comparison with other seeds."""
-    seeds = set(earlier.seeds)
-    batches = {analysis.seeds: f", {analysis.date}: {analysis.state}" for analysis in earlier.batches}
-    for look in earlier.looks:
-        if set(look.seeds) == seeds:
-            break
-        if not set(look.seeds) & seeds:
-            batches.setdefault(look.seeds, "")
-    if not batches:
-        return ""
-    described = _join(f"seeds {format_seeds(batch)}{text}" for batch, text in batches.items())
-    return (
-        f"this comparison was already tested with other seeds ({described}). "
-        f"{len(batches) + 1} batches give more chances of a false positive than the level allows."
-    )
 
 
 def _explain_undeclared_number(earlier: EarlierAnalyses) -> str:

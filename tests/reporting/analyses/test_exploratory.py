@@ -8,6 +8,7 @@ from reporting_helpers import QUICKSTART, TWO_VARIANTS, make_results, make_study
 from harness.reporting.analyses.first_declaration import under_declaration
 from harness.reporting.analyses.recording import build_log, end_with
 from harness.reporting.verdicts.decision import decide_contrasts
+from harness.specs.declarations.batches import warn_batches
 from harness.specs.declarations.declaration import Declaration
 from harness.specs.declarations.declare import add_logs, declare
 from harness.specs.experiment.interim_looks import InterimLook
@@ -189,7 +190,7 @@ def test_a_contrast_added_after_its_results_were_seen_is_exploratory_and_the_old
 def test_a_contrast_added_for_fresh_seeds_is_declared_before_its_results_are_seen():
     _, recorded = analyse(8)
     verdicts, _ = analyse(8, recorded, day=2, first_seed=100, contrasts=[CONTRAST, {**SECOND}])
-    assert verdicts[0].exploratory.startswith("Exploratory: this comparison was already tested with other seeds")
+    assert (verdicts[0].exploratory, len(verdicts[0].earlier_batches)) == ("", 1)
 
 
 def test_a_change_of_one_contrast_makes_every_verdict_exploratory():
@@ -211,21 +212,44 @@ def test_an_experiment_under_another_name_names_the_report_that_was_seen():
     assert "in the report of first-name" in reason(verdicts)
 
 
-def test_fresh_seeds_for_the_same_comparison_are_exploratory_and_list_the_earlier_batches():
+def test_fresh_seeds_for_the_same_comparison_have_a_smaller_level_and_list_the_earlier_batches():
     _, recorded = analyse(8)
     _, recorded = analyse(8, recorded, first_seed=100, day=2)
-    verdicts, _ = analyse(8, recorded, first_seed=200, day=3)
-    assert reason(verdicts) == (
-        "Exploratory: this comparison was already tested with other seeds (seeds 10 to 17, 2026-11-01: supported and "
-        "seeds 100 to 107, 2026-11-02: supported). 3 batches give more chances of a false "
-        "positive than the level allows."
+    (verdict,), _ = analyse(8, recorded, first_seed=200, day=3)
+    assert verdict.exploratory == ""
+    assert verdict.level == pytest.approx(0.05 * 0.75 / 8)
+    assert verdict.caveats[0] == (
+        "The same comparison was tested before with other seeds: seeds 10 to 17, 2026-11-01: supported and seeds 100 "
+        "to 107, 2026-11-02: supported. Batch 3 therefore has 1/8 of the level. Over all batches, the chance of a "
+        "wrong claim is at most 1.5 times the level."
     )
 
 
-def test_fresh_seeds_are_exploratory_also_where_the_declaration_was_changed():
+def test_the_first_batch_keeps_its_level_when_its_report_is_written_again_after_a_second_batch():
+    (first,), recorded = analyse(8)
+    _, recorded = analyse(8, recorded, first_seed=100, day=2)
+    (again,), _ = analyse(8, recorded, day=3)
+    assert again == first
+
+
+def test_fresh_seeds_have_a_smaller_level_also_where_the_declaration_was_changed():
     _, recorded = analyse(8)
-    verdicts, _ = analyse(8, recorded, first_seed=100, day=2, contrasts=[{**CONTRAST, "smallest_effect": 0.6}])
-    assert "already tested with other seeds" in reason(verdicts)
+    (verdict,), _ = analyse(8, recorded, first_seed=100, day=2, contrasts=[{**CONTRAST, "smallest_effect": 0.6}])
+    assert verdict.level == pytest.approx(0.05 * 0.75 / 4)
+
+
+def test_the_stages_of_one_adaptive_run_are_one_batch():
+    _, recorded = analyse(8, looks=[8, 12])
+    _, recorded = analyse(12, recorded, looks=[8, 12], day=2)
+    (verdict,), _ = analyse(8, recorded, first_seed=100, day=3)
+    assert verdict.level == pytest.approx(0.05 * 0.75 / 4)
+
+
+def test_plan_warns_that_a_further_batch_has_a_smaller_level():
+    _, recorded = analyse(8)
+    study = recorded.replace(experiment=recorded.experiment.model_copy(update={"seeds": tuple(range(50, 58))}))
+    assert warn_batches(study).endswith("2026-11-01: supported): verdicts on the declared seeds have 1/4 of the level.")
+    assert warn_batches(recorded) == ""
 
 
 def test_declared_looks_share_the_level_and_are_not_exploratory():

@@ -10,6 +10,7 @@ from harness.reporting.verdicts.sentences.failures import describe_with_and_with
 from harness.reporting.verdicts.sentences.phrases import format_exact_p, format_size
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Contrast, Degradation, Difference
+from harness.specs.declarations.batches import level_share
 
 
 def list_caveats(verdict: Verdict, contrast: Contrast) -> list[str]:
@@ -19,10 +20,23 @@ def list_caveats(verdict: Verdict, contrast: Contrast) -> list[str]:
 
 def _all_caveats(verdict: Verdict, contrast: Contrast) -> Iterator[str]:
     yield verdict.exploratory
+    yield describe_batches(verdict)
     yield describe_with_and_without(verdict)
     yield describe_skew(verdict)
     yield describe_early_stop(verdict)
     yield describe_margin(contrast)
+
+
+def describe_batches(verdict: Verdict) -> str:
+    """Return which batches of other seeds came before, and what level is left; empty for a first batch."""
+    earlier = len(verdict.earlier_batches)
+    if not earlier:
+        return ""
+    return (
+        f"The same comparison was tested before with other seeds: {join_words(verdict.earlier_batches)}. Batch "
+        f"{earlier + 1} therefore has 1/{round(1 / level_share(earlier))} of the level. Over all batches, the chance "
+        "of a wrong claim is at most 1.5 times the level."
+    )
 
 
 def describe_skew(verdict: Verdict) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from harness.reporting.formatting import format_percent
 from harness.reporting.verdicts.sentences.phrases import format_size
 from harness.reporting.verdicts.verdict import SeedsNeeded, Verdict
-from harness.specs.experiment.interim_looks import MOST_SEEDS, SEEDS_FOR_CLAIMS
+from harness.specs.declarations.batches import level_share
+from harness.specs.experiment.interim_looks import MOST_SEEDS
+
+FIRST_STAGE = 12
+"""Seeds of the first stage of an advised plan: with a part of the level, fewer could hardly decide anything."""
 
 
 def describe_way_to_decide(verdict: Verdict) -> str:
@@ -41,10 +45,10 @@ def _describe_range(needed: SeedsNeeded) -> str:
 def _describe_plan(verdict: Verdict, needed: SeedsNeeded) -> str:
     if needed.high <= verdict.n:
         return "So many are recorded, so the effects are probably smaller."
-    most = max(needed.high, SEEDS_FOR_CLAIMS + 4)
-    step = max(4, (most - SEEDS_FOR_CLAIMS) // 6)
+    most = max(needed.high, FIRST_STAGE + 4)
+    plan = f"`decide: {{first: {FIRST_STAGE}, step: {max(4, (most - FIRST_STAGE) // 6)}, most: {most}}}`"
     return (
-        "An experiment can declare them before its first analysis: "
-        f"`decide: {{first: {SEEDS_FOR_CLAIMS}, step: {step}, most: {most}}}`. This comparison has spent its level, so "
-        "a verdict on more seeds, or on other seeds, is exploratory."
+        f"Declare {plan} with seeds that are not used here. That is a new batch: it is no exploratory verdict, and has "
+        f"1/{round(1 / level_share(len(verdict.earlier_batches) + 1))} of the level, for which these numbers are made. "
+        "More seeds of this batch would make its verdict exploratory."
     )
