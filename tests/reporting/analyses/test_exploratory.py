@@ -305,7 +305,7 @@ def test_looks_of_an_earlier_version_count():
     recorded = study.replace(looks=(old,))
     assert reason(analyse(8, recorded)[0]) == ""
     assert "with 8 seeds (declared then: no looks)" in reason(analyse(12, recorded)[0])
-    assert "seeds 10 to 17" in reason(analyse(8, recorded, first_seed=100)[0])
+    assert analyse(8, recorded, first_seed=100)[0][0].earlier_batches == ("seeds 10 to 17",)
 
 
 def test_under_declaration_counts_a_removed_contrast_whose_variant_is_gone():

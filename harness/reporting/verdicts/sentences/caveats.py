@@ -71,7 +71,8 @@ def describe_early_stop(verdict: Verdict) -> str:
         return ""
     return (
         f"Decided at {stage.decided_at} of at most {stage.most} seeds. The decision keeps its level; effects, "
-        "intervals and p values are naive: they are not corrected for stopping early."
+        "intervals and p values are naive: they are not corrected for stopping early. Corrected ones are under "
+        "Stages."
     )
 
 

@@ -10,7 +10,11 @@ from harness.reporting.formatting import format_points, join_words
 from harness.reporting.time_to_target.sentences import answer_time_to_target, describe_time_to_target
 from harness.reporting.variance.replication import describe_varied
 from harness.reporting.verdicts.sentences.caveats import describe_skew, list_caveats
-from harness.reporting.verdicts.sentences.degradation import answer_degradation, describe_degradation
+from harness.reporting.verdicts.sentences.degradation import (
+    answer_degradation,
+    describe_degradation,
+    describe_share_above,
+)
 from harness.reporting.verdicts.sentences.difference import answer_difference, describe_difference
 from harness.reporting.verdicts.sentences.failures import describe_with_and_without
 from harness.reporting.verdicts.sentences.phrases import (
@@ -89,7 +93,8 @@ def _describe_certainty(verdict: Verdict, study: ResolvedExperiment) -> str:
         ps = [c.shown_outcome.p for c in verdict.components if _contradicts(c)]
     p = max((p for p in ps if p is not None), default=None)
     warning = "" if not describe_skew(verdict) else "; the differences are skewed"
-    return f"{start}: {n}, largest p = {format_exact_p(p, verdict.n)}{warning}."
+    rare = describe_share_above(verdict)
+    return f"{start}: {n}, largest p = {format_exact_p(p, verdict.n)}{warning}{f'; {rare}' if rare else ''}."
 
 
 def _contradicts(component: Any) -> bool:

@@ -68,14 +68,32 @@ def describe_seeds_below(component: Component, n: int) -> str:
 
     Both training errors count: a seed is below the margin if both of its changes are.
     """
+    below, seeds = _count_seeds_below(component, n)
+    return (
+        f"{below} of {seeds} seeds of the residual networks stayed below the margin, and at 95 % this excludes "
+        f"only that more than {_format_share_bound(below, seeds)} of seeds would not"
+    )
+
+
+def describe_share_above(verdict: Verdict) -> str:
+    """Return which share of seeds may still exceed the margin, as a clause; empty if "not worse" was not reached."""
+    for component in verdict.components:
+        if component.reached_outcome is not None and component.reached_outcome.outcome.name == "not worse":
+            share = _format_share_bound(*_count_seeds_below(component, verdict.n))
+            return f"residual networks of up to {share} of seeds may still exceed the margin (95 %)"
+    return ""
+
+
+def _count_seeds_below(component: Component, n: int) -> tuple[int, int]:
+    """Return how many of the first ``n`` pairs lie below the margin in every error, and the number of pairs."""
     ((_, margin),) = component.shown_outcome.outcome.bounds
     seeds = list(component.tests[0].differences)[:n]
     below = sum(all(test.differences.get(seed, margin) < margin for test in component.tests) for seed in seeds)
-    share = share_bound(below, len(seeds))
-    return (
-        f"{below} of {len(seeds)} seeds of the residual networks stayed below the margin, and at 95 % this excludes "
-        f"only that more than {format_percent(round(share, 2))} of seeds would not"
-    )
+    return below, len(seeds)
+
+
+def _format_share_bound(below: int, seeds: int) -> str:
+    return format_percent(round(share_bound(below, seeds), 2))
 
 
 def _list_contradictions(verdict: Verdict) -> str:

@@ -44,9 +44,10 @@ def test_undecided_difference_points_to_a_declared_plan():
         "The networks are compared at equal shape. "
         "The seeds vary the initialisation and the order of the images. If the effects lie 0.5 points beyond what must "
         f"be excluded, {needed.low} to {needed.high} seeds, likely {needed.likely}, would decide it with a power of "
-        "80 %, as far as the spread is known. An experiment can declare them before its first analysis: "
-        f"`decide: {{first: 8, step: {(needed.high - 8) // 6}, most: {needed.high}}}`. This comparison has spent its "
-        "level, so a verdict on more seeds, or on other seeds, is exploratory."
+        "80 %, as far as the spread is known. Declare "
+        f"`decide: {{first: 12, step: {(needed.high - 12) // 6}, most: {needed.high}}}` with seeds that are not used "
+        "here. That is a new batch: it is no exploratory verdict, and has 1/4 of the level, for which these numbers "
+        "are made. More seeds of this batch would make its verdict exploratory."
     )
 
 
