@@ -35,4 +35,4 @@ def test_numbers_after_an_early_stop_are_called_naive():
     errors = {DIFFERENCE["a"]: [1.0 + 0.1 * (i % 3) for i in range(16)], DIFFERENCE["b"]: [5.0] * 16}
     (verdict,) = decide_contrasts(make_results(study, test_errors=errors, gradients=False), stage=8)
     assert "n = 8 paired seeds, decided at the stage of 8 of at most 16 seeds" in verdict.conclusion
-    assert any("are naive: they are not corrected for stopping early. Corrected ones are under Stages." in caveat for caveat in verdict.caveats)
+    assert any("Corrected ones are under Stages." in caveat for caveat in verdict.caveats)
