@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from harness.reporting.formatting import format_quantity, join_words
 from harness.reporting.variance.section import answer_variance
+from harness.reporting.verdicts.sentences.phrases import describe_budget
 from harness.reporting.verdicts.verdict import Verdict
 from harness.text import escape_markdown
 from harness.tracking.results_table import Results
 
-MAX_SENTENCES = 2
-"""Most verdicts of which each has its own sentence; more are counted by their state."""
+MAX_ANSWERS, MAX_CERTAINTIES = 4, 2
+"""Most verdicts of which each has a sentence of its own in the first line, and in the second; more are counted."""
 STATES = ("supported", "contradicted", "undecided")
 
 
@@ -41,21 +42,25 @@ def write_answer_lines(results: Results, verdicts: Sequence[Verdict]) -> AnswerL
             f"{format_quantity(study.experiment.recipe.epochs, 'epoch')}, on {study.data.name}.",
         )
     certainty = " ".join(dict.fromkeys(verdict.certainty for verdict in verdicts if verdict.certainty))
-    if len(verdicts) <= MAX_SENTENCES:
-        return AnswerLines(" ".join(verdict.answer for verdict in verdicts), certainty)
+    counts = f"Of {len(verdicts)} contrasts, {_count_states(verdicts)}"
+    if len({verdict.certainty for verdict in verdicts}) > MAX_CERTAINTIES:
+        certainty = f"{counts} {describe_budget(study)}: {_describe_seeds(verdicts)}."
+    found = " ".join(verdict.answer for verdict in verdicts) if len(verdicts) <= MAX_ANSWERS else f"{counts}."
+    return AnswerLines(found, certainty)
+
+
+def _count_states(verdicts: Sequence[Verdict]) -> str:
+    """Return how many verdicts have each state, such as ``2 are supported and 1 is undecided``."""
     counts = {state: sum(verdict.state == state for verdict in verdicts) for state in STATES}
-    parts = [f"{count} {'is' if count == 1 else 'are'} {state}" for state, count in counts.items() if count]
-    return AnswerLines(f"Of {len(verdicts)} contrasts, {join_words(parts)}.", _shorten_certainty(verdicts, certainty))
+    return join_words(f"{count} {'is' if count == 1 else 'are'} {state}" for state, count in counts.items() if count)
 
 
-def _shorten_certainty(verdicts: Sequence[Verdict], certainty: str) -> str:
-    """Return the certainty of many verdicts: their common sentence, or the range of their n."""
-    if len({verdict.certainty for verdict in verdicts}) == 1:
-        return certainty
+def _describe_seeds(verdicts: Sequence[Verdict]) -> str:
+    """Return the range of n of many verdicts, and how many of them are exploratory."""
     numbers = sorted({verdict.n for verdict in verdicts})
     n = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     exploratory = sum(bool(verdict.exploratory) for verdict in verdicts)
-    return f"n = {n} pairs of seeds{f'; {exploratory} of the verdicts are exploratory' if exploratory else ''}."
+    return f"{n} paired seeds{f'; {exploratory} of the verdicts are exploratory' if exploratory else ''}"
 
 
 def format_answer(results: Results, verdicts: Sequence[Verdict]) -> str:

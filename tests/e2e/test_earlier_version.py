@@ -26,7 +26,7 @@ def earlier_work(tmp_path):
     return work
 
 
-EFFECTS = ("plain", "residual")
+EFFECTS = ("Component (A", "plain", "residual")
 """First words of the rows of the table of contrasts, which has other columns now."""
 
 

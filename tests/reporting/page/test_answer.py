@@ -150,8 +150,14 @@ def test_answer_lines_of_several_verdicts(quickstart):
         f"{verdict.answer} Not decided.",
         f"{verdict.certainty} Unsure.",
     )
-    many = write_answer_lines(quickstart, [verdict, verdict, other])
-    assert many == ("Of 3 contrasts, 2 are supported and 1 is undecided.", "n = 8 pairs of seeds.")
+    third = replace(verdict, answer="Yes again.", certainty="Sure.")
+    counts = "Of 3 contrasts, 2 are supported and 1 is undecided"
+    assert write_answer_lines(quickstart, [verdict, third, other]) == (
+        f"{verdict.answer} Yes again. Not decided.",
+        f"{counts} within this budget (10 epochs) on digits: 8 paired seeds.",
+    )
+    many = write_answer_lines(quickstart, [verdict, verdict, third, third, other])
+    assert many.found == "Of 5 contrasts, 4 are supported and 1 is undecided."
     none = write_answer_lines(quickstart, [])
     assert none.found == "No contrast is declared, so there is no verdict."
     assert "exploratory" in none.certainty and "digits" in none.certainty
