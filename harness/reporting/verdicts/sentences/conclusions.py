@@ -67,7 +67,7 @@ def write_conclusion(verdict: Verdict, contrast: Contrast, study: ResolvedExperi
         describe_varied(study),
         describe_skew(verdict),
         _describe_family(verdict, study),
-        describe_way_to_decide(verdict),
+        describe_way_to_decide(verdict, study),
     ]
     return f"{start}: {' '.join(sentence for sentence in sentences if sentence)}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.reporting.formatting import format_percent
 from harness.reporting.verdicts.sentences.phrases import format_size
 from harness.reporting.verdicts.verdict import SeedsNeeded, Verdict
+from harness.specs import ResolvedExperiment
 from harness.specs.declarations.batches import level_share
 from harness.specs.experiment.interim_looks import MOST_SEEDS
 
@@ -12,7 +13,7 @@ FIRST_STAGE = 12
 """Seeds of the first stage of an advised plan: with a part of the level, fewer could hardly decide anything."""
 
 
-def describe_way_to_decide(verdict: Verdict) -> str:
+def describe_way_to_decide(verdict: Verdict, study: ResolvedExperiment) -> str:
     """Return a sentence on what would decide the verdict; empty where it is decided or that is not known."""
     if verdict.state != "undecided":
         return ""
@@ -29,7 +30,7 @@ def describe_way_to_decide(verdict: Verdict) -> str:
         return ""
     if needed.likely >= MOST_SEEDS:
         return f"Even {MOST_SEEDS:,} seeds would hardly decide it, as far as the spread is known."
-    return f"{_describe_range(needed)} {_describe_plan(verdict, needed)}"
+    return f"{_describe_range(needed)} {_describe_plan(verdict, needed, study)}"
 
 
 def _describe_range(needed: SeedsNeeded) -> str:
@@ -42,13 +43,16 @@ def _describe_range(needed: SeedsNeeded) -> str:
     )
 
 
-def _describe_plan(verdict: Verdict, needed: SeedsNeeded) -> str:
+def _describe_plan(verdict: Verdict, needed: SeedsNeeded, study: ResolvedExperiment) -> str:
+    """Return how to declare so many seeds: as an adaptive experiment, where it may be one."""
     if needed.high <= verdict.n:
         return "So many are recorded, so the effects are probably smaller."
     most = max(needed.high, FIRST_STAGE + 4)
-    plan = f"`decide: {{first: {FIRST_STAGE}, step: {max(4, (most - FIRST_STAGE) // 6)}, most: {most}}}`"
+    plan = f"`decide: {{first: {FIRST_STAGE}, step: {max(4, (most - FIRST_STAGE) // 6)}, most: {most}}}` with"
+    if study.experiment.tune is not None or study.family_data_sets > 1:
+        plan = f"{most:,}"
     return (
-        f"Declare {plan} with seeds that are not used here. That is a new batch: it is no exploratory verdict, and has "
+        f"Declare {plan} seeds that are not used here. That is a new batch: it is no exploratory verdict, and has "
         f"1/{round(1 / level_share(len(verdict.earlier_batches) + 1))} of the level, for which these numbers are made. "
         "More seeds of this batch would make its verdict exploratory."
     )
