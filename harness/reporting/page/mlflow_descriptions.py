@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from harness.reporting.answer_lines import format_answer, write_answer_lines
+from harness.reporting.data_sets.verdicts import write_lines
 from harness.reporting.formatting import format_quantity, format_table_row
 from harness.reporting.page import tables
 from harness.reporting.statistics.error_intervals import select_error_interval
@@ -34,7 +35,9 @@ MARK_NOTES = {
 def describe_experiment(results: Results, verdicts: Sequence[Verdict]) -> str:
     """Return the description of an experiment as Markdown: question and answer, then the verdicts in full."""
     # MLflow's UI shows only the first paragraph at first, so question and answer are in it.
-    found, certainty = map(escape_markdown, write_answer_lines(results, verdicts))
+    is_single = len(results.study.data_sets) == 1
+    lines = write_answer_lines(results, verdicts) if is_single else write_lines(results)
+    found, certainty = map(escape_markdown, lines)
     first = f"{escape_markdown(results.study.experiment.question)} **{found}** **{certainty}**"
     details = [escape_markdown(text) for verdict in verdicts for text in (verdict.conclusion, *verdict.notes)]
     return "\n\n".join([first, *details])

@@ -13,6 +13,7 @@ from harness.reporting.statistics.stage_estimate import StageEstimate
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Degradation
 from harness.specs.adaptive.decide import Decide
+from harness.specs.declarations.batches import level_share
 from harness.text import escape_markdown
 from harness.tracking.metrics import METRICS
 from harness.tracking.results_table import Results
@@ -81,7 +82,8 @@ def _describe_costs(results: Results, verdicts: Sequence[Verdict], decide: Decid
     fixed = fixed_design(study, final, decide.most)
     less, is_decided = 100 * (1 - used.trials / fixed.trials), all(v.state != "undecided" for v in verdicts)
     saved = "saved" if is_decided else "not trained"
-    level = study.experiment.level / study.verdict_count
+    batches = max(verdict.batches for verdict in verdicts)
+    level = level_share(batches) * study.experiment.level / study.verdict_count
     share = min(0.5 if isinstance(c, Degradation) else c.share for c in study.experiment.contrasts)
     seeds, effect = seeds_of_equal_power(decide, level * share)
     equal = fixed_design(study, final, seeds)

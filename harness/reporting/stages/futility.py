@@ -9,6 +9,7 @@ from harness.reporting.stages.prediction import predict_decision
 from harness.reporting.statistics.intervals import Floats
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import ResolvedExperiment
+from harness.specs.declarations.batches import level_share
 
 
 def predict_open(verdict: Verdict, study: ResolvedExperiment, decided: int) -> Floats | None:
@@ -20,7 +21,8 @@ def predict_open(verdict: Verdict, study: ResolvedExperiment, decided: int) -> F
     decide = study.experiment.decide
     if decide is None or verdict.state != "undecided" or verdict.p is None:
         return None
-    return predict_decision(verdict, study.experiment.level / max(study.verdict_count - decided, 1), decide.stages)
+    level = level_share(verdict.batches) * study.experiment.level
+    return predict_decision(verdict, level / max(study.verdict_count - decided, 1), decide.stages)
 
 
 def explain_futility(verdict: Verdict, study: ResolvedExperiment, decided: int) -> str:

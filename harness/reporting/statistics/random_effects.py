@@ -33,7 +33,7 @@ class RandomEffects:
         high: Upper end of that interval.
         tau: Estimated standard deviation of the true effects between data sets.
         next_low: Lower end of the 95 % prediction interval: where the effect on one more data set is expected.
-        next_high: Upper end of that interval.
+        next_high: Upper end of that interval. Both are infinite with two data sets.
     """
 
     n: int
@@ -67,8 +67,9 @@ def estimate_random_effects(effects: Sequence[float], errors: Sequence[float]) -
     spread = max(1.0, float((weights * (y - mean) ** 2).sum() / (y.size - 1)))
     variance = spread / float(weights.sum())
     half = _t_factor(y.size - 1) * math.sqrt(variance)
-    # Tau is estimated too, which costs a degree of freedom (Higgins, Thompson and Spiegelhalter 2009).
-    next_half = _t_factor(max(y.size - 2, 1)) * math.sqrt(tau2 + variance)
+    # Tau is estimated too, which costs a degree of freedom (Higgins, Thompson and Spiegelhalter 2009). Two data sets
+    # leave none, so nothing is known about another one.
+    next_half = _t_factor(y.size - 2) * math.sqrt(tau2 + variance) if y.size > 2 else math.inf
     return RandomEffects(y.size, mean, mean - half, mean + half, math.sqrt(tau2), mean - next_half, mean + next_half)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 
@@ -47,7 +48,7 @@ def decide_contrasts(results: Results, stage: int | None = None) -> list[Verdict
         *_decide_with_and_without_failures(results, stage),
         *(replace(verdict, title=f"{verdict.title}, at tuned recipes") for verdict in at_tuned_recipes),
     ]
-    return add_first_verdicts(results, verdicts, decide_contrasts)
+    return add_first_verdicts(results, verdicts, partial(decide_contrasts, stage=stage))
 
 
 def _decide_with_and_without_failures(results: Results, stage: int | None) -> list[Verdict]:
@@ -91,7 +92,8 @@ def _decide(
         reached = reached_stages(plan, study, list(cells.values()), final, stage)
         tested.append(ContrastTests(components, plan, reached, study.experiment.seeds))
     batches = [list_earlier_batches(study, index, final) for index in range(len(tested))]
-    share = level_share(max(map(len, batches), default=0))
+    most = max(map(len, batches), default=0)
+    share = level_share(most)
     decisions = decide_family(tested, study.open_verdict_count, share * study.experiment.level)
     completed = [
         contrast.with_results(_result_stage(contrast, decision), decision.levels)
@@ -101,10 +103,8 @@ def _decide(
     verdicts = []
     for index, decision in enumerate(decisions):
         p_values = {role: p[index] for role, p in adjusted.items()}
-        verdict = _build_verdict(
-            study, index, final, tested[index], decision, completed[index], p_values, batches[index]
-        )
-        verdicts.append(replace(verdict, level=share * verdict.level))
+        verdict = _build_verdict(study, index, final, tested[index], decision, completed[index], p_values, most)
+        verdicts.append(replace(verdict, level=share * verdict.level, earlier_batches=tuple(batches[index])))
     return verdicts
 
 
@@ -161,7 +161,7 @@ def _build_verdict(
     decision: Decision,
     components: tuple[Component, ...],
     adjusted: dict[Role, float | None],
-    earlier_batches: Sequence[str],
+    batches: int,
 ) -> Verdict:
     """Return the verdict on a decided contrast, without its sentences."""
     contrast = study.experiment.contrasts[index]
@@ -184,11 +184,11 @@ def _build_verdict(
         exploratory=explain_exploratory(study, index, final) if p is not None else "",
         stage=_summarise_stages(tests, decision),
         margin_reason=_margin_reason(contrast),
-        earlier_batches=tuple(earlier_batches),
+        batches=batches,
     )
     if decision.state == "undecided" and p is not None:
         # They would be a further batch, which has a smaller level than this one.
-        share = level_share(len(earlier_batches) + 1) / level_share(len(earlier_batches))
+        share = level_share(batches + 1) / level_share(batches)
         return replace(verdict, seeds_to_decide=count_seeds_needed(components, share * decision.levels["supports"]))
     return verdict
 

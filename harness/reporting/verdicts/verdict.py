@@ -75,6 +75,7 @@ class Verdict:
         exploratory: Why the verdict is only exploratory, in a sentence; empty where it was declared as it is.
         first: The verdict under the first declaration, where the declaration was changed after results were seen.
         earlier_batches: The batches of other seeds with which the comparison was tested before, each in words.
+        batches: Number of earlier batches by which its level is lowered: the most of all contrasts of the experiment.
         untrained: Its variants that are untrainable under this recipe: they stay at the loss and error of guessing.
         untrained_trials: Its trials that stay there, of these variants and of others.
         without_failures: The verdict without diverged seeds and untrained variants, where there are any.
@@ -103,6 +104,7 @@ class Verdict:
     exploratory: str = ""
     first: Verdict | None = None
     earlier_batches: tuple[str, ...] = ()
+    batches: int = 0
     untrained: tuple[str, ...] = ()
     untrained_trials: tuple[str, ...] = ()
     without_failures: Verdict | None = None

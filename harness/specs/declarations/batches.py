@@ -62,7 +62,7 @@ def level_share(earlier_batches: int) -> float:
 def _list_tested(earlier: EarlierAnalyses) -> list[tuple[set[int], str]]:
     """Return seeds and result of each earlier test of the same comparison on other seeds."""
     own = set(earlier.seeds)
-    tested = [(set(a.seeds), f"{a.date}: {a.state}") for a in earlier.batches]
+    tested = [(set(a.seeds), f"{a.date}: {a.state}" if set(a.cells) == earlier.cells else "") for a in earlier.batches]
     for look in earlier.looks:
         if set(look.seeds) == own:
             break

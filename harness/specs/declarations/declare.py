@@ -80,11 +80,3 @@ def add_logs(study: ResolvedExperiment, logs: Sequence[AnalysisLog]) -> Resolved
     if merged == own:
         return study
     return study.replace(declarations=merged.declarations, analyses=merged.analyses)
-
-
-def record_analysis(study: ResolvedExperiment, analyses: Sequence[Analysis]) -> ResolvedExperiment:
-    """Return the experiment with analyses under what it declares now; see :func:`build_analysis`.
-
-    :func:`harness.tracking.analysis_record.record_analyses` also writes them to the record.
-    """
-    return add_logs(study, [AnalysisLog(declarations=(declare(study),), analyses=tuple(analyses))])

@@ -27,7 +27,9 @@ class EarlierAnalyses:
         declaration: What is declared now.
         contrast: The contrast as it is declared now.
         seen: Earlier reports, oldest first, that showed results of all its cells for some of its seeds.
-        batches: Earlier analyses of the same cells with other seeds only; they lower the level, see ``batches.py``.
+        related: Earlier reports of this experiment for some of its seeds that showed some of its cells, not all.
+        batches: Earlier reports that showed results of all its cells for other seeds only; they lower the level, see
+            ``batches.py``.
         looks: Looks of an earlier version at the same comparison.
         study: The experiment.
     """
@@ -39,6 +41,7 @@ class EarlierAnalyses:
     declaration: Declaration
     contrast: DeclaredContrast
     seen: tuple[Analysis, ...]
+    related: tuple[Analysis, ...]
     batches: tuple[Analysis, ...]
     looks: tuple[InterimLook, ...]
 
@@ -78,7 +81,15 @@ def find_earlier(study: ResolvedExperiment, index: int, seeds: Iterable[int]) ->
         declaration,
         contrast,
         tuple(a for a in earlier if set(cells) <= set(a.seen) and set(own_seeds) & set(a.seeds)),
-        tuple(a for a in earlier if set(cells) == set(a.cells) and not set(own_seeds) & set(a.seeds)),
+        tuple(
+            a
+            for a in earlier
+            if a.experiment == study.experiment.name
+            and not set(cells) <= set(a.seen)
+            and set(cells) & set(a.seen)
+            and set(own_seeds) & set(a.seeds)
+        ),
+        tuple(a for a in earlier if set(cells) <= set(a.seen) and not set(own_seeds) & set(a.seeds)),
         tuple(look for look in study.looks if look.cells == study.contrast_keys[index]),
     )
 
@@ -97,6 +108,8 @@ def explain_exploratory(
     earlier = find_earlier(study, index, seeds)
     reasons = [
         _explain_changes(earlier),
+        _explain_replaced_contrast(earlier),
+        _explain_changed_batch(earlier),
         _explain_earlier_seeds(earlier),
         _explain_undeclared_number(earlier),
         _explain_missing_seeds(earlier, complete),
@@ -142,6 +155,41 @@ def _explain_changes(earlier: EarlierAnalyses) -> str:
         f"what is declared was changed{date}, after results were seen on {seen.date}{place}: "
         f"{'; '.join(compared.changes)}."
     )
+
+
+def _explain_replaced_contrast(earlier: EarlierAnalyses) -> str:
+    """Return that a contrast was removed after its results were seen, and this one declared in its place."""
+    if earlier.seen or not earlier.related:
+        return ""
+    first = earlier.declaration_of(earlier.related[0])
+    changes = _list_changes(first, earlier.declaration)
+    if not changes:
+        return ""
+    return (
+        f"what is declared was changed after results of this experiment were seen on {earlier.related[0].date}: "
+        f"{'; '.join(changes)}."
+    )
+
+
+def _explain_changed_batch(earlier: EarlierAnalyses) -> str:
+    """Return what was changed in the claims since the first batch of other seeds."""
+    if not earlier.batches:
+        return ""
+    changes = _list_changes(earlier.declaration_of(earlier.batches[0]), earlier.declaration)
+    if not changes:
+        return ""
+    return (
+        f"what is declared was changed after results of other seeds were seen on {earlier.batches[0].date}: "
+        f"{'; '.join(changes)}."
+    )
+
+
+def _list_changes(first: Declaration | None, later: Declaration) -> list[str]:
+    """Return the changes of claims and level; the seeds of another batch and their stages may be others."""
+    if first is None:
+        return ["the record no longer says what was declared"]
+    changes = compare_declarations(first, later).changes
+    return [change for change in changes if not change.startswith(("looks ", "decide ", "seeds "))]
 
 
 def _explain_earlier_seeds(earlier: EarlierAnalyses) -> str:

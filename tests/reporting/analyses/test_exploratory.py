@@ -218,7 +218,7 @@ def test_fresh_seeds_for_the_same_comparison_have_a_smaller_level_and_list_the_e
     (verdict,), _ = analyse(8, recorded, first_seed=200, day=3)
     assert verdict.exploratory == ""
     assert verdict.level == pytest.approx(0.05 * 0.75 / 8)
-    assert verdict.caveats[0] == (
+    assert verdict.caveats[1] == (
         "The same comparison was tested before with other seeds: seeds 10 to 17, 2026-11-01: supported and seeds 100 "
         "to 107, 2026-11-02: supported. Batch 3 therefore has 1/8 of the level. Over all batches, the chance of a "
         "wrong claim is at most 1.5 times the level."
@@ -232,10 +232,38 @@ def test_the_first_batch_keeps_its_level_when_its_report_is_written_again_after_
     assert again == first
 
 
-def test_fresh_seeds_have_a_smaller_level_also_where_the_declaration_was_changed():
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"contrasts": [{**CONTRAST, "smallest_effect": 0.6}]}, "smallest effect 0.5 → 0.6"),
+        ({"contrasts": [{**CONTRAST, "side": "greater"}]}, "side less → greater"),
+        ({"level": 0.4}, "level 0.05 → 0.4"),
+    ],
+)
+def test_fresh_seeds_under_a_changed_declaration_are_exploratory(changes, words):
     _, recorded = analyse(8)
-    (verdict,), _ = analyse(8, recorded, first_seed=100, day=2, contrasts=[{**CONTRAST, "smallest_effect": 0.6}])
-    assert verdict.level == pytest.approx(0.05 * 0.75 / 4)
+    (verdict,), _ = analyse(8, recorded, first_seed=100, day=2, **changes)
+    assert "after results of other seeds were seen on 2026-11-01: " + words in verdict.exploratory
+
+
+def test_fresh_seeds_with_declared_stages_are_not_exploratory():
+    _, recorded = analyse(8)
+    (verdict,), _ = analyse(8, recorded, first_seed=100, day=2, looks=[8, 12])
+    assert (verdict.exploratory, verdict.batches) == ("", 1)
+
+
+def test_a_contrast_in_place_of_another_one_is_exploratory_although_its_own_results_were_not_seen():
+    def at_depths(shallow, deep):
+        (selection,), (contrast,) = QUICKSTART["variants"], QUICKSTART["contrasts"]
+        return make_study(
+            variants=[{**selection, "depth": [shallow, deep]}],
+            contrasts=[{**contrast, "shallow": shallow, "deep": deep}],
+        )
+
+    first = make_results(at_depths(8, 32), gradients=False)
+    log = build_log(first, decide_contrasts(first), "2026-11-01T12:00:00+00:00")
+    (verdict,) = decide_contrasts(make_results(add_logs(at_depths(8, 20), [log]), gradients=False))
+    assert "removed: degradation from 8 to 32 layers" in verdict.exploratory
 
 
 def test_the_stages_of_one_adaptive_run_are_one_batch():

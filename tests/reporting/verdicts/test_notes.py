@@ -21,7 +21,7 @@ def decide():
 def test_a_diverged_trial_is_named_with_both_verdicts(decide):
     verdict = decide(diverged=[(DEEP_PLAIN, 3)])
     assert verdict.diverged == ("cifar-plain32-w8 seed 3",)
-    assert verdict.caveats[0] == (
+    assert verdict.caveats[1] == (
         "With 1 diverged trial at chance error the tests say supported (n = 10); without it they say supported (n = 9)."
     )
     assert "1 trial diverged and counts at chance error: cifar-plain32-w8 seed 3." in verdict.notes

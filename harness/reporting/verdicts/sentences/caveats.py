@@ -19,23 +19,30 @@ def list_caveats(verdict: Verdict, contrast: Contrast) -> list[str]:
 
 
 def _all_caveats(verdict: Verdict, contrast: Contrast) -> Iterator[str]:
+    # A missing reason must stand beside the verdict; a given one may come last.
+    has_reason = bool(getattr(contrast, "margin_reason", ""))
     yield verdict.exploratory
+    if not has_reason:
+        yield describe_margin(contrast)
     yield describe_batches(verdict)
     yield describe_with_and_without(verdict)
     yield describe_skew(verdict)
     yield describe_early_stop(verdict)
-    yield describe_margin(contrast)
+    if has_reason:
+        yield describe_margin(contrast)
 
 
 def describe_batches(verdict: Verdict) -> str:
     """Return which batches of other seeds came before, and what level is left; empty for a first batch."""
-    earlier = len(verdict.earlier_batches)
-    if not earlier:
+    if not verdict.batches:
         return ""
+    before = "A comparison of this experiment was tested before with other seeds"
+    if verdict.earlier_batches:
+        before = f"The same comparison was tested before with other seeds: {join_words(verdict.earlier_batches)}"
+    part = round(1 / level_share(verdict.batches))
     return (
-        f"The same comparison was tested before with other seeds: {join_words(verdict.earlier_batches)}. Batch "
-        f"{earlier + 1} therefore has 1/{round(1 / level_share(earlier))} of the level. Over all batches, the chance "
-        "of a wrong claim is at most 1.5 times the level."
+        f"{before}. Batch {verdict.batches + 1} therefore has 1/{part} of the level. "
+        "Over all batches, the chance of a wrong claim is at most 1.5 times the level."
     )
 
 
@@ -86,5 +93,6 @@ def describe_margin(contrast: Contrast) -> str:
         else ("smallest effect of interest", contrast.smallest_effect)
     )
     if contrast.margin_reason:
-        return f"The {name} is {format_size(value)}: {contrast.margin_reason}"
+        use = "" if isinstance(contrast, Degradation) else ", which plans seeds; the test is against zero"
+        return f"The {name} is {format_size(value)}{use}: {contrast.margin_reason}"
     return f"No reason is given for the {name} of {format_size(value)}."

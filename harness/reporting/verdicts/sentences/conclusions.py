@@ -15,7 +15,11 @@ from harness.reporting.verdicts.sentences.degradation import (
     describe_degradation,
     describe_share_above,
 )
-from harness.reporting.verdicts.sentences.difference import answer_difference, describe_difference
+from harness.reporting.verdicts.sentences.difference import (
+    answer_difference,
+    describe_difference,
+    describe_share_opposite,
+)
 from harness.reporting.verdicts.sentences.failures import describe_with_and_without
 from harness.reporting.verdicts.sentences.phrases import (
     describe_budget,
@@ -35,6 +39,8 @@ SENTENCES: dict[str, tuple[Sentence, Sentence]] = {
     "time_to_target": (answer_time_to_target, describe_time_to_target),
 }
 """For each kind of contrast, the function for its answer and the one for its numbers."""
+RARE_SEEDS = {"degradation": describe_share_above, "difference": describe_share_opposite}
+"""For kinds of contrasts, the function for the share of seeds that may still be otherwise."""
 
 
 def add_sentences(verdict: Verdict, contrast: Contrast, study: ResolvedExperiment) -> Verdict:
@@ -93,7 +99,7 @@ def _describe_certainty(verdict: Verdict, study: ResolvedExperiment) -> str:
         ps = [c.shown_outcome.p for c in verdict.components if _contradicts(c)]
     p = max((p for p in ps if p is not None), default=None)
     warning = "" if not describe_skew(verdict) else "; the differences are skewed"
-    rare = describe_share_above(verdict)
+    rare = RARE_SEEDS[verdict.kind](verdict) if verdict.kind in RARE_SEEDS else ""
     return f"{start}: {n}, largest p = {format_exact_p(p, verdict.n)}{warning}{f'; {rare}' if rare else ''}."
 
 

@@ -76,7 +76,10 @@ def describe_seeds_below(component: Component, n: int) -> str:
 
 
 def describe_share_above(verdict: Verdict) -> str:
-    """Return which share of seeds may still exceed the margin, as a clause; empty if "not worse" was not reached."""
+    """Return for which share of seeds the residual networks may still exceed the margin, as a clause.
+
+    Empty where "not worse" was not reached.
+    """
     for component in verdict.components:
         if component.reached_outcome is not None and component.reached_outcome.outcome.name == "not worse":
             share = _format_share_bound(*_count_seeds_below(component, verdict.n))

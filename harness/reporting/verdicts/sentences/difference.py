@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.reporting.formatting import format_number
+from harness.reporting.formatting import format_number, format_percent
+from harness.reporting.statistics.proportions import share_bound
 from harness.reporting.verdicts.sentences.failures import describe_untrainable
 from harness.reporting.verdicts.sentences.phrases import format_effects, format_evidence, format_metric, format_n
 from harness.reporting.verdicts.verdict import Verdict
@@ -24,6 +25,19 @@ def answer_difference(verdict: Verdict, contrast: Difference) -> str:
     direction = component.reached_outcome.outcome.name
     start = "Yes" if verdict.state == "supported" else "No"
     return f"{start}: the {metric} of {others} {direction} than that of {contrast.b}, by {points} points."
+
+
+def describe_share_opposite(verdict: Verdict) -> str:
+    """Return for which share of seeds the difference may still have the other sign, as a clause; empty if undecided."""
+    (component,) = verdict.components
+    if verdict.state == "undecided" or component.reached_outcome is None:
+        return ""
+    ((side, value),) = component.reached_outcome.outcome.bounds
+    (test,) = component.tests
+    differences = list(test.differences.values())[: verdict.n]
+    on_side = sum(difference < value if side == "less" else difference > value for difference in differences)
+    share = format_percent(round(share_bound(on_side, len(differences)), 2))
+    return f"up to {share} of seeds may still show no difference or the opposite (95 %)"
 
 
 def describe_difference(verdict: Verdict, contrast: Difference) -> str:

@@ -53,6 +53,6 @@ def _describe_plan(verdict: Verdict, needed: SeedsNeeded, study: ResolvedExperim
         plan = f"{most:,}"
     return (
         f"Declare {plan} seeds that are not used here. That is a new batch: it is no exploratory verdict, and has "
-        f"1/{round(1 / level_share(len(verdict.earlier_batches) + 1))} of the level, for which these numbers are made. "
+        f"1/{round(1 / level_share(verdict.batches + 1))} of the level, for which these numbers are made. "
         "More seeds of this batch would make its verdict exploratory."
     )
