@@ -18,6 +18,8 @@ from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_markdown
 from harness.tracking.metrics import TEST_ERROR
 
+MAX_TITLES = 2
+"""Most contrasts that a caveat of several of them names."""
 MAX_CAVEATS = 3
 """Most caveats that stand beside the verdict; the others are in the section "Limitations"."""
 
@@ -46,7 +48,9 @@ def _list_verdict_caveats(verdicts: Sequence[Verdict]) -> list[str]:
     lines = []
     for caveat, numbers in owners.items():
         is_common = len(set(numbers)) == len(verdicts)
-        title = "" if is_common else f"{join_words(dict.fromkeys(verdicts[n].title for n in numbers))}: "
+        titles = list(dict.fromkeys(verdicts[n].title for n in numbers))
+        named = join_words(titles) if len(titles) <= MAX_TITLES else f"{len(titles)} contrasts"
+        title = "" if is_common else f"{named}: "
         lines.append(escape_markdown(title + caveat))
     return lines
 
