@@ -98,6 +98,7 @@ def broken(in_channels, classes):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_bench_of_an_experiment_appears_in_its_report(harness, experiment_file, tmp_path):
     """The report shows the costs only if no other process used the machine while they were measured."""
     variants = {"family": "cifar-resnet", "depth": [8], "shortcut": ["none", "identity"], "set": {"widths": [2, 4, 8]}}

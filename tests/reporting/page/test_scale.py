@@ -21,6 +21,7 @@ def invent_results():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("variants", "seeds"), [(10, 1000), (1250, 8)])
 def test_report_of_ten_thousand_trials_is_correct(invent_results, variants, seeds, tmp_path):
     results = invent_results(variants, seeds)
