@@ -1,4 +1,4 @@
-"""What an adaptive experiment may still cost: the least, the expected and the most trials and time."""
+"""Costs that an adaptive experiment may still have: the least, the expected and the most trials and time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Amount:
 
 @dataclass(frozen=True)
 class StageForecast:
-    """What an adaptive experiment may still cost.
+    """The costs that an adaptive experiment may still have.
 
     Attributes:
         least: If the next stage decides every contrast.

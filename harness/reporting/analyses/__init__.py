@@ -1,1 +1,1 @@
-"""What was declared and analysed before: exploratory verdicts, and the verdict under the first declaration."""
+"""Earlier declarations and analyses: exploratory verdicts, and the verdict under the first declaration."""

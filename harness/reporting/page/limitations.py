@@ -1,4 +1,4 @@
-"""What the results of a report do not show: the few caveats that matter most, and all limitations."""
+"""Limits of a report's results: the few caveats that matter most, and all limitations."""
 
 from __future__ import annotations
 

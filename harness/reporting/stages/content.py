@@ -1,4 +1,4 @@
-"""What the template ``stages.md.j2`` shows: what the stages decided, and what they saved."""
+"""Values of the template ``stages.md.j2``: the decisions of the stages, and the trials that they saved."""
 
 from __future__ import annotations
 

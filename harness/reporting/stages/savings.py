@@ -1,4 +1,4 @@
-"""What an adaptive experiment trained, beside two fixed designs: one with its most seeds, and one of equal power."""
+"""Trials of an adaptive experiment and of two fixed designs: one with its most seeds, one of equal power."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the template ``time_to_target.md.j2`` shows: a table for each declared target, and its contrasts."""
+"""Values of the template ``time_to_target.md.j2``: a table for each declared target, and its contrasts."""
 
 from __future__ import annotations
 

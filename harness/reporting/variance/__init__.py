@@ -1,1 +1,1 @@
-"""What the seeds of a report vary, and how much each source of randomness moves the results."""
+"""The sources of randomness that seeds vary, and how much each of them moves the results."""

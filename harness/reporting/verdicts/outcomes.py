@@ -31,7 +31,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class OutcomeResult:
-    """What the tests say of one outcome.
+    """The result of the tests of one outcome.
 
     Attributes:
         p: Largest p of its tests; None below 8 pairs.

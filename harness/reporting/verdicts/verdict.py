@@ -31,7 +31,7 @@ class StageSummary:
 
 @dataclass(frozen=True)
 class SeedsNeeded:
-    """How many seeds would decide a verdict, as a range over what the standard deviation may be.
+    """The number of seeds that would decide a verdict, as a range over what the standard deviation may be.
 
     Attributes:
         low: Seeds at the lower end of the interval of the standard deviation.

@@ -1,4 +1,4 @@
-"""What is decided after a stage of an adaptive experiment. The driver reads it; the analysis itself is in reporting."""
+"""The decision after a stage of an adaptive experiment. The driver reads it; the analysis itself is in reporting."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class StageDecision:
 
 @dataclass(frozen=True)
 class StagePosition:
-    """Where an adaptive experiment is.
+    """The present stage of an adaptive experiment.
 
     Attributes:
         seeds: Number of declared seeds of the present stage.

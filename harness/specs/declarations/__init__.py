@@ -1,1 +1,1 @@
-"""What was declared, every analysis that was made, and which later verdicts are exploratory because of them."""
+"""Declarations, the analyses made under them, and the later verdicts that they make exploratory."""

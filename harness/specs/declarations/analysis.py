@@ -47,7 +47,7 @@ class Analysis(Spec):
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What makes it another analysis: contrast, declaration, cells and seeds. The same one again adds nothing."""
+        """The key of an analysis: contrast, declaration, cells and seeds. One with an equal key adds nothing."""
         return (self.contrast, self.declaration, self.cells, self.seeds)
 
     @property

@@ -1,4 +1,4 @@
-"""What differs between the first declaration of an experiment and a later one, field by field."""
+"""Differences between the first declaration of an experiment and a later one, field by field."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class TimeToTarget(Spec):
 
     @property
     def measure(self) -> str:
-        """What is compared, as one text: unit, metric and value. Two contrasts are alike only if it is equal."""
+        """The compared quantity as one text: unit, metric and value. Two contrasts are alike only if it is equal."""
         return f"{self.kind} {self.unit} {self.declared_target.metric} {self.declared_target.value!r}"
 
     def find_variants(self, variants: Sequence[AnyVariant]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where a match gets its costs from: counted on the layer plan, or by what the caller provides."""
+"""The source of a match's costs: counted on the layer plan, or by what the caller provides."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ SHAPE_FREE = frozenset({*Variant.labels, "shortcut", "zero_init_last", "residual
 
 @dataclass(frozen=True)
 class Question:
-    """What is equal between the networks that a contrast compares.
+    """The quantity that is equal between the networks that a contrast compares.
 
     Attributes:
         kind: What is equal: ``shape``, ``params``, ``macs``, ``step_time``, or ``none`` of them.

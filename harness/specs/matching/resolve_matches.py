@@ -38,7 +38,7 @@ NAME_PARTS = {"macs": "macs", "params": "params", "step_time": "time"}
 
 @dataclass(frozen=True)
 class MatchContext:
-    """What a match needs to know of the experiment.
+    """The part of an experiment that a match needs.
 
     Attributes:
         experiment: The experiment, with its recipe, its resources and its execution settings.

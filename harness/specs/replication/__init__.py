@@ -1,1 +1,1 @@
-"""What a seed varies: sources of randomness, and the design of an experiment that measures their variances."""
+"""Sources of randomness that a seed varies, and the design of an experiment that measures their variances."""

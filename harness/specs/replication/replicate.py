@@ -23,7 +23,7 @@ def require_distinct_sources(sources: tuple[Source, ...]) -> tuple[Source, ...]:
 
 
 class Replication(Spec):
-    """What the seeds of an experiment vary. The other sources of randomness have one seed in all trials."""
+    """The sources of randomness that seeds vary. The other sources have one seed in all trials."""
 
     vary: Annotated[tuple[Source, ...], AfterValidator(require_distinct_sources)] = Field(
         ("initialisation", "order", "augmentation"),

@@ -22,7 +22,7 @@ SUBJECTS = {
     "residual": "the training error of the residual networks",
     "interaction": "the change of the plain networks",
 }
-"""What the outcomes of each component are about."""
+"""The subject of the sentences on each component."""
 
 
 def answer_degradation(verdict: Verdict, contrast: Degradation) -> str:

@@ -10,7 +10,7 @@ from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Difference
 
 RELATIONS = {"less": "lower than", "greater": "higher than", "two-sided": "different from"}
-"""What each side claims of the metric of a and that of b."""
+"""The relation between the metrics of a and b that each side claims."""
 
 
 def answer_difference(verdict: Verdict, contrast: Difference) -> str:

@@ -1,4 +1,4 @@
-"""What a verdict says of trials that diverged or did not train."""
+"""Sentences on trials that diverged or did not train."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is equal between the networks of a contrast, as a part of its title, its answer and its conclusion."""
+"""Phrases for the quantity that is equal between the networks of a contrast: for title, answer and conclusion."""
 
 from __future__ import annotations
 

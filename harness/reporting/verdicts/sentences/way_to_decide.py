@@ -1,4 +1,4 @@
-"""What would decide an undecided verdict: a declared plan with so many seeds, or more images."""
+"""Sentences on a way to decide an undecided verdict: a declared plan with so many seeds, or more images."""
 
 from __future__ import annotations
 
