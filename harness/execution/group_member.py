@@ -94,7 +94,8 @@ class GroupMember:
             memory = {**self.trainer.memory()}
             # The process's peak memory is shared by all seeds that it trains.
             memory["peak"] //= max(len(self.ensemble_seeds), 1)
-            provenance = self.history.provenance | {"memory": memory}
+            is_shared = self.history.provenance["shared"] or self.trainer.timers.cores.is_shared
+            provenance = self.history.provenance | {"memory": memory, "shared": is_shared}
             self.history = self.history.model_copy(update={"outcome": outcome, "provenance": provenance})
 
     def prune(self) -> None:

@@ -26,6 +26,7 @@ EPOCH_SECONDS = "time/epoch_s"
 EVALUATION_SECONDS = "time/eval_s"
 RECORDING_SECONDS = "time/record_s"
 TRAINING_THROUGHPUT = "time/images_per_s"
+WAITING_SHARE = "time/waiting_share"
 PARAMETERS = "cost/params"
 MACS = "cost/macs"
 FLOPS = "cost/flops"
@@ -95,6 +96,7 @@ METRICS = {
         Metric(EVALUATION_SECONDS, "Evaluation clock", "s", "lower"),
         Metric(RECORDING_SECONDS, "Recording clock", "s", "lower"),
         Metric(TRAINING_THROUGHPUT, "Training throughput", "images/s", "higher"),
+        Metric(WAITING_SHARE, "Waiting for a core, share of the training so far", "", "lower"),
         Metric(PARAMETERS, "Parameters"),
         Metric(MACS, "MACs per image"),
         Metric(FLOPS, "FLOPs per image (2 per MAC)"),

@@ -19,6 +19,7 @@ from harness.models import build
 from harness.models.auxiliary import compute_losses
 from harness.specs import Execution, Resources, Trial
 from harness.specs.random_streams import stream_seed
+from harness.training.core_times import CoreTimes
 from harness.training.device import (
     autocast,
     choose_device,
@@ -254,6 +255,8 @@ class Trainer:
         metrics |= {"optim/lr": learning_rate(self.recipe, epoch * self.steps - 1, self.steps)} | evaluated
         metrics |= {f"time/{name}_s": value for name, value in self.timers.seconds.items()}
         metrics |= {"time/epoch_s": seconds, "time/images_per_s": len(self.splits["train"]) / seconds}
+        if (waiting_share := self.timers.cores.waiting_share) is not None:
+            metrics["time/waiting_share"] = waiting_share
         return [*results, EpochResult(epoch, metrics, build_layer_profile(state.layers))]
 
     def state(self) -> dict[str, Any]:
@@ -265,6 +268,7 @@ class Trainer:
             "epochs_done": self.epochs_done,
             "under_way": None if self.epoch_state is None else asdict(self.epoch_state),
             "seconds": dict(self.timers.seconds),
+            "cores": asdict(self.timers.cores),
         }
 
     def resume(self, state: dict[str, Any]) -> None:
@@ -278,6 +282,8 @@ class Trainer:
             # The saved sums are those of all workers: rank 0 alone continues from them.
             self.epoch_state.sums.zero_()
         self.timers.seconds = dict(state["seconds"])
+        # Checkpoints of earlier versions have no such times.
+        self.timers.cores = CoreTimes(**state.get("cores", {}))
 
     def memory(self) -> dict[str, int]:
         """Return the ``peak`` bytes that this process took, and those that the ``device`` (or the machine) has.
