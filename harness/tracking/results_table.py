@@ -105,6 +105,8 @@ class Results:
             return _join_tables([(view.study.data.title, view.final) for view in self.views])
         last = self.epochs.drop_duplicates("trial", keep="last").reset_index(drop=True)
         diverged = last["outcome"] == TrialStatus.DIVERGED
+        if not diverged.any():
+            return last
         errors = [key for key in EVALUATED_ERRORS if last[key].notna().any() or key != VALIDATION_ERROR]
         last.loc[diverged, errors] = self.study.data.chance_error
         last.loc[diverged, TEST_ACCURACY] = 100 - self.study.data.chance_error

@@ -13,7 +13,6 @@ from harness.reporting.statistics.proportions import probability_interval
 
 Side = Literal["less", "greater", "two-sided"]
 """The side of a threshold on which an effect is claimed to lie."""
-OPPOSITE_SIDE: dict[Side, Side] = {"less": "greater", "greater": "less"}
 
 
 @dataclass(frozen=True)
