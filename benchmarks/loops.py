@@ -103,7 +103,7 @@ def harness_epochs(case: dict[str, Any]) -> Iterator[tuple[int, float]]:
     """Yield (images, seconds) of each epoch of the training loop of `harness run`, without evaluation."""
     from harness.data.description import describe_data
     from harness.specs import DataSpec, Execution, Recipe, Resources, Trial
-    from harness.specs.experiment.resolved_experiment import resolve_memory_format
+    from harness.specs.experiment.resolved.memory_format import resolve_memory_format
     from harness.training.loop import TrainingLoop
     from harness.training.trainer import Trainer
 

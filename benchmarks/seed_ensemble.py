@@ -50,7 +50,7 @@ def train_epochs(case: dict[str, Any], seeds: int) -> Iterator[tuple[int, float]
     """Yield (images of all seeds, seconds) of each epoch of one seed, or of an ensemble of several."""
     from harness.data.description import describe_data
     from harness.specs import DataSpec, Execution, Recipe, Resources, Trial
-    from harness.specs.experiment.resolved_experiment import resolve_memory_format
+    from harness.specs.experiment.resolved.memory_format import resolve_memory_format
     from harness.training.loop import TrainingLoop
     from harness.training.seed_ensemble import SeedEnsemble
     from harness.training.trainer import Trainer

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from harness.experiments.planning.plan import Plan
-from harness.experiments.planning.stage_plan import gains_pair, restrict_plan
+from harness.experiments.planning.stage_trials import gains_pair, restrict_plan
 from harness.experiments.run_result import RunResult, StageEnd
 from harness.specs.adaptive.analysed_stages import last_analysed_stage
-from harness.specs.adaptive.stage_decision import DecideStage, StageDecision
+from harness.specs.adaptive.stage_decision import AnalyseStage, StageDecision
 
 
 class StageRun:
@@ -34,7 +34,7 @@ class StageRun:
 
     def __init__(
         self,
-        decide_stage: DecideStage,
+        decide_stage: AnalyseStage,
         deadline: float | None = None,
         show: Callable[[StageDecision], None] = lambda decision: None,
         archived: Collection[str] | None = (),

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
-from typing import Any, TypeVar, get_args
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from harness.errors import MIN_SIMILARITY, HarnessError, suggest_nearest
+from harness.errors import HarnessError, suggest_nearest
+from harness.io.model_fields import TAG_FIELD, FieldPlace, find_place, suggest_field
 from harness.io.yaml_documents import Document
 from harness.io.yaml_parser import Location
 
 Model = TypeVar("Model", bound=BaseModel)
 MOST_PROBLEMS = 5
 """Problems that one error lists."""
-MIN_SIMILARITY_ELSEWHERE = 0.8
-"""Similarity (0 to 1) from which on a field at another place of the file is suggested."""
-CONTRAST_KINDS = ("degradation", "difference")
-"""Tags of the union of contrasts, which pydantic puts into the location of an error and the file does not contain."""
-ONE_DATA_SET, SEVERAL_DATA_SETS = "one data set", "several data sets"
-"""Tags of the union in an experiment's field ``data``; the same holds for them."""
-UNION_TAGS = re.compile(r"literal\[.*\]|constrained-(int|float|str)|int|float|str|bool")
-"""What pydantic adds to the location of an error in a field of several types."""
+MAPPING_ERRORS = ("model_type", "model_attributes_type", "dict_type")
+LIST_ERRORS = ("list_type", "tuple_type")
+"""Kinds of pydantic's errors: another type stands in the place of a mapping, or of a list."""
 EXPECTED = ": it should be "
 PLAIN_WORDS = {
     "^Input should": "it should",
     "^(String|Tuple|List|Dictionary) should": "it should",
-    "an object|a valid dictionary( or instance of \\w+)?": "a mapping",
+    "an object|a valid dictionary( or instance of \\w+| or object to extract fields from)?": "a mapping",
     "valid (tuple|list|array)": "list",
     "a valid string": "text",
     "a valid boolean": "true or false",
@@ -111,21 +106,17 @@ def _is_inside(location: Location, outer: Location) -> bool:
 
 def _describe_problem(model: type[BaseModel], item: Any, document: Document, at: Location) -> tuple[str, str, str]:
     """Return (where, what, remedy) of one pydantic error."""
-    # Pydantic marks errors of a mapping's key with "[key]" in the location.
-    location = tuple(
-        part
-        for index, part in enumerate(item["loc"])
-        if part not in ("[key]", ONE_DATA_SET, SEVERAL_DATA_SETS)
-        and not (index == len(item["loc"]) - 1 and UNION_TAGS.fullmatch(str(part)))
-        and not (part in CONTRAST_KINDS and index and isinstance(item["loc"][index - 1], int))
-    )
-    where = document.where((*at, *location))
-    schema = getattr(model, "schema_command", "harness schema")
     kind, value = item["type"], item.get("input")
+    place = find_place(model, item["loc"], is_unknown_field=kind == "extra_forbidden")
+    where = document.where((*at, *place.location))
+    schema = getattr(model, "schema_command", "harness schema")
     if kind == "extra_forbidden":
-        return where, f"there is no field '{location[-1]}'.", _suggest_field(model, location)
+        holder = f"a {place.kind} contrast has no field" if place.kind else "there is no field"
+        return where, f"{holder} '{place.location[-1]}'.", suggest_field(model, place)
     if kind == "missing":
-        return where, f"the field '{location[-1]}' is missing.", f"Add it; `{schema}` lists the fields."
+        return where, f"the field '{place.location[-1]}' is missing.", f"Add it; `{schema}` lists the fields."
+    if kind.startswith("union_tag_"):
+        return document.where((*at, *place.location, TAG_FIELD)), *_describe_tag(item)
     message = describe_error(item)
     if kind == "value_error":
         return where, message, ""
@@ -134,8 +125,32 @@ def _describe_problem(model: type[BaseModel], item: Any, document: Document, at:
     # Show a number as it is written: 1e3 and not 1000.0.
     text = repr(value)
     if isinstance(value, bool | int | float):
-        text = document.plain.get((*at, *location), json.dumps(value))
-    return where, f"the value {text[:60]} is not valid: {message}.", _find_remedy(kind, value, text, where)
+        text = document.plain.get((*at, *place.location), json.dumps(value))
+    remedy = _find_remedy(kind, value, text, where) or _show_example(kind, place)
+    return where, f"the value {text[:60]} is not valid: {message}.", remedy
+
+
+def _describe_tag(item: Any) -> tuple[str, str]:
+    """Return what is wrong with the field that tells the members of a union apart, and the remedy."""
+    if item["type"] == "union_tag_not_found":
+        return f"the field '{TAG_FIELD}' is missing.", f"Add it, as in {TAG_FIELD}: difference."
+    tags = re.findall(r"'([^']*)'", item["ctx"]["expected_tags"])
+    return f"there is no {TAG_FIELD} '{item['ctx']['tag'][:60]}'.", suggest_nearest(item["ctx"]["tag"], tags)
+
+
+def _show_example(kind: str, place: FieldPlace) -> str:
+    """Return the right form of a mapping, or of a list of mappings; empty where no example is known."""
+    example = next((model.example for model in place.models if getattr(model, "example", "")), "")
+    is_list = kind in ("list_type", "tuple_type")
+    if (
+        not place.location
+        or not example
+        or not (is_list or kind in ("model_type", "model_attributes_type", "dict_type"))
+    ):
+        return ""
+    name = place.location[-1]
+    form = f"[{example}]" if is_list else example
+    return f"Write it as in {form}." if isinstance(name, int) else f"Write it as in {name}: {form}."
 
 
 def _find_remedy(kind: str, value: Any, text: str, where: str) -> str:
@@ -168,49 +183,3 @@ def describe_error(item: Any) -> str:
     for pattern, words in PLAIN_WORDS.items():
         message = re.sub(pattern, words, message)
     return message[0].lower() + message[1:]
-
-
-def _suggest_field(model: Any, location: Sequence[str | int]) -> str:
-    """Return which field may be meant: one at the same place, or else one at another place of the file."""
-    name = str(location[-1])
-    siblings = _field_names(model, location[:-1])
-    paths = dict.fromkeys(_list_paths(model))
-    same = [path for path in paths if path.rpartition(".")[2] == name]
-    if same:
-        return f"Did you mean {' or '.join(same[:3])}?"
-    names = {path.rpartition(".")[2]: path for path in reversed(paths)}
-    if not get_close_matches(name, siblings, n=1, cutoff=MIN_SIMILARITY):
-        for near in get_close_matches(name, names, n=1, cutoff=MIN_SIMILARITY_ELSEWHERE):
-            return f"Did you mean {names[near]}?"
-    return suggest_nearest(name, siblings)
-
-
-def _list_paths(model: Any, prefix: str = "") -> Iterator[str]:
-    """Yield the names of all fields of a model and of the models in it, as ``--set`` writes them."""
-    for name, field in model.model_fields.items():
-        yield prefix + name
-        for inner in [*_type_leaves(field.annotation), *getattr(model, "field_models", {}).get(name, ())]:
-            if hasattr(inner, "model_fields"):
-                yield from _list_paths(inner, f"{prefix}{name}.")
-
-
-def _field_names(model: Any, location: Sequence[str | int]) -> list[str]:
-    """Return the names of the fields at ``location`` inside ``model``, as far as its types define them."""
-    for part in location:
-        if isinstance(part, int):
-            continue
-        if hasattr(model, "model_fields"):
-            if part not in model.model_fields:
-                return []
-            model = model.model_fields[part].annotation
-        while get_args(model):
-            models = [leaf for leaf in _type_leaves(model) if hasattr(leaf, "model_fields")]
-            if len(models) != 1:
-                return sorted({name for leaf in models for name in leaf.model_fields})
-            model = models[0]
-    return list(getattr(model, "model_fields", ()))
-
-
-def _type_leaves(annotation: Any) -> list[Any]:
-    arguments = get_args(annotation)
-    return [annotation] if not arguments else [leaf for argument in arguments for leaf in _type_leaves(argument)]

@@ -133,6 +133,18 @@ def test_run_refuses_an_image_folder_with_a_broken_file(invoke, image_folder):
         (["plan", "quickstart", "--set", "looks=[8,8]"], ["looks", "numbers of seeds that rise"]),
         (["run", "quickstart", "--set", "looks=[5,8]"], ["looks", "5 seeds gives no verdict"]),
         (["run", "quickstart", "--set", "looks=[8,12]", "--seeds", "9"], ["looks", "has 9", "--seeds 8 or 12"]),
+        (["plan", "quickstart", "--decide", "8:32:0"], ["--decide 8:32:0 (FIRST:MOST:STEP), step: the value 0"]),
+        (["plan", "quickstart", "--decide", "7:32:4"], ["--decide 7:32:4: first is 7, and 8 seeds are needed"]),
+        (
+            ["plan", "quickstart", "--decide", "8:9999:4"],
+            ["--decide 8:9999:4 (FIRST:MOST:STEP), most: ", "with 9,999 seeds give more than 10,000 trials"],
+        ),
+        (["plan", "quickstart", "--decide", "8:99999:0"], ["--decide 8:99999:0 (FIRST:MOST:STEP), most", ", step"]),
+        (["plan", "two-datasets", "--decide", "8:32:4"], ["--decide 8:32:4: ", "leave --decide out", "is a list"]),
+        (
+            ["plan", "quickstart", "--decide", "8:10:2", "--set", "level=0.001"],
+            ["--decide 8:10:2 (FIRST:MOST:STEP), most: 10 seeds cannot decide", "at least 11 seeds as the most"],
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and value[0].isidentifier() else None,
 )

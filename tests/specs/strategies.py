@@ -51,6 +51,7 @@ WORDS = [
     *("../../etc/passwd", "/etc/passwd", "~", "~nobody-here", "a" * 5000, "a/" * 3000, "..", "-", "[/red]", "[bold]"),
     *("$\\foo$", "{{ x }}", "a\nb", "<script>", "'; --", "\u00e9\u0301", "\U0001f600", "\ufeff", "²", "１", "%s", "|"),
     *("digits", "fashion-mnist", "cifar10", "imagefolder", "batch", "group", "degradation", "difference", "nan", "inf"),
+    *("time_to_target", "seconds", "val/error", "initialisation", "split", "macs", "step_time", "mine"),
     *("1e5", "0", " 8 ", "8.0", "1_0", "true", "cosine", "step", "one-cycle", "adamw", "crop", "two-sided", "basic"),
 ]  # fmt: skip
 
@@ -142,6 +143,8 @@ def mutated(draw, documents, most=3):
 
 
 FIELDS = [
+    *("decide", "first", "step", "most", "targets", "metric", "value", "replicate", "vary", "variance", "levels"),
+    *("match", "by", "to", "change", "within", "found", "time_to_target", "unit", "looks"),
     *("name", "question", "variants", "data", "recipe", "seeds", "contrasts", "level", "resources", "execution"),
     *("notes", "depth", "family", "block", "blocks", "widths", "label", "shortcut", "norm", "degradation"),
     *("set", "difference", "in_channels"),
@@ -183,7 +186,16 @@ CHOICES = st.one_of(
     st.builds(
         lambda need, more: need | more,
         st.fixed_dictionaries({"name": st.sampled_from(["cifar-resnet20", "cifar-plain14", "resnet50", "wrn-16-4"])}),
-        maybe(label=st.one_of(st.sampled_from(["mine", *WORDS]), st.text(max_size=30)), set=CHANGES),
+        maybe(
+            label=st.one_of(st.sampled_from(["mine", *WORDS]), st.text(max_size=30)),
+            set=CHANGES,
+            match=st.builds(
+                lambda by, to, more: {"by": by, "to": to} | more,
+                st.sampled_from(["macs", "params"]),
+                st.sampled_from(["cifar-resnet20", "cifar-plain20", "resnet18", "mine", "nobody"]),
+                maybe(change=st.sampled_from(["widths", "depth"]), within=st.sampled_from([0.01, 0.5, 0, 1e-300])),
+            ),
+        ),
     ),
     maybe(
         kind=st.sampled_from(["torchvision", "timm", "python", "keras"]),
@@ -251,6 +263,12 @@ DATA = st.builds(
         ),
     ),
 )  # fmt: skip
+TARGETS = st.builds(
+    lambda metric, value: {"metric": metric, "value": value},
+    st.sampled_from(["test/error", "val/error", "train/error", "train/error_clean"]),
+    st.sampled_from([5, 5.0, 1e-300, 90, 99.9, 100]),
+)
+SOURCES = st.lists(st.sampled_from(["initialisation", "order", "augmentation", "split"]), max_size=4)
 CONTRASTS = st.lists(
     st.one_of(
         st.builds(
@@ -264,6 +282,12 @@ CONTRASTS = st.lists(
             st.sampled_from(["cifar-resnet8", "cifar-resnet20", "nobody"]),
             st.sampled_from(["cifar-plain8", "cifar-plain14", "resnet18"]),
             maybe(metric=st.just("train/error"), side=st.sampled_from(["two-sided", "greater"])),
+        ),
+        st.builds(
+            lambda a, b, more: {"kind": "time_to_target", "a": a, "b": b} | more,
+            st.sampled_from(["cifar-resnet8", "cifar-resnet20", "nobody"]),
+            st.sampled_from(["cifar-plain8", "cifar-plain14"]),
+            maybe(unit=st.sampled_from(["epochs", "seconds"]), target=TARGETS, side=st.just("less")),
         ),
     ),
     max_size=3,
@@ -282,6 +306,21 @@ EXPERIMENTS = st.builds(
     ),
     maybe(
         contrasts=CONTRASTS,
+        targets=st.lists(TARGETS, max_size=2),
+        decide=st.builds(
+            lambda first, step, most, more: {"first": first, "step": step, "most": most} | more,
+            st.sampled_from([8, 10, 7, 10_001]),
+            st.sampled_from([4, 1, 0, 10**9]),
+            st.sampled_from([16, 9, 8, 10_000]),
+            maybe(futility=st.sampled_from([0, 0.5, 1])),
+        ),
+        replicate=st.one_of(SOURCES, maybe(vary=SOURCES, hold_at=st.sampled_from([0, 2**32 - 1, 2**32]))),
+        variance=st.builds(
+            lambda sources, more: {"sources": sources} | more,
+            SOURCES,
+            maybe(levels=st.integers(1, 17), repeats=st.sampled_from([1, 2, 100]), hold_at=st.just(3)),
+        ),
+        looks=st.sampled_from([[], [8], [8, 12], [12, 8], [10_000]]),
         level=st.sampled_from([0.05, 0.49, 5e-324, 1e-300]),
         resources=maybe(
             cpus=st.sampled_from([1, 10**9]),

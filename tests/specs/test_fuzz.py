@@ -1,6 +1,6 @@
 """Generated files, overrides and lists of seeds: each is accepted and its networks can be built, or is a HarnessError.
 
-There are 300 cases; ``DEPTHBENCH_FUZZ_CASES=5000`` runs more. Every failure that was found has a test of its own in
+There are 360 cases; ``DEPTHBENCH_FUZZ_CASES=5000`` runs more. Every failure that was found has a test of its own in
 ``tests/io`` or ``tests/specs``.
 """
 
@@ -153,6 +153,24 @@ def test_unchanged_experiment_is_accepted(bench):
 @given(document=mutated(EXPERIMENTS))
 def test_generated_experiment_is_accepted_or_refused(bench, document):
     event("accepted" if bench.check(bench.experiment(document)) else "refused")
+
+
+DECLARED = {
+    "decide": {"first": 8, "step": 4, "most": 16, "futility": 0.1},
+    "targets": [{"metric": "test/error", "value": 5.0}],
+    "replicate": {"vary": ["initialisation", "order"], "hold_at": 1},
+    "variance": {"sources": ["initialisation", "order"], "levels": 4, "repeats": 1, "hold_at": 0},
+    "data": [{"name": "digits"}, {"name": "digits", "split_seed": 1, "label": "again"}],
+    "looks": [8, 12],
+    "contrasts": [{"kind": "time_to_target", "a": "cifar-resnet8-w2", "b": "cifar-plain8-w2", "unit": "epochs"}],
+    "variants": [{"name": "plain18", "match": {"by": "macs", "to": "resnet18", "within": 0.02}}],
+}  # fmt: skip
+
+
+@cases(60 / 300)
+@given(declared=mutated(st.sampled_from([{key: value} for key, value in DECLARED.items()]), most=2))
+def test_declared_field_of_another_type_is_accepted_or_refused(bench, declared):
+    event("accepted" if bench.check(bench.experiment({**VALID, **declared})) else "refused")
 
 
 @cases(40 / 300)

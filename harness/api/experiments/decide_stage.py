@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.specs import ResolvedExperiment
-from harness.specs.adaptive.stage_decision import ContrastState, DecideStage, StageDecision
+from harness.specs.adaptive.stage_decision import AnalyseStage, ContrastState, StageDecision
 
 if TYPE_CHECKING:
     from harness.reporting.verdicts.verdict import Verdict
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from harness.tracking.results_table import Results
 
 
-def build_decide_stage(record: Record, writes: bool = True) -> DecideStage:
+def build_decide_stage(record: Record, writes: bool = True) -> AnalyseStage:
     """Return the function that analyses a stage from the record.
 
     Args:
-        writes: Whether it writes the analysis to the record, as it must before anybody sees it in a run.
+        writes: Whether it writes the analysis to the record, as it must before a run shows the decision.
     """
 
     def decide_stage(study: ResolvedExperiment, stage: int) -> StageDecision:
         from harness.reporting.analyses.recording import build_log
         from harness.specs.declarations.analysis import current_time
-        from harness.tracking.analyses.analysis_log import record_analyses
+        from harness.tracking.analyses.analysis_log import write_analyses
 
         results, verdicts = analyse_stage(study, record, stage)
         if writes:
-            record_analyses(record, study, build_log(results, verdicts, current_time(), stage))
+            write_analyses(record, study, build_log(results, verdicts, current_time(), stage))
         return StageDecision(stage, describe_contrasts(study, verdicts))
 
     return decide_stage

@@ -20,7 +20,7 @@ def plan_stage(plan: Plan, record: Record) -> Plan:
     Args:
         plan: The plan of all trials of an adaptive experiment.
     """
-    from harness.experiments.planning.stage_plan import forecast_stages, restrict_plan
+    from harness.experiments.planning.stage_trials import forecast_stages, restrict_plan
     from harness.experiments.stages import StageRun
 
     stages = StageRun(build_decide_stage(record, writes=False), archived=record.read_superseded_trials())

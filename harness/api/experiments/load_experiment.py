@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from harness.specs.experiment.interim_looks import MOST_SEEDS
 
 MOST_DIGITS = 10
 """Digits of the largest seed."""
-SECTIONS = ("data", "recipe", "resources", "contrasts", "seeds", "looks", "variants")
+SECTIONS = ("data", "recipe", "resources", "contrasts", "seeds", "looks", "variants", "targets", "decide")
 """Parts of an experiment that an error can concern although its file does not contain them."""
 VARIANT_FIELDS = ("factory", "args", "kind", "name")
 """Fields of an external network, which an experiment's file does not contain itself."""
@@ -66,20 +67,21 @@ def load_resolved_experiment(
     from harness.experiments.planning.feasibility import count_external_layers, require_trainable
     from harness.launchers.resources import require_local_resources
 
-    experiment, document = _load(find_experiment(name), overrides, seeds, decide)
-    catalogue = Catalogue.load()
-    if no_code:
-        require_no_code(experiment, document, catalogue)
-    try:
-        experiment, facts = _describe_data_sets(experiment, data_root, download)
-        costs = ExperimentCosts(experiment.name, settings or Settings(), notify)
-        study = count_external_layers(resolve(experiment, document, catalogue, facts, costs))
-        require_trainable(study)
-        if local:
-            require_local_resources(study.experiment.resources, study.experiment.recipe.precision)
-    except HarnessError as error:
-        raise _add_position(error, document) from error
-    return study
+    with _naming_option(decide):
+        experiment, document = _load(find_experiment(name), overrides, seeds, decide)
+        catalogue = Catalogue.load()
+        if no_code:
+            require_no_code(experiment, document, catalogue)
+        try:
+            experiment, facts = _describe_data_sets(experiment, data_root, download)
+            costs = ExperimentCosts(experiment.name, settings or Settings(), notify)
+            study = count_external_layers(resolve(experiment, document, catalogue, facts, costs))
+            require_trainable(study)
+            if local:
+                require_local_resources(study.experiment.resources, study.experiment.recipe.precision)
+        except HarnessError as error:
+            raise _add_position(error, document) from error
+        return study
 
 
 def _describe_data_sets(
@@ -132,22 +134,33 @@ def _load(
     if decide is not None:
         first, most, step = decide
         assignments.append(f"decide={{first: {first}, most: {most}, step: {step}}}")
+    if seeds is not None:
+        own = load_experiment(path, assignments)[0] if _is_number(seeds) else None
+        if own is not None and own.decide is not None:
+            raise HarnessError(
+                f"the contrasts decide how many seeds are trained, from {own.decide.first} to {own.decide.most}",
+                where="--seeds",
+                remedy=f"Use --decide {own.decide} for other numbers, or --seeds with a list of the first seeds. "
+                "--set decide=null trains a fixed number.",
+            )
+        assignments.append(f"seeds={parse_seeds(seeds, own.seeds if own is not None else ())}")
+    return load_experiment(path, assignments)
+
+
+@contextmanager
+def _naming_option(decide: tuple[int, int, int] | None) -> Iterator[None]:
+    """Write an error about the field ``decide`` as one about the option ``--decide``, if that has set the field."""
     try:
-        if seeds is not None:
-            own = load_experiment(path, assignments)[0] if _is_number(seeds) else None
-            if own is not None and own.decide is not None:
-                raise HarnessError(
-                    f"the contrasts decide how many seeds are trained, from {own.decide.first} to {own.decide.most}",
-                    where="--seeds",
-                    remedy=f"Use --decide {own.decide} for other numbers, or --seeds with a list of the first seeds. "
-                    "--set decide=null trains a fixed number.",
-                )
-            assignments.append(f"seeds={parse_seeds(seeds, own.seeds if own is not None else ())}")
-        return load_experiment(path, assignments)
+        yield
     except HarnessError as error:
-        if decide is None or error.where != "--set decide":
+        if decide is None or "--set decide=" in error.remedy:
             raise
-        raise HarnessError(error.what, where="--decide", remedy=error.remedy) from error
+        first, most, step = decide
+        option, texts = f"--decide {first}:{most}:{step}", [error.what, error.where, error.remedy]
+        for part in ("first", "most", "step"):
+            texts = [text.replace(f"--set decide.{part}", f"{option} (FIRST:MOST:STEP), {part}") for text in texts]
+        texts = [text.replace("--set decide", option).replace("remove decide", "leave --decide out") for text in texts]
+        raise HarnessError(texts[0], where=texts[1], remedy=texts[2]) from error
 
 
 def _add_position(error: HarnessError, document: Any) -> HarnessError:

@@ -45,9 +45,12 @@ class ExperimentCosts(MatchCosts):
         costs = compute_static_costs(variant, size)
         return float(costs.params if by == "params" else costs.macs)
 
-    def measure(self, ladder: Ladder, start: float, to: AnyVariant, setting: CostSetting) -> Sequence[MeasuredRatio]:
+    def measure(
+        self, ladder: Ladder, start: float, to: AnyVariant, setting: CostSetting, tolerance: float
+    ) -> Sequence[MeasuredRatio]:
         """Measure networks of a ladder in turns with ``to``, on this machine or in a Ray task."""
-        from harness.experiments.planning.step_time_match import StepTimeSearch, measure_in_turns
+        from harness.experiments.matching.step_time_ratio import measure_in_turns
+        from harness.experiments.matching.step_time_search import StepTimeSearch
         from harness.launchers.benchmark import RunRequests
         from harness.specs.measured_cost import MeasuredCost
 
@@ -58,7 +61,7 @@ class ExperimentCosts(MatchCosts):
             def measure(networks: Sequence[AnyVariant], repeats: int, seconds: float) -> list[MeasuredCost]:
                 return measure_in_turns(networks, setting, repeats, seconds, processes, self.notify)
 
-            return StepTimeSearch(ladder, to, measure).find(start)
+            return StepTimeSearch(ladder, to, measure, tolerance).find(start)
 
     def recall(self, key: str) -> FoundMatch | None:
         """Return what the experiment's record holds for a request, else what this machine has measured before."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from harness.cli.console import out, print_note, print_text
+from harness.cli.views.declared_view import declared_as_json, describe_declared
 from harness.cli.views.stage_view import describe_stages, stages_as_json
 from harness.reporting.formatting import format_quantity
 from harness.specs.experiment.trial_status import TrialStatus
-from harness.specs.matching.questions import describe_matches
 from harness.specs.network.external import list_source_files
 from harness.text import escape_rich
 
@@ -49,6 +49,7 @@ def plan_as_json(plan: Plan, gpu_hours: GpuHours | None) -> dict[str, Any]:
         "changes": plan.changes,
         "warning": plan.warning,
         "looks": plan.study.experiment.looks,
+        **declared_as_json(plan.study),
         "trials": [
             {
                 "trial": planned.trial.id,
@@ -90,9 +91,7 @@ def print_plan(plan: Plan, gpu_hours: GpuHours | None, place: str) -> None:
     out.print(_count_states(plan))
     for name, files in list_source_files(plan.study.variants).items():
         print_text(f"The identity of {name} covers the code in {', '.join(files)}.")
-    for line in describe_matches(plan.study.experiment.variants):
-        print_text(line)
-    for line in [*describe_search(plan), *describe_stages(plan)]:
+    for line in [*describe_declared(plan.study), *describe_search(plan), *describe_stages(plan)]:
         print_text(line)
     print_changes(plan)
     if plan.warning:

@@ -7,6 +7,7 @@ from harness.data.description import require_image_files
 from harness.errors import HarnessError
 from harness.experiments.planning.estimate import estimate_seconds, network_costs
 from harness.experiments.planning.seed_requirements import require_enough_seeds
+from harness.experiments.planning.target_requirements import require_measurable_targets
 from harness.specs import Degradation, ExternalNetwork, ResolvedExperiment, Trial, Variant
 from harness.specs.experiment.data_parallel import require_workers
 from harness.specs.network.layer_plan import require_input
@@ -45,11 +46,12 @@ def require_trainable(study: ResolvedExperiment) -> None:
 
     Raises:
         HarnessError: The batch or the augmentation does not fit the data, a network is too large, a trial would take
-            too long, or the declared contrasts can never be decided with so few seeds.
+            too long, a target is never measured or always reached, or the declared contrasts can never be decided.
     """
     for view in study.views:
         _require_fitting_data(view)
         require_effective_sources(view)
+    require_measurable_targets(study)
     require_enough_seeds(study)
 
 
@@ -99,12 +101,24 @@ def _require_affordable_networks(study: ResolvedExperiment) -> None:
 
 
 def _require_margins(study: ResolvedExperiment) -> None:
-    """Check that the margin of each contrast is not finer than the training error can be measured."""
-    images = study.data.train
-    for contrast in study.experiment.contrasts:
-        if isinstance(contrast, Degradation) and contrast.margin * images / 100 < FEWEST_IMAGES:
+    """Check that the margin of each contrast is not finer than an error is measured, nor larger than an error can be.
+
+    No error rises by more than that of guessing, because a diverged trial counts with it.
+    """
+    images, largest = study.data.train, study.data.chance_error
+    for index, contrast in enumerate(study.experiment.contrasts):
+        if not isinstance(contrast, Degradation):
+            continue
+        if contrast.margin * images / 100 < FEWEST_IMAGES:
             raise HarnessError(
                 f"a margin of {contrast.margin:g} is less than {FEWEST_IMAGES} of the {images} training images",
                 where="contrasts",
                 remedy=f"Use a margin of at least {100 * FEWEST_IMAGES / images:.2g}.",
             )
+        for field, value in (("margin", contrast.margin), ("smallest_effect", contrast.smallest_effect or 0.0)):
+            if value >= largest:
+                raise HarnessError(
+                    f"no training error rises by {value:g} points: that of guessing is {largest:g} %",
+                    where=f"contrasts.{index}.{field}",
+                    remedy="Use the smallest change that is of interest, such as 0.5.",
+                )

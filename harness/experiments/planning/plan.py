@@ -12,7 +12,9 @@ from harness.experiments.planning.estimate import estimate_seconds
 from harness.experiments.planning.experiment_diff import describe_changes
 from harness.experiments.planning.planned_trial import PendingTrials, PlannedGroup, PlannedTrial
 from harness.experiments.planning.seed_grouping import group_seeds
+from harness.experiments.planning.seed_requirements import require_enough_seeds
 from harness.experiments.planning.stage_forecast import StageForecast
+from harness.experiments.planning.target_requirements import require_exclusive_seconds
 from harness.experiments.planning.trial_lookup import TrialLookup
 from harness.experiments.search import extend_search
 from harness.io.storage import Folder
@@ -21,7 +23,7 @@ from harness.specs import ResolvedExperiment, Trial
 from harness.specs.adaptive.stage_decision import StagePosition
 from harness.specs.declarations.batches import warn_batches
 from harness.specs.declarations.exploratory import warn_exploratory
-from harness.specs.experiment.resolved_experiment import SEARCH_SUFFIX, TUNED_SUFFIX
+from harness.specs.experiment.resolved.variant_suffixes import SEARCH_SUFFIX, TUNED_SUFFIX
 from harness.tracking.analyses.analysis_log import add_other_analyses
 from harness.tracking.record import Record
 
@@ -92,12 +94,13 @@ def plan_experiment(
         trained: With ``force``, ids of trials that this run has already trained again.
 
     Raises:
-        HarnessError: The record or the storage does not answer, or a checkpoint cannot be used.
+        HarnessError: The record or the storage does not answer, a checkpoint cannot be used, or a contrast can never be
+            decided: by the level that earlier batches of seeds leave, or because trials share their device.
     """
     if not force or trained:
         study = extend_search(study, record, storage)
     last_run = None if record.is_new else record.read_experiment()
-    return make_plan(
+    plan = make_plan(
         add_other_analyses(record, study.with_looks_of(last_run)),
         record,
         storage,
@@ -107,6 +110,11 @@ def plan_experiment(
         last_run,
         settings.one_machine,
     )
+    if plan.to_run and not plan.recorded:
+        # Once something is recorded, a report of it is worth more than an error.
+        require_enough_seeds(plan.study)
+        require_exclusive_seconds(plan.study, plan.concurrency)
+    return plan
 
 
 def make_plan(

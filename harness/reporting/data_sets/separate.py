@@ -9,7 +9,7 @@ from harness.errors import HarnessError
 from harness.reporting.diff.change import Change
 from harness.reporting.diff.results_diff import DEFAULT_METRICS, Diff, compare_results
 from harness.reporting.formatting import join_words
-from harness.specs.experiment.resolved_experiment import DATA_SUFFIX
+from harness.specs.experiment.resolved.variant_suffixes import DATA_SUFFIX
 from harness.tracking.results_table import Results
 
 LONGEST_NAME = 64

@@ -11,8 +11,7 @@ from harness.reporting.stages.looks import ComponentLooks, list_looks
 from harness.reporting.stages.savings import Design, fixed_design, recorded_design, seeds_of_equal_power
 from harness.reporting.statistics.stage_estimate import StageEstimate
 from harness.reporting.verdicts.verdict import Verdict
-from harness.specs import Degradation
-from harness.specs.adaptive.decide import Decide
+from harness.specs.adaptive.decide import StageSpec
 from harness.specs.declarations.batches import level_share
 from harness.text import escape_markdown
 from harness.tracking.metrics import METRICS
@@ -60,7 +59,9 @@ def _describe_state(verdict: Verdict, futile: str) -> tuple[str, str]:
     return f"undecided{', no further stage' if futile else ''}", f"{stage.analysed[-1]} of at most {stage.most} seeds"
 
 
-def _describe_costs(results: Results, verdicts: Sequence[Verdict], decide: Decide, futile: Sequence[str]) -> list[str]:
+def _describe_costs(
+    results: Results, verdicts: Sequence[Verdict], decide: StageSpec, futile: Sequence[str]
+) -> list[str]:
     """Return sentences on what was saved, or on what is missing while the experiment is not at its end."""
     study, final = results.study, results.final
     used = recorded_design(final)
@@ -84,7 +85,7 @@ def _describe_costs(results: Results, verdicts: Sequence[Verdict], decide: Decid
     saved = "saved" if is_decided else "not trained"
     batches = max(verdict.batches for verdict in verdicts)
     level = level_share(batches) * study.experiment.level / study.verdict_count
-    share = min(0.5 if isinstance(c, Degradation) else c.share for c in study.experiment.contrasts)
+    share = min(contrast.smallest_share for contrast in study.experiment.contrasts)
     seeds, effect = seeds_of_equal_power(decide, level * share)
     equal = fixed_design(study, final, seeds)
     return [

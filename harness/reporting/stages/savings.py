@@ -11,7 +11,7 @@ from scipy import stats
 from harness.reporting.stages.boundaries import chance_to_reject
 from harness.reporting.statistics.sample_size import POWER
 from harness.specs import ResolvedExperiment
-from harness.specs.adaptive.decide import Decide
+from harness.specs.adaptive.decide import StageSpec
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS, seeds_to_reach
 from harness.tracking.metrics import TRAINING_SECONDS
 
@@ -51,7 +51,7 @@ def fixed_design(study: ResolvedExperiment, final: pd.DataFrame, seeds: int) -> 
     return Design(seeds * len(names), hours)
 
 
-def seeds_of_equal_power(decide: Decide, level: float) -> tuple[int, float]:
+def seeds_of_equal_power(decide: StageSpec, level: float) -> tuple[int, float]:
     """Return the seeds of a fixed design with the power of the staged one, and the effect in sd at which both have 0.8.
 
     Both are planned for one one-sided test of normal differences.

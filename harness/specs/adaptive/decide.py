@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -14,11 +14,13 @@ from harness.specs.number_types import LARGE_SEED, Fraction
 Seeds = Annotated[int, Field(gt=0, le=MOST_SEEDS)]
 
 
-class Decide(Spec):
+class StageSpec(Spec):
     """The stages of an adaptive experiment: the numbers of seeds at which its contrasts are analysed.
 
     The stages share the level by the spending function of Lan and DeMets (1983) of Pocock's type.
     """
+
+    example: ClassVar[str] = "{first: 8, step: 4, most: 32}"
 
     first: Seeds = Field(description="Seeds of the first stage; at least 8.")
     step: Seeds = Field(description="Seeds that each later stage adds.")
@@ -30,7 +32,7 @@ class Decide(Spec):
     )
 
     @model_validator(mode="after")
-    def _check_stages(self) -> Decide:
+    def _check_stages(self) -> StageSpec:
         if self.first < SEEDS_FOR_CLAIMS:
             raise ValueError(
                 f"first is {self.first}, and {SEEDS_FOR_CLAIMS} seeds are needed for a verdict: use at least "
@@ -38,7 +40,7 @@ class Decide(Spec):
             )
         if self.most <= self.first:
             raise ValueError(
-                f"first is {self.first} and most is {self.most}: most must be larger, or leave decide out and list "
+                f"first is {self.first} and most is {self.most}: most must be larger, or use a fixed number: list "
                 f"{self.first} seeds"
             )
         return self
@@ -49,9 +51,9 @@ class Decide(Spec):
         return (*range(self.first, self.most, self.step), self.most)
 
     @property
-    def binding(self) -> Decide:
+    def binding(self) -> StageSpec:
         """The part on which the error control rests: futility is non-binding, so changing it later is harmless."""
-        return Decide(first=self.first, step=self.step, most=self.most)
+        return StageSpec(first=self.first, step=self.step, most=self.most)
 
     def __str__(self) -> str:
         """Return the stages as the option ``--decide`` takes them, such as ``8:32:4``."""
@@ -64,7 +66,7 @@ def first_seeds(number: int, own_seeds: Sequence[int]) -> tuple[int, ...]:
     return (*own_seeds[:number], *range(next_seed, next_seed + number - len(own_seeds)))
 
 
-def extend_seeds(own_seeds: tuple[int, ...], decide: Decide | None) -> tuple[int, ...]:
+def extend_seeds(own_seeds: tuple[int, ...], decide: StageSpec | None) -> tuple[int, ...]:
     """Return all seeds that an experiment may train: with ``decide`` as many as its last stage has.
 
     Raises:
@@ -78,7 +80,7 @@ def extend_seeds(own_seeds: tuple[int, ...], decide: Decide | None) -> tuple[int
     return seeds
 
 
-def check_with_decide(field: str, value: Any, decide: Decide | None) -> None:
+def check_with_decide(field: str, value: Any, decide: StageSpec | None) -> None:
     """Check a field of an adaptive experiment that ``decide`` excludes or needs.
 
     Args:

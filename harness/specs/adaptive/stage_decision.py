@@ -83,5 +83,5 @@ class StagePosition:
         return f"stage {self.number} of {len(self.stages)} ({self.seeds} of at most {self.stages[-1]} seeds)"
 
 
-DecideStage = Callable[[ResolvedExperiment, int], StageDecision]
+AnalyseStage = Callable[[ResolvedExperiment, int], StageDecision]
 """Analyses the declared contrasts over the first so many seeds of the record, and records the analysis."""

@@ -13,6 +13,7 @@ from harness.io.yaml_parser import Location
 from harness.settings.user_paths import resolve_path
 from harness.specs.catalogue.catalogue import MAX_NAME_LENGTH, Catalogue
 from harness.specs.catalogue.directories import find_directories
+from harness.specs.catalogue.select_variants import require_distinct_variants, select_variants
 from harness.specs.experiment.contrasts import Difference
 from harness.specs.experiment.data import DataInfo
 from harness.specs.experiment.experiment import MOST_TRIALS, Experiment
@@ -20,9 +21,7 @@ from harness.specs.experiment.resolved_experiment import ResolvedExperiment
 from harness.specs.experiment.search_space import Sample
 from harness.specs.experiment.targets import TimeToTarget
 from harness.specs.experiment.variant_selection import VariantSelection
-from harness.specs.identity import digest
 from harness.specs.matching.match_costs import MatchCosts
-from harness.specs.matching.resolve_matches import MatchContext, match_variants
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.external import ExternalNetwork
 from harness.specs.replication.variance_design import number_runs
@@ -85,8 +84,8 @@ def resolve(
     """
     _require_few_trials(experiment, document)
     data_sets = (facts,) if isinstance(facts, DataInfo) else tuple(facts)
-    experiment, variants = _select_variants(experiment, document, catalogue, data_sets[0], costs or MatchCosts())
-    _require_distinct_variants(variants, document)
+    experiment, variants = select_variants(experiment, document, catalogue, data_sets[0], costs or MatchCosts())
+    require_distinct_variants(variants, document)
     tune = experiment.tune
     drawn = tune.initial_samples(experiment.recipe) if tune is not None else []
     samples = tuple(Sample(variant=v.name, number=n, fields=fields) for v in variants for n, fields in enumerate(drawn))
@@ -182,56 +181,8 @@ def _require_few_trials(experiment: Experiment, document: Document) -> None:
             + (f" on {data_sets} data sets" if data_sets > 1 else "")
             + (f" and {search_trials:,} search trials each" if search_trials else "")
             + f" give more than {MOST_TRIALS:,} trials, the limit for one experiment",
-            where=document.where(("tune",) if search_trials else ("seeds",)),
+            where=document.where(
+                ("tune",) if search_trials else ("seeds",) if experiment.decide is None else ("decide", "most")
+            ),
             remedy="Use fewer of them, or several experiments.",
         )
-
-
-def _select_variants(
-    experiment: Experiment, document: Document, catalogue: Catalogue, info: DataInfo, costs: MatchCosts
-) -> tuple[Experiment, list[AnyVariant]]:
-    """Return the selected variants in their declared order, and the experiment with what its matches have found.
-
-    A match comes after all selections without one, because it may name any of their variants.
-    """
-    is_list = isinstance(document.data.get("variants"), list)
-    selections = list(experiment.variants)
-    variants: list[list[AnyVariant]] = [[] for _ in selections]
-    for index in sorted(range(len(selections)), key=lambda number: selections[number].match is not None):
-        at: Location = ("variants", index) if is_list else ("variants",)
-        selection = selections[index]
-        try:
-            # A label is the name of the network that is found.
-            unlabelled = selection.model_copy(update={"label": None}) if selection.match is not None else selection
-            variants[index] = list(catalogue.select_variants(unlabelled, info, document, at))
-            if selection.match is not None:
-                known = [variant for selected in variants for variant in selected if selected is not variants[index]]
-                context = MatchContext(experiment, catalogue, info, known, costs)
-                variants[index], found = match_variants(selection, variants[index], context)
-                match = selection.match.model_copy(update={"found": found})
-                selections[index] = selection.model_copy(update={"match": match})
-        except HarnessError as error:
-            if document.file in error.where or error.where.startswith("--set"):
-                raise
-            where = document.where((*at, *error.where.split(".")))
-            raise HarnessError(error.what, where=where, remedy=error.remedy) from error
-    resolved = experiment.model_copy(update={"variants": tuple(selections)})
-    return resolved, [variant for selected in variants for variant in selected]
-
-
-def _require_distinct_variants(variants: Sequence[AnyVariant], document: Document) -> None:
-    names_by_network: dict[str, str] = {}
-    for variant in variants:
-        network = digest(variant.identity(), 64)
-        is_repeated_name = variant.name in names_by_network.values()
-        other = variant.name if is_repeated_name else names_by_network.get(network)
-        if other is not None:
-            raise HarnessError(
-                f"the variant {variant.name} is selected twice"
-                + (f": it is the same network as {other}" if other != variant.name else ""),
-                where=document.where(("variants",)),
-                remedy="Remove one of the two."
-                if other != variant.name
-                else "Remove one of the two, or give one of them a label.",
-            )
-        names_by_network[network] = variant.name

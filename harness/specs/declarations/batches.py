@@ -1,4 +1,4 @@
-"""Fresh batches of seeds for a comparison that was tested before: each further batch has a smaller level."""
+"""Fresh batches of seeds for a comparison that was analysed before: each further batch has a smaller level."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from harness.specs.declarations.changes import format_seeds
+from harness.specs.declarations.declare import list_recipe_views
 from harness.specs.declarations.exploratory import EarlierAnalyses, find_earlier
 from harness.specs.experiment.resolved_experiment import ResolvedExperiment
 
@@ -28,7 +29,9 @@ class Batch:
 
 
 def list_earlier_batches(study: ResolvedExperiment, index: int, seeds: Iterable[int]) -> list[Batch]:
-    """Return the batches of other seeds with which a contrast's comparison was tested before, oldest first.
+    """Return the batches of other seeds with which a contrast's comparison was analysed before, oldest first.
+
+    Batches that were only previewed count if these seeds were previewed too, see :class:`EarlierAnalyses`.
 
     Args:
         study: An experiment on one data set, or the view of one.
@@ -71,21 +74,27 @@ def _list_tested(earlier: EarlierAnalyses) -> list[tuple[set[int], str]]:
     return tested
 
 
+def longest_batches(study: ResolvedExperiment) -> list[Batch]:
+    """Return the earlier batches of the contrast that has most, if the declared seeds are a further one."""
+    if not study.analyses and not study.looks:
+        return []
+    batches = [
+        list_earlier_batches(view, index, view.experiment.seeds)
+        for view in list_recipe_views(study)
+        for index in range(len(view.experiment.contrasts))
+    ]
+    return max(batches, key=len, default=[])
+
+
 def warn_batches(study: ResolvedExperiment) -> str:
     """Return a warning if the declared seeds are a further batch of a comparison, which has a smaller level.
 
     `harness plan` and `harness run` print it before anything is trained.
     """
-    views = [reading for view in study.views for reading in (view, view.tuned) if reading is not None]
-    batches = [
-        list_earlier_batches(view, index, view.experiment.seeds)
-        for view in views
-        for index in range(len(view.experiment.contrasts))
-    ]
-    most = max(batches, key=len, default=[])
+    most = longest_batches(study)
     if not most:
         return ""
     return (
-        f"The same comparison was tested before with other seeds ({'; '.join(map(str, most))}): verdicts on the "
+        f"The same comparison was analysed before with other seeds ({'; '.join(map(str, most))}): verdicts on the "
         f"declared seeds have 1/{round(1 / level_share(len(most)))} of the level."
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from harness.specs.adaptive.decide import Decide
+from harness.specs.adaptive.decide import StageSpec
 from harness.specs.experiment.contrasts import UNTRAINED_TOLERANCE, Contrast
 from harness.specs.experiment.interim_looks import Looks
 from harness.specs.identity import Spec, canonical, digest
@@ -84,7 +84,7 @@ class Declaration(Spec):
     level: float
     verdicts: int = Field(ge=0)
     looks: Looks = ()
-    decide: Decide | None = None
+    decide: StageSpec | None = None
     seeds: tuple[Seed, ...] = ()
     untrained_tolerance: float = UNTRAINED_TOLERANCE
 

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from harness.errors import HarnessError, suggest_nearest
-from harness.specs.experiment.interim_looks import DECLARED_SIDE
+from harness.specs.experiment.interim_looks import DECLARED_SIDE, NON_INFERIORITY_SHARE
 from harness.specs.experiment.targets import TimeToTarget
 from harness.specs.identity import Spec
 from harness.specs.matching.variant_names import find_names
@@ -49,6 +49,8 @@ class Degradation(Spec):
     )
     share: ClassVar[float] = 1.0
     """Share of the level for its claim. It is the whole level: if the claim is wrong, its opposite is right."""
+    smallest_share: ClassVar[float] = NON_INFERIORITY_SHARE
+    """Smallest share of the level at which a part of its claim is tested."""
 
     @model_validator(mode="after")
     def _two_depths(self) -> Degradation:
@@ -101,6 +103,8 @@ class Degradation(Spec):
 class Difference(Spec):
     """The difference contrast: variant ``a`` has a lower or higher metric than ``b`` at equal seeds."""
 
+    example: ClassVar[str] = "{kind: difference, a: resnet18, b: plain18}"
+
     kind: Literal["difference"]
     a: Line
     b: Line
@@ -123,6 +127,11 @@ class Difference(Spec):
     def share(self) -> float:
         """Share of the level for its claim; the rest is for the opposite claim."""
         return 1.0 if self.side == "two-sided" else DECLARED_SIDE
+
+    @property
+    def smallest_share(self) -> float:
+        """Smallest share of the level at which its claim is tested: a two-sided claim has half of it for each side."""
+        return 0.5 if self.side == "two-sided" else DECLARED_SIDE
 
     def find_variants(self, variants: Sequence[AnyVariant]) -> dict[str, str]:
         """Return the names of variants a and b by role; the contrast may name them without the suffix of ``set``.

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_serializer
 
-from harness.io.validation import ONE_DATA_SET, SEVERAL_DATA_SETS
+from harness.io.model_fields import ONE_DATA_SET, SEVERAL_DATA_SETS
 from harness.settings.urls import redact_passwords
 from harness.specs.identity import Spec
 from harness.specs.number_types import LARGE, Fraction
@@ -20,6 +20,7 @@ MOST_DATA_SETS = 20
 class DataSpec(Spec):
     """A data set and its splits. The splits have a seed of their own, so all trials share them."""
 
+    example: ClassVar[str] = "{name: digits}"
     labels: ClassVar[frozenset[str]] = frozenset({"root", "layout", "label"})
 
     name: Line = Field(description="digits, fashion-mnist, cifar10, cifar100, or imagefolder.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -21,6 +21,8 @@ SeedsTogether = Annotated[
 
 class Resources(Spec):
     """The processors that one trial uses. They are not part of its identity."""
+
+    example: ClassVar[str] = "{cpus: 1, gpus: 0}"
 
     cpus: Annotated[int, Field(gt=0, lt=LARGE)] = Field(1, description="CPU cores, and threads, of each worker.")
     gpus: Annotated[float, Field(ge=0)] = Field(
@@ -56,6 +58,8 @@ class Resources(Spec):
 
 class Execution(Spec):
     """Settings that change rounding or what is recorded. They are not part of any identity, but are recorded."""
+
+    example: ClassVar[str] = "{seeds_together: auto}"
 
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
         "auto", description="auto: channels_last on GPUs, and on CPUs if all variants are wide enough to gain by it."

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from harness.specs.adaptive.decide import Decide, check_with_decide, extend_seeds
+from harness.specs.adaptive.decide import StageSpec, check_with_decide, extend_seeds
 from harness.specs.experiment.contrasts import UNTRAINED_TOLERANCE, Contrast
 from harness.specs.experiment.data import DataField, DataSpec, list_data_sets, refuse_with_several_data_sets
 from harness.specs.experiment.execution import Execution, Resources
@@ -48,7 +48,7 @@ class Experiment(Spec):
     variants: Annotated[tuple[VariantSelection, ...], Field(min_length=1)]
     data: DataField
     recipe: Recipe
-    decide: Decide | None = Field(
+    decide: StageSpec | None = Field(
         None, description="Stages of an adaptive experiment, which adds seeds until its contrasts are decided."
     )
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=MOST_SEEDS)]
@@ -80,9 +80,17 @@ class Experiment(Spec):
     execution: Execution = Execution()
     notes: Prose = ""
 
-    _refuse_with_several_data_sets = field_validator("tune", "decide", "variance", "match", check_fields=False)(
-        refuse_with_several_data_sets
-    )
+    _refuse_with_several_data_sets = field_validator("tune", "decide", "variance")(refuse_with_several_data_sets)
+
+    @field_validator("data")
+    @classmethod
+    def _refuse_matches_on_several(cls, value: DataField, info: ValidationInfo) -> DataField:
+        if isinstance(value, tuple) and any(selection.match for selection in info.data.get("variants", ())):
+            raise ValueError(
+                "match finds a network of equal cost on one data set, and data is a list of several: remove match, or "
+                "write one experiment for each data set"
+            )
+        return value
 
     @field_validator("variants", mode="before")
     @classmethod

@@ -19,6 +19,8 @@ DECLARED_SIDE = 0.75
 """Share of the level for the claim of a one-sided difference; the rest is for the opposite claim.
 
 Without any difference both claims are wrong, and the level bounds how often either of them is made."""
+NON_INFERIORITY_SHARE = 0.5
+"""Share of the level at which a residual change is tested to be below the margin, as in clinical trials."""
 
 
 def seeds_to_reach(level: float, contrasts: int, two_sided: bool = False) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,8 @@ from harness.specs.number_types import LARGE, Fraction, Positive
 
 class Recipe(Spec):
     """All settings of training that change results. All variants of an experiment share one recipe."""
+
+    example: ClassVar[str] = "{epochs: 10, batch: 128, lr: 0.1}"
 
     epochs: Annotated[int, Field(gt=0, le=1_000_000)] = Field(description="Training budget of every trial.")
     batch: Annotated[int, Field(gt=1, lt=LARGE)] = Field(

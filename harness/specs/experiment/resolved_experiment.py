@@ -4,49 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
-
-from harness.specs.declarations.analysis import Analysis
-from harness.specs.declarations.declaration import Declaration
 from harness.specs.experiment.contrasts import Contrast, Difference
-from harness.specs.experiment.data import DataInfo, DataSpec, exclude_from_data
-from harness.specs.experiment.execution import Execution
-from harness.specs.experiment.experiment import Experiment
-from harness.specs.experiment.interim_looks import InterimLook, comparison_hash
+from harness.specs.experiment.interim_looks import comparison_hash
 from harness.specs.experiment.recipe import Recipe
+from harness.specs.experiment.resolved.resolved_fields import ResolvedFields
+from harness.specs.experiment.resolved.variant_suffixes import DATA_SUFFIX, SEARCH_SUFFIX, TUNED_SUFFIX
 from harness.specs.experiment.search_space import Sample, with_fields
 from harness.specs.experiment.targets import TimeToTarget
 from harness.specs.experiment.trial import Trial
-from harness.specs.identity import Spec
 from harness.specs.network.any_variant import AnyVariant
-from harness.specs.network.variant import Variant
 from harness.specs.replication.assign_streams import assign_streams, replication_key
-from harness.text import Line
-
-MIN_WIDE_CHANNELS = 16
-"""Narrowest stage with which channels_last is faster on a CPU: by 2 to 19 % in benchmarks/README.md (a).
-
-Narrower networks are slower by 7 %; external networks were not measured.
-"""
-TUNED_SUFFIX = ", tuned"
-SEARCH_SUFFIX = ", search "
-"""Suffixes of a variant's name in trials with a chosen recipe and in search trials; they are in no identity."""
-DATA_SUFFIX = " on "
-"""Stands between a variant's name and its data set in trials of several data sets; it is in no identity either."""
-
-
-def resolve_memory_format(execution: Execution, variants: Iterable[AnyVariant]) -> Execution:
-    """Return the execution settings with one memory format for all variants.
-
-    ``auto`` becomes channels_last if all variants are wide. Otherwise ``auto`` stays, and means channels_last on GPUs
-    only.
-    """
-    are_wide = all(isinstance(v, Variant) and min(v.stage_widths) >= MIN_WIDE_CHANNELS for v in variants)
-    if execution.memory_format != "auto" or not are_wide:
-        return execution
-    return execution.model_copy(update={"memory_format": "channels_last"})
 
 
 def _measure_of(contrast: Contrast) -> str:
@@ -56,70 +25,12 @@ def _measure_of(contrast: Contrast) -> str:
     return contrast.metric if isinstance(contrast, Difference) else contrast.kind
 
 
-class ResolvedExperiment(Spec):
+class ResolvedExperiment(ResolvedFields):
     """An experiment with its variants and its data: everything needed to run it and to report it.
 
     With several data sets, :attr:`views` has one experiment for each. Each view is an ordinary experiment on one data
     set, with the same trials; code that knows one data set works on a view.
-
-    Attributes:
-        variants: With the channels and classes of the first data set.
-        data_sets: Facts about each data set, in their declared order.
-        samples: Recipes that the search tries, as far as they are drawn.
-        choices: Number of the chosen sample of each variant; empty until all variants have one.
-        looks: Interim looks that the record of an earlier version holds, oldest first.
-        declarations: What was declared when the analyses were made, each once.
-        analyses: Analyses that the record holds, oldest first; also those of other experiments with the same cells.
-        family_data_sets: In a view, the number of data sets whose verdicts share the level; otherwise 1.
-        decided_elsewhere: In a view, the number of decided verdicts on other data sets, which leave their level to it.
     """
-
-    model_config = ConfigDict(serialize_by_alias=True)
-
-    experiment: Experiment
-    variants: tuple[AnyVariant, ...]
-    data_sets: Annotated[tuple[DataInfo, ...], Field(min_length=1)] = Field(alias="data")
-    samples: tuple[Sample, ...] = ()
-    choices: dict[Line, int] = Field({})
-    looks: tuple[InterimLook, ...] = ()
-    declarations: tuple[Declaration, ...] = ()
-    analyses: tuple[Analysis, ...] = ()
-    family_data_sets: int = 1
-    decided_elsewhere: int = Field(0, exclude=True)
-
-    @field_validator("data_sets", mode="before")
-    @classmethod
-    def _accept_one_data_set(cls, value: Any) -> Any:
-        return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-    @field_serializer("data_sets", mode="wrap")
-    def _serialize_one_data_set(self, value: Any, handler: Any) -> Any:
-        """Return the facts of a single data set without a list around them, as earlier versions recorded them."""
-        facts = handler(value)
-        return facts[0] if len(facts) == 1 else facts
-
-    @model_validator(mode="after")
-    def _check_data_sets(self) -> ResolvedExperiment:
-        """Check the facts against the declared data sets, because a file may bring them."""
-        declared, known = [spec.name for spec in self.experiment.data_sets], [info.name for info in self.data_sets]
-        if declared != known:
-            raise ValueError("it must contain the facts of each data set that the experiment declares")
-        return self
-
-    @model_validator(mode="after")
-    def _check_search(self) -> ResolvedExperiment:
-        """Check samples and choices against variants and recipe, because a file may bring them."""
-        names = {variant.name for variant in self.variants}
-        keys = {(sample.variant, sample.number) for sample in self.samples}
-        if self.samples and self.experiment.tune is None:
-            raise ValueError("it contains samples of a search, but the experiment declares no search")
-        if len(keys) < len(self.samples) or not {name for name, _ in keys} <= names:
-            raise ValueError("it contains a sample twice, or a sample of a variant that it does not have")
-        if self.choices and (self.choices.keys() != names or not set(self.choices.items()) <= keys):
-            raise ValueError("it must contain one choice for each variant, and each must be one of the samples")
-        for sample in self.samples:
-            with_fields(self.experiment.recipe, sample.fields)
-        return self
 
     def replace(self, **changes: Any) -> ResolvedExperiment:
         """Return a copy with some fields replaced.
@@ -130,24 +41,6 @@ class ResolvedExperiment(Spec):
 
     def _field_values(self) -> dict[str, Any]:
         return {field.alias or name: getattr(self, name) for name, field in ResolvedExperiment.model_fields.items()}
-
-    @property
-    def data(self) -> DataInfo:
-        """Facts about its data set, which must be the only one; the :attr:`views` have one each."""
-        (info,) = self.data_sets
-        return info
-
-    @property
-    def data_spec(self) -> DataSpec:
-        """Its declared data set, which must be the only one."""
-        (spec,) = self.experiment.data_sets
-        return spec
-
-    @property
-    def located_data_sets(self) -> tuple[DataSpec, ...]:
-        """Its declared data sets, each with its fingerprint, as trials load them."""
-        pairs = zip(self.experiment.data_sets, self.data_sets, strict=True)
-        return tuple(spec.model_copy(update={"fingerprint": info.fingerprint}) for spec, info in pairs)
 
     @cached_property
     def views(self) -> tuple[ResolvedExperiment, ...]:
@@ -174,19 +67,6 @@ class ResolvedExperiment(Spec):
     @cached_property
     def _view_by_trial(self) -> dict[str, ResolvedExperiment]:
         return {trial.id: view for view in self.views for trial in view.all_trials}
-
-    def to_record_json(self) -> str:
-        """Return it as JSON for the record.
-
-        The directory of the data differs between machines, and the names of the classes come from its files.
-        """
-        return self.model_dump_json(
-            exclude_defaults=True,
-            exclude={
-                "experiment": {"data": exclude_from_data(self.experiment.data, "root")},
-                "data_sets": {"__all__": {"class_names"}},
-            },
-        )
 
     def with_looks_of(self, previous: ResolvedExperiment | None) -> ResolvedExperiment:
         """Return a copy with the interim looks and analyses of its previous run, if there was one."""
@@ -219,11 +99,6 @@ class ResolvedExperiment(Spec):
     def named_for_data(self, variant: AnyVariant) -> AnyVariant:
         """Return a variant of a view under the name that it has among the trials of all data sets."""
         return variant.model_copy(update={"name": f"{variant.name}{DATA_SUFFIX}{self.data.title}"})
-
-    @property
-    def execution(self) -> Execution:
-        """Execution settings of its trials, with the memory format resolved."""
-        return resolve_memory_format(self.experiment.execution, self.variants)
 
     def recipe_of(self, variant: str) -> Recipe:
         """Return the recipe of a variant's compared trials: the common recipe."""
@@ -265,10 +140,6 @@ class ResolvedExperiment(Spec):
     def open_verdict_count(self) -> int:
         """Number of verdicts that share the level, without those that are decided on other data sets."""
         return self.verdict_count - self.decided_elsewhere
-
-    def samples_of(self, variant: str) -> list[Sample]:
-        """Return the samples of one variant, by number."""
-        return sorted((s for s in self.samples if s.variant == variant), key=lambda sample: sample.number)
 
     def trials_of(self, sample: Sample) -> tuple[Trial, ...]:
         """Return the search trials of one sample, one for each seed of the search."""

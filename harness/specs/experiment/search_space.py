@@ -6,7 +6,7 @@ import random
 from collections.abc import Collection, Mapping
 from itertools import count, islice, product
 from math import exp, log, prod, sqrt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -104,6 +104,8 @@ class SearchSpec(Spec):
 
     It tries the same number of samples for each variant and chooses on the validation split.
     """
+
+    example: ClassVar[str] = "{samples: 8, fields: {lr: {low: 0.01, high: 1, log: true}}}"
 
     samples: Annotated[int, Field(gt=0, le=MOST_SAMPLES)] = Field(
         description="Recipes that are tried for each variant. The experiment's recipe is the first, if it is in the "

@@ -24,6 +24,8 @@ Unit = Literal["epochs", "seconds"]
 class Target(Spec):
     """An error that a trial reaches or not: the first evaluated epoch at whose end the error is at most ``value``."""
 
+    example: ClassVar[str] = "{metric: test/error, value: 5}"
+
     metric: Literal["test/error", "val/error", "train/error", "train/error_clean"] = "test/error"
     value: Annotated[float, Field(gt=0, lt=100)] = Field(description="Error in percent.")
 
@@ -47,6 +49,8 @@ class TimeToTarget(Spec):
     side: Literal["less"] = Field("less", description="The claim: a needs less time.")
     share: ClassVar[float] = DECLARED_SIDE
     """Share of the level for its claim; the rest is for the opposite claim."""
+    smallest_share: ClassVar[float] = DECLARED_SIDE
+    """Smallest share of the level at which its claim is tested."""
 
     @model_validator(mode="after")
     def _two_variants(self) -> TimeToTarget:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,14 +11,17 @@ from harness.text import Line
 
 CostName = Literal["macs", "params", "step_time"]
 TOLERANCE = 0.01
-"""Largest relative difference between two costs that count as equal."""
+"""Largest relative difference between two counted costs that count as equal."""
+TIME_TOLERANCE = 0.05
+"""The same for measured times. One network against itself differs by up to 1.2 % (benchmarks/repeatability.md), and on
+some devices the times of a family rise in steps of several percent."""
 COST_WORDS = {"macs": "MACs", "params": "parameters", "step_time": "measured step time"}
 """The matched costs, as reports and errors name them."""
 Cost = Annotated[float, Field(gt=0)]
 
 
 class FoundMatch(Spec):
-    """The network that a match has found for one selected variant. Depthbench writes it; nobody has to.
+    """The network that a match has found for one selected variant. Depthbench writes it.
 
     A network that was found by a measurement is kept here, so that a second run of the experiment has the same one.
 
@@ -30,7 +33,7 @@ class FoundMatch(Spec):
         fields: The fields that were changed, with their new values.
         cost: MACs for one image, parameters, or seconds of a training step.
         target: The same of the network ``to``.
-        ratio: ``cost`` divided by ``target``; of measured times the mean over processes that took turns.
+        ratio: ``cost`` divided by ``target``; of measured times the median over pairs of processes.
         low: Lower end of the 95 % interval of a measured ratio.
         high: Upper end of that interval.
         conditions: Where and how it was measured; empty if the costs were counted.
@@ -49,17 +52,19 @@ class FoundMatch(Spec):
     conditions: Line = ""
 
     @property
-    def is_within_tolerance(self) -> bool:
-        """Whether the two costs count as equal."""
-        return abs(self.ratio - 1) <= TOLERANCE
+    def interval(self) -> str:
+        """The interval of a measured ratio in words; empty if the costs were counted."""
+        return "" if self.low is None or self.high is None else f"95 % interval {self.low:.3f} to {self.high:.3f}"
 
 
 class Match(Spec):
     """The field ``match`` of a variant selection: change the selected networks until they cost the same as another."""
 
+    example: ClassVar[str] = "{by: macs, to: resnet18}"
+
     by: CostName = Field(
-        description="Cost that is to be equal within 1 %: macs or params (counted), or step_time (of a training step, "
-        "measured once on the device of the trials)."
+        description="Cost that is to be equal: macs or params (counted), or step_time (of a training step, measured "
+        "once on the device of the trials)."
     )
     to: Line = Field(
         description="Name of the network whose cost is matched: another variant of this experiment, or any that "
@@ -75,20 +80,32 @@ class Match(Spec):
         description="With kind: the whole number in args that sets the width of the model, such as growth_rate of "
         "timm's DenseNets.",
     )
+    within: Annotated[float, Field(gt=0, le=0.5)] | None = Field(
+        None,
+        description="Largest relative difference of the two costs (default: 0.01 for macs and params, 0.05 for "
+        "step_time).",
+    )
     found: tuple[FoundMatch, ...] = Field((), description="What was found; Depthbench writes it.")
+
+    @property
+    def tolerance(self) -> float:
+        """Largest relative difference of the two costs."""
+        return self.within or (TIME_TOLERANCE if self.by == "step_time" else TOLERANCE)
+
+    def accepts(self, ratio: float) -> bool:
+        """Return whether two costs of this ratio count as equal."""
+        return abs(ratio - 1) <= self.tolerance
 
 
 def describe_match(match: Match, found: FoundMatch) -> str:
     """Return a sentence that states which network was found, and how equal the costs are."""
     fields = ", ".join(f"{name} {_show(value)}" for name, value in found.fields.items())
-    word = COST_WORDS[match.by]
-    interval = (
-        "" if found.low is None or found.high is None else f" (95 % interval {found.low:.3f} to {found.high:.3f})"
-    )
+    interval = f" ({found.interval})" if found.interval else ""
     where = f", measured on {found.conditions}" if found.conditions else ""
     return (
-        f"{found.result} is {found.variant} with {fields}: it has {found.ratio:.4f} times the {word} of "
-        f"{found.to}{interval}: {_show_cost(match.by, found.cost)} and {_show_cost(match.by, found.target)}{where}."
+        f"{found.result} is {found.variant} {f'with {fields}' if fields else 'unchanged'}: it has {found.ratio:.4f} "
+        f"times the {COST_WORDS[match.by]} of {found.to}{interval}: {_show_cost(match.by, found.cost)} and "
+        f"{_show_cost(match.by, found.target)}{where}."
     )
 
 

@@ -33,6 +33,16 @@ class MeasuredRatio(Candidate):
     target: float
     conditions: str
 
+    @property
+    def has_equal_in_interval(self) -> bool:
+        """Whether the interval of the ratio contains 1."""
+        return self.low <= 1 <= self.high
+
+    @property
+    def described_ratio(self) -> str:
+        """The ratio with its interval in words."""
+        return f"{self.ratio:.3f} times ({self.low:.3f} to {self.high:.3f})"
+
 
 class MatchCosts:
     """Costs of residual networks by their layer plan, without torch. Others are refused; a subclass can count them."""
@@ -53,11 +63,14 @@ class MatchCosts:
         plan = plan_layers(variant, size)
         return float(plan.macs if by == "macs" else plan.params)
 
-    def measure(self, ladder: Ladder, start: float, to: AnyVariant, setting: CostSetting) -> Sequence[MeasuredRatio]:
+    def measure(
+        self, ladder: Ladder, start: float, to: AnyVariant, setting: CostSetting, tolerance: float
+    ) -> Sequence[MeasuredRatio]:
         """Measure networks of a ladder in turns with ``to``; return them, the nearest to an equal time first.
 
         Args:
             start: The scale of the ladder at which the search begins.
+            tolerance: Largest relative difference of two times that count as equal.
 
         Raises:
             HarnessError: Nothing can be measured here.

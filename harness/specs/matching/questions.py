@@ -35,7 +35,7 @@ class Question:
     ratio: float | None = None
 
 
-def question_of(
+def classify_question(
     names: Mapping[str, str],
     variants: Sequence[AnyVariant],
     selections: Iterable[VariantSelection] = (),
@@ -83,7 +83,8 @@ def _matched_question(
         return None
     ratio = found.ratio if names.get("a") == matched[0].name else 1 / found.ratio
     percent = max(100 * abs(found.ratio - 1), 0.01)
-    return Question(match.by, f"at equal {COST_WORDS[match.by]} (within {percent:.2g} %)", ratio)
+    interval = f"; ratio {found.ratio:.3f}, {found.interval}" if found.interval else ""
+    return Question(match.by, f"at equal {COST_WORDS[match.by]} (within {percent:.2g} %{interval})", ratio)
 
 
 def _shape_of(variant: AnyVariant) -> str | None:

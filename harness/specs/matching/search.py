@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log, sqrt
+from math import ceil, log, sqrt
 
 from harness.errors import HarnessError
 from harness.specs.identity import canonical
 from harness.specs.matching.ladder import Ladder, changed_fields
-from harness.specs.matching.match import COST_WORDS, TOLERANCE, CostName
+from harness.specs.matching.match import COST_WORDS, TOLERANCE, Match
 from harness.specs.network.any_variant import AnyVariant
 
+WIDEST_WITHIN = 0.5
+"""Largest tolerance that an error proposes."""
 CostOf = Callable[[AnyVariant], float]
 MOST_STEPS = 60
 """Limit on the steps of the search; it needs about ten."""
@@ -29,16 +31,24 @@ class Candidate:
     ratio: float
 
     @property
+    def described_ratio(self) -> str:
+        """The ratio in words."""
+        return f"{self.ratio:.3f} times"
+
+    @property
     def distance(self) -> float:
         """How far the costs are from equal: the absolute logarithm of the ratio."""
         return abs(log(self.ratio))
 
 
-def find_equal_cost(ladder: Ladder, target: float, cost_of: CostOf) -> list[Candidate]:
+def find_equal_cost(ladder: Ladder, target: float, cost_of: CostOf, tolerance: float = TOLERANCE) -> list[Candidate]:
     """Return the networks of a ladder with costs around a target, the nearest first.
 
     The cost rises along a ladder, up to rounding, so the target is bracketed and the bracket made smaller; at last the
     few networks in it and beside it are tried one by one.
+
+    Args:
+        tolerance: Single widths are rounded to the other side if no network is as near as this.
     """
     costs: dict[str, float] = {}
 
@@ -58,7 +68,7 @@ def find_equal_cost(ladder: Ladder, target: float, cost_of: CostOf) -> list[Cand
         low, high = (middle, high) if ratio(ladder.at(middle)) < 1 else (low, middle)
     near = [*ladder.around(sqrt(low * high), 2 * ladder.few + 2), ladder.at(low), ladder.at(high)]
     candidates = _sort(ladder, near, ratio)
-    if abs(candidates[0].ratio - 1) > TOLERANCE:
+    if abs(candidates[0].ratio - 1) > tolerance:
         near += [variant for candidate in candidates[:REFINED] for variant in ladder.refine(candidate.variant)]
         candidates = _sort(ladder, near, ratio)
     return candidates
@@ -88,9 +98,7 @@ def _bracket(ladder: Ladder, ratio: Callable[[AnyVariant], float]) -> tuple[floa
     return low, high
 
 
-def refuse_match(
-    by: CostName, base: AnyVariant, to: str, candidates: Sequence[Candidate], remedy: str = ""
-) -> HarnessError:
+def refuse_match(match: Match, base: AnyVariant, to: str, candidates: Sequence[Candidate]) -> HarnessError:
     """Return the error that no network is within the tolerance; it names the nearest ones and their ratios.
 
     Args:
@@ -99,16 +107,21 @@ def refuse_match(
     below = [candidate for candidate in candidates if candidate.ratio < 1][:SHOWN]
     above = [candidate for candidate in candidates if candidate.ratio >= 1][:SHOWN]
     nearest = sorted([*below, *above], key=lambda candidate: candidate.ratio)
-    word = COST_WORDS[by]
-    shown = "; ".join(f"{_describe(base, each.variant)}: {each.ratio:.3f} times" for each in nearest)
+    shown = "; ".join(f"{_describe(base, each.variant)}: {each.described_ratio}" for each in nearest)
+    distance = abs(candidates[0].ratio - 1)
+    widened = f" Or accept the nearest with within: {_round_up(distance):g}." if distance <= WIDEST_WITHIN else ""
     return HarnessError(
-        f"no member of the family of {base.name} is within {100 * TOLERANCE:g} % of the {word} of {to}. The nearest "
-        f"are {shown}",
+        f"no member of the family of {base.name} is within {100 * match.tolerance:g} % of the {COST_WORDS[match.by]} "
+        f"of {to}. The nearest are {shown}",
         where="match",
-        remedy=remedy
-        or "Match by another cost, change the other dimension (widths or depth), or start from a network "
-        "with more channels, whose steps are finer.",
+        remedy="Match by another cost, change the other dimension (widths or depth), or start from a network with more "
+        f"channels, whose steps are finer.{widened}",
     )
+
+
+def _round_up(distance: float) -> float:
+    """Return a tolerance of two decimals that includes a distance."""
+    return ceil(100 * distance + 1e-9) / 100
 
 
 def _describe(base: AnyVariant, variant: AnyVariant) -> str:

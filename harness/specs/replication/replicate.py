@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -24,6 +24,8 @@ def require_distinct_sources(sources: tuple[Source, ...]) -> tuple[Source, ...]:
 
 class Replication(Spec):
     """The sources of randomness that seeds vary. The other sources have one seed in all trials."""
+
+    example: ClassVar[str] = "[initialisation, order, split]"
 
     vary: Annotated[tuple[Source, ...], AfterValidator(require_distinct_sources)] = Field(
         ("initialisation", "order", "augmentation"),

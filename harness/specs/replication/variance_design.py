@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -22,6 +22,8 @@ class VarianceDesign(Spec):
     It has ``repeats`` blocks of levels² trials of each variant (see :mod:`harness.specs.replication.orthogonal_array`).
     The levels of one block are not those of another, so a further block adds information on every source.
     """
+
+    example: ClassVar[str] = "{sources: [initialisation, order, augmentation], levels: 4}"
 
     sources: Annotated[tuple[Source, ...], AfterValidator(require_distinct_sources)] = Field(
         description="Two to four sources that vary independently: initialisation, order, augmentation, split."

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from harness.cli.views.declared_view import declared_as_json, describe_declared
 from harness.cli.views.plan_view import plan_as_json, print_changes, print_plan
 from harness.experiments.planning.device_budget import GpuHours
 from harness.experiments.planning.plan import Plan
@@ -38,6 +39,54 @@ def test_one_trial_of_one_epoch_is_counted_in_the_singular(quick_study, capsys):
     print_plan(Plan(study, (PlannedTrial(trial, TrialStatus.NEW, 3.0),), 2), None, "this machine")
     printed = capsys.readouterr().out
     assert "1 trial, 1 to run: 1 new." in printed and "1 epoch of batch" in printed
+
+
+def declared_lines(study):
+    return describe_declared(study), declared_as_json(study)
+
+
+def test_plan_shows_what_seeds_vary_and_the_targets(quick_study):
+    twins = {"kind": "time_to_target", "a": "cifar-resnet8-w2", "b": "cifar-plain8-w2"}
+    targets = [{"metric": "test/error", "value": 8.0}, {"metric": "train/error", "value": 2.5}]
+    contrasts = [{**twins, "target": targets[0]}, {**twins, "target": targets[0], "unit": "seconds"}]
+    lines, content = declared_lines(
+        quick_study(replicate={"vary": ["initialisation", "split"], "hold_at": 7}, targets=targets, contrasts=contrasts)
+    )
+    assert lines == [
+        "The seeds vary initialisation and split; order and augmentation have seed 7 in all trials.",
+        "Reports show the time to test/error of 8 % or less (2 contrasts, in epochs and seconds) and train/error of "
+        "2.5 % or less.",
+    ]
+    assert content == {
+        "matches": [],
+        "vary": ("initialisation", "split"),
+        "variance": None,
+        "targets": targets,
+    }
+
+
+def test_plan_shows_the_size_of_a_crossed_design(quick_study):
+    design = {"sources": ["initialisation", "order", "split"], "levels": 4, "repeats": 2}
+    lines, content = declared_lines(quick_study(variance=design, seeds=None, contrasts=[]))
+    assert lines == [
+        "The crossed design varies initialisation, order and split; augmentation has seed 0 in all trials. It has 4 "
+        "levels of each source: 4² x 2 blocks = 32 trials of each variant, 128 in all; 6 degrees of freedom for each "
+        "source, 12 for the residual."
+    ]
+    assert content["variance"]["trials_per_variant"] == 32
+
+
+def test_plan_shows_the_cost_that_a_match_has_reached(quick_study):
+    match = {"by": "macs", "to": "cifar-resnet14"}
+    variants = ["cifar-resnet14", {"name": "cifar-plain8", "match": match}]
+    lines, content = declared_lines(quick_study(variants=variants, contrasts=[]))
+    found = content["matches"][0]
+    assert lines[0].startswith("cifar-plain8-macs-of-cifar-resnet14 is cifar-plain8 with widths ")
+    assert f"it has {found['ratio']:.4f} times the MACs of cifar-resnet14" in lines[0]
+
+
+def test_plan_of_an_experiment_that_declares_none_of_these_has_no_further_lines(quick_study):
+    assert describe_declared(quick_study()) == []
 
 
 def test_plan_shows_the_price(plan, capsys):

@@ -12,7 +12,7 @@ from harness.cli.views.stage_view import describe_stages, stages_as_json
 from harness.errors import HarnessError
 from harness.experiments.planning.plan import Plan
 from harness.experiments.planning.planned_trial import PlannedTrial
-from harness.experiments.planning.stage_plan import forecast_stages, restrict_plan
+from harness.experiments.planning.stage_trials import forecast_stages, restrict_plan
 from harness.experiments.progress_display import ProgressDisplay
 from harness.experiments.run_result import RunResult, StageEnd
 from harness.settings import RunOptions, Settings

@@ -10,8 +10,10 @@ from harness.reporting.page.template import render_template
 from harness.reporting.stages.content import build_stages_section
 from harness.reporting.stages.looks import list_looks
 from harness.reporting.stages.stages_figure import draw_stages, select_panels
+from harness.reporting.statistics.stage_estimate import estimate_at_stop
+from harness.reporting.statistics.stage_test import spent_levels
 from harness.reporting.verdicts.decision import decide_contrasts
-from harness.specs.adaptive.decide import Decide
+from harness.specs.adaptive.decide import StageSpec
 
 DIFFERENCE = {"kind": "difference", "a": "cifar-resnet8-w8", "b": "cifar-plain8-w8", "metric": "test/error"}
 
@@ -22,7 +24,7 @@ def make_staged(effect, recorded, most=16):
         {"family": "cifar-resnet", "depth": [8, 20], "shortcut": ["none", "identity"], "set": {"widths": [8, 16, 32]}}
     ]
     study = make_study(
-        variants=variants, contrasts=[DIFFERENCE], decide=Decide(first=8, step=4, most=most, futility=0),
+        variants=variants, contrasts=[DIFFERENCE], decide=StageSpec(first=8, step=4, most=most, futility=0),
         recipe={"epochs": 1, "batch": 128, "lr": 0.05},
     )  # fmt: skip
     noise = np.tile([1.0, -1.0, 0.5, -0.5], 8)[:most]
@@ -79,6 +81,25 @@ def test_estimates_end_with_the_stage_that_decided_and_a_corrected_one():
     # An early stop overestimates, so the corrected effect is nearer to the bound.
     assert naive.effect <= stop.effect < 0
     assert math.isfinite(stop.low) and stop.low < stop.effect < stop.high
+
+
+def test_corrected_estimate_uses_the_level_at_which_its_contrast_was_decided():
+    """The other contrast is decided first, which leaves the whole level to this one."""
+    easy = {**DIFFERENCE, "b": "cifar-plain20-w8"}
+    study = make_study(contrasts=[DIFFERENCE, easy], decide=StageSpec(first=8, step=4, most=16, futility=0))
+    errors = {variant.name: [9.0] * 16 for variant in study.variants}
+    errors["cifar-resnet8-w8"] = (8.38 + np.tile([1.0, -1.0, 0.5, -0.5], 4)).tolist()
+    errors["cifar-plain20-w8"] = [30.0] * 16
+    results = make_results(study, errors, test_errors=errors, gradients=False)
+    verdicts = decide_contrasts(results)
+    assert [(v.state, v.stage.level) for v in verdicts] == [("supported", 0.05)] * 2
+    stages, stop = verdicts[0].stage.stages, list_looks(study, verdicts)[0].at_stop
+    values = [a - b for a, b in zip(errors["cifar-resnet8-w8"], errors["cifar-plain8-w8"], strict=True)]
+    values = values[: verdicts[0].stage.decided_at]
+    expected, at_half = (
+        estimate_at_stop(values, "less", 0.0, stages, spent_levels(0.75 * level, stages)) for level in (0.05, 0.025)
+    )
+    assert stop == expected != at_half
 
 
 def test_figure_shows_effects_with_estimates_at_two_stages_or_more():

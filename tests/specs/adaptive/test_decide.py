@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.settings.stages import parse_stages
-from harness.specs.adaptive.decide import Decide, extend_seeds
+from harness.specs.adaptive.decide import StageSpec, extend_seeds
 from harness.specs.adaptive.needed_seeds import count_needed_seeds
 
 DECIDE = {"first": 8, "step": 4, "most": 32}
@@ -15,7 +15,7 @@ DECIDE = {"first": 8, "step": 4, "most": 32}
     [(8, 4, 32, (8, 12, 16, 20, 24, 28, 32)), (8, 5, 20, (8, 13, 18, 20)), (10, 40, 20, (10, 20))],
 )
 def test_stages_end_with_the_most_seeds(first, step, most, stages):
-    assert Decide(first=first, step=step, most=most).stages == stages
+    assert StageSpec(first=first, step=step, most=most).stages == stages
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_stages_end_with_the_most_seeds(first, step, most, stages):
     [((10, 11), (10, 11, *range(12, 42))), ((7, 3), (7, 3, *range(8, 38))), (tuple(range(40)), tuple(range(32)))],
 )
 def test_seeds_are_extended_to_the_most_as_a_number_of_seeds_extends_them(own, seeds):
-    assert extend_seeds(own, Decide(**DECIDE)) == seeds
+    assert extend_seeds(own, StageSpec(**DECIDE)) == seeds
 
 
 def test_seeds_beyond_the_largest_seed_are_refused(quick_study):

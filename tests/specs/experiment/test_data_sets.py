@@ -146,6 +146,12 @@ def test_field_that_needs_one_data_set_is_refused(tmp_path, field):
     assert f", {field}" in caught.value.where
 
 
+def test_match_with_several_data_sets_is_refused(tmp_path):
+    variants = ["resnet18", {"name": "plain18", "match": {"by": "macs", "to": "resnet18"}}]
+    with pytest.raises(HarnessError, match="match finds a network of equal cost on one data set"):
+        load_experiment(write_experiment(tmp_path, BOTH, variants=variants, contrasts=[]))
+
+
 def test_two_data_sets_of_equal_content_are_refused():
     data = [{"name": "imagefolder", "root": "/a", "label": "a"}, {"name": "imagefolder", "root": "/b", "label": "b"}]
     info = LARGER.model_copy(update={"name": "imagefolder"})

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.specs import Execution
-from harness.specs.experiment.resolved_experiment import resolve_memory_format
+from harness.specs.experiment.resolved.memory_format import resolve_memory_format
 
 
 @pytest.mark.parametrize(

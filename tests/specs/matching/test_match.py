@@ -129,6 +129,60 @@ def test_match_that_cannot_be_made_is_refused_at_its_field(resolve_variants, var
     assert message in error.what
 
 
+def matching(label, to, name="plain18"):
+    return {"name": name, "label": label, "match": {"by": "macs", "to": to}}
+
+
+@pytest.mark.parametrize(
+    ("variant", "words"),
+    [
+        (matching("mine", "mine"), "mine matches itself"),
+        ({"name": "plain18", "match": {"by": "macs", "to": "plain18"}}, "plain18 matches itself"),
+        (matching("mine", "plain18"), "plain18 matches itself"),
+    ],
+)
+def test_match_of_a_network_to_itself_is_refused(resolve_variants, variant, words):
+    error = refusal(resolve_variants, "resnet18", variant)
+    assert (error.what, error.where) == (words, "matched.yaml:7, variants.1.match.to")
+
+
+@pytest.mark.parametrize(
+    ("variants", "words"),
+    [
+        ([matching("a", "b"), matching("b", "a")], "a matches b, b matches a"),
+        ([matching("a", "b"), matching("b", "c"), matching("c", "a")], "a matches b, b matches c, c matches a"),
+    ],
+)
+def test_matches_in_a_circle_are_refused_with_their_names(resolve_variants, variants, words):
+    error = refusal(resolve_variants, *variants)
+    circle = error.what.removeprefix("the matches form a circle: ").split(", ")
+    assert sorted(circle) == words.split(", ") and error.where == "matched.yaml:3, variants"
+
+
+def test_match_may_name_the_network_of_a_match_that_is_declared_later(resolve_variants):
+    second = matching("second", "first", name="resnet50")
+    study = resolve_variants(second, matching("first", "resnet18"), "resnet18")
+    assert [variant.name for variant in study.variants] == ["second", "first", "resnet18"]
+    found = study.experiment.variants[0].match.found[0]
+    assert found.to == "first" and found.target == plan_layers(study.variants[1], (32, 32)).macs
+
+
+def test_tolerance_of_a_match_can_be_declared(resolve_variants):
+    match = {"by": "macs", "to": "cifar-resnet56", "change": "depth"}
+    wide = {"name": "cifar-resnet20", "set": {"widths": [17, 32, 64]}, "match": match}
+    error = refusal(resolve_variants, "cifar-resnet56", wide)
+    assert "is within 1 % of the MACs" in error.what and "within: 0.0" in error.remedy
+    study = resolve_variants("cifar-resnet56", {**wide, "match": {**match, "within": 0.1}})
+    assert 0.01 < abs(study.experiment.variants[1].match.found[0].ratio - 1) <= 0.1
+
+
+def test_match_that_changes_nothing_says_so(resolve_variants):
+    study = resolve_variants({"name": "plain18", "match": {"by": "macs", "to": "resnet18"}, "label": "equal"})
+    match = study.experiment.variants[0].match
+    unchanged = match.found[0].model_copy(update={"fields": {}})
+    assert describe_match(match, unchanged).startswith("equal is plain18 unchanged: it has 0.99")
+
+
 def test_match_that_finds_a_variant_of_the_experiment_is_refused(resolve_variants):
     third = {"name": "cifar-plain20", "match": {"by": "macs", "to": "cifar-resnet20"}, "label": "third"}
     error = refusal(resolve_variants, "cifar-resnet20", "cifar-plain20", third)

@@ -5,7 +5,7 @@ import pytest
 from harness.io.yaml_documents import Document
 from harness.specs import Catalogue, resolve
 from harness.specs.experiment.experiment import Experiment
-from harness.specs.matching.questions import question_of
+from harness.specs.matching.questions import classify_question
 from tests.specs.matching.test_match import FIELDS, IMAGES
 
 
@@ -25,20 +25,20 @@ def study():
     ],
 )
 def test_question_of_two_variants(study, a, b, kind, phrase):
-    question = question_of({"a": a, "b": b}, study.variants, study.experiment.variants)
+    question = classify_question({"a": a, "b": b}, study.variants, study.experiment.variants)
     assert question.kind == kind and question.phrase.startswith(phrase)
 
 
 def test_question_at_unequal_shape_states_counted_costs(study):
     costs = {"resnet18": (11e6, 1.8e9), "resnet34": (22e6, 3.6e9)}
-    question = question_of({"a": "resnet34", "b": "resnet18"}, study.variants, study.experiment.variants, costs)
+    question = classify_question({"a": "resnet34", "b": "resnet18"}, study.variants, study.experiment.variants, costs)
     assert question.phrase == "at unequal shape and cost: 2 times the parameters and 2 times the MACs"
     costs["resnet34"] = (22e6, 1.805e9)
-    question = question_of({"a": "resnet34", "b": "resnet18"}, study.variants, study.experiment.variants, costs)
+    question = classify_question({"a": "resnet34", "b": "resnet18"}, study.variants, study.experiment.variants, costs)
     assert (question.kind, question.phrase) == ("macs", "at equal MACs, and unequal shape")
 
 
 def test_question_of_a_degradation_is_asked_at_equal_shape(study):
     roles = ("plain_shallow", "plain_deep", "residual_shallow", "residual_deep")
     names = dict(zip(roles, ("plain18", "plain18", "resnet18", "resnet34"), strict=True))
-    assert question_of(names, study.variants).kind == "shape"
+    assert classify_question(names, study.variants).kind == "shape"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from harness.specs import Contrast, Degradation, ResolvedExperiment, Variant
-from harness.specs.matching.questions import Question, question_of
+from harness.specs.matching.questions import Question, classify_question
 from harness.specs.network.any_variant import AnyVariant
 from harness.specs.network.layer_plan import plan_layers
 
@@ -21,7 +21,7 @@ def find_question(contrast: Contrast, study: ResolvedExperiment) -> Question:
     """Return the question of a contrast. Costs are those of the layer plans, so external networks have none here."""
     names = contrast.find_variants(study.variants)
     compared = tuple(variant for variant in study.variants if variant.name in names.values())
-    return question_of(names, compared, study.experiment.variants, _count_costs(compared, study.data.size))
+    return classify_question(names, compared, study.experiment.variants, _count_costs(compared, study.data.size))
 
 
 @lru_cache(maxsize=256)

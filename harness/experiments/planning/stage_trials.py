@@ -1,4 +1,4 @@
-"""The plan of one stage of an adaptive experiment: the trials that its open contrasts need, and what may follow."""
+"""The trials of one stage of an adaptive experiment: those that its open contrasts need, and those that may follow."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The search for a network whose training step takes as long as that of another one."""
