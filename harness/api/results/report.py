@@ -31,7 +31,7 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     """
     from harness.io.output_directory import require_report_directory
     from harness.reporting.data_sets.report import write_experiment_report
-    from harness.reporting.data_sets.verdicts import select_verdicts, select_whole_verdicts
+    from harness.reporting.data_sets.verdicts import select_verdicts
     from harness.reporting.page.mlflow_descriptions import describe_experiment, describe_variants
 
     results, record = read_results(name, settings)
@@ -42,11 +42,10 @@ def report(name: str, settings: Settings) -> tuple[list[Verdict], Path]:
     if record is not None and record.is_read_only:
         warnings.warn(f"{record.address} may only be read, so MLflow does not show this report", stacklevel=2)
     elif record is not None:
-        whole = select_whole_verdicts(verdicts, results)
-        record.attach_report(directory, describe_experiment(results, whole))
-        for index, view in enumerate(results.views):
+        record.attach_report(directory, describe_experiment(results, select_verdicts(verdicts)))
+        for view in results.views:
             if len(view.epochs):
-                own = select_verdicts(verdicts, results, index)
+                own = select_verdicts(verdicts, view.study.data.title)
                 record.describe_variants(view.study, describe_variants(view, own))
     return verdicts, directory / "README.md"
 
@@ -66,7 +65,7 @@ def report_all(settings: Settings) -> list[Path]:
 
 
 def record_analyses(results: Results, record: Record | None) -> Results:
-    """Add an analysis to the results for each verdict that was tested, and return the results as the report shows them.
+    """Add an analysis to the results for each contrast with results, and return the results as the report shows them.
 
     The analyses are written to the record before a verdict is shown. Results from a results.csv keep what the file
     holds.
@@ -75,14 +74,13 @@ def record_analyses(results: Results, record: Record | None) -> Results:
         record: The record of the results; None if they come from a results.csv.
 
     Raises:
-        HarnessError: The report would be a new analysis, and the record may only be read.
+        HarnessError: The report would be a new test of the results, and the record may only be read.
     """
-    from harness.reporting.analyses.recording import build_log, end_with, is_in_looks
+    from harness.reporting.analyses.recording import build_log, is_in_looks, trim_analyses
     from harness.reporting.data_sets.verdicts import decide_views
     from harness.specs.declarations.analysis import current_time, merge_logs
     from harness.specs.declarations.declare import add_logs
-    from harness.tracking.analyses.analysis_log import add_other_analyses
-    from harness.tracking.analyses.analysis_log import record_analyses as write_analyses
+    from harness.tracking.analyses.analysis_log import add_other_analyses, write_analyses
 
     if record is None:
         return results
@@ -92,7 +90,8 @@ def record_analyses(results: Results, record: Record | None) -> Results:
     log = merge_logs(build_log(view, verdicts, at) for view, verdicts in views)
     is_new = add_logs(results.study, [log]) is not results.study
     if is_new and record.is_read_only:
-        if not is_in_looks(results.study, log.analyses):
+        tested = [analysis for analysis in log.analyses if not analysis.is_preview]
+        if not is_in_looks(results.study, tested):
             raise HarnessError(
                 "this report would be a new analysis of the results, which the record has to keep, and the record may "
                 "only be read",
@@ -100,4 +99,4 @@ def record_analyses(results: Results, record: Record | None) -> Results:
                 remedy="Write the report where the record may be written, or from a copy of the directory.",
             )
         return results
-    return replace(results, study=end_with(write_analyses(record, results.study, log), log.analyses))
+    return replace(results, study=trim_analyses(write_analyses(record, results.study, log), log.analyses))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.specs import ResolvedExperiment
-from harness.specs.declarations import batches, exploratory
+from harness.specs.declarations.batches import list_earlier_batches
+from harness.specs.declarations.exploratory import explain_exploratory
 
 
-def explain_exploratory(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> str:
+def explain_exploratory_results(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> str:
     """Return why the verdict on a contrast is only exploratory, in sentences; empty where it is not.
 
     Args:
@@ -16,20 +17,19 @@ def explain_exploratory(study: ResolvedExperiment, index: int, final: pd.DataFra
         index: Index of the contrast among those that are declared.
         final: The last epoch of every trial, one row each.
     """
-    return exploratory.explain_exploratory(
-        study, index, recorded_seeds(study, index, final), _count_complete(study, index, final)
-    )
+    seeds, complete = recorded_seeds(study, index, final), _count_complete(study, index, final)
+    return explain_exploratory(study, index, seeds, complete)
 
 
-def list_earlier_batches(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> list[str]:
-    """Return the batches of other seeds with which the comparison was tested before: their seeds, and what was found.
+def describe_earlier_batches(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> list[str]:
+    """Return the batches of other seeds with which the comparison was analysed before: their seeds, and what was found.
 
     Args:
         study: An experiment on one data set, or the view of one.
         index: Index of the contrast among those that are declared.
         final: The last epoch of every trial, one row each.
     """
-    return [str(batch) for batch in batches.list_earlier_batches(study, index, recorded_seeds(study, index, final))]
+    return [str(batch) for batch in list_earlier_batches(study, index, recorded_seeds(study, index, final))]
 
 
 def recorded_seeds(study: ResolvedExperiment, index: int, final: pd.DataFrame) -> tuple[int, ...]:

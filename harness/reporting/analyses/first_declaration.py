@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.reporting.analyses.exploratory import recorded_seeds
-from harness.reporting.analyses.recording import list_contrasts
+from harness.reporting.analyses.recording import find_contrast, list_recipe_views
 from harness.reporting.verdicts.verdict import Verdict
+from harness.specs import ResolvedExperiment
 from harness.specs.declarations.changes import compare_declarations, describe_declaration
 from harness.specs.declarations.declaration import Declaration, DeclaredContrast
+from harness.specs.declarations.declare import declare
 from harness.specs.declarations.exploratory import EarlierAnalyses, find_earlier
 from harness.specs.experiment.contrasts import Contrast
+from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 from harness.specs.identity import canonical
 from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.results_table import Results
@@ -42,28 +45,40 @@ def add_first_verdicts(results: Results, verdicts: Sequence[Verdict], decide: De
     Returns:
         The verdicts; those whose declaration was changed have :attr:`Verdict.first`, and name it in their caveats.
     """
-    decided: dict[str, list[Verdict]] = {}
+    views, decided = list_recipe_views(results), dict[str, list[Verdict]]()
     added = []
-    for number, (verdict, (reading, index)) in enumerate(zip(verdicts, list_contrasts(results), strict=False)):
-        earlier = _find_earlier(reading, index) if verdict.exploratory else None
+    for verdict in verdicts:
+        earlier = _find_earlier(*find_contrast(views, verdict)) if verdict.exploratory else None
         first = None if earlier is None else earlier.first
         if earlier is None or first is None or first.digest == earlier.declaration.digest:
             added.append(verdict)
             continue
-        contrast = compare_declarations(first, earlier.declaration).first_of.get(earlier.contrast.key)
-        if contrast is None:
+        declared = compare_declarations(first, earlier.declaration).first_of.get(earlier.contrast.key)
+        if declared is None:
             added.append(verdict)
             continue
+        redeclared = apply_declaration(results, first)
         if first.digest not in decided:
-            decided[first.digest] = decide(under_declaration(results, first))
-        position = number // len(results.study.experiment.contrasts) * len(first.contrasts)
-        position += [declared.key for declared in first.contrasts].index(contrast.key)
-        if position >= len(decided[first.digest]):
-            added.append(verdict)
-            continue
-        under_first = decided[first.digest][position]
-        added.append(_with_first(verdict, under_first, earlier.seen[0].date, describe_declaration(first, contrast)))
-    return [*added, *verdicts[len(added) :]]
+            decided[first.digest] = decide(redeclared)
+        under_first = _find_verdict(decided[first.digest], redeclared.study, declared, verdict.at_tuned_recipes)
+        if under_first is not None:
+            text = describe_declaration(first, declared)
+            verdict = _with_first(verdict, under_first, earlier.seen[0].date, text)
+        added.append(verdict)
+    return added
+
+
+def _find_verdict(
+    verdicts: Sequence[Verdict], study: ResolvedExperiment, declared: DeclaredContrast, at_tuned_recipes: bool
+) -> Verdict | None:
+    """Return the verdict on a contrast of a declaration; None where its trials are no longer compared.
+
+    Args:
+        study: The experiment whose verdicts they are.
+    """
+    pairs = zip(study.experiment.contrasts, declare(study).contrasts, strict=True)
+    specs = [contrast for contrast, own in pairs if own.key == declared.key]
+    return next((v for v in verdicts if v.contrast in specs and v.at_tuned_recipes == at_tuned_recipes), None)
 
 
 def _with_first(verdict: Verdict, first: Verdict, date: str, declared: str) -> Verdict:
@@ -73,13 +88,11 @@ def _with_first(verdict: Verdict, first: Verdict, date: str, declared: str) -> V
         f"(n = {first.n})."
     )
 
-    def add_to(texts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(text if line == verdict.exploratory else line for line in texts)
-
-    return replace(verdict, exploratory=text, notes=add_to(verdict.notes), caveats=add_to(verdict.caveats), first=first)
+    caveats = tuple(text if line == verdict.exploratory else line for line in verdict.caveats)
+    return replace(verdict, exploratory=text, caveats=caveats, first=first)
 
 
-def under_declaration(results: Results, declaration: Declaration) -> Results:
+def apply_declaration(results: Results, declaration: Declaration) -> Results:
     """Return the same results as an experiment that declares something else, with the variants that it compares.
 
     A compared variant that the experiment no longer has is missing in the results; its contrast still counts in the
@@ -98,6 +111,8 @@ def under_declaration(results: Results, declaration: Declaration) -> Results:
     are_all_here = variants.keys() <= names.keys()
     own_seeds = study.experiment.seeds
     keeps_seeds = not declaration.is_fixed and set(declaration.seeds) <= set(own_seeds)
+    # The seeds of a preview decide nothing; what it declared is applied to the seeds that there are now.
+    keeps_seeds |= len(declaration.seeds) < SEEDS_FOR_CLAIMS
     experiment = study.experiment.model_copy(
         update={
             "contrasts": tuple(_rename(contrast, variants) for contrast in declaration.contrasts),

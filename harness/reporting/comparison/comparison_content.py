@@ -18,23 +18,18 @@ from harness.reporting.comparability import (
     list_distinct,
 )
 from harness.reporting.comparison.experiment_results import ExperimentResults, NetworkRow, match_networks
+from harness.reporting.comparison.verdicts import decide_experiments
 from harness.reporting.diff.time_comparability import explain_incomparability
 from harness.reporting.formatting import ABSENT, format_dates, format_mean, format_quantity, join_words, keep_together
 from harness.reporting.page.contrast_tables import build_answer_rows
 from harness.reporting.page.tables import (
-    IMAGES_MARK,
     format_error_interval,
     format_training_seconds,
     has_absent_value,
-    has_mark,
     list_measured_errors,
 )
-from harness.reporting.statistics.error_intervals import select_error_interval
-from harness.reporting.statistics.intervals import estimate_mean
-from harness.reporting.statistics.seed_values import list_seed_values
-from harness.reporting.verdicts.decision import decide_contrasts
+from harness.reporting.variance.mean_error import estimate_error
 from harness.reporting.verdicts.verdict import Verdict
-from harness.specs import DataInfo
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.network.any_variant import AnyVariant
 from harness.text import escape_markdown
@@ -66,6 +61,7 @@ def build_comparison_content(
         "tables": tables,
         "has_absent_errors": any(has_absent_value(table["rows"]) for table in tables),
         "has_unequal_data": len(groups) > 1,
+        "has_crossed": any(e.results.study.experiment.variance is not None for e in experiments),
         "shared_trials": _describe_shared_trials(experiments),
         **_build_differences(experiments),
         **_build_times(experiments, groups),
@@ -74,7 +70,7 @@ def build_comparison_content(
 
 def _build_answers(experiments: Sequence[ExperimentResults]) -> dict[str, Any]:
     """Return the answers of all experiments, one table of their contrasts, and their verdicts in full."""
-    verdicts = [decide_contrasts(experiment.results) for experiment in experiments]
+    verdicts = decide_experiments(experiments)
     rows = []
     for experiment, own in zip(experiments, verdicts, strict=True):
         for title, *cells in build_answer_rows(own):
@@ -107,14 +103,13 @@ def _build_error_table(group: Sequence[ExperimentResults]) -> dict[str, Any]:
     keys = [key for key in METRICS if any(key in list_measured_errors(experiment.final) for experiment in group)]
     if CLEAN_TRAINING_ERROR in keys:
         keys.remove(ONLINE_TRAINING_ERROR)
-    data = group[0].results.study.data
     rows = []
     for network in match_networks(group):
         variant = network.variant
         name = [escape_markdown(network.name), str(variant.depth), escape_markdown(variant.shortcut)]
         for key in keys:
             cells = [
-                _format_error_cell(experiment, variant, key, data) if experiment in network.experiments else ABSENT
+                _format_error_cell(experiment, variant, key) if experiment in network.experiments else ABSENT
                 for experiment in group
             ]
             rows.append([*name, METRICS[key].title, *cells])
@@ -122,20 +117,17 @@ def _build_error_table(group: Sequence[ExperimentResults]) -> dict[str, Any]:
         "labels": [experiment.label for experiment in group],
         "data": describe_data(group[0].results.study)["data"],
         "rows": rows,
-        "has_interval_over_images": has_mark(rows, IMAGES_MARK),
     }
 
 
-def _format_error_cell(experiment: ExperimentResults, variant: AnyVariant, key: str, data: DataInfo) -> str:
+def _format_error_cell(experiment: ExperimentResults, variant: AnyVariant, key: str) -> str:
     """Return mean ± standard deviation with n, and the 95 % interval on its own line."""
-    errors = list_seed_values(experiment.final, variant, key)
-    if not errors:
+    error = estimate_error(experiment.results.study, experiment.final, variant, key)
+    if error is None:
         return ABSENT
-    estimate = estimate_mean(errors)
-    lines = [f"{format_mean(estimate.mean, estimate.sd)}, n = {estimate.n}"]
-    interval = select_error_interval(estimate, key, data)
-    if interval is not None:
-        lines.append(format_error_interval(interval))
+    lines = [f"{format_mean(error.estimate.mean, error.estimate.sd)}, n = {error.estimate.n}"]
+    if error.interval is not None:
+        lines.append(format_error_interval(error.interval))
     return keep_together("<br>".join(lines))
 
 

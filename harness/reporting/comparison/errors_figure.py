@@ -12,9 +12,7 @@ from harness.reporting.comparison.experiment_results import ExperimentResults, N
 from harness.reporting.figures.estimate_marks import EstimateStyle, draw_estimate
 from harness.reporting.figures.series import MAX_ROWS, shorten_label
 from harness.reporting.figures.style import INK, MARKERS, PLAIN_COLOURS, RESIDUAL_COLOURS, draw_series_legend
-from harness.reporting.statistics.error_intervals import select_error_interval
-from harness.reporting.statistics.intervals import estimate_mean
-from harness.reporting.statistics.seed_values import list_seed_values
+from harness.reporting.variance.mean_error import estimate_error
 from harness.tracking.metrics import CLEAN_TRAINING_ERROR, METRICS, TEST_ERROR
 
 if TYPE_CHECKING:
@@ -77,13 +75,12 @@ def _draw_panel(
     for row in rows:
         ticks.append(position + (len(row.experiments) - 1) / 2)
         for experiment in row.experiments:
-            errors, style = list_seed_values(experiment.final, row.variant, metric), styles[experiment.label]
-            if errors:
-                estimate = estimate_mean(errors)
-                interval = select_error_interval(estimate, metric, experiment.results.study.data)
+            error = estimate_error(experiment.results.study, experiment.final, row.variant, metric)
+            if error is not None:
+                style = styles[experiment.label]
                 draw_estimate(
-                    axes, position, estimate.mean, interval.ends if interval else None, style.colour,
-                    style.marker, seeds=errors, orientation="horizontal", style=ESTIMATE_STYLE,
+                    axes, position, error.estimate.mean, error.ends, style.colour, style.marker,
+                    seeds=error.values, orientation="horizontal", style=ESTIMATE_STYLE,
                 )  # fmt: skip
             position += 1
         position += ROW_GAP

@@ -70,11 +70,15 @@ def build_components_over_data(several: DataSetVerdicts, infos: Mapping[str, Dat
     Args:
         infos: Facts about each data set, by its name.
     """
-    verdicts = several.verdicts
-    count = min(len(verdict.components) for verdict in verdicts.values())
+    by_data_set = {
+        title: {component.name: component for component in verdict.components}
+        for title, verdict in several.verdicts.items()
+    }
+    first, *others = by_data_set.values()
     return [
-        _build_component({name: verdict.components[index] for name, verdict in verdicts.items()}, infos)
-        for index in range(count)
+        _build_component({title: own[name] for title, own in by_data_set.items()}, infos)
+        for name in first
+        if all(name in other for other in others)
     ]
 
 

@@ -6,11 +6,18 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from harness.reporting.data_sets.effects import ComponentOverData, EffectOverData, format_ends
-from harness.reporting.figures.effects import ERROR_STYLES, ROLE_COLOURS, ROLE_LABELS, ErrorStyle, find_region
+from harness.reporting.figures.effects import (
+    ERROR_STYLES,
+    ROLE_COLOURS,
+    UNTRAINABLE_COLOUR,
+    ErrorStyle,
+    find_region,
+)
 from harness.reporting.figures.estimate_marks import EstimateStyle, draw_estimate
 from harness.reporting.figures.series import shorten_label
 from harness.reporting.figures.style import INK, LIGHT_GREY, draw_legend
 from harness.reporting.formatting import format_interval, format_points
+from harness.reporting.verdicts.outcomes import ROLES
 from harness.tracking.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -61,7 +68,8 @@ def _draw_component(axes: Axes, component: ComponentOverData, styles: dict[str, 
             test = effect.tests[name]
             if test.effect is not None:
                 interval = None if test.low is None or test.high is None else (test.low, test.high)
-                _draw_row(axes, row + offset, test.effect, interval, colour, marker, (left, right))
+                own_colour = UNTRAINABLE_COLOUR if component.components[name].untrainable else colour
+                _draw_row(axes, row + offset, test.effect, interval, own_colour, marker, (left, right))
         if effect.mean is not None:
             mean, first = effect.mean, len(names)
             _draw_row(axes, first + offset, mean.mean, (mean.low, mean.high), colour, marker, (left, right))
@@ -175,5 +183,5 @@ def _build_legend(components: Sequence[ComponentOverData], styles: dict[str, Err
         for shown in component.components.values()
         for result in shown.outcomes
     }
-    handles += [Patch(color=ROLE_COLOURS[role], label=label) for role, label in ROLE_LABELS.items() if role in roles]
+    handles += [Patch(color=ROLE_COLOURS[role], label=role) for role in ROLES if role in roles]
     return handles

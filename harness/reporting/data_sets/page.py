@@ -7,19 +7,18 @@ from typing import Any
 
 from harness.reporting.comparability import list_distinct
 from harness.reporting.data_sets.effects import ComponentOverData, EffectOverData, format_ends
-from harness.reporting.data_sets.verdicts import DataSetVerdicts, describe_certainty
+from harness.reporting.data_sets.verdicts import DataSetVerdicts, describe_certainty, join_answers
+from harness.reporting.figures.drawable_effects import list_borders
 from harness.reporting.formatting import (
     ABSENT,
     format_dates,
-    format_interval,
     format_points,
     format_quantity,
     keep_together,
 )
 from harness.reporting.page import tables
-from harness.reporting.page.contrast_tables import describe_outcome
+from harness.reporting.page.contrast_tables import describe_outcome, format_effect, name_metric
 from harness.reporting.page.limitations import describe_margins
-from harness.reporting.verdicts.effect_tests import EffectTest
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.text import escape_markdown
 from harness.tracking.metrics import EVALUATED_ERRORS, METRICS
@@ -47,8 +46,7 @@ def build_page_content(
     return {
         "experiment": study.experiment,
         "data_sets": study.data_sets,
-        "found": " ".join(verdicts.answer for verdicts in several)
-        or "No contrast is declared, so there is no verdict.",
+        "found": join_answers(several),
         "certainty": describe_certainty(study, several),
         "rule": several[0].rule if several else "",
         "titles": titles,
@@ -58,9 +56,10 @@ def build_page_content(
         "is_few": len(titles) < FEW_DATA_SETS,
         "has_mean": any(effect.mean for each in components for component in each for effect in component.effects),
         "is_pair": len(titles) == 2,
-        "figures": {name: _find_title(several, name) for name in list_drawn(components)},
+        "figures": {name: _describe_figure(several, name, drawn) for name, drawn in list_drawn(components).items()},
         "sections": [_build_section(view, several, folder) for view in results.views],
         "cost_rows": [row for view in results.views if len(view.epochs) for row in _build_cost_rows(view)],
+        "unknown_sharing": tables.describe_unknown_sharing(final),
         "dates": format_dates(results.epochs["at"]),
         "devices": list_distinct(final["device"]),
         "recipe_rows": tables.build_recipe_rows(study.experiment.recipe),
@@ -76,8 +75,16 @@ def list_drawn(components: Sequence[Sequence[ComponentOverData]]) -> dict[str, l
     }
 
 
-def _find_title(several: Sequence[DataSetVerdicts], figure: str) -> str:
-    return several[int(figure.rpartition("-")[2]) - 1].title
+def _describe_figure(
+    several: Sequence[DataSetVerdicts], figure: str, drawn: Sequence[ComponentOverData]
+) -> dict[str, Any]:
+    """Return the contrast of a figure, and whether the figure has a margin and an untrainable network."""
+    components = [component for each in drawn for component in each.components.values()]
+    return {
+        "title": several[int(figure.rpartition("-")[2]) - 1].title,
+        "has_margin": any(list_borders(component) not in ([], [0.0]) for component in components),
+        "has_untrainable": any(component.untrainable for component in components),
+    }
 
 
 def _build_rows(verdicts: DataSetVerdicts, components: Sequence[ComponentOverData]) -> list[list[str]]:
@@ -97,18 +104,8 @@ def _build_rows(verdicts: DataSetVerdicts, components: Sequence[ComponentOverDat
 
 def _build_cell(component: ComponentOverData, name: str) -> str:
     """Return the outcome on one data set, and the effect in each metric."""
-    effects = [_format_test(effect.tests[name]) for effect in component.effects]
+    effects = [format_effect(effect.tests[name]) for effect in component.effects]
     return "<br>".join([describe_outcome(component.components[name]), *effects])
-
-
-def _format_test(test: EffectTest) -> str:
-    interval = f" [{format_interval(test.low, test.high, sign=True)}]" if test.low is not None else ""
-    return keep_together(f"{_name_metric(test.metric)} {format_points(test.effect)}{interval}")
-
-
-def _name_metric(metric: str) -> str:
-    label = METRICS[metric].label if metric in METRICS else metric
-    return escape_markdown(label.rpartition(", ")[2].lower())
 
 
 def _format_mean(effect: EffectOverData) -> str:
@@ -117,7 +114,7 @@ def _format_mean(effect: EffectOverData) -> str:
     if mean is None:
         return ABSENT
     ends = format_ends(effect.metric, mean.low, mean.high)
-    interval = keep_together(f"{_name_metric(effect.metric)} {format_points(mean.mean)} [{ends}]")
+    interval = keep_together(f"{name_metric(effect.metric)} {format_points(mean.mean)} [{ends}]")
     expected = format_ends(effect.metric, mean.next_low, mean.next_high)
     return f"{interval}<br>{keep_together(f'next {expected}')}"
 

@@ -9,13 +9,13 @@ from harness.io.output_directory import install_files
 from harness.reporting.data_sets.effects import ComponentOverData, build_components_over_data
 from harness.reporting.data_sets.forest_plot import draw_forest_plot, forest_plot_height
 from harness.reporting.data_sets.page import build_page_content, list_drawn
-from harness.reporting.data_sets.verdicts import decide_data_sets, flatten
-from harness.reporting.figures.report_figures import FIGURE_NAMES, WIDTH, draw_figures
+from harness.reporting.data_sets.verdicts import decide_data_sets, list_verdicts
+from harness.reporting.figures.report_figures import FIGURE_NAMES, WIDTH
 from harness.reporting.figures.style import render_figure
 from harness.reporting.page.report import (
     FIGURE_SUFFIXES,
     format_experiment_yaml,
-    render_report,
+    render_with_figures,
     require_reportable,
     write_report,
 )
@@ -60,18 +60,18 @@ def write_data_sets_report(results: Results, directory: Path) -> list[Verdict]:
     components = [build_components_over_data(verdicts, infos) for verdicts in several]
     content = {"results.csv": format_csv(results), "experiment.yaml": format_experiment_yaml(results.study)}
     figures = {f"figures/{key}": figure for key, figure in draw_forest_plots(components).items()}
-    for index, view in enumerate(results.views):
-        own = [list(verdicts.verdicts.values())[index] for verdicts in several]
+    for view in results.views:
+        own = [verdicts.verdicts[view.study.data.title] for verdicts in several]
         folder = f"{FOLDER}/{view.study.data.title}"
-        drawn = draw_figures(view, own) if len(view.epochs) else {}
-        figures |= {f"{folder}/figures/{key}": figure for key, figure in drawn.items()}
         if len(view.epochs):
-            content[f"{folder}/README.md"] = _render_view(view, own, list(drawn)).encode()
+            page, drawn = render_with_figures(view, own)
+            figures |= {f"{folder}/figures/{key}": figure for key, figure in drawn.items()}
+            content[f"{folder}/README.md"] = _link_to_whole(page, view.study.data.title).encode()
     content |= {f"{key}.{suffix}": figure[suffix] for key, figure in figures.items() for suffix in FIGURE_SUFFIXES}
-    page = build_page_content(results, several, components, FOLDER)
-    content["README.md"] = render_template("data_sets.md.j2", page).encode()
+    whole = build_page_content(results, several, components, FOLDER)
+    content["README.md"] = render_template("data_sets.md.j2", whole).encode()
     install_files(directory, content, [name for name in _list_possible_files(results) if name not in content])
-    return [verdict for verdicts in several for verdict in flatten(verdicts)]
+    return [verdict for verdicts in several for verdict in list_verdicts(verdicts)]
 
 
 def draw_forest_plots(components: Sequence[Sequence[ComponentOverData]]) -> dict[str, dict[str, bytes]]:
@@ -82,13 +82,12 @@ def draw_forest_plots(components: Sequence[Sequence[ComponentOverData]]) -> dict
     return figures
 
 
-def _render_view(view: Results, verdicts: Sequence[Verdict], figures: Sequence[str]) -> str:
-    """Return the page of one data set, whose links lead to the files of the whole report."""
-    page = render_report(view, verdicts, figures)
+def _link_to_whole(page: str, data_set: str) -> str:
+    """Return the page of one data set with links to the files of the whole report."""
     heading, _, rest = page.partition("\n")
     note = "This page is on one data set of several; [the report over all of them](../../README.md) has the answer."
     rest = rest.replace("](experiment.yaml)", "](../../experiment.yaml)")
-    return f"{heading}, on {view.study.data.title}\n\n{note}\n{rest}"
+    return f"{heading}, on {data_set}\n\n{note}\n{rest}"
 
 
 def _list_possible_files(results: Results) -> list[str]:

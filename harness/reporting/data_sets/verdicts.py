@@ -67,29 +67,37 @@ class DataSetVerdicts:
 def decide_data_sets(results: Results) -> list[DataSetVerdicts]:
     """Return the verdicts of an experiment with several data sets, by contrast in their declared order."""
     study = results.study
-    by_data_set = decide_views(results)
+    by_data_set = dict(zip((view.data.title for view in study.views), decide_views(results), strict=True))
     return [
         DataSetVerdicts(
-            {view.data.title: verdicts[index] for view, verdicts in zip(study.views, by_data_set, strict=True)},
+            {
+                title: next(verdict for verdict in verdicts if verdict.contrast == contrast)
+                for title, verdicts in by_data_set.items()
+            },
             study.experiment.level,
             study.verdict_count,
         )
-        for index in range(len(study.experiment.contrasts))
+        for contrast in study.experiment.contrasts
     ]
 
 
 def decide_views(results: Results, decide: Decide = decide_contrasts) -> list[list[Verdict]]:
-    """Return the verdicts on each data set, by Holm's method over the verdicts on all of them.
+    """Return the verdicts on each data set of an experiment; see :func:`decide_together`."""
+    return decide_together(results.views, decide)
+
+
+def decide_together(views: Sequence[Results], decide: Decide = decide_contrasts) -> list[list[Verdict]]:
+    """Return the verdicts of one experiment on each data set, by Holm's method over the verdicts on all of them.
 
     A verdict that passes leaves its share of the level to those that are open, also to those on other data sets.
     Supporting and contradicting are two families, as within one data set.
 
     Args:
+        views: The results on each data set.
         decide: Decides the contrasts on one data set.
     """
-    views = results.views
     if len(views) == 1:
-        return [decide(results)]
+        return [decide(views[0])]
     supported = _step_down(views, "supported", decide)
     contradicted = _step_down(views, "contradicted", decide)
     return [
@@ -130,8 +138,12 @@ def write_lines(results: Results) -> AnswerLines:
     if len(results.study.data_sets) == 1:
         return write_answer_lines(results, decide_contrasts(results))
     several = decide_data_sets(results)
-    found = " ".join(verdicts.answer for verdicts in several) or "No contrast is declared, so there is no verdict."
-    return AnswerLines(found, describe_certainty(results.study, several))
+    return AnswerLines(join_answers(several), describe_certainty(results.study, several))
+
+
+def join_answers(several: Sequence[DataSetVerdicts]) -> str:
+    """Return the answer of each contrast, one after the other."""
+    return " ".join(verdicts.answer for verdicts in several) or "No contrast is declared, so there is no verdict."
 
 
 def describe_certainty(study: ResolvedExperiment, several: Sequence[DataSetVerdicts]) -> str:
@@ -149,19 +161,16 @@ def describe_certainty(study: ResolvedExperiment, several: Sequence[DataSetVerdi
     )
 
 
-def select_whole_verdicts(verdicts: Sequence[Verdict], results: Results) -> list[Verdict]:
-    """Return from the verdicts of a report those over all data sets; all where there is only one data set."""
-    data_sets = len(results.study.data_sets)
-    return list(verdicts) if data_sets == 1 else list(verdicts[:: data_sets + 1])
+def select_verdicts(verdicts: Sequence[Verdict], data_set: str = "") -> list[Verdict]:
+    """Return from the verdicts of a report those on the data set of this name, or those over all data sets.
+
+    In a report on one data set, all of its verdicts are both.
+    """
+    has_several = any(verdict.data_set for verdict in verdicts)
+    return [verdict for verdict in verdicts if not has_several or verdict.data_set == data_set]
 
 
-def select_verdicts(verdicts: Sequence[Verdict], results: Results, index: int) -> list[Verdict]:
-    """Return from the verdicts of a report those on the data set of this index; all where there is only one."""
-    data_sets = len(results.study.data_sets)
-    return list(verdicts) if data_sets == 1 else list(verdicts[index + 1 :: data_sets + 1])
-
-
-def flatten(several: DataSetVerdicts) -> list[Verdict]:
+def list_verdicts(several: DataSetVerdicts) -> list[Verdict]:
     """Return the verdict over all data sets, which has no tests of its own, and those on each data set."""
     first = next(iter(several.verdicts.values()))
     whole = replace(
@@ -186,7 +195,7 @@ def flatten(several: DataSetVerdicts) -> list[Verdict]:
         stage=None,
     )
     own = [
-        replace(verdict, title=f"{verdict.title}, on {name}", answer=f"{name}: {verdict.answer}")
+        replace(verdict, title=f"{verdict.title}, on {name}", answer=f"{name}: {verdict.answer}", data_set=name)
         for name, verdict in several.verdicts.items()
     ]
     return [whole, *own]

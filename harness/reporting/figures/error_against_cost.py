@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ from harness.reporting.figures.label_placement import LABEL_SIZE, choose_log_tic
 from harness.reporting.figures.pareto_front import find_pareto_front
 from harness.reporting.figures.series import group_into_series, shorten_label
 from harness.reporting.figures.style import INK, draw_series_legend, panel_grid, scale_error_axis
-from harness.reporting.statistics.error_intervals import count_images, select_error_interval
+from harness.reporting.statistics.error_intervals import count_images
 from harness.reporting.statistics.intervals import estimate_mean
 from harness.reporting.statistics.seed_values import list_seed_values
+from harness.reporting.variance.mean_error import estimate_error
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
 from harness.tracking.metrics import LATENCY, MACS, METRICS, PARAMETERS, TEST_ERROR, TRAINING_SECONDS
@@ -78,6 +80,10 @@ class CostPoint:
     marker: str
 
 
+CostPanels = Mapping[str, list[CostPoint]]
+"""The points of each panel, by the metric of its cost. A report computes them once, by :func:`list_cost_panels`."""
+
+
 def list_cost_points(results: Results, metric: str = MACS) -> list[CostPoint]:
     """Return a point for each variant with a test error and a cost.
 
@@ -87,20 +93,18 @@ def list_cost_points(results: Results, metric: str = MACS) -> list[CostPoint]:
     comparable = _select_comparable(final, metric)
     for line in lines:
         for variant in line.variants:
-            errors = list_seed_values(final, variant, ERROR_METRIC)
+            error = estimate_error(results.study, final, variant, ERROR_METRIC)
             costs = list_seed_values(comparable, variant, metric)
-            if not errors or not costs:
+            if error is None or not costs:
                 continue
-            estimate = estimate_mean(errors)
-            interval = select_error_interval(estimate, ERROR_METRIC, results.study.data)
             depth_suffices = len(line.variants) > 1 and len(lines) <= MAX_SERIES_IN_LEGEND
             points.append(
                 CostPoint(
                     variant.name,
                     str(variant.depth) if depth_suffices else shorten_label(variant.name),
                     estimate_mean(costs).mean,
-                    estimate.mean,
-                    interval.ends if interval else None,
+                    error.estimate.mean,
+                    error.ends,
                     line.colour,
                     line.marker,
                 )
@@ -125,17 +129,17 @@ def _select_comparable(final: pd.DataFrame, metric: str) -> pd.DataFrame:
     return nothing if final["shared"].any() else timed[timed["outcome"] == TrialStatus.FINISHED]
 
 
-def _list_panels(results: Results) -> dict[str, list[CostPoint]]:
+def list_cost_panels(results: Results) -> CostPanels:
     """Return the points of each cost that can be drawn, by its metric."""
     panels = {metric: list_cost_points(results, metric) for metric in COSTS}
     return {metric: points for metric, points in panels.items() if points}
 
 
-def find_cost_fronts(results: Results) -> list[tuple[str, list[str]]]:
+def find_cost_fronts(panels: CostPanels) -> list[tuple[str, list[str]]]:
     """Return for each panel the name of its cost, and the variants on its Pareto front."""
     return [
         (COSTS[metric].name, [point.variant for point in select_pareto_front(points)])
-        for metric, points in _list_panels(results).items()
+        for metric, points in panels.items()
     ]
 
 
@@ -144,9 +148,8 @@ def select_pareto_front(points: list[CostPoint]) -> list[CostPoint]:
     return [points[index] for index in find_pareto_front([(point.cost, point.error) for point in points])]
 
 
-def draw_error_against_cost(figure: Figure, results: Results) -> None:
+def draw_error_against_cost(figure: Figure, results: Results, panels: CostPanels) -> None:
     """Draw a panel of test error against each recorded cost, on a logarithmic cost axis."""
-    panels = _list_panels(results)
     grid = figure.subplots(*panel_grid(len(panels)), sharey=True, squeeze=False)
     for axes, (metric, points) in zip(grid.ravel(), panels.items(), strict=True):
         _draw_panel(axes, points, COSTS[metric])

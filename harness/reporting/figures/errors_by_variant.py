@@ -14,9 +14,8 @@ from harness.reporting.figures.style import (
     scale_error_axis,
     scale_linear_error_axis,
 )
-from harness.reporting.statistics.error_intervals import count_images, select_error_interval
-from harness.reporting.statistics.intervals import estimate_mean
-from harness.reporting.statistics.seed_values import list_seed_values
+from harness.reporting.statistics.error_intervals import count_images
+from harness.reporting.variance.mean_error import estimate_error
 from harness.tracking.metrics import CLEAN_TRAINING_ERROR, METRICS, ONLINE_TRAINING_ERROR, TEST_ERROR
 from harness.tracking.results_table import Results
 
@@ -58,20 +57,18 @@ def _draw_depth_panel(axes: Axes, results: Results, lines: Sequence[Series], met
     for line in lines:
         xs, means = [], []
         for variant in line.variants:
-            errors = list_seed_values(final, variant, metric)
-            if not errors:
+            error = estimate_error(results.study, final, variant, metric)
+            if error is None:
                 continue
             neighbours = [other for other in lines if variant.depth in other.depths]
             # Lines are drawn side by side, but never so far apart that they would reach the next depth.
             step = min(0.2, 0.9 / len(neighbours))
             x = positions[variant.depth] + step * (neighbours.index(line) - (len(neighbours) - 1) / 2)
-            estimate = estimate_mean(errors)
-            interval = select_error_interval(estimate, metric, results.study.data)
-            draw_seeds(axes, x, errors, line.colour, spread=0.7 * step)
-            draw_interval(axes, x, interval.ends if interval else None, line.colour)
-            drawn += errors
+            draw_seeds(axes, x, error.values, line.colour, spread=0.7 * step)
+            draw_interval(axes, x, error.ends, line.colour)
+            drawn += error.values
             xs.append(x)
-            means.append(estimate.mean)
+            means.append(error.estimate.mean)
         draw_means(axes, xs, means, line.colour, line.marker, line_width=1.6)
     axes.set_xticks(list(positions.values()), [str(depth) for depth in depths])
     axes.set_xlim(-0.5, len(depths) - 0.5)
@@ -91,14 +88,12 @@ def draw_errors_by_variant(figure: Figure, results: Results) -> None:
     for number, metric in enumerate(metrics):
         axes = figure.add_subplot(1, len(metrics), number + 1)
         for row, variant in enumerate(variants):
-            errors = list_seed_values(final, variant, metric)
-            if not errors:
+            error = estimate_error(results.study, final, variant, metric)
+            if error is None:
                 continue
-            estimate = estimate_mean(errors)
-            interval = select_error_interval(estimate, metric, results.study.data)
             draw_estimate(
-                axes, row, estimate.mean, interval.ends if interval else None, colours[variant.name], MARKERS[0],
-                seeds=errors, spread=0.3, orientation="horizontal",
+                axes, row, error.estimate.mean, error.ends, colours[variant.name], MARKERS[0],
+                seeds=error.values, spread=0.3, orientation="horizontal",
             )  # fmt: skip
         names = [shorten_label(v.name) for v in variants] if number == 0 else [""] * len(variants)
         axes.set_yticks(range(len(variants)), names, color=INK)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.reporting.figures.drawable_effects import effects_figure_height, list_drawable_effects
 from harness.reporting.figures.effects import draw_effects
-from harness.reporting.figures.error_against_cost import draw_error_against_cost, find_cost_fronts
+from harness.reporting.figures.error_against_cost import CostPanels, draw_error_against_cost, list_cost_panels
 from harness.reporting.figures.errors_by_variant import (
     draw_errors_by_depth,
     draw_errors_by_variant,
@@ -46,11 +46,14 @@ WIDTH = 9.2
 """Width of every figure, in inches."""
 
 
-def draw_figures(results: Results, verdicts: Sequence[Verdict] = ()) -> dict[str, dict[str, bytes]]:
+def draw_figures(
+    results: Results, verdicts: Sequence[Verdict] = (), cost_panels: CostPanels | None = None
+) -> dict[str, dict[str, bytes]]:
     """Return the figures by name, each as ``svg`` and ``png``; a figure without data is left out.
 
     Args:
         verdicts: Verdicts whose effects the figure ``effects`` shows.
+        cost_panels: Panels of the figure ``costs``; None: computed here.
     """
     study, errors = results.study, list_drawn_errors(results)
     figures: dict[str, dict[str, bytes]] = {}
@@ -64,9 +67,10 @@ def draw_figures(results: Results, verdicts: Sequence[Verdict] = ()) -> dict[str
     elif errors and len(study.variants) <= MAX_ROWS:
         height = min(1.5 + 0.42 * len(study.variants), 14)
         figures["variants"] = render_figure(WIDTH, height, lambda f: draw_errors_by_variant(f, results))
-    if panels := len(find_cost_fronts(results)):
-        height = 0.8 + 3.4 * panel_grid(panels)[0]
-        figures["costs"] = render_figure(WIDTH, height, lambda f: draw_error_against_cost(f, results))
+    cost_panels = list_cost_panels(results) if cost_panels is None else cost_panels
+    if cost_panels:
+        height = 0.8 + 3.4 * panel_grid(len(cost_panels))[0]
+        figures["costs"] = render_figure(WIDTH, height, lambda f: draw_error_against_cost(f, results, cost_panels))
     if groups := list_drawable_effects(verdicts):
         figures["effects"] = render_figure(WIDTH, effects_figure_height(groups), lambda f: draw_effects(f, groups))
     if panels_of_stages := select_panels(list_looks(study, verdicts)):

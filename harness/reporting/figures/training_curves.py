@@ -102,7 +102,8 @@ def interval_by_epoch(table: pd.DataFrame) -> pd.DataFrame:
 def draw_training_curves(figure: Figure, results: Results) -> None:
     """Draw one panel per depth, as He et al. 2015 in their figures 1 and 4: test error solid, training error dashed.
 
-    Each seed is a thin line, and a band is the 95 % t interval of the mean.
+    Each seed is a thin line, and a band is the 95 % t interval of the mean. Trials of a crossed design share seeds, for
+    which that interval is too narrow: there are no bands then.
     """
     from matplotlib.lines import Line2D
 
@@ -113,6 +114,7 @@ def draw_training_curves(figure: Figure, results: Results) -> None:
     training_error = choose_training_error(results)
     # Where two lines share a colour, markers tell them apart.
     has_markers = len({line.colour for line in lines}) < len(lines)
+    has_bands = results.study.experiment.variance is None
     drawn: list[float] = []
     for axes, depth in zip(grid, depths, strict=False):
         axes.set_title(f"Depth {depth}")
@@ -120,8 +122,8 @@ def draw_training_curves(figure: Figure, results: Results) -> None:
             for variant in (v for v in line.variants if v.depth == depth):
                 marker = line.marker if has_markers else None
                 training, test = (values_by_epoch(results, variant, m) for m in (training_error, TEST_ERROR))
-                drawn += _draw_errors(axes, training, line.colour, DASHED, TRAINING_WIDTH, marker)
-                drawn += _draw_errors(axes, test, line.colour, "-", TEST_WIDTH, marker)
+                drawn += _draw_errors(axes, training, line.colour, DASHED, TRAINING_WIDTH, marker, has_bands)
+                drawn += _draw_errors(axes, test, line.colour, "-", TEST_WIDTH, marker, has_bands)
     for axes in grid[len(depths) :]:
         axes.set_visible(False)
     for axes in grid[::columns]:
@@ -142,15 +144,16 @@ def draw_training_curves(figure: Figure, results: Results) -> None:
 
 
 def _draw_errors(
-    axes: Axes, table: pd.DataFrame, colour: str, style: Any, width: float, marker: str | None
+    axes: Axes, table: pd.DataFrame, colour: str, style: Any, width: float, marker: str | None, has_band: bool
 ) -> list[float]:
     """Draw the seeds, the band and the mean of one error, and return the values that were drawn."""
     if table.empty:
         return []
     if table.shape[1] <= MAX_SEED_LINES:
         axes.plot(table.index, table, color=colour, linewidth=0.5, alpha=0.3, linestyle=style)
-    band = interval_by_epoch(table)
-    axes.fill_between(band.index, band["low"], band["high"], color=colour, alpha=0.17, linewidth=0)
+    if has_band:
+        band = interval_by_epoch(table)
+        axes.fill_between(band.index, band["low"], band["high"], color=colour, alpha=0.17, linewidth=0)
     markers: dict[str, Any] = {"marker": marker, "markevery": max(len(table) // 6, 1)} if marker else {}
     axes.plot(table.index, table.mean(axis=1), color=colour, linewidth=width, linestyle=style, **markers)
     values = table.to_numpy()

@@ -12,10 +12,9 @@ import pandas as pd
 from harness.reporting.answer_lines import format_answer, write_answer_lines
 from harness.reporting.data_sets.verdicts import write_lines
 from harness.reporting.formatting import format_quantity, format_table_row
+from harness.reporting.marks import list_mark_notes
 from harness.reporting.page import tables
-from harness.reporting.statistics.error_intervals import select_error_interval
-from harness.reporting.statistics.intervals import estimate_mean
-from harness.reporting.statistics.seed_values import list_seed_values
+from harness.reporting.variance.mean_error import estimate_error
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.network.any_variant import AnyVariant
@@ -26,10 +25,6 @@ from harness.tracking.results_table import Results
 
 COST_TITLES = (METRICS[PARAMETERS].label, METRICS[MACS].label, "Training seconds per trial")
 MEASURED_COST_TITLES = ("Latency of one image (ms)", "Training step (ms)", "Peak memory (MiB)")
-MARK_NOTES = {
-    tables.IMAGES_MARK: "All seeds agree, so the interval is the exact one over the images.",
-    tables.SHARED_MARK: "The device was shared, so this time must not be used to compare variants.",
-}
 
 
 def describe_experiment(results: Results, verdicts: Sequence[Verdict]) -> str:
@@ -39,7 +34,7 @@ def describe_experiment(results: Results, verdicts: Sequence[Verdict]) -> str:
     lines = write_answer_lines(results, verdicts) if is_single else write_lines(results)
     found, certainty = map(escape_markdown, lines)
     first = f"{escape_markdown(results.study.experiment.question)} **{found}** **{certainty}**"
-    details = [escape_markdown(text) for verdict in verdicts for text in (verdict.conclusion, *verdict.notes)]
+    details = [escape_markdown(text) for verdict in verdicts for text in (verdict.conclusion, *verdict.remarks)]
     return "\n\n".join([first, *details])
 
 
@@ -85,7 +80,7 @@ def _render_table(titles: Sequence[str], cells: Sequence[str]) -> str:
     rows = [[title, cell.replace("<br>", ", ")] for title, cell in zip(titles, cells, strict=True)]
     lines = ["", "", "| | mean ± sd, [95 % interval], lowest – highest |", "| :-- | :-- |"]
     lines += map(format_table_row, rows)
-    lines += [f"\n{mark} {note}" for mark, note in MARK_NOTES.items() if tables.has_mark(rows, mark)]
+    lines += [f"\n{note}" for note in list_mark_notes(rows)]
     return "\n".join(lines)
 
 
@@ -95,12 +90,12 @@ def _compute_metrics(
     """Return standard deviation and interval of a variant's last errors, and its measured costs."""
     metrics: dict[str, float] = {}
     for key in keys:
-        errors = list_seed_values(trials, variant, key)
-        if len(errors) < 2:
+        error = estimate_error(results.study, trials, variant, key)
+        if error is None or error.estimate.n < 2:
             continue
-        estimate = estimate_mean(errors)
-        interval = select_error_interval(estimate, key, results.study.data)
-        values = {"sd": estimate.sd} | ({"low": interval.low, "high": interval.high} if interval is not None else {})
+        values = {"sd": error.estimate.sd}
+        if error.interval is not None:
+            values |= {"low": error.interval.low, "high": error.interval.high}
         metrics |= {f"seeds/{name}_{key.replace('/', '_')}": v for name, v in values.items() if v is not None}
     for key in MEASURED_COSTS:
         measured = trials[key].dropna()

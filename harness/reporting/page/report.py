@@ -10,6 +10,7 @@ from harness.errors import HarnessError
 from harness.io.atomic_files import require_writable
 from harness.io.output_directory import install_files, require_report_directory
 from harness.io.yaml_writer import format_yaml
+from harness.reporting.figures.error_against_cost import CostPanels, list_cost_panels
 from harness.reporting.figures.report_figures import FIGURE_NAMES, draw_figures
 from harness.reporting.page.report_content import build_report_content
 from harness.reporting.page.template import render_template
@@ -36,8 +37,7 @@ def write_report(results: Results, directory: Path) -> list[Verdict]:
     """
     require_reportable(results, directory)
     verdicts = decide_contrasts(results)
-    figures = draw_figures(results, verdicts)
-    readme = render_report(results, verdicts, list(figures))
+    readme, figures = render_with_figures(results, verdicts)
     content = {"results.csv": format_csv(results)}
     content |= {
         f"figures/{key}.{suffix}": figure[suffix] for key, figure in figures.items() for suffix in FIGURE_SUFFIXES
@@ -61,14 +61,29 @@ def require_reportable(results: Results, directory: Path) -> None:
         raise HarnessError(f"no trial of '{name}' is recorded", remedy=f"Run `harness run {name}` first.")
 
 
-def render_report(results: Results, verdicts: Sequence[Verdict], figures: Sequence[str]) -> str:
+def render_with_figures(results: Results, verdicts: Sequence[Verdict]) -> tuple[str, dict[str, dict[str, bytes]]]:
+    """Return the README.md of an experiment's report as text, and its figures as :func:`draw_figures` returns them.
+
+    Args:
+        verdicts: One per declared contrast.
+    """
+    cost_panels = list_cost_panels(results)
+    figures = draw_figures(results, verdicts, cost_panels)
+    return render_report(results, verdicts, list(figures), cost_panels), figures
+
+
+def render_report(
+    results: Results, verdicts: Sequence[Verdict], figures: Sequence[str], cost_panels: CostPanels | None = None
+) -> str:
     """Return the README.md of an experiment's report as text.
 
     Args:
         verdicts: One per declared contrast.
         figures: Names of the figures that are drawn.
+        cost_panels: Panels of the figure ``costs``; None: computed here.
     """
-    return render_template("report.md.j2", build_report_content(results, verdicts, figures))
+    panels = list_cost_panels(results) if cost_panels is None else cost_panels
+    return render_template("report.md.j2", build_report_content(results, verdicts, figures, panels))
 
 
 def format_experiment_yaml(study: ResolvedExperiment) -> bytes:

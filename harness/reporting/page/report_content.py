@@ -10,8 +10,8 @@ import pandas as pd
 from harness.reporting.analyses.content import build_analyses_content
 from harness.reporting.answer_lines import write_answer_lines
 from harness.reporting.comparability import list_distinct
-from harness.reporting.figures.drawable_effects import has_zoomed_panel, list_drawable_effects
-from harness.reporting.figures.error_against_cost import find_cost_fronts
+from harness.reporting.figures.drawable_effects import describe_effects_figure, list_drawable_effects
+from harness.reporting.figures.error_against_cost import CostPanels, find_cost_fronts
 from harness.reporting.figures.layer_curves import find_normalisation
 from harness.reporting.figures.training_curves import MAX_SEED_LINES
 from harness.reporting.formatting import (
@@ -58,12 +58,15 @@ CONDITION_TITLES = {
 }
 
 
-def build_report_content(results: Results, verdicts: Sequence[Verdict], figures: Sequence[str]) -> dict[str, Any]:
+def build_report_content(
+    results: Results, verdicts: Sequence[Verdict], figures: Sequence[str], cost_panels: CostPanels
+) -> dict[str, Any]:
     """Return everything that the template of an experiment's report shows.
 
     Args:
         verdicts: One per declared contrast.
         figures: Names of the figures that are drawn.
+        cost_panels: Panels of the figure ``costs``.
     """
     study, final = results.study, results.final
     errors = _build_errors(results, final)
@@ -75,7 +78,7 @@ def build_report_content(results: Results, verdicts: Sequence[Verdict], figures:
         "figures": figures,
         **_build_answer(results, final, verdicts),
         **errors,
-        **_build_costs(results, final),
+        **_build_costs(results, final, cost_panels),
         "published": build_published_rows(results, final),
         "tuning": build_search_section(results),
         **build_time_to_target_section(results),
@@ -83,7 +86,9 @@ def build_report_content(results: Results, verdicts: Sequence[Verdict], figures:
         **build_variance_section(results),
         **contrasts,
         **build_analyses_content(study),
-        "depth_rows": build_depth_rows(results, final),
+        "is_crossed": study.experiment.variance is not None,
+        # Slopes by trial are no independent values where trials share seeds.
+        "depth_rows": build_depth_rows(results, final) if study.experiment.variance is None else [],
         "many_seeds": len(study.experiment.seeds) > MAX_SEED_LINES,
         "normalisation": sorted(find_normalisation(results)),
         **_build_failures(results, final),
@@ -105,7 +110,6 @@ def _build_answer(results: Results, final: pd.DataFrame, verdicts: Sequence[Verd
         "contrast_rows": rows,
         "pairs": f"{min(pairs)} to {max(pairs)}" if len(pairs) > 1 else str(*pairs),
         "contrasts_left_out": max(0, len(verdicts) - MAX_CONTRASTS),
-        "has_images_mark": tables.has_mark(rows, tables.IMAGES_MARK),
         "margins": describe_margins(results.study),
         "caveats": caveats,
         "has_more_caveats": has_more_caveats,
@@ -123,14 +127,13 @@ def _build_errors(results: Results, final: pd.DataFrame) -> dict[str, Any]:
         "error_rows": rows,
         "is_short": len(rows) <= MAX_UNFOLDED_ROWS,
         "has_absent_errors": tables.has_absent_value(rows),
-        "has_interval_over_images": tables.has_mark(rows, tables.IMAGES_MARK),
         "training_error": "clean" if CLEAN_TRAINING_ERROR in keys else "online",
     }
 
 
-def _build_costs(results: Results, final: pd.DataFrame) -> dict[str, Any]:
+def _build_costs(results: Results, final: pd.DataFrame, cost_panels: CostPanels) -> dict[str, Any]:
     """Return the table of the variants' costs, how they were measured, and the Pareto fronts of the figure."""
-    fronts, rows = find_cost_fronts(results), tables.build_cost_rows(results, final)
+    fronts, rows = find_cost_fronts(cost_panels), tables.build_cost_rows(results, final)
     return {
         "cost_rows": rows,
         "matches": describe_matches(results.study.experiment.variants),
@@ -139,7 +142,7 @@ def _build_costs(results: Results, final: pd.DataFrame) -> dict[str, Any]:
         "has_measured_costs": tables.has_measured_costs(final),
         "processes": _format_range([*final[LATENCY_PROCESSES], *final[STEP_PROCESSES]]),
         "on_gpu": any("cuda" in text.lower() for text in list_distinct(final["software"])),
-        "has_shared_device": bool(final["shared"].any()),
+        "unknown_sharing": tables.describe_unknown_sharing(final),
         "drawn_costs": [cost for cost, _ in fronts],
         "fronts": _merge_equal_fronts(fronts),
     }
@@ -183,8 +186,7 @@ def _build_contrasts(results: Results, verdicts: Sequence[Verdict]) -> dict[str,
     ]
     return {
         "contrasts": contrasts,
-        "has_zoom": bool(drawn) and has_zoomed_panel(drawn),
-        "effects_left_out": len(verdicts) - len(drawn),
+        "effects_caption": describe_effects_figure(drawn, left_out=len(verdicts) - len(drawn)) if drawn else "",
         "level": f"{results.study.experiment.look_level:.3g}",
         "has_degradation": any(isinstance(contrast, Degradation) for contrast in declared),
         "is_directional": any(contrast.share < 1 for contrast in declared),

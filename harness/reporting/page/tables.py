@@ -12,12 +12,14 @@ from harness.reporting.formatting import (
     format_interval,
     format_mean,
     format_number,
+    format_quantity,
     keep_together,
 )
-from harness.reporting.statistics.error_intervals import ErrorInterval, select_error_interval
+from harness.reporting.marks import IMAGES_MARK, SHARED_MARK
+from harness.reporting.statistics.error_intervals import ErrorInterval
 from harness.reporting.statistics.intervals import estimate_mean, t_interval_factor
-from harness.reporting.statistics.seed_values import values_by_seed
-from harness.specs import DataInfo, Recipe, ResolvedExperiment
+from harness.reporting.variance.mean_error import estimate_error
+from harness.specs import Recipe, ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
 from harness.specs.measured_cost import CONDITIONS
 from harness.specs.network.any_variant import AnyVariant
@@ -37,14 +39,11 @@ from harness.tracking.metrics import (
     TEST_ERROR,
     TRAINING_SECONDS,
     VALIDATION_ERROR,
+    WAITING_SHARE,
 )
 from harness.tracking.results_table import Results
 
 Rows = list[list[str]]
-IMAGES_MARK = "‡"
-"""Marks an interval over images, which replaces the t interval if all seeds agree."""
-SHARED_MARK = "†"
-"""Marks a time that was measured on a shared device."""
 MIXED_CONDITIONS = "mixed conditions"
 """Shown in place of a time that was measured under unequal hardware, software or settings."""
 ERRORS = (CLEAN_TRAINING_ERROR, ONLINE_TRAINING_ERROR, VALIDATION_ERROR, TEST_ERROR)
@@ -63,11 +62,6 @@ def count_fewest_seeds(study: ResolvedExperiment, final: pd.DataFrame) -> int:
     return min(int(counts.get(variant.name, 0)) for variant in study.variants)
 
 
-def has_mark(rows: Iterable[Sequence[str]], mark: str) -> bool:
-    """Return whether some cell of a table has a mark such as ``‡``."""
-    return any(mark in text for row in rows for text in row)
-
-
 def has_absent_value(rows: Iterable[Sequence[str]]) -> bool:
     """Return whether some cell of a table is a dash, which stands for a value that was not measured."""
     return any(text == ABSENT for row in rows for text in row)
@@ -78,14 +72,16 @@ def build_error_rows(results: Results, final: pd.DataFrame, keys: Sequence[str])
     rows = []
     for variant in results.study.variants:
         n = int((final["variant"] == variant.name).sum())
-        cells = [format_error_cell(final, variant, key, results.study.data, n) for key in keys]
+        cells = [format_error_cell(results.study, final, variant, key, n) for key in keys]
         rows.append(
             [escape_markdown(variant.name), str(variant.depth), escape_markdown(variant.shortcut), str(n), *cells]
         )
     return rows
 
 
-def format_error_cell(final: pd.DataFrame, variant: AnyVariant, key: str, data: DataInfo, trials: int) -> str:
+def format_error_cell(
+    study: ResolvedExperiment, final: pd.DataFrame, variant: AnyVariant, key: str, trials: int
+) -> str:
     """Return mean ± standard deviation, 95 % interval, and lowest – highest seed, each on its own line.
 
     Args:
@@ -93,14 +89,13 @@ def format_error_cell(final: pd.DataFrame, variant: AnyVariant, key: str, data: 
         key: Key of the error.
         trials: Recorded trials of the variant. If some of them lack the error, a last line shows n.
     """
-    errors = list(values_by_seed(final, variant.name, key).values())
-    if not errors:
+    error = estimate_error(study, final, variant, key)
+    if error is None:
         return ABSENT
-    estimate = estimate_mean(errors)
+    estimate = error.estimate
     lines = [format_mean(estimate.mean, estimate.sd)]
-    interval = select_error_interval(estimate, key, data)
-    if interval is not None:
-        lines.append(format_error_interval(interval))
+    if error.interval is not None:
+        lines.append(format_error_interval(error.interval))
     if estimate.n > 1:
         lines.append(f"{format_number(estimate.min)} – {format_number(estimate.max)}")
     if estimate.n != trials:
@@ -174,6 +169,18 @@ def format_training_seconds(trials: pd.DataFrame) -> str:
     estimate = estimate_mean(finished[TRAINING_SECONDS].to_numpy())
     mark = f" {SHARED_MARK}" if finished["shared"].any() else ""
     return keep_together(format_mean(estimate.mean, estimate.sd, 1) + mark)
+
+
+def describe_unknown_sharing(final: pd.DataFrame) -> str:
+    """Return a sentence on the trials of which nothing says whether other programs used their cores; else empty.
+
+    Versions before :data:`WAITING_SHARE` did not record it, nor do other systems than Linux.
+    """
+    count = int((final[WAITING_SHARE].isna() & ~final["shared"].astype(bool)).sum()) if len(final) else 0
+    if not count:
+        return ""
+    trials = "" if count == len(final) else f" for {format_quantity(count, 'trial')}"
+    return f"Other programs may have used the cores: it was not recorded{trials}."
 
 
 def _has_mixed_conditions(trials: pd.DataFrame) -> bool:

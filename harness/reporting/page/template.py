@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.reporting.formatting import format_p, format_table_row, join_words
+from harness.reporting.marks import list_mark_notes
 from harness.text import code_span, escape_markdown
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+def _join_mark_notes(rows: Iterable[Sequence[str]]) -> str:
+    """Return the notes of the marks in a table as Markdown, a paragraph each."""
+    return "\n\n".join(list_mark_notes(rows))
+
+
 FILTERS = {
     "md": escape_markdown,
     "code": code_span,
     "p": format_p,
     "row": format_table_row,
     "listed": join_words,
+    "mark_notes": _join_mark_notes,
 }
 
 

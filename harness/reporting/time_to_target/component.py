@@ -16,7 +16,7 @@ EARLIER, LATER = "earlier", "later"
 
 
 def build_time_to_target(
-    results: Results, contrast: TimeToTarget, cells: dict[str, str], final: pd.DataFrame, excluded_seeds: frozenset[int]
+    results: Results, contrast: TimeToTarget, names: dict[str, str], final: pd.DataFrame, excluded_seeds: frozenset[int]
 ) -> tuple[Component, ...]:
     """Return one component, whose difference of a pair is -1 where a is earlier, 1 where b is, and 0 else.
 
@@ -24,11 +24,11 @@ def build_time_to_target(
     the sign of 0 changes nothing. All rules of stages and of levels therefore hold for it as they are.
 
     Args:
-        cells: Names of the compared variants, by their role in the contrast.
+        names: Names of the compared variants, by their role in the contrast.
         final: The last epoch of every trial; its seeds are those that count.
         excluded_seeds: Seeds to leave out.
     """
-    pairs = find_pairs(results, contrast, cells, excluded_seeds)
+    pairs = find_pairs(results, contrast, names, excluded_seeds)
     known = set(final["seed"].tolist())
     signs = {seed: sign for seed, sign in pairs.order.items() if seed in known}
     metric = contrast.declared_target.metric
@@ -45,20 +45,20 @@ def build_time_to_target(
         OutcomeResult(Outcome(EARLIER, "supports", (("less", 0.0),), contrast.share)),
         OutcomeResult(Outcome(LATER, "contradicts", (("greater", 0.0),), 1 - contrast.share)),
     )
-    label = f"{cells['a']} earlier than {cells['b']}"
-    return (Component(contrast.kind, label, outcomes, 0.0, (test,)),)
+    variants = names["a"], names["b"]
+    return (Component(contrast.kind, " earlier than ".join(variants), outcomes, 0.0, (test,), variants),)
 
 
 def find_pairs(
-    results: Results, contrast: TimeToTarget, cells: dict[str, str], excluded_seeds: frozenset[int] = frozenset()
+    results: Results, contrast: TimeToTarget, names: dict[str, str], excluded_seeds: frozenset[int] = frozenset()
 ) -> OrderedPairs:
     """Return the pairs of a contrast in the order in which they reach its target.
 
     Args:
-        cells: Names of the compared variants, by their role in the contrast.
+        names: Names of the compared variants, by their role in the contrast.
     """
-    rows = results.epochs[results.epochs["variant"].isin(list(cells.values()))]
+    rows = results.epochs[results.epochs["variant"].isin(list(names.values()))]
     times = find_target_times(rows, contrast.declared_target)
-    a, b = ({time.seed: time for time in times if time.variant == cells[role]} for role in ("a", "b"))
+    a, b = ({time.seed: time for time in times if time.variant == names[role]} for role in ("a", "b"))
     seeds = [seed for seed in results.study.experiment.seeds if seed not in excluded_seeds]
     return order_pairs(a, b, seeds, contrast.unit)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.reporting.formatting import ABSENT, format_number
+from harness.reporting.page.tables import describe_unknown_sharing
 from harness.reporting.time_to_target.component import find_pairs
 from harness.reporting.time_to_target.sentences import format_target, title_time_to_target
 from harness.reporting.time_to_target.survival import TimeSummary, summarise_times
@@ -26,6 +27,7 @@ def build_time_to_target_section(results: Results) -> dict[str, Any]:
     return {
         "targets": [target for target in targets if target["rows"]],
         "time_contrasts": [_describe_pairs(results, index) for index in _list_contrasts(results)],
+        "unknown_sharing": describe_unknown_sharing(results.final),
         "evaluate_every": experiment.execution.evaluate_every,
         "budget_epochs": experiment.recipe.epochs,
     }

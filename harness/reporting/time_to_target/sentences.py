@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.reporting.formatting import format_p, format_quantity
+from harness.reporting.verdicts.sentences.failures import describe_untrainable
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs.experiment.targets import Target, TimeToTarget
 from harness.tracking.metrics import METRICS, TRAINING_ERRORS
@@ -24,7 +25,7 @@ def answer_time_to_target(verdict: Verdict, contrast: TimeToTarget) -> str:
     """Return one short sentence that answers the contrast."""
     target, unit = format_target(contrast.declared_target), contrast.unit
     if verdict.untrained:
-        return f"Not decided: {' and '.join(verdict.untrained)} did not train at all under this recipe."
+        return f"Not decided: {describe_untrainable(verdict.untrained)}."
     if verdict.state == "undecided":
         return f"Not decided: whether {contrast.a} reaches {target} in fewer {unit} than {contrast.b}."
     start, fewer = ("Yes", "fewer") if verdict.state == "supported" else ("No", "more")

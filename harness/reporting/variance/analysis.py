@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from harness.reporting.statistics.seed_values import values_by_seed
 from harness.reporting.statistics.variance_components import Component, VarianceComponents, estimate_components
 from harness.specs.replication.orthogonal_array import orthogonal_array
 from harness.specs.replication.sources import Source
@@ -36,15 +37,23 @@ def analyse_variance(results: Results) -> list[VarianceRow]:
     if design is None:
         return []
     return [
-        VarianceRow(variant.name, metric, _analyse(design, final[final["variant"] == variant.name], metric))
+        VarianceRow(variant.name, metric, analyse_variant(design, final, variant.name, metric))
         for metric in ANALYSED_ERRORS
         if final[metric].notna().any()
         for variant in results.study.variants
     ]
 
 
-def _analyse(design: VarianceDesign, trials: pd.DataFrame, metric: str) -> VarianceComponents | None:
-    value_by_run = dict(zip(trials["seed"], trials[metric], strict=True))
+def analyse_variant(
+    design: VarianceDesign, final: pd.DataFrame, variant: str, metric: str
+) -> VarianceComponents | None:
+    """Return the components of one error of a variant, over the complete blocks; None if no block is complete.
+
+    Args:
+        final: The last epoch of every trial, one row each.
+        variant: The variant's name.
+    """
+    value_by_run = values_by_seed(final, variant, metric)
     # A run that is missing leaves its block unbalanced, for which these estimates do not hold.
     values = np.array([value_by_run.get(run, np.nan) for run in range(design.runs)]).reshape(design.repeats, -1)
     complete = values[np.isfinite(values).all(1)]

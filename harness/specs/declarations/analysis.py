@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -17,11 +17,13 @@ from harness.specs.number_types import Seed
 Hash: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]+$", max_length=64)]
 Time: TypeAlias = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$", max_length=40)]
 
-State: TypeAlias = Literal["supported", "contradicted", "undecided"]
+TOO_FEW_SEEDS: Final = "too few seeds"
+"""The state of a contrast whose results a report showed without a test, because it had too few seeds for one."""
+State: TypeAlias = Literal["supported", "contradicted", "undecided", "too few seeds"]
 
 
 class Analysis(Spec):
-    """One test of one contrast, as the record keeps it.
+    """One look at the results of one contrast, as the record keeps it: a test, or a preview with too few seeds for it.
 
     Attributes:
         contrast: The key of the declared contrast, see :attr:`DeclaredContrast.key`.
@@ -29,7 +31,7 @@ class Analysis(Spec):
         cells: Hashes of what was compared: each variant with its data and its recipe, without seeds and names.
         seen: Hashes of all cells of the experiment, because the report showed the results of all of them.
         seeds: The seeds that were recorded at that time, rising.
-        state: ``supported``, ``contradicted`` or ``undecided``.
+        state: ``supported``, ``contradicted`` or ``undecided``; :data:`TOO_FEW_SEEDS` for a preview.
         at: When it was made first: date and time in UTC, ISO 8601.
         stage: Number of seeds of the stage of an adaptive run; None for a report.
         experiment: Name of the experiment.
@@ -49,6 +51,11 @@ class Analysis(Spec):
     def key(self) -> tuple[object, ...]:
         """The key of an analysis: contrast, declaration, cells and seeds. One with an equal key adds nothing."""
         return (self.contrast, self.declaration, self.cells, self.seeds)
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether it showed results without a test."""
+        return self.state == TOO_FEW_SEEDS
 
     @property
     def date(self) -> str:

@@ -50,7 +50,7 @@ def build_analysis(
             chosen recipes.
         index: Index of the contrast.
         seeds: The seeds with a recorded trial of a compared variant.
-        state: ``supported``, ``contradicted`` or ``undecided``.
+        state: ``supported``, ``contradicted`` or ``undecided``; ``too few seeds`` for a preview.
         at: When, as :func:`harness.specs.declarations.analysis.current_time` returns it.
         stage: Number of seeds of the stage of an adaptive run; None for a report.
     """
@@ -68,14 +68,22 @@ def build_analysis(
     )
 
 
-def log_of(study: ResolvedExperiment) -> AnalysisLog:
+def list_recipe_views(study: ResolvedExperiment) -> list[ResolvedExperiment]:
+    """Return the experiment on each data set at the common recipe and, after a search, at the chosen recipes.
+
+    Each of them has one verdict for each contrast.
+    """
+    return [at_recipe for view in study.views for at_recipe in (view, view.tuned) if at_recipe is not None]
+
+
+def collect_log(study: ResolvedExperiment) -> AnalysisLog:
     """Return the analyses that an experiment holds, with their declarations."""
     return AnalysisLog(declarations=study.declarations, analyses=study.analyses)
 
 
 def add_logs(study: ResolvedExperiment, logs: Sequence[AnalysisLog]) -> ResolvedExperiment:
     """Return the experiment with the analyses of some logs; itself where they hold nothing new."""
-    own = log_of(study)
+    own = collect_log(study)
     merged = merge_logs([own, *logs])
     if merged == own:
         return study

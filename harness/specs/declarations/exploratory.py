@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.specs.declarations.analysis import Analysis
 from harness.specs.declarations.changes import compare_declarations
 from harness.specs.declarations.declaration import Declaration, DeclaredContrast
-from harness.specs.declarations.declare import cell_hashes, declare
+from harness.specs.declarations.declare import cell_hashes, declare, list_recipe_views
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS, InterimLook
 from harness.specs.experiment.resolved_experiment import ResolvedExperiment
 
@@ -29,7 +29,7 @@ class EarlierAnalyses:
         seen: Earlier reports, oldest first, that showed results of all its cells for some of its seeds.
         related: Earlier reports of this experiment for some of its seeds that showed some of its cells, not all.
         batches: Earlier reports that showed results of all its cells for other seeds only; they lower the level, see
-            ``batches.py``.
+            ``batches.py``. Previews are among them only if these seeds had a preview too.
         looks: Looks of an earlier version at the same comparison.
         study: The experiment.
     """
@@ -66,6 +66,7 @@ def find_earlier(study: ResolvedExperiment, index: int, seeds: Iterable[int]) ->
     declaration = declare(study)
     contrast, cells = declaration.contrasts[index], cell_hashes(study, study.contrast_variants[index].values())
     own_seeds, date = tuple(sorted(seeds)), ""
+    own = set(own_seeds)
     identity = (contrast.key, declaration.digest, cells, own_seeds)
     earlier: list[Analysis] = []
     for analysis in study.analyses:
@@ -73,6 +74,10 @@ def find_earlier(study: ResolvedExperiment, index: int, seeds: Iterable[int]) ->
             date = analysis.date
             break
         earlier.append(analysis)
+    seen = tuple(a for a in earlier if set(cells) <= set(a.seen) and own & set(a.seeds))
+    # Of several previewed batches, an experimenter can complete the most promising one. A batch without a preview was
+    # not chosen by its own results, whatever the previews of others showed.
+    was_previewed = any(analysis.is_preview for analysis in seen)
     return EarlierAnalyses(
         study,
         frozenset(cells),
@@ -80,16 +85,20 @@ def find_earlier(study: ResolvedExperiment, index: int, seeds: Iterable[int]) ->
         date,
         declaration,
         contrast,
-        tuple(a for a in earlier if set(cells) <= set(a.seen) and set(own_seeds) & set(a.seeds)),
+        seen,
         tuple(
             a
             for a in earlier
             if a.experiment == study.experiment.name
             and not set(cells) <= set(a.seen)
             and set(cells) & set(a.seen)
-            and set(own_seeds) & set(a.seeds)
+            and own & set(a.seeds)
         ),
-        tuple(a for a in earlier if set(cells) <= set(a.seen) and not set(own_seeds) & set(a.seeds)),
+        tuple(
+            a
+            for a in earlier
+            if set(cells) <= set(a.seen) and not own & set(a.seeds) and (was_previewed or not a.is_preview)
+        ),
         tuple(look for look in study.looks if look.cells == study.contrast_keys[index]),
     )
 
@@ -126,11 +135,10 @@ def warn_exploratory(study: ResolvedExperiment) -> str:
     seeds = study.experiment.seeds
     if len(seeds) < SEEDS_FOR_CLAIMS:
         return ""
-    readings = [reading for view in study.views for reading in (view, view.tuned) if reading is not None]
     reasons = dict.fromkeys(
-        explain_exploratory(reading, index, seeds)
-        for reading in readings
-        for index in range(len(reading.experiment.contrasts))
+        explain_exploratory(view, index, seeds)
+        for view in list_recipe_views(study)
+        for index in range(len(view.experiment.contrasts))
     )
     texts = [reason.removeprefix("Exploratory: ") for reason in reasons if reason]
     return f"The verdict with {len(seeds)} seeds will be exploratory: {' '.join(texts)}" if texts else ""
@@ -193,9 +201,12 @@ def _list_changes(first: Declaration | None, later: Declaration) -> list[str]:
 
 
 def _explain_earlier_seeds(earlier: EarlierAnalyses) -> str:
-    """Return the earlier analyses of the same cells with fewer or more seeds, which were not declared together."""
+    """Return the earlier tests of the same cells with fewer or more seeds, which were not declared together.
+
+    A preview tests nothing, so it is no chance of a false positive.
+    """
     numbers: dict[str, None] = {}
-    for analysis in earlier.seen:
+    for analysis in (analysis for analysis in earlier.seen if not analysis.is_preview):
         declaration = earlier.declaration_of(analysis)
         if set(analysis.cells) == earlier.cells and not _is_declared_step(analysis, declaration, earlier):
             looks = () if declaration is None else declaration.looks

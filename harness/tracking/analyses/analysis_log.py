@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.io.atomic_files import write_atomic
 from harness.specs import ResolvedExperiment
 from harness.specs.declarations.analysis import AnalysisLog, merge_logs
-from harness.specs.declarations.declare import add_logs, cell_hashes
+from harness.specs.declarations.declare import add_logs, cell_hashes, list_recipe_views
 from harness.specs.identity import digest
 
 LOG_FOLDER = "analyses"
@@ -34,7 +34,7 @@ class AnalysisStore(Protocol):
         ...
 
 
-def record_analyses(store: AnalysisStore, study: ResolvedExperiment, log: AnalysisLog) -> ResolvedExperiment:
+def write_analyses(store: AnalysisStore, study: ResolvedExperiment, log: AnalysisLog) -> ResolvedExperiment:
     """Write to the record what is new among some analyses, and return the experiment with all of them.
 
     Args:
@@ -57,9 +57,8 @@ def select_shared(study: ResolvedExperiment, logs: Iterable[AnalysisLog]) -> Ana
 
     By them an experiment is recognised under another name.
     """
-    readings = [reading for view in study.views for reading in (view, view.tuned) if reading is not None]
     contrasts = [
-        set(cell_hashes(reading, names.values())) for reading in readings for names in reading.contrast_variants
+        set(cell_hashes(view, names.values())) for view in list_recipe_views(study) for names in view.contrast_variants
     ]
     merged = merge_logs(logs)
     shared = tuple(a for a in merged.analyses if any(cells <= set(a.seen) for cells in contrasts))

@@ -3,7 +3,7 @@
 from data_sets_helpers import DEGRADED, make_data_sets_results, make_data_sets_study
 from reporting_helpers import QUICKSTART
 
-from harness.reporting.analyses.recording import build_log, end_with
+from harness.reporting.analyses.recording import build_log, trim_analyses
 from harness.reporting.verdicts.decision import decide_contrasts
 from harness.specs.declarations.declare import add_logs
 from harness.specs.declarations.exploratory import warn_exploratory
@@ -17,7 +17,7 @@ def analyse(study):
         build_log(view, [verdict], "2026-11-01T12:00:00+00:00") for view, verdict in zip(views, verdicts, strict=True)
     ]
     own = [analysis for log in logs for analysis in log.analyses]
-    return verdicts, end_with(add_logs(study, logs), own)
+    return verdicts, trim_analyses(add_logs(study, logs), own)
 
 
 def test_a_changed_margin_is_flagged_on_each_data_set():

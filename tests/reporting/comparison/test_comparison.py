@@ -4,15 +4,21 @@ import re
 import shutil
 
 import pytest
+from data_sets_helpers import DEGRADED, make_data_sets_results, make_data_sets_study
 from reporting_helpers import INFO, make_results, make_study, read_files, read_page
 
 from harness.errors import HarnessError
 from harness.io.yaml_documents import Document
 from harness.reporting.comparison.comparison import read_comparison, write_comparison
+from harness.reporting.comparison.experiment_results import label_experiments
+from harness.reporting.comparison.verdicts import decide_experiments, group_data_sets
+from harness.reporting.data_sets.separate import separate_data_sets
+from harness.reporting.data_sets.verdicts import decide_views
 from harness.reporting.page.report import write_report
+from harness.reporting.verdicts.decision import decide_contrasts
 from harness.specs import Catalogue, resolve
 from harness.specs.experiment.experiment import Experiment
-from harness.tracking.results_table import Results
+from harness.tracking.results_table import DATA_COLUMN, Results
 
 FEWER = {"name": "fewer", "question": "And with fewer?", "seeds": [10, 11, 12], "contrasts": []}
 SLOWER = {"name": "slower", "recipe": {"epochs": 4, "batch": 128, "lr": 0.1}}
@@ -74,6 +80,37 @@ def test_comparison_from_its_own_tables_has_equal_bytes(written, tmp_path):
     assert read_files(tmp_path / "both") == before
     write_comparison(read_comparison(tmp_path / "both"), tmp_path / "both")
     assert read_files(tmp_path / "both") == before
+
+
+def make_two_levels():
+    """Return results on two data sets whose p values are 1/256 and 2/256.
+
+    Of the level of 0.015, a claim has three quarters: 0.0113 alone, and half of it, 0.0056, beside another open one.
+    """
+    deep, shallow = "cifar-plain32-w8", "cifar-plain8-w8"
+    contrast = {"kind": "difference", "a": deep, "b": shallow, "metric": "train/error_clean", "side": "greater"}
+    results = make_data_sets_results(DEGRADED, DEGRADED, study=make_data_sets_study(contrasts=[contrast], level=0.015))
+    frame = results.epochs
+    last = (frame["epoch"] == 10) & (frame[DATA_COLUMN] == "fashion-mnist")
+    frame.loc[last & (frame["variant"] == shallow), "train/error_clean"] = 1.0
+    frame.loc[last & (frame["variant"] == deep), "train/error_clean"] = [0.95, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7]
+    return results
+
+
+def test_data_sets_of_one_experiment_leave_their_level_to_each_other():
+    results = make_two_levels()
+    assert [decide_contrasts(view)[0].state for view in results.views] == ["supported", "undecided"]
+    parts = label_experiments(separate_data_sets(results))
+    together = [verdict.state for (verdict,) in decide_experiments(parts)]
+    assert together == [verdict.state for (verdict,) in decide_views(results)] == ["supported", "supported"]
+
+
+def test_the_same_data_set_a_second_time_is_another_experiment(quickstart):
+    first, second = make_two_levels(), make_two_levels()
+    parts = [part for results in (first, second) for part in separate_data_sets(results)]
+    names = [[part.label for part in group] for group in group_data_sets(label_experiments([quickstart, *parts]))]
+    digits, fashion = "quickstart-digits", "quickstart-fashion-mnist"
+    assert names == [["quickstart"], [f"{digits} (1)", f"{fashion} (1)"], [f"{digits} (2)", f"{fashion} (2)"]]
 
 
 def test_errors_on_unequal_data_are_in_separate_tables(quickstart, tmp_path):

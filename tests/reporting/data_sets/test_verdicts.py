@@ -4,14 +4,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 from data_sets_helpers import DEGRADED, FLAT, make_data_sets_results, make_data_sets_study
-from reporting_helpers import make_results, make_study
+from reporting_helpers import QUICKSTART, make_results, make_study
 
 from harness.reporting.data_sets.verdicts import (
     decide_data_sets,
     decide_views,
-    flatten,
+    list_verdicts,
     select_verdicts,
-    select_whole_verdicts,
     write_lines,
 )
 from harness.reporting.verdicts.decision import decide_contrasts
@@ -91,18 +90,38 @@ def test_verdict_on_one_data_set_is_corrected_for_all_of_them(agreeing):
 
 
 def test_order_of_verdicts_is_whole_then_data_sets(differing):
-    verdicts = [verdict for several in decide_data_sets(differing) for verdict in flatten(several)]
+    verdicts = [verdict for several in decide_data_sets(differing) for verdict in list_verdicts(several)]
     assert [verdict.state for verdict in verdicts] == ["undecided", "supported", "contradicted"]
     assert verdicts[1].title == "Depth degradation from depth 8 to 32, on digits"
-    assert [v.state for v in select_whole_verdicts(verdicts, differing)] == ["undecided"]
-    assert [v.state for v in select_verdicts(verdicts, differing, 1)] == ["contradicted"]
+
+
+def test_verdicts_are_selected_by_the_name_of_their_data_set_in_any_order(differing):
+    verdicts = [verdict for several in decide_data_sets(differing) for verdict in list_verdicts(several)]
+    for order in (verdicts, verdicts[::-1], verdicts[1:]):
+        assert [v.state for v in select_verdicts(order, "fashion-mnist")] == ["contradicted"]
+        assert [v.state for v in select_verdicts(order, "digits")] == ["supported"]
+    assert [v.state for v in select_verdicts(verdicts[::-1])] == ["undecided"]
+
+
+def test_each_contrast_has_its_own_verdicts_on_every_data_set_in_any_order():
+    (contrast,) = QUICKSTART["contrasts"]
+    shallower = {**contrast, "deep": 20}
+    states = []
+    for contrasts in ([contrast, shallower], [shallower, contrast]):
+        study = make_data_sets_study(contrasts=contrasts)
+        found = decide_data_sets(make_data_sets_results(DEGRADED, FLAT, study=study))
+        assert [several.title[-2:] for several in found] == [str(spec["deep"]) for spec in contrasts]
+        assert all(v.title == several.title for several in found for v in several.verdicts.values())
+        states.append({several.title: {k: v.state for k, v in several.verdicts.items()} for several in found})
+    assert states[0] == states[1]
+    assert states[0]["Depth degradation from depth 8 to 32"]["digits"] == "supported"
 
 
 def test_single_data_set_keeps_its_lines_and_verdicts():
     results = make_results(make_study())
     assert decide_views(results) == [decide_contrasts(results)]
     verdicts = decide_contrasts(results)
-    assert select_whole_verdicts(verdicts, results) == select_verdicts(verdicts, results, 0) == verdicts
+    assert select_verdicts(verdicts) == select_verdicts(verdicts, "digits") == verdicts
     assert write_lines(results).found == verdicts[0].answer
 
 

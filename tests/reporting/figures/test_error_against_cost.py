@@ -1,7 +1,13 @@
 import pytest
 from reporting_helpers import make_results, make_study
 
-from harness.reporting.figures.error_against_cost import find_cost_fronts, list_cost_points
+from harness.reporting.figures.error_against_cost import (
+    COSTS,
+    find_cost_fronts,
+    list_cost_panels,
+    list_cost_points,
+)
+from harness.reporting.page.report import write_report
 from harness.reporting.page.tables import build_cost_rows
 
 
@@ -21,7 +27,7 @@ def with_latency(results):
 def test_training_time_has_a_panel_only_where_no_trial_shared_its_device(is_shared):
     study = make_study()
     provenance = exclusive_devices(study) | ({("cifar-plain8-w8", 12): {"shared": True}} if is_shared else {})
-    costs = [cost for cost, _ in find_cost_fronts(make_results(study, provenance=provenance))]
+    costs = [cost for cost, _ in find_cost_fronts(list_cost_panels(make_results(study, provenance=provenance)))]
     assert costs == ["MACs", "parameters", *([] if is_shared else ["training time"])]
 
 
@@ -59,3 +65,15 @@ def test_diverged_trials_do_not_count_in_training_times():
 def test_fewer_than_three_variants_have_no_panel():
     study = make_study(variants=[{"family": "cifar-resnet", "depth": [8, 32], "shortcut": "none"}], contrasts=[])
     assert list_cost_points(make_results(study)) == []
+
+
+def test_report_computes_the_points_of_each_cost_once(tmp_path, monkeypatch):
+    from harness.reporting.figures import error_against_cost
+
+    calls = []
+    original = error_against_cost.list_cost_points
+    monkeypatch.setattr(
+        error_against_cost, "list_cost_points", lambda *arguments: (calls.append(arguments[1]), original(*arguments))[1]
+    )
+    write_report(make_results(make_study(), gradients=False), tmp_path / "quickstart")
+    assert calls == list(COSTS)

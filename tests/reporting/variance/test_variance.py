@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from reporting_helpers import TWO_VARIANTS, make_results, make_study
 
+from harness.reporting.figures.training_curves import draw_training_curves
+from harness.reporting.formatting import format_interval
+from harness.reporting.page.mlflow_descriptions import describe_variants
 from harness.reporting.page.report import render_report
 from harness.reporting.variance.analysis import analyse_variance, largest_source
 from harness.reporting.variance.figure import draw_variance, has_variance_figure
+from harness.reporting.variance.mean_error import estimate_error
 from harness.reporting.variance.section import answer_variance, build_variance_section
 from harness.tracking.metrics import CLEAN_TRAINING_ERROR, METRICS, ONLINE_TRAINING_ERROR, TEST_ERROR
 from harness.tracking.results_csv import read_csv, write_csv
@@ -100,6 +104,50 @@ def test_report_of_a_crossed_design_shows_its_table_and_figure(results):
     assert "**The split has the largest estimated effect on the test error" in page
     assert "split seed: a seed of the crossed design" in page
     assert "2 orthogonal arrays of 16 trials of each variant" in page
+
+
+def test_intervals_of_a_crossed_design_are_those_of_its_components_everywhere(results):
+    """Thirty-two trials with eight seeds of each source: an interval over the trials would be half as wide."""
+    study, final = results.study, results.final
+    for row in analyse_variance(results):
+        variant = next(v for v in study.variants if v.name == row.variant)
+        error = estimate_error(study, final, variant, row.metric)
+        low, high = max(row.components.low, 0.0), row.components.high
+        if row.components.total == 0:
+            continue
+        assert (error.interval.low, error.interval.high) == (low, high)
+        metrics = describe_variants(results, [])[row.variant].metrics
+        name = row.metric.replace("/", "_")
+        assert (metrics[f"seeds/low_{name}"], metrics[f"seeds/high_{name}"]) == (low, high)
+        if row.metric == TEST_ERROR:
+            assert high - low > 1.5 * (error.estimate.high - error.estimate.low)
+            page = render_report(results, [], ["variance", "variants", "curves"]).replace("\N{NO-BREAK SPACE}", " ")
+            # In the table of components and in that of errors.
+            assert page.count(f"[{format_interval(low, high)}]") == 2
+
+
+def test_page_of_a_crossed_design_shows_no_interval_over_trials(results):
+    page = render_report(results, [], ["variance", "variants", "curves"])
+    assert "% t interval" not in page.replace("\N{NO-BREAK SPACE}", " ")
+    assert page.count("takes into account that trials share seeds") == 2
+    assert "all intervals on this page take that into account" in page
+
+
+def test_curves_of_a_crossed_design_have_no_bands(results, quickstart):
+    from matplotlib.figure import Figure
+
+    for drawn, has_bands in ((results, False), (quickstart, True)):
+        figure = Figure(figsize=(9, 3), layout="constrained")
+        draw_training_curves(figure, drawn)
+        assert any(axes.collections for axes in figure.axes) is has_bands
+
+
+def test_crossed_design_shows_no_interval_before_all_its_trials_are_recorded():
+    study = study_of()
+    final = make_results(study, missing=[(PLAIN, 20)]).final
+    plain, residual = study.variants
+    assert estimate_error(study, final, plain, TEST_ERROR).interval is None
+    assert estimate_error(study, final, residual, TEST_ERROR).interval is not None
 
 
 def test_figure_of_a_crossed_design_names_its_sources_and_variants(results):

@@ -8,7 +8,7 @@ from reporting_helpers import TWO_VARIANTS, make_study
 from harness.errors import HarnessError
 from harness.specs.declarations.analysis import AnalysisLog
 from harness.specs.declarations.declare import add_logs, build_analysis, declare
-from harness.tracking.analyses.analysis_log import add_other_analyses, parse_log, record_analyses
+from harness.tracking.analyses.analysis_log import add_other_analyses, parse_log, write_analyses
 from harness.tracking.record import open_record
 
 
@@ -36,7 +36,7 @@ def test_analyses_that_several_processes_add_at_once_are_all_kept(settings, reco
 
     def add(day):
         own = open_record(settings, "quickstart")
-        record_analyses(own, own.read_experiment(), make_log(with_level(day), day))
+        write_analyses(own, own.read_experiment(), make_log(with_level(day), day))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(add, days))
@@ -47,20 +47,20 @@ def test_analyses_that_several_processes_add_at_once_are_all_kept(settings, reco
 
 def test_a_run_that_began_before_an_analysis_does_not_remove_it(record):
     planned = record.read_experiment()
-    record_analyses(record, planned, make_log(planned, 1))
+    write_analyses(record, planned, make_log(planned, 1))
     record.write_experiment(planned)
     assert len(record.read_experiment().analyses) == 1
 
 
 def test_the_same_analysis_again_writes_nothing_and_keeps_its_date(settings, record):
-    study = record_analyses(record, record.read_experiment(), make_log(make_study(**TWO_VARIANTS), 1))
-    again = record_analyses(record, study, make_log(study, 2))
+    study = write_analyses(record, record.read_experiment(), make_log(make_study(**TWO_VARIANTS), 1))
+    again = write_analyses(record, study, make_log(study, 2))
     assert again == study == open_record(settings, "quickstart").read_experiment()
 
 
 def test_another_experiment_in_the_store_finds_the_analyses_of_its_cells_only(settings, record):
     study = record.read_experiment()
-    record_analyses(record, study, make_log(study, 1))
+    write_analyses(record, study, make_log(study, 1))
     copied = make_study(**TWO_VARIANTS, name="copied")
     other_recipe = copied.replace(
         experiment=copied.experiment.model_copy(
