@@ -1,5 +1,7 @@
 """Results with known values, for tests of reports: a real experiment with invented histories."""
 
+import math
+
 import numpy as np
 
 from harness.io.yaml_documents import Document
@@ -62,6 +64,8 @@ SEED_OFFSETS = [0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 3.0, 1.0, 2.0, 1.0]
 """A small spread over seeds, in images or points."""
 IMAGE = 100 / INFO.train
 """The training error of one image, in percent."""
+GUESSING = math.log(10)
+"""The training loss of a network that has learned nothing, with ten classes."""
 START = 1763700000000
 """Time of the first epoch, in milliseconds since 1970."""
 
@@ -124,6 +128,24 @@ def make_histories(
             )
         )
     return histories
+
+
+def make_untrained(
+    seeds, loss=GUESSING, error=90.0, tolerance=0.05, n=10, diverged=(), name="cifar-plain32-w8", **changes
+):
+    """Return results in which some seeds of a network end with this loss and error, by default those of guessing.
+
+    The plain network of 32 layers has an error of 20 %, all others 1 %.
+    """
+    study = make_study(**{"seeds": list(range(n)), "untrained_tolerance": tolerance, **changes})
+    errors = make_clean_errors(study, plain32=20.0)
+    by_seed = zip(study.experiment.seeds, errors[name], strict=True)
+    errors[name] = [error if seed in seeds else value for seed, value in by_seed]
+    results = make_results(study, errors, online=1.0, gradients=False, diverged=diverged)
+    frame = results.epochs
+    last = frame["epoch"] == study.experiment.recipe.epochs
+    frame.loc[(frame["variant"] == name) & frame["seed"].isin(list(seeds)) & last, "train/loss"] = loss
+    return results
 
 
 def make_clean_errors(study, **levels):

@@ -41,9 +41,12 @@ def write_answer_lines(results: Results, verdicts: Sequence[Verdict]) -> AnswerL
             f"All results are exploratory: {seeds} per variant, "
             f"{format_quantity(study.experiment.recipe.epochs, 'epoch')}, on {study.data.name}.",
         )
-    certainty = " ".join(dict.fromkeys(verdict.certainty for verdict in verdicts if verdict.certainty))
     counts = f"Of {len(verdicts)} contrasts, {_count_states(verdicts)}"
-    if len({verdict.certainty for verdict in verdicts}) > MAX_CERTAINTIES:
+    first, *others = dict.fromkeys(verdict.certainty for verdict in verdicts)
+    if len(others) < MAX_CERTAINTIES:
+        # The budget is the same for all of them, so one mention of it is enough.
+        certainty = " ".join([first, *(text.replace(f" {describe_budget(study)}", "", 1) for text in others)])
+    else:
         certainty = f"{counts} {describe_budget(study)}: {_describe_seeds(verdicts)}."
     found = " ".join(verdict.answer for verdict in verdicts) if len(verdicts) <= MAX_ANSWERS else f"{counts}."
     return AnswerLines(found, certainty)

@@ -22,7 +22,7 @@ def print_report(verdicts: Sequence[Verdict], path: Path | None) -> None:
     Args:
         path: The report's file; None: do not print it.
     """
-    from harness.reporting.verdicts.summaries import format_summary_lines
+    from harness.reporting.verdicts.sentences.summary_lines import format_summary_lines
 
     for line in format_summary_lines(verdicts):
         print_text(line)

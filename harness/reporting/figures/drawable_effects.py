@@ -76,17 +76,50 @@ def has_zoomed_panel(groups: Sequence[DrawnVerdict]) -> bool:
     return margin > 0 and max(abs(v) for c in components for v in list_axis_values(c)) > MAX_MARGINS * margin
 
 
+def describe_effects_figure(groups: Sequence[DrawnVerdict], left_out: int = 0) -> str:
+    """Return the caption of the figure in plain sentences; it names only what the figure has.
+
+    Args:
+        left_out: Number of contrasts that have no room in the figure.
+    """
+    sentences = [
+        "Effects A − B with their 95 % intervals (from 5 seeds on) in every error that is tested. Where all of an "
+        "effect lies in the blue region, it supports the contrast; in the orange region, it contradicts it."
+    ]
+    if find_largest_margin(groups) > 0:
+        sentences.append("The dotted line is the margin.")
+    if any(component.untrainable for component in list_components(groups)):
+        sentences.append(
+            "Grey effects without regions have an untrainable network: they neither support nor contradict."
+        )
+    if has_zoomed_panel(groups):
+        sentences.append(
+            "Both panels are linear; the right one shows the region around the margin, and an arrow there stands for "
+            "an effect outside of it."
+        )
+    if left_out:
+        sentences.append(f"{left_out} more {'contrast is' if left_out == 1 else 'contrasts are'} in the tables only.")
+    return " ".join(sentences)
+
+
 def list_components(groups: Sequence[DrawnVerdict]) -> list[Component]:
     """Return the components of all drawn verdicts."""
     return [component for group in groups for component in group.verdict.components]
 
 
 def find_largest_margin(groups: Sequence[DrawnVerdict]) -> float:
-    """Return the largest distance from zero of a bound of an outcome, in percentage points."""
-    return max(abs(value) for c in list_components(groups) for r in c.outcomes for _, value in r.outcome.bounds)
+    """Return the largest distance from zero of a drawn bound, in percentage points; 0 if none is but zero itself."""
+    return max((abs(value) for component in list_components(groups) for value in list_borders(component)), default=0.0)
+
+
+def list_borders(component: Component) -> list[float]:
+    """Return the borders of the regions that are drawn; an untrainable component has no regions."""
+    if component.untrainable:
+        return []
+    return sorted({value for result in component.outcomes for _, value in result.outcome.bounds})
 
 
 def list_axis_values(component: Component) -> list[float]:
     """Return all values that the axis must include: the effects, their intervals, zero and finite borders."""
     values = [value for test in component.tests for value in (test.effect, test.low, test.high) if value is not None]
-    return [0.0, *(value for result in component.outcomes for _, value in result.outcome.bounds), *values]
+    return [0.0, *list_borders(component), *values]

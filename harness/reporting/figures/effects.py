@@ -12,6 +12,7 @@ from harness.reporting.figures.drawable_effects import (
     find_largest_margin,
     has_zoomed_panel,
     list_axis_values,
+    list_borders,
     list_components,
 )
 from harness.reporting.figures.estimate_marks import EstimateStyle, draw_estimate
@@ -19,7 +20,7 @@ from harness.reporting.figures.series import shorten_label
 from harness.reporting.figures.style import INK, LIGHT_GREY, draw_legend
 from harness.reporting.formatting import format_p
 from harness.reporting.verdicts.component import Component
-from harness.reporting.verdicts.outcomes import Outcome
+from harness.reporting.verdicts.outcomes import ROLES, Outcome
 from harness.tracking.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 ZOOMED_MARGINS = 2.5
 """Half of the width of the second panel, in margins."""
 ROLE_COLOURS = {"supports": "#dcebf7", "contradicts": "#fbe6d3"}
-ROLE_LABELS = {"supports": "supports", "contradicts": "contradicts"}
+UNTRAINABLE_COLOUR = "#8c959f"
+"""Colour of effects that rest on an untrainable variant."""
 MARK_STYLE = EstimateStyle(marker_size=6.0, marker_edge=0.7, bar_width=2.0, bar_cap="butt", zorder=4)
 
 
@@ -114,25 +116,29 @@ def find_region(outcome: Outcome) -> tuple[float, float]:
 def _draw_row(
     axes: Axes, row: int, component: Component, styles: Mapping[str, ErrorStyle], limits: tuple[float, float]
 ) -> None:
-    """Draw one component: the regions of its outcomes, their borders, and the effect in each error."""
+    """Draw one component: the regions of its outcomes, their borders, and the effect in each error.
+
+    A component that rests on an untrainable variant has neither regions nor colour.
+    """
     from matplotlib.patches import Rectangle
 
     left, right = limits
-    borders = set()
-    for result in component.outcomes:
+    for result in () if component.untrainable else component.outcomes:
         region = find_region(result.outcome)
         low, high = max(region[0], left), min(region[1], right)
-        borders |= {end for end in region if left < end < right and end}
         if low < high:
             colour = ROLE_COLOURS[result.outcome.role]
             axes.add_patch(Rectangle((low, row - 0.38), high - low, 0.76, color=colour, linewidth=0, zorder=0))
-    for border in sorted(borders):
-        axes.plot([border] * 2, [row - 0.38, row + 0.38], color=INK, linewidth=1.4, linestyle=":", zorder=3)
+    for border in list_borders(component):
+        if border and left < border < right:
+            axes.plot([border] * 2, [row - 0.38, row + 0.38], color=INK, linewidth=1.4, linestyle=":", zorder=3)
     for number, test in enumerate(component.tests):
         if test.effect is None:
             continue
         y = row + 0.34 * ((number + 0.5) / len(component.tests) - 0.5)
         colour, marker = styles[test.metric]
+        if component.untrainable:
+            colour = UNTRAINABLE_COLOUR
         if not left <= test.effect <= right:
             arrow, end = (">", right) if test.effect > right else ("<", left)
             axes.plot([end - 0.02 * (right - left) * (1 if arrow == ">" else -1)], [y], color=colour, marker=arrow)
@@ -149,11 +155,14 @@ def _build_legend(components: Sequence[Component], styles: Mapping[str, ErrorSty
         Line2D([], [], color=style.colour, marker=style.marker, markersize=6, linewidth=2, label=METRICS[metric].label)
         for metric, style in styles.items()
     ]
-    outcomes = [result.outcome for component in components for result in component.outcomes]
-    if any(value for outcome in outcomes for _, value in outcome.bounds):
+    if any(value for component in components for value in list_borders(component)):
         handles.append(Line2D([], [], color=INK, linewidth=1.4, linestyle=":", label="margin"))
-    roles = {outcome.role for outcome in outcomes}
-    handles += [Patch(color=ROLE_COLOURS[role], label=label) for role, label in ROLE_LABELS.items() if role in roles]
+    if any(component.untrainable for component in components):
+        handles.append(Line2D([], [], color=UNTRAINABLE_COLOUR, linewidth=2, label="untrainable"))
+    roles = {
+        result.outcome.role for component in components if not component.untrainable for result in component.outcomes
+    }
+    handles += [Patch(color=ROLE_COLOURS[role], label=role) for role in ROLES if role in roles]
     return handles
 
 
@@ -161,9 +170,9 @@ def _format_result(component: Component) -> str:
     """Return outcome, p and n of a component."""
     if all(test.effect is None for test in component.tests):
         return "no value"
-    reached = component.reached_outcome
-    p = f", p = {format_p(component.p, component.n)}" if component.p is not None else ""
-    return f"{reached.outcome.name if reached else 'undecided'}\nn = {component.n}{p}"
+    has_p = component.p is not None and not component.untrainable
+    p = f", p = {format_p(component.p, component.n)}" if has_p else ""
+    return f"{component.outcome_name}\nn = {component.n}{p}"
 
 
 def _format_label(component: Component) -> str:

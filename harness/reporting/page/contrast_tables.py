@@ -9,11 +9,12 @@ import pandas as pd
 
 from harness.reporting.figures.series import Series, group_into_series
 from harness.reporting.formatting import ABSENT, format_interval, format_number, format_p, format_points, keep_together
+from harness.reporting.marks import IMAGES_MARK
 from harness.reporting.page.depth_trends import find_onset_depth, fit_slope_on_depth
-from harness.reporting.page.tables import IMAGES_MARK, Rows
+from harness.reporting.page.tables import Rows
 from harness.reporting.statistics.comparisons import Comparison
 from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS
-from harness.reporting.statistics.seed_values import values_by_seed
+from harness.reporting.statistics.seed_values import list_common_seeds, values_by_seed
 from harness.reporting.verdicts.component import Component
 from harness.reporting.verdicts.effect_tests import EffectTest
 from harness.reporting.verdicts.outcomes import Bound, Outcome
@@ -34,7 +35,7 @@ def build_answer_rows(verdicts: Sequence[Verdict]) -> Rows:
     rows: Rows = []
     for verdict in verdicts[:MAX_CONTRASTS]:
         state = f"{verdict.state}, exploratory" if verdict.exploratory else verdict.state
-        p = f"{format_p(verdict.p_adjusted)} (Holm)" if len(verdicts) > 1 and verdict.p_adjusted is not None else ""
+        p = _format_holm(verdict) if len(verdicts) > 1 else ""
         rows.append([f"**{escape_markdown(verdict.title)}**", f"**{state}**", "", p, ""])
         rows += [_build_answer_row(component) for component in verdict.components]
         if verdict.first is not None:
@@ -43,13 +44,27 @@ def build_answer_rows(verdicts: Sequence[Verdict]) -> Rows:
     return rows
 
 
+def _format_holm(verdict: Verdict) -> str:
+    """Return p of the verdict by Holm's method; empty where it rests on untrainable variants.
+
+    With stages that spend the level there is no p for the whole level, so the level of the verdict stands there.
+    """
+    if verdict.untrained:
+        return ""
+    if (p := verdict.decisive_p) is not None:
+        return f"{format_p(p)} (Holm)"
+    return f"level {verdict.stage.level:.3g} (Holm)" if verdict.stage is not None and verdict.p is not None else ""
+
+
 def _build_answer_row(component: Component) -> list[str]:
+    """Return the row of a component; without p and seeds where an untrainable variant leaves no claim to count."""
+    is_claimed = not component.untrainable
     return [
         escape_markdown(component.label),
         describe_outcome(component),
-        "<br>".join(_format_effect(test) for test in component.tests),
-        keep_together(_format_component_p(component)),
-        keep_together(count_claimed_seeds(component)),
+        "<br>".join(format_effect(test) for test in component.tests),
+        keep_together(_format_component_p(component)) if is_claimed else ABSENT,
+        keep_together(count_claimed_seeds(component)) if is_claimed else ABSENT,
     ]
 
 
@@ -61,19 +76,17 @@ def _format_component_p(component: Component) -> str:
     if component.is_two_sided:
         # Two of the sign vectors are as extreme as possible, so the smallest p is twice that of a one-sided test.
         return format_p(component.claimed_p, component.n - 1)
-    bounds = component.shown_outcome.outcome.bounds
-    robust = max((test.robust_p.get(bound, 0.0) for test in component.tests for bound in bounds), default=0.0)
-    text = format_p(component.p, component.n)
-    return f"{text}<br>robust: {format_p(robust)}" if component.p is not None and robust > component.p else text
+    text, robust = format_p(component.p, component.n), component.robust_p
+    if component.p is None or robust is None or robust <= component.p:
+        return text
+    return f"{text}<br>robust: {format_p(robust)}"
 
 
 def describe_outcome(component: Component) -> str:
-    """Return the outcome that was reached, with its region, such as ``not worse (< 0.5)``; else ``undecided``."""
+    """Return the outcome with its region, such as ``not worse (< 0.5)``; else ``undecided`` or ``untrainable``."""
     reached = component.reached_outcome
-    if reached is None:
-        return "undecided"
-    if any(test.is_order for test in component.tests):
-        return escape_markdown(reached.outcome.name)
+    if reached is None or any(test.is_order for test in component.tests):
+        return escape_markdown(component.outcome_name)
     return f"{escape_markdown(reached.outcome.name)} ({keep_together(_format_region(reached.outcome))})"
 
 
@@ -89,10 +102,15 @@ def _format_bound(bound: Bound) -> str:
     return escape_markdown(f"{'<' if side == 'less' else '>'} {value:g}".replace("-", "\N{MINUS SIGN}"))
 
 
-def _format_effect(test: EffectTest) -> str:
+def name_metric(metric: str) -> str:
+    """Return a metric in a word or two, as Markdown."""
+    label = METRICS[metric].label if metric in METRICS else metric
+    return escape_markdown(label.rpartition(", ")[2].lower())
+
+
+def format_effect(test: EffectTest) -> str:
     """Return the metric in a word or two, the effect, and its 95 % interval in brackets."""
-    label = METRICS[test.metric].label if test.metric in METRICS else test.metric
-    name = escape_markdown(label.rpartition(", ")[2].lower())
+    name = name_metric(test.metric)
     if test.is_order:
         earlier, later = (sum(value == sign for value in test.differences.values()) for sign in (-1, 1))
         return keep_together(f"{name}: earlier in {earlier}, later in {later} of {test.n}")
@@ -108,17 +126,11 @@ def count_claimed_seeds(component: Component) -> str:
     """Return on how many seeds the effect lies on the claimed side, in the metric with fewest: ``8 of 8``."""
     if not component.n:
         return ABSENT
-    claimed = [result.outcome for result in component.outcomes if result.outcome.role == "supports"]
-    counts = [min(_count_seeds(test, outcome) for test in component.tests) for outcome in claimed]
+    counts = [
+        min(sum(map(result.outcome.holds_for, test.differences.values())) for test in component.tests)
+        for result in component.claimed_outcomes
+    ]
     return f"{max(counts)} of {component.n}"
-
-
-def _count_seeds(test: EffectTest, outcome: Outcome) -> int:
-    """Return the number of seeds whose difference meets every bound of an outcome."""
-    return sum(
-        all(value < end if side == "less" else value > end for side, end in outcome.bounds)
-        for value in test.differences.values()
-    )
 
 
 def build_contrast_rows(verdict: Verdict) -> Rows:
@@ -197,8 +209,8 @@ def _collect_errors_by_depth(line: Series, final: pd.DataFrame, key: str) -> np.
 
     Return None if there is only one depth or if there are fewer than 5 such seeds.
     """
-    cells = [values_by_seed(final, variant.name, key) for variant in line.variants]
-    seeds = sorted(set.intersection(*(set(errors) for errors in cells)))
-    if len(cells) < 2 or len(seeds) < SEEDS_FOR_INTERVALS:
+    errors = [values_by_seed(final, variant.name, key) for variant in line.variants]
+    seeds = sorted(list_common_seeds(errors))
+    if len(errors) < 2 or len(seeds) < SEEDS_FOR_INTERVALS:
         return None
-    return np.array([[errors[seed] for seed in seeds] for errors in cells])
+    return np.array([[by_seed[seed] for seed in seeds] for by_seed in errors])

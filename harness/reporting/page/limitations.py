@@ -56,18 +56,20 @@ def _list_verdict_caveats(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def list_limitations(study: ResolvedExperiment, final: pd.DataFrame, verdicts: Sequence[Verdict]) -> list[str]:
-    """Return one Markdown paragraph per limitation.
+    """Return one Markdown paragraph per limitation, without the caveats that stand beside the verdict.
 
     Args:
         final: The last epoch of every trial.
     """
-    return [
+    shown, _ = list_caveats(study, final, verdicts)
+    limitations = [
         *_list_verdict_caveats(verdicts),
         *_limits_of_recipe(study),
         _limits_of_seeds(study, final),
         *_limits_of_data(study, final),
         *_limits_of_trials(final, verdicts),
     ]
+    return [line for line in limitations if line not in shown]
 
 
 def _limits_of_recipe(study: ResolvedExperiment) -> Iterator[str]:

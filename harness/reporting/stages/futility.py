@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from harness.reporting.stages.prediction import predict_decision
 from harness.reporting.statistics.intervals import Floats
+from harness.reporting.verdicts.sentences.failures import describe_untrainable
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import ResolvedExperiment
 from harness.specs.declarations.batches import level_share
@@ -36,6 +37,8 @@ def explain_futility(verdict: Verdict, study: ResolvedExperiment, decided: int) 
         return ""
     if max(verdict.stage.analysed, default=decide.most) >= decide.most:
         return ""
+    if verdict.untrained:
+        return f"{describe_untrainable(verdict.untrained)}, so more seeds would hardly decide it."
     chances = predict_open(verdict, study, decided)
     if chances is None or chances[-1] >= decide.futility:
         return ""

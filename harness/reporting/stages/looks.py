@@ -11,7 +11,6 @@ from harness.reporting.statistics.stage_test import spent_levels
 from harness.reporting.verdicts.component import Component
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import ResolvedExperiment
-from harness.specs.declarations.batches import level_share
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,7 @@ def _build_looks(study: ResolvedExperiment, index: int, verdict: Verdict, compon
         # Of an outcome between two bounds, the nearer one decides.
         effect = test.effect or 0.0
         side, shift = min(reached.outcome.bounds, key=lambda bound: abs(bound[1] - effect))
-        level = level_share(verdict.batches) * study.experiment.level / study.verdict_count
-        level *= reached.outcome.share
+        level = reached.outcome.share * verdict.stage.level
         at_stop = estimate_at_stop(values, side, shift, stages, spent_levels(level, stages))
     bounds = tuple(sorted({value for result in component.outcomes for _, value in result.outcome.bounds}))
     return ComponentLooks(

@@ -13,16 +13,15 @@ import numpy as np
 
 from harness.reporting.stages.boundaries import chance_to_reject, stage_boundaries
 from harness.reporting.statistics.intervals import Floats
-from harness.reporting.verdicts.effect_tests import EffectTest
-from harness.reporting.verdicts.outcomes import Bound, Role
+from harness.reporting.verdicts.effect_tests import EffectTest, collect_common_differences
+from harness.reporting.verdicts.outcomes import ROLES, Bound, Role, distance_beyond
 from harness.reporting.verdicts.verdict import Verdict
-from harness.specs import Degradation, ResolvedExperiment
+from harness.specs import ResolvedExperiment
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 
 RUNS = 4000
 ASSUMED_EFFECT = 1.0
 """Standard deviations by which the weakest effect of a contrast lies beyond its bound, if nothing is recorded."""
-ROLES: tuple[Role, ...] = ("supports", "contradicts")
 
 
 def predict_decision(verdict: Verdict, level: float, stages: Sequence[int]) -> Floats | None:
@@ -37,7 +36,7 @@ def predict_decision(verdict: Verdict, level: float, stages: Sequence[int]) -> F
         None with fewer than 8 common pairs.
     """
     tests = [test for component in verdict.components for test in component.tests]
-    values = _common_differences(tests)
+    values = collect_common_differences(tests)
     if values.shape[0] < SEEDS_FOR_CLAIMS:
         return None
     analysed = max(verdict.stage.analysed, default=0) if verdict.stage is not None else 0
@@ -51,16 +50,8 @@ def predict_decision(verdict: Verdict, level: float, stages: Sequence[int]) -> F
 
 def assume_decision(study: ResolvedExperiment, index: int, stages: Sequence[int]) -> Floats:
     """Return the chance that a contrast is decided at or before each stage at :data:`ASSUMED_EFFECT`."""
-    contrast = study.experiment.contrasts[index]
-    # The residual change of a degradation is tested at half the level.
-    share = 0.5 if isinstance(contrast, Degradation) else contrast.share
-    return chance_to_reject(ASSUMED_EFFECT, share * study.experiment.level / study.verdict_count, tuple(stages))
-
-
-def _common_differences(tests: Sequence[EffectTest]) -> Floats:
-    """Return the differences (pairs, tests) of the seeds that all tests have."""
-    seeds = [seed for seed in tests[0].differences if all(seed in test.differences for test in tests)]
-    return np.array([[test.differences[seed] for test in tests] for seed in seeds]).reshape(len(seeds), len(tests))
+    level = study.experiment.contrasts[index].smallest_share * study.experiment.level / study.verdict_count
+    return chance_to_reject(ASSUMED_EFFECT, level, tuple(stages))
 
 
 def _simulate_bounds(
@@ -90,9 +81,9 @@ def _simulate_bounds(
     bounds: dict[tuple[int, Bound], Floats] = {}
     for index, test in enumerate(tests):
         for bound in test.p:
-            sign = -1.0 if bound[0] == "less" else 1.0
             columns = [
-                sign * (means[:, index] - bound[1]) / max(float(errors[index]), 1e-12) for means, errors in statistics
+                distance_beyond(bound, means[:, index]) / max(float(errors[index]), 1e-12)
+                for means, errors in statistics
             ]
             if test.is_limited_by_images(bound):
                 columns = [np.full(RUNS, -math.inf) for _ in statistics]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -27,6 +27,12 @@ def values_by_seed(
     rows = (final["variant"] == variant).to_numpy(dtype=bool)
     pairs = zip(final["seed"].to_numpy()[rows].tolist(), final[metric].to_numpy()[rows].tolist(), strict=True)
     return {seed: value for seed, value in pairs if not math.isnan(value) and seed not in excluded_seeds}
+
+
+def list_common_seeds(values: Sequence[SeedValues]) -> list[int]:
+    """Return the seeds that all of some variants (or differences) have, in the order of the first."""
+    first, *others = values
+    return [seed for seed in first if all(seed in other for other in others)]
 
 
 def list_seed_values(final: pd.DataFrame, variant: AnyVariant, metric: str) -> list[float]:

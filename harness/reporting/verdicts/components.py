@@ -10,7 +10,7 @@ import pandas as pd
 from harness.reporting.statistics.seed_values import SeedValues, values_by_seed
 from harness.reporting.time_to_target.component import build_time_to_target
 from harness.reporting.verdicts.component import Component
-from harness.reporting.verdicts.effect_tests import EffectTest, compare_cells
+from harness.reporting.verdicts.effect_tests import compare_cells
 from harness.reporting.verdicts.outcomes import (
     Outcome,
     OutcomeResult,
@@ -25,16 +25,16 @@ from harness.tracking.results_table import Results
 
 
 def build_components(
-    results: Results, contrast: Contrast, cells: dict[str, str], final: pd.DataFrame, excluded_seeds: frozenset[int]
+    results: Results, contrast: Contrast, names: dict[str, str], final: pd.DataFrame, excluded_seeds: frozenset[int]
 ) -> tuple[Component, ...]:
     """Return the components of a contrast. Their outcomes are decided later, over the stages.
 
     Args:
-        cells: Names of the compared variants, by their role in the contrast.
+        names: Names of the compared variants, by their role in the contrast.
         final: The last epoch of every trial, one row each.
         excluded_seeds: Seeds to leave out.
     """
-    return BUILDERS[contrast.kind](results, contrast, cells, final, excluded_seeds)
+    return BUILDERS[contrast.kind](results, contrast, names, final, excluded_seeds)
 
 
 def open_outcomes(outcomes: Sequence[Outcome]) -> tuple[OutcomeResult, ...]:
@@ -43,7 +43,7 @@ def open_outcomes(outcomes: Sequence[Outcome]) -> tuple[OutcomeResult, ...]:
 
 
 def _build_degradation(
-    results: Results, contrast: Degradation, cells: dict[str, str], final: pd.DataFrame, excluded_seeds: frozenset[int]
+    results: Results, contrast: Degradation, names: dict[str, str], final: pd.DataFrame, excluded_seeds: frozenset[int]
 ) -> tuple[Component, ...]:
     """Return three components: plain change, residual change, and the first minus the second.
 
@@ -53,30 +53,27 @@ def _build_degradation(
     margin, smallest = contrast.margin, contrast.smallest_effect or contrast.margin
     # Clean training error first, as in the tables.
     errors = {
-        metric: {role: values_by_seed(final, name, metric, excluded_seeds) for role, name in cells.items()}
+        metric: {role: values_by_seed(final, name, metric, excluded_seeds) for role, name in names.items()}
         for metric in reversed(TRAINING_ERRORS)
     }
 
-    def compare(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[EffectTest, ...]:
-        return tuple(
+    def build(
+        name: str, label: str, a: tuple[str, ...], b: tuple[str, ...], outcomes: Sequence[Outcome], effect: float
+    ) -> Component:
+        """Build the component of an effect: the roles ``a`` minus the roles ``b``."""
+        tests = tuple(
             compare_cells(metric, _select(values, a), _select(values, b), study.experiment.seeds, study.data)
             for metric, values in errors.items()
         )
+        variants = tuple(names[role] for role in (*a, *b))
+        return Component(name, label, open_outcomes(outcomes), effect, tests, variants)
 
-    plain = compare(("plain_deep",), ("plain_shallow",))
-    residual = compare(("residual_deep",), ("residual_shallow",))
-    interaction = compare(("plain_deep", "plain_shallow"), ("residual_deep", "residual_shallow"))
     depths = f"depth {contrast.deep} − depth {contrast.shallow}"
+    plain, residual = ("plain_deep", "plain_shallow"), ("residual_deep", "residual_shallow")
     return (
-        Component("plain", f"plain, {depths}", open_outcomes(plain_outcomes(smallest)), smallest, plain),
-        Component("residual", f"residual, {depths}", open_outcomes(residual_outcomes(margin)), margin, residual),
-        Component(
-            "interaction",
-            "plain change − residual change",
-            open_outcomes(interaction_outcomes()),
-            smallest,
-            interaction,
-        ),
+        build("plain", f"plain, {depths}", plain[:1], plain[1:], plain_outcomes(smallest), smallest),
+        build("residual", f"residual, {depths}", residual[:1], residual[1:], residual_outcomes(margin), margin),
+        build("interaction", "plain change − residual change", plain, residual, interaction_outcomes(), smallest),
     )
 
 
@@ -85,15 +82,16 @@ def _select(values: dict[str, dict[int, float]], roles: tuple[str, ...]) -> list
 
 
 def _build_difference(
-    results: Results, contrast: Difference, cells: dict[str, str], final: pd.DataFrame, excluded_seeds: frozenset[int]
+    results: Results, contrast: Difference, names: dict[str, str], final: pd.DataFrame, excluded_seeds: frozenset[int]
 ) -> tuple[Component, ...]:
     """Return one component: the metric of variant a minus that of variant b."""
     study = results.study
-    a, b = (values_by_seed(final, cells[role], contrast.metric, excluded_seeds) for role in ("a", "b"))
+    variants = names["a"], names["b"]
+    a, b = (values_by_seed(final, name, contrast.metric, excluded_seeds) for name in variants)
     test = compare_cells(contrast.metric, [a], [b], study.experiment.seeds, study.data)
     outcomes = open_outcomes(difference_outcomes(contrast.side, contrast.share))
-    label = f"{cells['a']} − {cells['b']}"
-    return (Component("difference", label, outcomes, contrast.smallest_effect, (test,)),)
+    label = " − ".join(variants)
+    return (Component("difference", label, outcomes, contrast.smallest_effect, (test,), variants),)
 
 
 Builder = Callable[[Results, Any, dict[str, str], pd.DataFrame, frozenset[int]], tuple[Component, ...]]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from harness.reporting.statistics.comparisons import Comparison, compare_pairs
 from harness.reporting.statistics.error_intervals import SEEDS_FOR_INTERVALS, count_images, interval_over_images
-from harness.reporting.statistics.seed_values import SeedValues
-from harness.reporting.verdicts.outcomes import Bound
+from harness.reporting.statistics.intervals import Floats
+from harness.reporting.statistics.seed_values import SeedValues, list_common_seeds
+from harness.reporting.verdicts.outcomes import Bound, distance_beyond
 from harness.specs.experiment.data import DataInfo
 from harness.tracking.metrics import TRAINING_ERRORS
 
@@ -52,11 +55,6 @@ class EffectTest:
         """The estimated A - B; None where there is no pair."""
         return self.comparison.effect if self.comparison else None
 
-    @property
-    def is_symmetric(self) -> bool:
-        """Whether the declared check finds no long tail that a bound of an outcome would miss."""
-        return not self.robust_p
-
     def is_limited_by_images(self, bound: Bound) -> bool:
         """Return whether all seeds have one test error, and its interval over images does not lie beyond ``bound``.
 
@@ -64,8 +62,14 @@ class EffectTest:
         """
         if not self.over_images or self.low is None or self.high is None:
             return False
-        side, value = bound
-        return not (self.high < value if side == "less" else self.low > value)
+        nearest = self.high if bound[0] == "less" else self.low
+        return distance_beyond(bound, nearest) <= 0
+
+
+def collect_common_differences(tests: Sequence[EffectTest]) -> Floats:
+    """Return the differences (pairs, tests) of the seeds that all tests have."""
+    seeds = list_common_seeds([test.differences for test in tests])
+    return np.array([[test.differences[seed] for test in tests] for seed in seeds]).reshape(len(seeds), len(tests))
 
 
 def compare_cells(
@@ -78,8 +82,9 @@ def compare_cells(
         b: As many cells as ``a``.
         seeds: The declared seeds, in their declared order.
     """
-    cells = [*a, *b]
-    paired = [seed for seed in seeds if all(seed in cell for cell in cells)]
+    values = [*a, *b]
+    common = set(list_common_seeds(values))
+    paired = [seed for seed in seeds if seed in common]
     if not paired:
         return EffectTest(metric, None, None, None, False)
     left = [a[0][s] - (a[1][s] if len(a) > 1 else 0.0) for s in paired]
@@ -90,8 +95,8 @@ def compare_cells(
         # Without spread the t interval has no width. Memorised training images are no sample, test images are one.
         low, high = None, None
         if metric not in TRAINING_ERRORS:
-            weights = [1.0, -1.0] if len(cells) == 2 else [1.0, -1.0, -1.0, 1.0]
-            in_pairs = [{seed: cell[seed] for seed in paired} for cell in cells]
+            weights = [1.0, -1.0] if len(values) == 2 else [1.0, -1.0, -1.0, 1.0]
+            in_pairs = [{seed: cell[seed] for seed in paired} for cell in values]
             low, high = interval_over_images(in_pairs, weights, count_images(metric, data))
         over_images = low is not None
     if len(paired) < SEEDS_FOR_INTERVALS:

@@ -11,11 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.reporting.verdicts.outcomes import Role
+from harness.reporting.verdicts.outcomes import ROLES, Role
 from harness.reporting.verdicts.stage_tests import ContrastTests
 from harness.reporting.verdicts.verdict import VerdictState
-
-ROLES: tuple[Role, ...] = ("supports", "contradicts")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from harness.reporting.formatting import format_quantity, format_trials, join_words
@@ -12,22 +12,28 @@ from harness.tracking.metrics import METRICS
 from harness.tracking.results_table import Results
 
 
-def add_notes(verdict: Verdict, cells: dict[str, str], results: Results, failures: Failures) -> Verdict:
+def add_notes(verdict: Verdict, names: Sequence[str], results: Results, failures: Failures) -> Verdict:
     """Return the verdict with its failed and missing trials, and with a note on each kind of them.
 
     Args:
-        cells: Names of the compared variants, by their role in the contrast.
+        names: Names of the compared variants.
         failures: The trials of the contrast that failed to train.
     """
-    missing = [(name, seed) for name, seed in results.missing if name in set(cells.values())]
+    missing = [(name, seed) for name, seed in results.missing if name in names]
     single = [trial for trial in failures.untrained if trial[0] not in failures.untrainable]
     notes = [*_name_failed(failures, single), *_name_missing(verdict, missing)]
     tests = [test for component in verdict.components for test in component.tests]
     unmeasured = sorted({METRICS[test.metric].label for test in tests if not test.n})
     if unmeasured and not missing:
         notes.append(f"At least one compared variant has no value of: {join_words(unmeasured)}.")
+    components = tuple(
+        replace(component, untrainable=tuple(name for name in failures.untrainable if name in component.variants))
+        for component in verdict.components
+    )
     return replace(
         verdict,
+        components=components,
+        seeds_to_decide=None if failures.untrainable else verdict.seeds_to_decide,
         notes=(*verdict.notes, *notes),
         diverged=_label(failures.diverged),
         untrained=failures.untrainable,

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from harness.reporting.statistics.comparisons import Side
+from harness.reporting.statistics.intervals import Floats
+from harness.specs.experiment.interim_looks import NON_INFERIORITY_SHARE
 
 Bound = tuple[Side, float]
 """A claim about an effect: the side of a value, in percentage points, on which the effect lies."""
 Role = Literal["supports", "contradicts"]
+ROLES: tuple[Role, ...] = ("supports", "contradicts")
+Effect = TypeVar("Effect", float, Floats)
+
+
+def distance_beyond(bound: Bound, effect: Effect) -> Effect:
+    """Return how far an effect lies beyond a bound on its claimed side, in percentage points; negative if it misses.
+
+    Args:
+        effect: One effect, or an array of them.
+    """
+    side, value = bound
+    return value - effect if side == "less" else effect - value
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,10 @@ class Outcome:
     role: Role
     bounds: tuple[Bound, ...]
     share: float = 1.0
+
+    def holds_for(self, effect: float) -> bool:
+        """Return whether an effect meets every bound."""
+        return all(distance_beyond(bound, effect) > 0 for bound in self.bounds)
 
 
 @dataclass(frozen=True)
@@ -60,9 +78,9 @@ def plain_outcomes(smallest: float) -> tuple[Outcome, ...]:
 
 
 def residual_outcomes(margin: float) -> tuple[Outcome, ...]:
-    """Return the outcomes of the residual change. As in clinical trials, non-inferiority has half of the level."""
+    """Return the outcomes of the residual change. "Not worse" is a claim of non-inferiority."""
     return (
-        Outcome("not worse", "supports", (("less", margin),), 0.5),
+        Outcome("not worse", "supports", (("less", margin),), NON_INFERIORITY_SHARE),
         Outcome("worse", "contradicts", (("greater", margin),), _WAY),
     )
 

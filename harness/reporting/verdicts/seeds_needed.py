@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from harness.reporting.statistics.sample_size import POWER, SeedsRange, seeds_needed
 from harness.reporting.verdicts.component import Component
-from harness.reporting.verdicts.effect_tests import EffectTest
-from harness.reporting.verdicts.outcomes import Bound, OutcomeResult
+from harness.reporting.verdicts.effect_tests import collect_common_differences
+from harness.reporting.verdicts.outcomes import OutcomeResult, distance_beyond
 from harness.reporting.verdicts.verdict import SeedsNeeded
 
 
@@ -28,17 +28,16 @@ def count_seeds_needed(components: tuple[Component, ...], level: float) -> Seeds
         return None
     if any(component.is_limited_by_images for component in components if component.reached_outcome is None):
         return None
-    tests = [test for component in components for test in component.tests]
-    seeds = [seed for seed in tests[0].differences if all(seed in test.differences for test in tests)]
-    if len(seeds) < 2:
+    by_seed = collect_common_differences([test for component in components for test in component.tests])
+    if len(by_seed) < 2:
         return None
-    differences = tuple(tuple(test.differences[seed] for seed in seeds) for test in tests)
+    differences = tuple(map(tuple, by_seed.T.tolist()))
     distances, levels = [], []
     for component in components:
         result = _claimed(component)
-        ((side, value),) = result.outcome.bounds
+        (bound,) = result.outcome.bounds
         for test in component.tests:
-            seen = _distance(test, (side, value)) if component.reached_outcome is result else 0.0
+            seen = distance_beyond(bound, test.effect or 0.0) if component.reached_outcome is result else 0.0
             distances.append(max(seen, component.smallest_effect))
             levels.append(level * result.outcome.share)
     needed = _cached_seeds_needed(differences, tuple(distances), tuple(levels))
@@ -56,12 +55,8 @@ def _cached_seeds_needed(
 
 def _claimed(component: Component) -> OutcomeResult:
     """Return the claimed outcome that was reached, or else the one that is nearer."""
-    claimed = [result for result in component.outcomes if result.outcome.role == "supports"]
-    return max(claimed, key=lambda r: (r.reached, min(_distance(t, r.outcome.bounds[0]) for t in component.tests)))
 
+    def distance(result: OutcomeResult) -> float:
+        return min(distance_beyond(result.outcome.bounds[0], test.effect or 0.0) for test in component.tests)
 
-def _distance(test: EffectTest, bound: Bound) -> float:
-    """Return how far the effect lies beyond a bound, in percentage points."""
-    side, value = bound
-    effect = test.effect or 0.0
-    return value - effect if side == "less" else effect - value
+    return max(component.claimed_outcomes, key=lambda result: (result.reached, distance(result)))

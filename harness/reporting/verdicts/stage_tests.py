@@ -16,7 +16,7 @@ from harness.reporting.statistics.stage_test import first_rejection
 from harness.reporting.verdicts.component import Component
 from harness.reporting.verdicts.effect_tests import EffectTest
 from harness.reporting.verdicts.outcomes import Bound, Outcome, OutcomeResult, Role
-from harness.reporting.verdicts.stage_plan import StagePlan
+from harness.reporting.verdicts.stage_levels import StagePlan
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 
 
@@ -75,7 +75,7 @@ class ContrastTests:
         return None if any(stage is None for stage in stages) else max(s for s in stages if s is not None)
 
     def _confirmed_at(self, test: EffectTest, bound: Bound, level: float) -> int | None:
-        """Return the first stage at which a test has rejected and the robust reading does not disagree, or None."""
+        """Return the first stage at which a test has rejected and the robust test does not disagree, or None."""
         if test.is_limited_by_images(bound):
             return None
         values = self.differences(test)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.reporting.verdicts.component import Component
+from harness.specs import Contrast
 
 VerdictState = Literal["supported", "contradicted", "undecided"]
 
@@ -19,14 +20,15 @@ class StageSummary:
         analysed: Those that were reached.
         decided_at: The one that decided; None while it is undecided.
         most: Seeds of the last stage, which a design without stages would train.
-        futile: Why more seeds would hardly decide it, in a sentence; empty where they may.
+        level: Level of all stages together at which it was decided, after Holm's correction; as long as it is
+            undecided, that at which its claim was tested last.
     """
 
     stages: tuple[int, ...]
     analysed: tuple[int, ...]
     decided_at: int | None
     most: int
-    futile: str = ""
+    level: float
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,16 @@ class Verdict:
         p: p of the claim: the largest p of its components. None below 8 seeds.
         p_adjusted: p of the claim for the whole level: each outcome's p divided by its share, then corrected by Holm
             over the experiment's verdicts. The claim is supported if it is at most the level of the look. None below 8
-            seeds, and with ``decide``, where each stage has a level of its own.
+            seeds, and with ``decide``, where each stage has a level of its own: :attr:`stage` has the level instead.
         p_opposite_adjusted: The same for the outcomes that contradict the claim.
         seeds_to_decide: Seeds that would decide the verdict. Only for an undecided verdict with 8 seeds or more, and
-            None where more images are needed instead.
-        notes: Facts that a reader must know: diverged and missing trials, incomplete pairs, undeclared looks.
+            None where more images or another recipe are needed instead.
+        notes: Facts about its trials: diverged and missing ones, incomplete pairs.
         diverged: Its trials that diverged.
         missing: Its trials that are not in the record.
         exploratory: Why the verdict is only exploratory, in a sentence; empty where it was declared as it is.
         first: The verdict under the first declaration, where the declaration was changed after results were seen.
-        earlier_batches: The batches of other seeds with which the comparison was tested before, each in words.
+        earlier_batches: The batches of other seeds with which the comparison was analysed before, each in words.
         batches: Number of earlier batches by which its level is lowered: the most of all contrasts of the experiment.
         untrained: Its variants that are untrainable under this recipe: they stay at the loss and error of guessing.
         untrained_trials: Its trials that stay there, of these variants and of others.
@@ -85,6 +87,10 @@ class Verdict:
         answer: One short sentence that answers the contrast.
         certainty: One short sentence that says how sure the answer is.
         caveats: What limits the answer, the most important first, each a sentence.
+        contrast: The declared contrast.
+        at_tuned_recipes: Whether it is on the trials with the recipes that a search chose.
+        data_set: Name of its data set in a report on several data sets; empty for the verdict over all of them, and
+            where there is only one.
     """
 
     title: str
@@ -114,3 +120,16 @@ class Verdict:
     answer: str = ""
     certainty: str = ""
     caveats: tuple[str, ...] = ()
+    contrast: Contrast | None = None
+    at_tuned_recipes: bool = False
+    data_set: str = ""
+
+    @property
+    def decisive_p(self) -> float | None:
+        """p by Holm's method of what the verdict says: of the opposite where it is contradicted, else of the claim."""
+        return self.p_opposite_adjusted if self.state == "contradicted" else self.p_adjusted
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The caveats that the conclusion does not have, and the notes: what to show below a conclusion by itself."""
+        return (*(caveat for caveat in self.caveats if caveat not in self.conclusion), *self.notes)

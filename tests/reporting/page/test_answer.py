@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reporting_helpers import make_clean_errors, make_results, make_study
+from reporting_helpers import make_clean_errors, make_results, make_study, make_untrained
 
 from harness.reporting.answer_lines import write_answer_lines
 from harness.reporting.formatting import format_points
@@ -118,6 +118,53 @@ def test_a_two_sided_difference_shows_its_two_sided_p_at_the_floor():
     assert row[3] == "1/128"
 
 
+def test_components_of_an_untrainable_network_claim_nothing_in_the_table():
+    page = render(make_untrained(range(10)))
+    plain, residual, both = (
+        find_rows(page, f"| {name}")[0] for name in ("plain, depth", "residual, depth", "plain ch")
+    )
+    assert plain[1:] == ["untrainable", "clean +88.91 [+88.86 to +88.96]<br>online +88.91 [+88.86 to +88.96]", "–", "–"]
+    assert (both[1], both[3:]) == ("untrainable", ["–", "–"])
+    assert (residual[1], residual[4]) == ("not worse (&lt; 0.5)", "10 of 10")
+
+
+def test_verdict_on_an_untrainable_network_has_no_p_by_holm():
+    degradation = {"kind": "degradation", "shallow": 8, "margin": 0.5}
+    results = make_untrained(range(10), contrasts=[{**degradation, "deep": 20}, {**degradation, "deep": 32}])
+    contradicted, undecided = find_rows(render(results), "| **Depth degradation")
+    # 1/1,024 of one of four ways to contradict, and two verdicts.
+    assert contradicted[1:] == ["**contradicted**", "", "0.00781 (Holm)"]
+    assert undecided[1:] == ["**undecided**"]
+
+
+def test_verdict_with_stages_shows_the_level_by_holm_in_place_of_p():
+    decide = {"first": 8, "step": 4, "most": 12}
+    metrics = ("test/error", "train/error_clean")
+    study = make_study(contrasts=[{**DIFFERENCE, "metric": m} for m in metrics], decide=decide)
+    errors = {v.name: [5.0] * 12 for v in study.variants} | {"cifar-resnet8-w8": [1.0 + 0.1 * i for i in range(12)]}
+    page = render(make_results(study, errors, test_errors=errors))
+    assert [row[3] for row in find_rows(page, "| **T")] == ["level 0.025 (Holm)", "level 0.025 (Holm)"]
+    assert "this one is decided at the level 0.025 of all stages." in page
+
+
+def test_a_reason_that_several_contrasts_share_is_said_once(quickstart):
+    reason = "Seven images are more than two seeds differ."
+    degradation = {"kind": "degradation", "shallow": 8, "margin": 0.5, "margin_reason": reason}
+    results = make_results(make_study(contrasts=[{**degradation, "deep": depth} for depth in (20, 32)]))
+    assert render(results).count(reason) == 1
+
+
+def test_no_caveat_is_said_twice_in_a_report():
+    page = render(make_untrained(range(10)))
+    conclusion, _, rest = page.partition("<details><summary>Contrasts in full</summary>")[2].partition("\n| Component")
+    assert conclusion.count("is untrainable under this recipe (") == 1
+    assert "is untrainable under this recipe (" not in rest
+    limitations = page.partition("<summary>Limitations</summary>")[2]
+    shown = [line for line in page.partition("## Figures")[0].splitlines() if line.startswith("- ")]
+    assert len(shown) == 2
+    assert not [line for line in shown if line in limitations]
+
+
 def test_caveats_of_the_verdict_come_before_general_ones(quickstart):
     def list_caveats(page):
         return [line for line in page.partition("## Figures")[0].splitlines() if line.startswith("- ")]
@@ -141,6 +188,17 @@ def test_no_more_than_three_caveats_stand_beside_the_verdict():
     assert (
         2 <= len([line for line in top.splitlines() if line.startswith("- ") and "under Limitations" not in line]) <= 3
     )
+
+
+def test_second_line_of_several_verdicts_names_the_budget_once():
+    contrasts = [
+        {**DIFFERENCE, "b": "cifar-plain20-w8"},
+        {"kind": "degradation", "shallow": 8, "deep": 32, "margin": 0.5},
+    ]
+    results = make_untrained(range(10), contrasts=contrasts)
+    certainty = write_answer_lines(results, decide_contrasts(results)).certainty
+    assert certainty.count("within this budget (10 epochs) on digits") == 1
+    assert certainty.endswith(" Undecided: 10 paired seeds, and more seeds would not decide it.")
 
 
 def test_answer_lines_of_several_verdicts(quickstart):

@@ -87,6 +87,6 @@ def test_descriptions_begin_with_the_two_lines_of_the_answer(quickstart):
     (verdict,) = verdicts = decide_contrasts(quickstart)
     first, *others = describe_experiment(quickstart, verdicts).split("\n\n")
     assert first == f"{quickstart.study.experiment.question} **{verdict.answer}** **{verdict.certainty}**"
-    assert len(others) == 1 + len(verdict.notes)
+    assert len(others) == 1 + len(verdict.remarks)
     variant = describe_variants(quickstart, verdicts)[NAME].text.split("\n\n")
     assert variant[1:3] == [f"**{verdict.answer}**", f"**{verdict.certainty}**"]

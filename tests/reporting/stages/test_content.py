@@ -92,7 +92,7 @@ def test_corrected_estimate_uses_the_level_at_which_its_contrast_was_decided():
     errors["cifar-plain20-w8"] = [30.0] * 16
     results = make_results(study, errors, test_errors=errors, gradients=False)
     verdicts = decide_contrasts(results)
-    assert [(v.state, v.stage.level) for v in verdicts] == [("supported", 0.05)] * 2
+    assert [(v.state, v.stage.level) for v in verdicts] == [("supported", 0.05), ("supported", 0.025)]
     stages, stop = verdicts[0].stage.stages, list_looks(study, verdicts)[0].at_stop
     values = [a - b for a, b in zip(errors["cifar-resnet8-w8"], errors["cifar-plain8-w8"], strict=True)]
     values = values[: verdicts[0].stage.decided_at]

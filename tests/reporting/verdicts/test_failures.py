@@ -4,29 +4,18 @@ import math
 from pathlib import Path
 
 import pytest
-from reporting_helpers import make_clean_errors, make_results, make_study
+from reporting_helpers import TWO_VARIANTS, make_clean_errors, make_results, make_study, make_untrained
 
 from harness.reporting.verdicts.decision import decide_contrasts
 from harness.reporting.verdicts.failures import find_failures
-from harness.tracking.metrics import ONLINE_TRAINING_LOSS
 from harness.tracking.results_csv import read_csv
 
 DEEP_PLAIN = "cifar-plain32-w8"
-GUESSING = math.log(10)
-"""The loss of a network that has learned nothing, with ten classes."""
+TWO_VARIANTS_IN_TRAINING = {
+    **TWO_VARIANTS,
+    "contrasts": [{**TWO_VARIANTS["contrasts"][0], "metric": "train/error_clean"}],
+}
 RESNET_FAMILY = Path(__file__).parents[3] / "reports" / "resnet-family" / "results.csv"
-
-
-def make_untrained(seeds, loss=GUESSING, error=90.0, tolerance=0.05, n=10, diverged=()):
-    """Return results in which some seeds of the deep plain network end with this loss and error."""
-    study = make_study(seeds=list(range(n)), untrained_tolerance=tolerance)
-    errors = make_clean_errors(study, plain32=20.0)
-    errors[DEEP_PLAIN] = [error if seed in seeds else value for seed, value in enumerate(errors[DEEP_PLAIN])]
-    results = make_results(study, errors, online=1.0, gradients=False, diverged=diverged)
-    frame = results.epochs
-    rows = (frame["variant"] == DEEP_PLAIN) & frame["seed"].isin(list(seeds)) & (frame["epoch"] == 10)
-    frame.loc[rows, ONLINE_TRAINING_LOSS] = loss
-    return results
 
 
 def find(results):
@@ -69,6 +58,39 @@ def test_degradation_that_rests_on_an_untrainable_variant_is_undecided():
     assert verdict.seeds_to_decide is None
 
 
+def list_outcomes(verdict):
+    return [component.outcome_name for component in verdict.components]
+
+
+def test_components_with_an_untrainable_variant_have_no_outcome():
+    verdict = decide(make_untrained(range(10)))
+    assert list_outcomes(verdict) == ["untrainable", "not worse", "untrainable"]
+    assert [component.untrainable for component in verdict.components] == [(DEEP_PLAIN,), (), (DEEP_PLAIN,)]
+    assert all(component.reached_outcome is None for component in verdict.components if component.untrainable)
+
+
+def test_an_untrainable_residual_network_leaves_the_plain_change_its_outcome():
+    verdict = decide(make_untrained(range(10), name="cifar-resnet32-w8"))
+    assert (verdict.state, list_outcomes(verdict)) == ("undecided", ["rises", "untrainable", "untrainable"])
+
+
+def test_difference_to_an_untrainable_variant_is_undecided_and_has_no_outcome():
+    verdict = decide(make_untrained(range(10), name="cifar-plain8-w8", **TWO_VARIANTS_IN_TRAINING))
+    assert (verdict.state, list_outcomes(verdict), verdict.untrained) == (
+        "undecided", ["untrainable"], ("cifar-plain8-w8",),
+    )  # fmt: skip
+    assert verdict.with_failures_state == "supported"
+
+
+def test_a_trained_variant_beside_an_untrainable_one_has_an_outcome():
+    """Each contrast counts the untrainable variants among its own only."""
+    twins = {"kind": "difference", "a": "cifar-resnet8-w8", "b": "cifar-plain8-w8"}
+    degradation = {"kind": "degradation", "shallow": 8, "deep": 32, "margin": 0.5}
+    verdicts = decide_contrasts(make_untrained(range(10), contrasts=[twins, degradation]))
+    assert [verdict.untrained for verdict in verdicts] == [(), (DEEP_PLAIN,)]
+    assert all(not component.untrainable for component in verdicts[0].components)
+
+
 def test_single_untrained_seeds_are_left_out_of_the_second_verdict():
     verdict = decide(make_untrained([3, 5]))
     assert (verdict.state, verdict.untrained, len(verdict.untrained_trials)) == ("supported", (), 2)
@@ -83,6 +105,11 @@ def test_the_untrained_network_of_a_published_report_is_named():
     assert len(untrained.untrained_trials) == 8
     assert "small-plain101-w8 is untrainable under this recipe" in untrained.conclusion
     assert "without it there is no comparison" in untrained.conclusion
+    assert untrained.answer == (
+        "Not decided from depth 50 to 101: small-plain101-w8 is untrainable under this recipe, and the residual change "
+        "is undecided too."
+    )
+    assert list_outcomes(untrained) == ["untrainable", "undecided", "untrainable"]
 
 
 def test_degradation_by_diverged_trials_alone_is_undecided():

@@ -41,6 +41,7 @@ def test_a_variant_without_values_is_noted(decide):
     assert verdict.notes[-1].startswith("10 trials are not recorded: cifar-resnet32-w8 seeds 0, 1, 2")
 
 
-def test_notes_begin_with_the_caveats(decide):
+def test_remarks_are_the_caveats_that_the_conclusion_lacks_and_the_notes(decide):
     verdict = decide(diverged=[(DEEP_PLAIN, 3)])
-    assert verdict.notes[: len(verdict.caveats)] == verdict.caveats
+    assert not set(verdict.notes) & set(verdict.caveats)
+    assert verdict.remarks == (*(c for c in verdict.caveats if c not in verdict.conclusion), *verdict.notes)

@@ -1,4 +1,4 @@
-"""Skewed differences: the robust reading stands beside the first, and a disagreement is undecided."""
+"""Skewed differences: the robust test stands beside the first, and a disagreement is undecided."""
 
 import pytest
 from reporting_helpers import TWO_VARIANTS, make_results, make_study
@@ -20,13 +20,13 @@ def decide(differences, **changes):
     return verdict
 
 
-def test_symmetric_differences_have_one_reading():
+def test_symmetric_differences_have_one_test():
     verdict = decide(SYMMETRIC)
     assert (verdict.state, verdict.components[0].robust_p) == ("supported", None)
     assert "Warning" not in verdict.conclusion
 
 
-def test_readings_that_disagree_leave_the_verdict_undecided():
+def test_tests_that_disagree_leave_the_verdict_undecided():
     verdict = decide(DISPUTED)
     (component,) = verdict.components
     assert (verdict.state, verdict.p, component.reached_outcome) == ("undecided", 2 / 256, None)
@@ -37,7 +37,7 @@ def test_readings_that_disagree_leave_the_verdict_undecided():
 def test_a_warning_stands_in_the_verdicts_own_sentence():
     verdict = decide(DISPUTED)
     assert "Warning: a few seeds differ much more than the others" in verdict.conclusion
-    assert "so undecided" in verdict.conclusion
+    assert "by the robust test: undecided)" in verdict.conclusion
     assert any(caveat.startswith("Warning") for caveat in verdict.caveats)
 
 
@@ -46,7 +46,7 @@ def test_a_tail_that_points_to_the_claimed_side_is_no_reason_for_doubt():
     assert (verdict.state, verdict.components[0].robust_p) == ("supported", None)
 
 
-def test_a_robust_reading_that_agrees_keeps_the_verdict_and_the_warning():
+def test_a_robust_test_that_agrees_keeps_the_verdict_and_the_warning():
     verdict = decide([*[-5.0, -5.1, -4.9, -5.0, -5.05, -4.95, -5.0], -4.0])
     assert verdict.state == "supported"
     assert verdict.components[0].robust_p <= 0.0375

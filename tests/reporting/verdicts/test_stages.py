@@ -4,7 +4,7 @@ import pytest
 from reporting_helpers import TWO_VARIANTS, make_results, make_study
 
 from harness.reporting.verdicts.decision import decide_contrasts
-from harness.reporting.verdicts.stage_plan import StagePlan, plan_stages
+from harness.reporting.verdicts.stage_levels import StagePlan, plan_stages
 
 A, B = "cifar-resnet8-w8", "cifar-plain8-w8"
 CLEAR = [-1.0, -1.2, -0.8, -1.1, -0.9, -1.3, -0.7, -1.0]

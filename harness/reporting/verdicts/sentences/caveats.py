@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.reporting.formatting import join_words
-from harness.reporting.verdicts.component import Component
+from harness.reporting.formatting import format_number, join_words
 from harness.reporting.verdicts.sentences.failures import describe_with_and_without
-from harness.reporting.verdicts.sentences.phrases import format_exact_p, format_size
+from harness.reporting.verdicts.sentences.phrases import format_exact_p, format_size, name_component
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Contrast, Degradation, Difference
 from harness.specs.declarations.batches import level_share
@@ -26,6 +25,7 @@ def _all_caveats(verdict: Verdict, contrast: Contrast) -> Iterator[str]:
         yield describe_margin(contrast)
     yield describe_batches(verdict)
     yield describe_with_and_without(verdict)
+    yield describe_small_effect(verdict, contrast)
     yield describe_skew(verdict)
     yield describe_early_stop(verdict)
     if has_reason:
@@ -36,9 +36,9 @@ def describe_batches(verdict: Verdict) -> str:
     """Return which batches of other seeds came before, and what level is left; empty for a first batch."""
     if not verdict.batches:
         return ""
-    before = "A comparison of this experiment was tested before with other seeds"
+    before = "A comparison of this experiment was analysed before with other seeds"
     if verdict.earlier_batches:
-        before = f"The same comparison was tested before with other seeds: {join_words(verdict.earlier_batches)}"
+        before = f"The same comparison was analysed before with other seeds: {join_words(verdict.earlier_batches)}"
     part = round(1 / level_share(verdict.batches))
     return (
         f"{before}. Batch {verdict.batches + 1} therefore has 1/{part} of the level. "
@@ -47,28 +47,21 @@ def describe_batches(verdict: Verdict) -> str:
 
 
 def describe_skew(verdict: Verdict) -> str:
-    """Return a warning where differences are skewed, with the robust reading; empty where none are.
+    """Return a warning where differences are skewed, with p of the robust test; empty where none are.
 
     The sign-flip test assumes symmetric differences. A long tail that points away from an outcome makes its p too
     small.
     """
-    skewed = [component for component in verdict.components if component.robust_p is not None]
+    skewed = [c for c in verdict.components if c.robust_p is not None and not c.untrainable]
     if not skewed:
         return ""
-    readings = join_words(
-        f"{_name(component)} (p = {format_exact_p(component.p, verdict.n)}, robust test p = "
-        f"{format_exact_p(component.robust_p, verdict.n)}{'' if component.reached_outcome else ', so undecided'})"
+    ps = join_words(
+        f"{name_component(component)} (p = {format_exact_p(component.p, verdict.n)}, and "
+        f"{format_exact_p(component.robust_p, verdict.n)} by the robust test"
+        f"{'' if component.reached_outcome else ': undecided'})"
         for component in skewed
     )
-    return f"Warning: a few seeds differ much more than the others, so p may be too small: {readings}."
-
-
-def _name(component: Component) -> str:
-    return {
-        "plain": "the plain change",
-        "residual": "the residual change",
-        "interaction": "the interaction",
-    }.get(component.name, component.label)
+    return f"Warning: a few seeds differ much more than the others, so p may be too small: {ps}."
 
 
 def describe_early_stop(verdict: Verdict) -> str:
@@ -83,16 +76,31 @@ def describe_early_stop(verdict: Verdict) -> str:
     )
 
 
+def describe_small_effect(verdict: Verdict, contrast: Contrast) -> str:
+    """Return that a difference which was found is smaller than the smallest effect of interest; otherwise empty.
+
+    Its test is against zero, so a difference of no interest can be found too.
+    """
+    if not isinstance(contrast, Difference) or verdict.state == "undecided":
+        return ""
+    effect = abs(verdict.components[0].weakest_test.effect or 0.0)
+    if effect >= contrast.smallest_effect:
+        return ""
+    return (
+        f"The difference of {format_number(effect)} points is less than the smallest effect of interest, "
+        f"{format_size(contrast.smallest_effect)}."
+    )
+
+
 def describe_margin(contrast: Contrast) -> str:
     """Return the reason for the margin, or that none is given; empty for a contrast without a margin."""
-    if not isinstance(contrast, Degradation | Difference):
+    if isinstance(contrast, Degradation):
+        name, value, use = "margin", contrast.margin, ""
+    elif isinstance(contrast, Difference):
+        name, value = "smallest effect of interest", contrast.smallest_effect
+        use = " It plans seeds; the test is against zero."
+    else:
         return ""
-    name, value = (
-        ("margin", contrast.margin)
-        if isinstance(contrast, Degradation)
-        else ("smallest effect of interest", contrast.smallest_effect)
-    )
     if contrast.margin_reason:
-        use = "" if isinstance(contrast, Degradation) else ", which plans seeds; the test is against zero"
-        return f"The {name} is {format_size(value)}{use}: {contrast.margin_reason}"
-    return f"No reason is given for the {name} of {format_size(value)}."
+        return f"The {name} is {format_size(value)}: {contrast.margin_reason}{use}"
+    return f"No reason is given for the {name} of {format_size(value)}.{use}"

@@ -46,14 +46,13 @@ RARE_SEEDS = {"degradation": describe_share_above, "difference": describe_share_
 def add_sentences(verdict: Verdict, contrast: Contrast, study: ResolvedExperiment) -> Verdict:
     """Return the verdict with its answer, certainty, conclusion and caveats."""
     answer, _ = SENTENCES[contrast.kind]
-    caveats = tuple(list_caveats(verdict, contrast))
+    question = format_question(contrast, study)
     return replace(
         verdict,
-        answer=f"{answer(verdict, contrast).removesuffix('.')}{format_question(contrast, study)}.",
+        answer=f"{answer(verdict, contrast).removesuffix('.')}{'' if verdict.untrained else question}.",
         certainty=_describe_certainty(verdict, study),
         conclusion=write_conclusion(verdict, contrast, study),
-        caveats=caveats,
-        notes=(*caveats, *verdict.notes),
+        caveats=tuple(list_caveats(verdict, contrast)),
     )
 
 
@@ -91,20 +90,18 @@ def _describe_certainty(verdict: Verdict, study: ResolvedExperiment) -> str:
         return f"{start}: {small_sample}."
     metrics = {test.metric for component in verdict.components for test in component.tests}
     both = " in the clean and in the online training error" if len(metrics) > 1 else ""
+    if verdict.untrained:
+        return f"{start}: {verdict.n} paired seeds, and more seeds would not decide it."
     n = f"{verdict.n} paired seeds{both}"
     ps = [c.shown_outcome.p for c in verdict.components if c.reached_outcome is not None]
     if verdict.state == "undecided" or not ps:
         return f"{start}: {n} do not decide it."
     if verdict.kind == "degradation" and verdict.state == "contradicted":
-        ps = [c.shown_outcome.p for c in verdict.components if _contradicts(c)]
+        ps = [component.shown_outcome.p for component in verdict.components if component.contradicts]
     p = max((p for p in ps if p is not None), default=None)
     warning = "" if not describe_skew(verdict) else "; the differences are skewed"
     rare = RARE_SEEDS[verdict.kind](verdict) if verdict.kind in RARE_SEEDS else ""
     return f"{start}: {n}, largest p = {format_exact_p(p, verdict.n)}{warning}{f'; {rare}' if rare else ''}."
-
-
-def _contradicts(component: Any) -> bool:
-    return component.reached_outcome is not None and component.reached_outcome.outcome.role == "contradicts"
 
 
 def _describe_family(verdict: Verdict, study: ResolvedExperiment) -> str:
@@ -112,11 +109,12 @@ def _describe_family(verdict: Verdict, study: ResolvedExperiment) -> str:
     count = study.verdict_count
     if count == 1:
         return ""
-    if verdict.state == "undecided":
-        return f"Holm's method shares the level between {count} verdicts."
-    p = verdict.p_opposite_adjusted if verdict.state == "contradicted" else verdict.p_adjusted
-    if p is None:
-        return f"Holm's method shares the level between {count} verdicts."
+    shares = f"Holm's method shares the level between {count} verdicts"
+    p = verdict.decisive_p
+    if verdict.state != "undecided" and p is None and verdict.stage is not None:
+        return f"{shares}; this one is decided at the level {verdict.stage.level:.3g} of all stages."
+    if verdict.state == "undecided" or p is None:
+        return f"{shares}."
     return f"Adjusted p = {format_exact_p(p, 0)} by Holm's method for {count} verdicts."
 
 

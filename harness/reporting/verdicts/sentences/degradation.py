@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.reporting.formatting import format_number, format_percent, join_words
 from harness.reporting.statistics.proportions import share_bound
 from harness.reporting.verdicts.component import Component
+from harness.reporting.verdicts.effect_tests import collect_common_differences
 from harness.reporting.verdicts.sentences.failures import describe_untrainable
 from harness.reporting.verdicts.sentences.phrases import (
     describe_outcome,
@@ -13,6 +14,7 @@ from harness.reporting.verdicts.sentences.phrases import (
     format_family,
     format_n,
     format_size,
+    name_component,
 )
 from harness.reporting.verdicts.verdict import Verdict
 from harness.specs import Degradation
@@ -32,27 +34,37 @@ def answer_degradation(verdict: Verdict, contrast: Degradation) -> str:
     if verdict.state == "supported":
         return (
             f"Yes: {depths}, {SUBJECTS['plain']} rises by {_format_effect(plain)} points, and that of the residual "
-            f"networks does not rise by {format_size(contrast.margin)}."
+            f"networks by less than {format_size(contrast.margin)}."
         )
     if verdict.state == "contradicted":
         return f"No: {depths}, {_list_contradictions(verdict)}."
     if verdict.untrained:
-        return f"Not decided: {describe_untrainable(verdict)}."
+        return f"Not decided {depths}: {describe_untrainable(verdict.untrained)}{_describe_trainable(verdict)}."
     return f"Not decided: whether {depths} only the plain networks get a higher training error."
+
+
+def _describe_trainable(verdict: Verdict) -> str:
+    """Return what is known of the change whose networks do train, as a clause; empty where there is none."""
+    for component in verdict.components:
+        if not component.untrainable:
+            if component.reached_outcome is None:
+                return f", and {name_component(component)} is undecided too"
+            return f"; {SUBJECTS[component.name]} {describe_outcome(component.reached_outcome)}"
+    return ""
 
 
 def describe_degradation(verdict: Verdict, contrast: Degradation) -> str:
     """Return what was found, with effects in both training errors, intervals and p values."""
     start = f"from depth {contrast.shallow} to depth {contrast.deep}{format_family(contrast)}, "
-    findings = [_describe_component(component, verdict) for component in verdict.components]
-    if verdict.state == "contradicted":
-        reached = [c for c in verdict.components if _contradicts(c)]
-        findings = [_describe_component(component, verdict) for component in reached]
+    components = [c for c in verdict.components if c.contradicts or verdict.state != "contradicted"]
+    findings = [_describe_component(component, verdict) for component in components]
     return f"{start}{'; '.join(findings)}. {format_n(verdict)}."
 
 
 def _describe_component(component: Component, verdict: Verdict) -> str:
     """Return the outcome of a component, or the claimed one that was not established, with its numbers."""
+    if component.untrainable:
+        return f"{name_component(component)} has no outcome ({format_effects(component)})"
     result = component.shown_outcome
     numbers = f"({format_effects(component)}; {format_evidence(component, verdict)})"
     claim = f"{SUBJECTS[component.name]} {describe_outcome(result)}"
@@ -89,10 +101,8 @@ def describe_share_above(verdict: Verdict) -> str:
 
 def _count_seeds_below(component: Component, n: int) -> tuple[int, int]:
     """Return how many of the first ``n`` pairs lie below the margin in every error, and the number of pairs."""
-    ((_, margin),) = component.shown_outcome.outcome.bounds
-    seeds = list(component.tests[0].differences)[:n]
-    below = sum(all(test.differences.get(seed, margin) < margin for test in component.tests) for seed in seeds)
-    return below, len(seeds)
+    outcome, pairs = component.shown_outcome.outcome, collect_common_differences(component.tests)[:n]
+    return sum(all(map(outcome.holds_for, pair)) for pair in pairs.tolist()), len(pairs)
 
 
 def _format_share_bound(below: int, seeds: int) -> str:
@@ -103,12 +113,8 @@ def _list_contradictions(verdict: Verdict) -> str:
     return join_words(
         f"{SUBJECTS[component.name]} {describe_outcome(component.shown_outcome)}"
         for component in verdict.components
-        if _contradicts(component)
+        if component.contradicts
     )
-
-
-def _contradicts(component: Component) -> bool:
-    return component.reached_outcome is not None and component.reached_outcome.outcome.role == "contradicts"
 
 
 def _format_effect(component: Component) -> str:

@@ -18,7 +18,7 @@ def answer_difference(verdict: Verdict, contrast: Difference) -> str:
     (component,) = verdict.components
     metric, others = format_metric(contrast.metric).lower(), f"{contrast.a} is"
     if verdict.untrained:
-        return f"Not decided: {describe_untrainable(verdict)}."
+        return f"Not decided: {describe_untrainable(verdict.untrained)}."
     if verdict.state == "undecided" or component.reached_outcome is None:
         return f"Not decided: whether the {metric} of {others} {RELATIONS[contrast.side]} that of {contrast.b}."
     points = format_number(abs(component.weakest_test.effect or 0.0))
@@ -32,10 +32,9 @@ def describe_share_opposite(verdict: Verdict) -> str:
     (component,) = verdict.components
     if verdict.state == "undecided" or component.reached_outcome is None:
         return ""
-    ((side, value),) = component.reached_outcome.outcome.bounds
     (test,) = component.tests
     differences = list(test.differences.values())[: verdict.n]
-    on_side = sum(difference < value if side == "less" else difference > value for difference in differences)
+    on_side = sum(map(component.reached_outcome.outcome.holds_for, differences))
     share = format_percent(round(share_bound(on_side, len(differences)), 2))
     return f"up to {share} of seeds may still show no difference or the opposite (95 %)"
 
@@ -44,6 +43,8 @@ def describe_difference(verdict: Verdict, contrast: Difference) -> str:
     """Return what was found, with effect, interval and p."""
     (component,) = verdict.components
     metric, reached = format_metric(contrast.metric).lower(), component.reached_outcome
+    if component.untrainable:
+        return f"the difference has no outcome ({format_effects(component)}). {format_n(verdict)}."
     evidence = format_evidence(component, verdict)
     if verdict.state == "undecided" or reached is None:
         return (

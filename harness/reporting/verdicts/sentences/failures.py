@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.reporting.formatting import join_words
 from harness.reporting.verdicts.verdict import Verdict
 
 
-def describe_untrainable(verdict: Verdict) -> str:
-    """Return which variants are untrainable, as a clause; empty where none is."""
-    if not verdict.untrained:
-        return ""
-    verb = "is" if len(verdict.untrained) == 1 else "are"
-    return f"{join_words(verdict.untrained)} {verb} untrainable under this recipe, which is not degradation"
+def describe_untrainable(names: Sequence[str]) -> str:
+    """Return that variants are untrainable, as a clause."""
+    return f"{join_words(names)} {'is' if len(names) == 1 else 'are'} untrainable under this recipe"
 
 
 def describe_with_and_without(verdict: Verdict) -> str:
-    """Return the verdict with and without failed trials, in a sentence or two; empty where no trial failed."""
+    """Return the verdict with and without failed trials, in two or three sentences; empty where no trial failed."""
     without = verdict.without_failures
     if without is None:
         return ""
@@ -27,11 +26,11 @@ def describe_with_and_without(verdict: Verdict) -> str:
         found = f"{with_state}; without {them} they say {without.state} (n = {without.n})."
     if not verdict.untrained:
         return found
+    its = "its" if len(verdict.untrained) == 1 else "their"
+    meaning = "which is not degradation" if verdict.kind == "degradation" else "which says nothing about a difference"
     return (
-        f"{describe_untrainable(verdict)}: its training loss stays at that of guessing, and its training error at "
-        f"chance. {found}"
-        if len(verdict.untrained) == 1
-        else f"{describe_untrainable(verdict)}: they stay at the training loss and error of guessing. {found}"
+        f"{describe_untrainable(verdict.untrained)} ({its} training loss and errors stay at those of guessing), "
+        f"{meaning}. {found}"
     )
 
 

@@ -98,6 +98,15 @@ def format_exact_p(p: float | None, n: int) -> str:
     return format_p(p)
 
 
+def name_component(component: Component) -> str:
+    """Return the effect of a component in words."""
+    return {
+        "plain": "the plain change",
+        "residual": "the residual change",
+        "interaction": "the difference of the two changes",
+    }.get(component.name, component.label)
+
+
 def format_effects(component: Component) -> str:
     """Return the effect in every metric, such as ``+19.02 points clean and +19.97 points online``."""
     if len(component.tests) == 1:

@@ -21,13 +21,32 @@ def decide(contrast):
             {**DEGRADATION, "margin_reason": "seven images are more than seeds differ."},
             "The margin is 0.5 points: seven images are more than seeds differ.",
         ),
-        (DIFFERENCE, "No reason is given for the smallest effect of interest of 0.5 points."),
+        (
+            DIFFERENCE,
+            "No reason is given for the smallest effect of interest of 0.5 points. It plans seeds; the test is against "
+            "zero.",
+        ),
+        (
+            {**DIFFERENCE, "margin_reason": "Two images."},
+            "The smallest effect of interest is 0.5 points: Two images. It plans seeds; the test is against zero.",
+        ),
     ],
 )
 def test_a_verdict_says_why_its_margin_is_what_it_is(contrast, text):
     verdict = decide(contrast)
     assert text in verdict.caveats
     assert verdict.margin_reason == contrast.get("margin_reason", "")
+
+
+@pytest.mark.parametrize(("lower", "is_small"), [(0.3, True), (3.0, False)])
+def test_a_difference_below_the_smallest_effect_of_interest_is_called_so(lower, is_small):
+    study = make_study(**TWO_VARIANTS)
+    errors = {DIFFERENCE["a"]: [5.0 - lower + 0.01 * (seed - 3.5) for seed in range(8)], DIFFERENCE["b"]: [5.0] * 8}
+    (verdict,) = decide_contrasts(make_results(study, test_errors=errors, gradients=False))
+    assert verdict.state == "supported"
+    text = "The difference of 0.30 points is less than the smallest effect of interest, 0.5 points."
+    assert (text in verdict.caveats) == is_small
+    assert any("is less than the smallest effect" in caveat for caveat in verdict.caveats) == is_small
 
 
 def test_numbers_after_an_early_stop_are_called_naive():

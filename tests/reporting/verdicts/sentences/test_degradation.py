@@ -1,6 +1,6 @@
 """The sentences of a degradation, word for word: they are what readers quote."""
 
-from reporting_helpers import make_clean_errors, make_results, make_study
+from reporting_helpers import make_clean_errors, make_results, make_study, make_untrained
 
 from harness.reporting.verdicts.decision import decide_contrasts
 
@@ -15,7 +15,7 @@ def test_supported_degradation():
     verdict = decide(plain32=20.0)
     assert verdict.answer == (
         "Yes: from depth 8 to 32, the training error of the plain networks rises by 19.0 points, and that of the "
-        "residual networks does not rise by 0.5 points."
+        "residual networks by less than 0.5 points."
     )
     assert verdict.certainty == (
         "Supported within this budget (10 epochs) on digits: 8 paired seeds in the clean and in the online training "
@@ -55,6 +55,35 @@ def test_undecided_degradation_says_what_is_established_and_what_is_not():
     )
     assert "it is undecided whether the training error of the plain networks rises by more than" in verdict.conclusion
     assert "; the training error of the residual networks rises by less than 0.5 points (" in verdict.conclusion
+
+
+def test_answer_names_the_untrainable_network_and_what_is_known_of_the_others():
+    (verdict,) = decide_contrasts(make_untrained(range(10)))
+    assert verdict.answer == (
+        "Not decided from depth 8 to 32: cifar-plain32-w8 is untrainable under this recipe; the training error of the "
+        "residual networks rises by less than 0.5 points."
+    )
+    assert verdict.certainty == (
+        "Undecided within this budget (10 epochs) on digits: 10 paired seeds, and more seeds would not decide it."
+    )
+    assert verdict.conclusion.startswith(
+        "Undecided within this budget (10 epochs) on digits: cifar-plain32-w8 is untrainable under this recipe (its "
+        "training loss and errors stay at those of guessing), which is not degradation. With cifar-plain32-w8 the "
+        "tests say supported (n = 10); without it there is no comparison. From depth 8 to depth 32, the plain change "
+        "has no outcome (+88.91 points clean and +88.91 points online); the training error of the residual networks "
+        "rises by less than 0.5 points ("
+    )
+    assert "; the difference of the two changes has no outcome (" in verdict.conclusion
+
+
+def test_answer_says_that_the_trained_change_is_undecided_too():
+    results = make_untrained(range(10), name="cifar-resnet32-w8")
+    results.epochs.loc[results.epochs["variant"] == "cifar-plain32-w8", ["train/error", "train/error_clean"]] = 1.6
+    (verdict,) = decide_contrasts(results)
+    assert verdict.answer == (
+        "Not decided from depth 8 to 32: cifar-resnet32-w8 is untrainable under this recipe, and the plain change is "
+        "undecided too."
+    )
 
 
 def test_preview_has_effects_without_intervals():

@@ -1,6 +1,6 @@
 """The sentences of a difference, word for word: they are what readers quote."""
 
-from reporting_helpers import SEED_OFFSETS, make_results, make_study
+from reporting_helpers import SEED_OFFSETS, TWO_VARIANTS, make_results, make_study, make_untrained
 
 from harness.reporting.verdicts.decision import decide_contrasts
 
@@ -49,6 +49,20 @@ def test_undecided_difference_points_to_a_declared_plan():
         "here. That is a new batch: it is no exploratory verdict, and has 1/4 of the level, for which these numbers "
         "are made. More seeds of this batch would make its verdict exploratory."
     )
+
+
+def test_difference_to_an_untrainable_variant_claims_nothing():
+    contrast = {"kind": "difference", "a": A, "b": B, "metric": "train/error_clean"}
+    results = make_untrained(range(10), name=B, **{**TWO_VARIANTS, "contrasts": [contrast]})
+    (verdict,) = decide_contrasts(results)
+    assert verdict.answer == f"Not decided: {B} is untrainable under this recipe."
+    assert verdict.conclusion.startswith(
+        f"Undecided within this budget (1 epoch) on digits: {B} is untrainable under this recipe (its training loss "
+        "and errors stay at those of guessing), which says nothing about a difference. With cifar-plain8-w8 the tests "
+        "say supported (n = 10); without it there is no comparison. The difference has no outcome (−88.91 points). "
+        "n = 10 paired seeds."
+    )
+    assert "p = " not in verdict.certainty
 
 
 def test_two_sided_p_counts_both_sides():

@@ -48,7 +48,7 @@ def plan_stages(study: ResolvedExperiment) -> StagePlan:
 
 
 def reached_stages(
-    plan: StagePlan, study: ResolvedExperiment, cells: Collection[str], final: pd.DataFrame, last: int | None = None
+    plan: StagePlan, study: ResolvedExperiment, names: Collection[str], final: pd.DataFrame, last: int | None = None
 ) -> tuple[int, ...]:
     """Return the stages that the record of some variants has reached.
 
@@ -56,7 +56,7 @@ def reached_stages(
     variant has a trial of a later stage, and if the record holds an analysis of it.
 
     Args:
-        cells: Names of the compared variants.
+        names: Names of the compared variants.
         final: The last epoch of every trial, one row each.
         last: The stage that has just ended; later ones are left out. None: all that the record holds.
     """
@@ -65,7 +65,7 @@ def reached_stages(
     if plan.kind == "fixed":
         return tuple(stages)
     order = {seed: index for index, seed in enumerate(seeds)}
-    recorded = {name: {order[s] for s in final["seed"][final["variant"] == name] if s in order} for name in cells}
+    recorded = {name: {order[s] for s in final["seed"][final["variant"] == name] if s in order} for name in names}
     furthest = min(max(indices, default=-1) for indices in recorded.values())
     ended = last or (len(seeds) if plan.kind == "looks" else last_analysed_stage(study) if study.analyses else 0)
 
