@@ -19,7 +19,6 @@ from harness.models import build
 from harness.models.auxiliary import compute_losses
 from harness.specs import Execution, Resources, Trial
 from harness.specs.random_streams import stream_seed
-from harness.training.core_times import CoreTimes
 from harness.training.device import (
     autocast,
     choose_device,
@@ -35,7 +34,7 @@ from harness.training.distributed import SINGLE_PROCESS, ProcessGroup
 from harness.training.epoch import EpochResult, EpochState, Metrics, PauseCheck, compute_mean_metrics, sum_batch
 from harness.training.memory import split_into_micro_batches
 from harness.training.optimisers import build_optimiser, learning_rate
-from harness.training.timers import Timers
+from harness.training.timers import CoreTimes, Timers
 
 
 class Trainer:

@@ -5,7 +5,7 @@ import time
 import pytest
 from training.busy_core import busy_process_on_this_core, needs_waiting_times
 
-from harness.training.core_times import MAX_WAITING_SHARE, CoreTimes, read_thread_times
+from harness.training.timers import MAX_WAITING_SHARE, CoreTimes, read_thread_times
 
 
 def compute(seconds):
