@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,13 @@ def sign_flip_p_value(differences: ArrayLike, side: Side, shift: float = 0.0) ->
     Raises:
         ValueError: ``differences`` is empty, or one of them is not finite.
     """
-    return float(sign_flip_p_values(require_finite(differences), side, shift))
+    return _sign_flip_p_value(tuple(require_finite(differences).tolist()), side, shift)
+
+
+@lru_cache(maxsize=4096)
+def _sign_flip_p_value(differences: tuple[float, ...], side: Side, shift: float) -> float:
+    # A report needs the p of a bound several times: for each level, with and without failed trials, and to show it.
+    return float(sign_flip_p_values(np.array(differences), side, shift))
 
 
 def sign_flip_p_values(differences: Floats, side: Side, shift: float = 0.0) -> Floats:

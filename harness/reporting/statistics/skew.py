@@ -8,6 +8,8 @@ docs/statistics.md has the simulations that chose the check and the tests.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
@@ -43,7 +45,13 @@ def find_skew_against(differences: Floats, side: Side) -> NDArray[np.bool_]:
 
 def robust_p_value(differences: ArrayLike, side: Side, shift: float) -> float:
     """Return p of the second reading of a one-sided bound on ``differences`` (n,); see :func:`robust_p_values`."""
-    return float(robust_p_values(require_finite(differences), side, shift))
+    return _robust_p_value(tuple(require_finite(differences).tolist()), side, shift)
+
+
+@lru_cache(maxsize=4096)
+def _robust_p_value(differences: tuple[float, ...], side: Side, shift: float) -> float:
+    # A report needs the p of a bound several times: for each level, with and without failed trials, and to show it.
+    return float(robust_p_values(np.array(differences), side, shift))
 
 
 def robust_p_values(differences: Floats, side: Side, shift: float) -> Floats:
