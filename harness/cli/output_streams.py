@@ -116,7 +116,7 @@ def _replace_characters(error: UnicodeError) -> tuple[str, int]:
 
 
 def exit_without_reader() -> None:
-    """End a command that only prints, and that would print for hours, once nobody reads its standard output.
+    """End a command that only prints, and that would print for hours, once its standard output has no reader.
 
     Raises:
         SystemExit: Standard output is a pipe whose reader has ended.

@@ -17,7 +17,7 @@ DATA_LABELS = ("root", "layout")
 
 def describe_changes(before: ResolvedExperiment, after: ResolvedExperiment) -> tuple[str, ...]:
     """Return one line for each field that two runs of an experiment set differently."""
-    old, new = (_flatten_experiment(study.experiment) for study in (before, after))
+    old, new = (_list_fields(study.experiment) for study in (before, after))
     lines = [
         f"{key}: {old.get(key, '(none)')} -> {new.get(key, '(none)')}"
         for key in old | new
@@ -35,13 +35,13 @@ def describe_changes(before: ResolvedExperiment, after: ResolvedExperiment) -> t
     return tuple(lines)
 
 
-def _flatten_experiment(experiment: Experiment) -> dict[str, Any]:
+def _list_fields(experiment: Experiment) -> dict[str, Any]:
     """Return the fields of an experiment with dotted keys; with several data sets, data.0 is the first of them."""
     excluded = LISTED_APART | {"data": exclude_from_data(experiment.data, *DATA_LABELS)}
     fields = experiment.model_dump(mode="json", exclude=excluded)
     if isinstance(fields["data"], list):
         fields["data"] = {str(index): data for index, data in enumerate(fields["data"])}
-    return _flatten(fields)
+    return _list_leaves(fields)
 
 
 def _list_changes(field: str, before: list[str], after: list[str]) -> list[str]:
@@ -56,8 +56,8 @@ def _variant_names(study: ResolvedExperiment) -> list[str]:
     return [f"{variant.name} ({digest(variant.identity(), 6)})" for variant in study.variants]
 
 
-def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+def _list_leaves(value: Any, prefix: str = "") -> dict[str, Any]:
     """Flatten nested mappings into one with dotted keys; leave values of None out."""
     if not isinstance(value, dict):
         return {} if value is None else {prefix.rstrip("."): value}
-    return {key: leaf for name, inner in value.items() for key, leaf in _flatten(inner, f"{prefix}{name}.").items()}
+    return {key: leaf for name, inner in value.items() for key, leaf in _list_leaves(inner, f"{prefix}{name}.").items()}

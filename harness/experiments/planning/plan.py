@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
+from harness.errors import HarnessError
 from harness.experiments.planning.device_budget import count_concurrent_trials, memory_warning
 from harness.experiments.planning.estimate import estimate_seconds
 from harness.experiments.planning.experiment_diff import describe_changes
@@ -110,11 +111,23 @@ def plan_experiment(
         last_run,
         settings.one_machine,
     )
-    if plan.to_run and not plan.recorded:
-        # Once something is recorded, a report of it is worth more than an error.
+    _require_decidable(plan)
+    return plan
+
+
+def _require_decidable(plan: Plan) -> None:
+    """Check before the first training what depends on the record and on the devices; see :func:`plan_experiment`.
+
+    Once something is recorded, a report of it is worth more than an error.
+    """
+    if plan.recorded or not plan.to_run:
+        return
+    try:
         require_enough_seeds(plan.study)
         require_exclusive_seconds(plan.study, plan.concurrency)
-    return plan
+    except HarnessError as error:
+        where = f"experiment {plan.study.experiment.name}, {error.where}"
+        raise HarnessError(error.what, where=where, remedy=error.remedy) from error
 
 
 def make_plan(

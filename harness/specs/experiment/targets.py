@@ -116,7 +116,7 @@ def with_declared_target(contrast: TimeToTarget, targets: Sequence[Target]) -> T
     target = contrast.target or targets[0]
     if target not in targets:
         raise ValueError(
-            f"the time_to_target contrast names {target.value:g} of {target.metric}, which is not among targets: add "
+            f"the time_to_target contrast names {target.metric} of {target.value:g} %, which is not among targets: add "
             "it there"
         )
     return contrast.model_copy(update={"target": target})

@@ -94,7 +94,7 @@ def test_end_of_a_run_says_why_no_stage_follows(staged, capsys, reason, code, wo
 @pytest.mark.parametrize(
     ("decide", "seeds", "where", "words"),
     [
-        ((7, 32, 4), None, "--decide", "first is 7, and 8 seeds are needed"),
+        ((7, 32, 4), None, "--decide 7:32:4", "first is 7, and 8 seeds are needed"),
         ((8, 32, 4), "12", "--seeds", "the contrasts decide how many seeds are trained, from 8 to 32"),
     ],
 )

@@ -8,6 +8,7 @@ from harness.io.yaml_writer import format_yaml
 from harness.specs import Catalogue, DataInfo, load_experiment, require_no_code, resolve
 from harness.specs.experiment.experiment import Experiment
 from harness.specs.matching.match import describe_match
+from harness.specs.matching.match_costs import MatchCosts, MeasuredRatio
 from harness.specs.network.layer_plan import plan_layers
 
 IMAGES = DataInfo(name="digits", fingerprint="x", channels=3, classes=10, size=(32, 32), train=1000, val=0, test=300)
@@ -181,6 +182,52 @@ def test_match_that_changes_nothing_says_so(resolve_variants):
     match = study.experiment.variants[0].match
     unchanged = match.found[0].model_copy(update={"fields": {}})
     assert describe_match(match, unchanged).startswith("equal is plain18 unchanged: it has 0.99")
+
+
+class PlannedCosts(MatchCosts):
+    """Costs in which the measurement of a step time gives planned ratios, and is counted."""
+
+    def __init__(self, *ratios):
+        self.ratios, self.measured = ratios, 0
+
+    def measure(self, ladder, start, to, setting, tolerance):
+        self.measured += 1
+        return [
+            MeasuredRatio(ladder.at(start * (1 + index / 4)), ratio, 0.9 * ratio, 1.1 * ratio, ratio, 1.0, "a CPU")
+            for index, ratio in enumerate(self.ratios)
+        ]
+
+
+def resolve_step_time(costs, found=(), **fields):
+    match = {"by": "step_time", "to": "resnet18", "found": [each.model_dump() for each in found], **fields}
+    content = {**FIELDS, "variants": ["resnet18", {"name": "plain18", "match": match}]}
+    document = Document("matched.yaml", content, {("variants", 1): 7})
+    return resolve(Experiment.model_validate(content), document, Catalogue.load(), IMAGES, costs)
+
+
+def test_step_time_is_matched_within_five_percent_and_keeps_its_interval():
+    costs = PlannedCosts(1.04, 1.2)
+    study = resolve_step_time(costs)
+    (found,) = study.experiment.variants[1].match.found
+    assert (found.ratio, found.low, found.high) == (1.04, pytest.approx(0.936), pytest.approx(1.144))
+    text = describe_match(study.experiment.variants[1].match, found)
+    assert "1.0400 times the measured step time of resnet18 (95 % interval 0.936 to 1.144): 1.04e+03 ms" in text
+    # What was found is not measured again, as long as the declared tolerance accepts it.
+    resolve_step_time(costs, [found])
+    resolve_step_time(costs, [found], within=0.04001)
+    assert costs.measured == 1
+    with pytest.raises(HarnessError, match=r"within 3 % of the measured step time of resnet18"):
+        resolve_step_time(costs, [found], within=0.03)
+    assert costs.measured == 2
+
+
+def test_step_time_that_no_member_reaches_is_refused_with_measured_intervals():
+    with pytest.raises(HarnessError) as refused:
+        resolve_step_time(PlannedCosts(1.07, 0.8))
+    error = refused.value
+    assert "is within 5 % of the measured step time" in error.what
+    assert ": 0.800 times (0.720 to 0.880); " in error.what and ": 1.070 times (0.963 to 1.177)" in error.what
+    assert error.remedy.endswith("Or accept the nearest with within: 0.08.")
 
 
 def test_match_that_finds_a_variant_of_the_experiment_is_refused(resolve_variants):

@@ -42,3 +42,12 @@ def test_question_of_a_degradation_is_asked_at_equal_shape(study):
     roles = ("plain_shallow", "plain_deep", "residual_shallow", "residual_deep")
     names = dict(zip(roles, ("plain18", "plain18", "resnet18", "resnet34"), strict=True))
     assert classify_question(names, study.variants).kind == "shape"
+
+
+def test_question_at_equal_measured_time_states_the_interval(study):
+    selection = study.experiment.variants[3]
+    found = selection.match.found[0].model_copy(update={"ratio": 1.021, "low": 0.99, "high": 1.06})
+    match = selection.match.model_copy(update={"by": "step_time", "found": (found,)})
+    names = {"a": found.result, "b": "resnet18"}
+    question = classify_question(names, study.variants, [selection.model_copy(update={"match": match})])
+    assert question.phrase == ("at equal measured step time (within 2.1 %; ratio 1.021, 95 % interval 0.990 to 1.060)")
