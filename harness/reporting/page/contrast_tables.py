@@ -142,7 +142,8 @@ def build_contrast_rows(verdict: Verdict) -> Rows:
     for component in verdict.components:
         for test in component.tests:
             label = METRICS[test.metric].label if test.metric in METRICS else test.metric
-            is_deciding = bool(test.p) and test is component.weakest_test and len(component.tests) > 1
+            is_weaker = test is component.weakest_test and len(component.tests) > 1
+            is_deciding = is_weaker and bool(test.p) and not component.untrainable
             comparison = test.comparison if test.n >= SEEDS_FOR_INTERVALS else None
             mark = f" {IMAGES_MARK}" if test.over_images else ""
             rows.append(

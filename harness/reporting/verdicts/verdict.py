@@ -126,7 +126,12 @@ class Verdict:
 
     @property
     def decisive_p(self) -> float | None:
-        """p by Holm's method of what the verdict says: of the opposite where it is contradicted, else of the claim."""
+        """p by Holm's method of what the verdict says: of the opposite where it is contradicted, else of the claim.
+
+        None where it rests on untrainable variants, because then it says nothing.
+        """
+        if self.untrained:
+            return None
         return self.p_opposite_adjusted if self.state == "contradicted" else self.p_adjusted
 
     @property

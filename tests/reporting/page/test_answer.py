@@ -131,7 +131,9 @@ def test_components_of_an_untrainable_network_claim_nothing_in_the_table():
 def test_verdict_on_an_untrainable_network_has_no_p_by_holm():
     degradation = {"kind": "degradation", "shallow": 8, "margin": 0.5}
     results = make_untrained(range(10), contrasts=[{**degradation, "deep": 20}, {**degradation, "deep": 32}])
-    contradicted, undecided = find_rows(render(results), "| **Depth degradation")
+    page = render(results)
+    contradicted, undecided = find_rows(page, "| **Depth degradation")
+    assert "Holm's method corrects the 2 verdicts: Depth degradation from depth 8 to 20, adjusted p = 0.00781." in page
     # 1/1,024 of one of four ways to contradict, and two verdicts.
     assert contradicted[1:] == ["**contradicted**", "", "0.00781 (Holm)"]
     assert undecided[1:] == ["**undecided**"]

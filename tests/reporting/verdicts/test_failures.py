@@ -106,8 +106,8 @@ def test_the_untrained_network_of_a_published_report_is_named():
     assert "small-plain101-w8 is untrainable under this recipe" in untrained.conclusion
     assert "without it there is no comparison" in untrained.conclusion
     assert untrained.answer == (
-        "Not decided from depth 50 to 101: small-plain101-w8 is untrainable under this recipe, and the residual change "
-        "is undecided too."
+        "Not decided: from depth 50 to 101, small-plain101-w8 is untrainable under this recipe, and the residual "
+        "change is undecided too."
     )
     assert list_outcomes(untrained) == ["untrainable", "undecided", "untrainable"]
 

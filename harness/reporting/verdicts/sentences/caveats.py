@@ -95,12 +95,12 @@ def describe_small_effect(verdict: Verdict, contrast: Contrast) -> str:
 def describe_margin(contrast: Contrast) -> str:
     """Return the reason for the margin, or that none is given; empty for a contrast without a margin."""
     if isinstance(contrast, Degradation):
-        name, value, use = "margin", contrast.margin, ""
+        name, value, use = "margin", contrast.margin, ("", "")
     elif isinstance(contrast, Difference):
         name, value = "smallest effect of interest", contrast.smallest_effect
-        use = " It plans seeds; the test is against zero."
+        use = " (it plans seeds; the test is against zero)", ", which plans seeds; the test is against zero"
     else:
         return ""
     if contrast.margin_reason:
-        return f"The {name} is {format_size(value)}: {contrast.margin_reason}{use}"
-    return f"No reason is given for the {name} of {format_size(value)}.{use}"
+        return f"The {name} is {format_size(value)}{use[0]}: {contrast.margin_reason}"
+    return f"No reason is given for the {name} of {format_size(value)}{use[1]}."

@@ -39,7 +39,7 @@ def answer_degradation(verdict: Verdict, contrast: Degradation) -> str:
     if verdict.state == "contradicted":
         return f"No: {depths}, {_list_contradictions(verdict)}."
     if verdict.untrained:
-        return f"Not decided {depths}: {describe_untrainable(verdict.untrained)}{_describe_trainable(verdict)}."
+        return f"Not decided: {depths}, {describe_untrainable(verdict.untrained)}{_describe_trainable(verdict)}."
     return f"Not decided: whether {depths} only the plain networks get a higher training error."
 
 

@@ -23,12 +23,12 @@ def decide(contrast):
         ),
         (
             DIFFERENCE,
-            "No reason is given for the smallest effect of interest of 0.5 points. It plans seeds; the test is against "
-            "zero.",
+            "No reason is given for the smallest effect of interest of 0.5 points, which plans seeds; the test is "
+            "against zero.",
         ),
         (
             {**DIFFERENCE, "margin_reason": "Two images."},
-            "The smallest effect of interest is 0.5 points: Two images. It plans seeds; the test is against zero.",
+            "The smallest effect of interest is 0.5 points (it plans seeds; the test is against zero): Two images.",
         ),
     ],
 )

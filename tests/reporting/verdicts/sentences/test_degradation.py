@@ -60,7 +60,7 @@ def test_undecided_degradation_says_what_is_established_and_what_is_not():
 def test_answer_names_the_untrainable_network_and_what_is_known_of_the_others():
     (verdict,) = decide_contrasts(make_untrained(range(10)))
     assert verdict.answer == (
-        "Not decided from depth 8 to 32: cifar-plain32-w8 is untrainable under this recipe; the training error of the "
+        "Not decided: from depth 8 to 32, cifar-plain32-w8 is untrainable under this recipe; the training error of the "
         "residual networks rises by less than 0.5 points."
     )
     assert verdict.certainty == (
@@ -81,7 +81,7 @@ def test_answer_says_that_the_trained_change_is_undecided_too():
     results.epochs.loc[results.epochs["variant"] == "cifar-plain32-w8", ["train/error", "train/error_clean"]] = 1.6
     (verdict,) = decide_contrasts(results)
     assert verdict.answer == (
-        "Not decided from depth 8 to 32: cifar-resnet32-w8 is untrainable under this recipe, and the plain change is "
+        "Not decided: from depth 8 to 32, cifar-resnet32-w8 is untrainable under this recipe, and the plain change is "
         "undecided too."
     )
 
