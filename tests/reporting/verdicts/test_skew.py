@@ -51,7 +51,7 @@ def test_a_robust_test_that_agrees_keeps_the_verdict_and_the_warning():
     assert verdict.state == "supported"
     assert verdict.components[0].robust_p <= 0.0375
     assert "Warning" in verdict.conclusion
-    assert "the differences are skewed" in verdict.certainty
+    assert "largest p = 1/256; the differences are skewed, and the robust test agrees; up to" in verdict.certainty
 
 
 def test_a_later_stage_can_settle_a_disagreement():

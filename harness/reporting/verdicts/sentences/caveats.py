@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.reporting.formatting import format_number, join_words
+from harness.reporting.verdicts.component import Component
 from harness.reporting.verdicts.sentences.failures import describe_with_and_without
 from harness.reporting.verdicts.sentences.phrases import format_exact_p, format_size, name_component
 from harness.reporting.verdicts.verdict import Verdict
@@ -46,13 +47,18 @@ def describe_batches(verdict: Verdict) -> str:
     )
 
 
+def list_skewed(verdict: Verdict) -> list[Component]:
+    """Return the components whose differences have a long tail that points away from the outcome shown."""
+    return [c for c in verdict.components if c.robust_p is not None and not c.untrainable]
+
+
 def describe_skew(verdict: Verdict) -> str:
     """Return a warning where differences are skewed, with p of the robust test; empty where none are.
 
     The sign-flip test assumes symmetric differences. A long tail that points away from an outcome makes its p too
     small.
     """
-    skewed = [c for c in verdict.components if c.robust_p is not None and not c.untrainable]
+    skewed = list_skewed(verdict)
     if not skewed:
         return ""
     ps = join_words(

@@ -9,7 +9,7 @@ from typing import Any
 from harness.reporting.formatting import format_points, join_words
 from harness.reporting.time_to_target.sentences import answer_time_to_target, describe_time_to_target
 from harness.reporting.variance.replication import describe_varied
-from harness.reporting.verdicts.sentences.caveats import describe_skew, list_caveats
+from harness.reporting.verdicts.sentences.caveats import describe_skew, list_caveats, list_skewed
 from harness.reporting.verdicts.sentences.degradation import (
     answer_degradation,
     describe_degradation,
@@ -99,9 +99,18 @@ def _describe_certainty(verdict: Verdict, study: ResolvedExperiment) -> str:
     if verdict.kind == "degradation" and verdict.state == "contradicted":
         ps = [component.shown_outcome.p for component in verdict.components if component.contradicts]
     p = max((p for p in ps if p is not None), default=None)
-    warning = "" if not describe_skew(verdict) else "; the differences are skewed"
     rare = RARE_SEEDS[verdict.kind](verdict) if verdict.kind in RARE_SEEDS else ""
-    return f"{start}: {n}, largest p = {format_exact_p(p, verdict.n)}{warning}{f'; {rare}' if rare else ''}."
+    clauses = [f"{n}, largest p = {format_exact_p(p, verdict.n)}", _mention_skew(verdict), rare]
+    return f"{start}: {'; '.join(clause for clause in clauses if clause)}."
+
+
+def _mention_skew(verdict: Verdict) -> str:
+    """Return that differences are skewed, and whether the robust test agrees everywhere; empty where none are."""
+    skewed = list_skewed(verdict)
+    if not skewed:
+        return ""
+    agrees = ", and the robust test agrees" if all(component.reached_outcome for component in skewed) else ""
+    return f"the differences are skewed{agrees}"
 
 
 def _describe_family(verdict: Verdict, study: ResolvedExperiment) -> str:
