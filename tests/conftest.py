@@ -18,10 +18,50 @@ os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+LONGEST_FIRST = (
+    "multi_host/test_journeys.py",
+    "faults/test_faults.py",
+    "e2e/test_adaptive.py",
+    "e2e/test_bench.py",
+    "e2e/test_fault_tolerance.py",
+    "reporting/verdicts/test_error_rates.py",
+    "reporting/statistics/test_stage_simulations.py",
+    "reporting/page/test_scale.py",
+)
+"""Files whose tests take longest. They begin first, so that no process works alone on them at the end."""
+
+
+CHEAP = ("", "tests")
+"""Where fixtures are defined that take no time even if each process makes them: in plugins, and in this file."""
+
+
+def pytest_configure(config):
+    """Let pytest-xdist begin tests in the order of collection; its own order is by the number of tests in a group."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items):
-    """Run the tests of a file in one xdist process, and all tests of the lab in one, because there is only one lab."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("lab" if item.path.parent.name == "multi_host" else item.path.stem))
+    """Sort long files to the front, and mark the groups of tests that pytest-xdist runs in one process."""
+    rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    paths = {item: item.path.relative_to(REPOSITORY / "tests").as_posix() for item in items}
+    items.sort(key=lambda item: rank.get(paths[item], len(rank)))
+    for number, item in enumerate(items):
+        item.add_marker(pytest.mark.xdist_group(find_group(item, paths[item], number)))
+
+
+def find_group(item, path, number):
+    """Return the group of a test: the lab, which exists once; itself, if it is long and shares nothing; its file."""
+    if path.startswith("multi_host/"):
+        return "lab"
+    is_long = any(item.get_closest_marker(name) for name in ("slow", "browser"))
+    return str(number) if is_long and not has_shared_fixture(item) else path
+
+
+def has_shared_fixture(item):
+    """Return whether a test uses a fixture that takes long and that its module or the session has once."""
+    definitions = (found[-1] for found in item._fixtureinfo.name2fixturedefs.values())
+    return any(found.scope != "function" and found.baseid not in CHEAP for found in definitions)
 
 
 QUICK = {

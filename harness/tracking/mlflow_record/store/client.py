@@ -96,15 +96,27 @@ def create_sqlite_store(file: Path) -> None:
     MLflow cannot complete a file whose creation was killed. A store that another process created meanwhile stays.
     """
     with TemporaryDirectory(dir=file.parent, prefix=".making-") as folder:
-        original, complete = Path(folder) / "made.db", Path(folder) / "whole.db"
-        create_client(f"sqlite:///{original}").search_experiments(max_results=1)
-        # A copy, because the connections of this process keep the original open.
-        complete.write_bytes(original.read_bytes())
+        complete = Path(folder) / "whole.db"
+        complete.write_bytes(_read_empty_store(Path(folder) / "made.db"))
         if file.exists() and not has_store(f"sqlite:///{file}"):
             # Tables without even the default experiment: a killed process left them.
             file.replace(file.with_name(f"{file.name}.unfinished"))
         with suppress(FileExistsError):
             os.link(complete, file)
+
+
+def _read_empty_store(file: Path) -> bytes:
+    """Return the content of a store without runs; MLflow creates it in ``file`` once in this process.
+
+    A copy is taken, because the connections of this process keep the original open. Its tables take MLflow a second.
+    """
+    if not _empty_store:
+        create_client(f"sqlite:///{file}").search_experiments(max_results=1)
+        _empty_store.append(file.read_bytes())
+    return _empty_store[0]
+
+
+_empty_store: list[bytes] = []
 
 
 def has_store(uri: str) -> bool:

@@ -18,6 +18,14 @@ def test_create_sqlite_store_leaves_a_store_that_another_process_created(tmp_pat
     assert file.stat().st_ino == before and sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db"]
 
 
+def test_create_sqlite_store_makes_stores_that_do_not_share_their_experiments(tmp_path):
+    """The second store of a process is a copy of the first one as it was before anything was recorded in it."""
+    stores = [Settings(tmp_path / name) for name in ("one", "two")]
+    open_record(stores[0], "first").client.create_experiment("first")
+    names = [{found.name for found in open_record(each, "x").client.search_experiments()} for each in stores]
+    assert names == [{"Default", "first"}, {"Default"}]
+
+
 @pytest.fixture
 def unfinished_store(tmp_path):
     """A home whose SQLite file has some of MLflow's tables, as a killed first run leaves it."""
