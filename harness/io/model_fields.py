@@ -45,7 +45,9 @@ def find_place(model: Any, location: Sequence[str | int], is_unknown_field: bool
         is_unknown_field: Whether its last part is the name of a field that the model does not have.
     """
     clean: list[str | int] = []
-    models, others, kind = (model,), tuple[Any, ...](), ""
+    models: tuple[Any, ...] = (model,)
+    others: tuple[Any, ...] = ()
+    kind = ""
     known, last = (location[:-1], location[-1:]) if is_unknown_field else (location, ())
     for index, part in enumerate(known):
         if isinstance(part, int):
