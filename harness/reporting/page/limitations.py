@@ -37,7 +37,10 @@ def list_caveats(study: ResolvedExperiment, final: pd.DataFrame, verdicts: Seque
 
 
 def _list_verdict_caveats(verdicts: Sequence[Verdict]) -> list[str]:
-    """Return the caveats of all verdicts once each as Markdown; one that not all verdicts have names its verdict."""
+    """Return the caveats of all verdicts once each as Markdown.
+
+    A caveat names its verdicts, unless all verdicts of their kind have it. Contrasts of other kinds may have no margin.
+    """
     ranked = sorted(
         ((rank, number, caveat) for number, v in enumerate(verdicts) for rank, caveat in enumerate(v.caveats)),
         key=lambda entry: entry[:2],
@@ -47,7 +50,8 @@ def _list_verdict_caveats(verdicts: Sequence[Verdict]) -> list[str]:
         owners.setdefault(caveat, []).append(number)
     lines = []
     for caveat, numbers in owners.items():
-        is_common = len(set(numbers)) == len(verdicts)
+        alike = [verdict for verdict in verdicts if verdict.kind in {verdicts[n].kind for n in numbers}]
+        is_common = len(set(numbers)) == len(alike) and (len(alike) > 1 or len(verdicts) == 1)
         titles = list(dict.fromkeys(verdicts[n].title for n in numbers))
         named = join_words(titles) if len(titles) <= MAX_TITLES else f"{len(titles)} contrasts"
         title = "" if is_common else f"{named}: "

@@ -57,6 +57,11 @@ def test_page_says_on_how_many_data_sets_the_contrast_holds(page):
     assert "| **Depth degradation from depth 8 to 32** | **supported** | **supported** |  | **2 of 2** |" in page
 
 
+def test_caption_names_a_margin_only_where_the_contrast_has_one(page, small):
+    assert "; the dotted line is the margin.*" in page
+    assert "margin" not in render(small).partition("## Figures")[2].partition("## ")[0]
+
+
 def test_page_says_that_two_data_sets_say_little_about_others(page):
     assert "2 data sets say little about others" in page
     assert "reaches 12.7 standard errors to each side" in page

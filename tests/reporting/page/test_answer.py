@@ -156,6 +156,19 @@ def test_a_reason_that_several_contrasts_share_is_said_once(quickstart):
     assert render(results).count(reason) == 1
 
 
+def test_a_caveat_of_all_contrasts_of_a_kind_names_none_of_them():
+    degradation = {"kind": "degradation", "shallow": 8, "deep": 32, "margin": 1.0, "margin_reason": "Large."}
+    differences = [
+        {**DIFFERENCE, "b": name, "margin_reason": "Small."} for name in ("cifar-plain8-w8", "cifar-plain20-w8")
+    ]
+    page = render(make_results(make_study(contrasts=[*differences, degradation])))
+    lines = [line for line in page.splitlines() if line.startswith("- ") and ("Small." in line or "Large." in line)]
+    assert sorted(lines) == [
+        "- Depth degradation from depth 8 to 32: The margin is 1 point: Large.",
+        "- The smallest effect of interest is 0.5 points (it plans seeds; the test is against zero): Small.",
+    ]
+
+
 def test_no_caveat_is_said_twice_in_a_report():
     page = render(make_untrained(range(10)))
     conclusion, _, rest = page.partition("<details><summary>Contrasts in full</summary>")[2].partition("\n| Component")
