@@ -58,7 +58,7 @@ def _describe_sharing(study: ResolvedExperiment, batches: int) -> str:
         parts.append(f"{len(experiment.looks)} look{'s' * (len(experiment.looks) > 1)}")
     level = f"the level of {experiment.level:g}"
     if batches:
-        level = f"1/{round(1 / level_share(batches))} of the level of {experiment.level:g}, as for any further batch,"
+        level = f"1/{round(1 / level_share(batches))} of the level of {experiment.level:g} (for a further batch)"
     return f"{_join(parts, 'and')} share{'s' * (verdicts == 1 and not experiment.looks)} {level}"
 
 

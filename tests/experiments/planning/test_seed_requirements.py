@@ -90,7 +90,7 @@ def test_further_batch_of_seeds_needs_seeds_for_its_share_of_the_level(quick_stu
             require_enough_seeds(later)
         else:
             require_enough_seeds(fresh)
-            with pytest.raises(HarnessError, match=r"1/4 of the level of 0\.0125, as for any further batch"):
+            with pytest.raises(HarnessError, match=r"1/4 of the level of 0\.0125 \(for a further batch"):
                 require_enough_seeds(later)
 
 
