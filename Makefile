@@ -11,8 +11,8 @@
 #   make demo PYTHON=python3  use an interpreter that has the packages; install nothing
 
 VENV := .venv
-# Two test files run at the same time if pytest-xdist is installed.
-PARALLEL = $(shell $(PY) -c 'import xdist' 2>/dev/null && printf -- '-n 2 --dist loadgroup')
+# Two test files run at the same time if pytest-xdist is installed; tests/conftest.py groups and orders the tests.
+PARALLEL = $(shell $(PY) -c 'import xdist' 2>/dev/null && printf -- '-n 2')
 ifdef PYTHON
 PY := $(PYTHON)
 READY :=
@@ -70,7 +70,7 @@ test-slow: setup packages-slow
 # It uses an environment of its own (.lowest), which is made anew when pyproject.toml has changed.
 LOWEST := .lowest
 test-lowest: $(LOWEST)/.ready packages
-	$(LOWEST)/bin/python -m pytest -n 2 --dist loadgroup -m "not slow and not faults and not cluster and not browser"
+	$(LOWEST)/bin/python -m pytest -n 2 -m "not slow and not faults and not cluster and not browser"
 
 $(LOWEST)/.ready: pyproject.toml .ci/lowest.py
 	@echo "Setting up $(LOWEST): about ten minutes and 6 GB."

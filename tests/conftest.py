@@ -19,20 +19,19 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 LONGEST_FIRST = (
-    "multi_host/test_journeys.py",
-    "faults/test_faults.py",
-    "e2e/test_adaptive.py",
-    "e2e/test_bench.py",
-    "e2e/test_fault_tolerance.py",
-    "reporting/verdicts/test_error_rates.py",
-    "reporting/statistics/test_stage_simulations.py",
-    "reporting/page/test_scale.py",
+    "tests/multi_host/test_journeys.py",
+    "tests/faults/test_faults.py",
+    "tests/e2e/test_adaptive.py",
+    "tests/e2e/test_bench.py",
+    "tests/e2e/test_fault_tolerance.py",
+    "tests/reporting/verdicts/test_error_rates.py",
+    "tests/reporting/statistics/test_stage_simulations.py",
+    "tests/reporting/page/test_scale.py",
+    "tests/launchers/test_interleaved_processes.py",
 )
 """Files whose tests take longest. They begin first, so that no process works alone on them at the end."""
-
-
-CHEAP = ("", "tests")
-"""Where fixtures are defined that take no time even if each process makes them: in plugins, and in this file."""
+SPLIT = {*LONGEST_FIRST[2:], "tests/e2e/test_reports.py", "tests/e2e/test_earlier_version.py"}
+"""Files of long tests that share no fixture, so that several processes can run the tests of one file."""
 
 
 def pytest_configure(config):
@@ -42,26 +41,35 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Sort long files to the front, and mark the groups of tests that pytest-xdist runs in one process."""
+    """Sort the tests of long files to the front."""
     rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
-    paths = {item: item.path.relative_to(REPOSITORY / "tests").as_posix() for item in items}
-    items.sort(key=lambda item: rank.get(paths[item], len(rank)))
-    for number, item in enumerate(items):
-        item.add_marker(pytest.mark.xdist_group(find_group(item, paths[item], number)))
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
 
 
-def find_group(item, path, number):
-    """Return the group of a test: the lab, which exists once; itself, if it is long and shares nothing; its file."""
-    if path.startswith("multi_host/"):
+def find_group(nodeid):
+    """Return the group of a test; one process runs all tests of a group, so that they share fixtures.
+
+    It is the file, for all tests of the lab the lab, because there is only one, and in some files the test itself.
+    """
+    file = nodeid.partition("::")[0]
+    if file.startswith("tests/multi_host/"):
         return "lab"
-    is_long = any(item.get_closest_marker(name) for name in ("slow", "browser"))
-    return str(number) if is_long and not has_shared_fixture(item) else path
+    return nodeid if file in SPLIT else file
 
 
-def has_shared_fixture(item):
-    """Return whether a test uses a fixture that takes long and that its module or the session has once."""
-    definitions = (found[-1] for found in item._fixtureinfo.name2fixturedefs.values())
-    return any(found.scope != "function" and found.baseid not in CHEAP for found in definitions)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give the groups to the processes of pytest-xdist, which need not be there.
+
+    Its marks of groups are not used: pytest-xdist 3.8 ignores them with pytest 9.2 without a word.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class GroupScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return find_group(nodeid)
+
+    return GroupScheduling(config, log)
 
 
 QUICK = {
