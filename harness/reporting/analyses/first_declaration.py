@@ -12,7 +12,7 @@ from harness.specs import ResolvedExperiment
 from harness.specs.declarations.changes import compare_declarations, describe_declaration
 from harness.specs.declarations.declaration import Declaration, DeclaredContrast
 from harness.specs.declarations.declare import declare
-from harness.specs.declarations.exploratory import EarlierAnalyses, find_earlier
+from harness.specs.declarations.earlier_analyses import EarlierAnalyses, find_earlier
 from harness.specs.experiment.contrasts import Contrast
 from harness.specs.experiment.interim_looks import SEEDS_FOR_CLAIMS
 from harness.specs.identity import canonical

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.specs.declarations.changes import format_seeds
 from harness.specs.declarations.declare import list_recipe_views
-from harness.specs.declarations.exploratory import EarlierAnalyses, find_earlier
+from harness.specs.declarations.earlier_analyses import EarlierAnalyses, find_earlier
 from harness.specs.experiment.resolved_experiment import ResolvedExperiment
 
 
