@@ -190,6 +190,10 @@ def _describe_circumstances(diff: Diff, old: Results, new: Results) -> list[str]
     conditions = describe_differences(describe_conditions(old.final), describe_conditions(new.final))
     if conditions:
         notes.append(f"Errors were measured under unequal conditions, which may change them: {conditions}.")
+    if any(results.study.experiment.variance is not None for results in (old, new)):
+        notes.append(
+            "Trials of a crossed design share seeds. The tests count them as independent: intervals are too narrow."
+        )
     return notes
 
 

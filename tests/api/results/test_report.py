@@ -1,11 +1,14 @@
 """Reports from the record, with the analyses that it keeps."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
-from reporting_helpers import TWO_VARIANTS, make_histories, make_study, read_files
+from reporting_helpers import TWO_VARIANTS, make_histories, make_results, make_study, read_files
 
 from harness.api import Settings, report
+from harness.api.results.report import record_analyses
+from harness.errors import HarnessError
 from harness.io.archives import pack_archive
 from harness.io.checkpoint_names import Checkpoint
 from harness.tracking.history import HISTORY_FILE
@@ -59,3 +62,30 @@ def test_report_on_eight_nine_and_eight_seeds_again_reproduces_each_report(tmp_p
     assert ", exploratory" not in eight["README.md"].decode()
     study = open_record(settings, "quickstart").read_experiment()
     assert [len(analysis.seeds) for analysis in study.analyses] == [8, 9]
+
+
+def test_report_lists_three_earlier_previews_of_other_seeds(tmp_path):
+    settings = Settings(tmp_path / "home", tracking_uri="none", reports=tmp_path / "reports")
+    record = open_record(settings, "quickstart")
+    for first_seed, n in ((100, 7), (200, 7), (300, 7), (10, 8)):
+        study = make_study(**TWO_VARIANTS, seeds=list(range(first_seed, first_seed + n)))
+        record.prepare_runs(study if record.is_new else study.with_looks_of(record.read_experiment()))
+        record.refresh_runs()
+        record_trials(settings, record, study)
+        (verdict,), page = report("quickstart", settings)
+    text = page.read_text()
+    assert text.count("| too few seeds |") == 3
+    assert "| 100 to 106 |" in text and "| 300 to 306 |" in text
+    # They were no choice among the seeds of this report, which had no preview.
+    assert (verdict.exploratory, verdict.earlier_batches) == ("", ())
+
+
+@pytest.mark.parametrize("n", [7, 8])
+def test_record_that_may_only_be_read_gives_a_preview_but_no_new_test(n):
+    results = make_results(make_study(**TWO_VARIANTS, seeds=list(range(10, 10 + n))), gradients=False)
+    record = SimpleNamespace(is_read_only=True, address="a copy", read_other_analyses=list)
+    if n == 7:
+        assert record_analyses(results, record).study.analyses == ()
+    else:
+        with pytest.raises(HarnessError, match="new analysis of the results"):
+            record_analyses(results, record)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from reporting_helpers import TWO_VARIANTS, make_results, make_study
 
+from harness.reporting.diff.results_diff import compare_results
 from harness.reporting.figures.training_curves import draw_training_curves
 from harness.reporting.formatting import format_interval
 from harness.reporting.page.mlflow_descriptions import describe_variants
@@ -131,6 +132,12 @@ def test_page_of_a_crossed_design_shows_no_interval_over_trials(results):
     assert "% t interval" not in page.replace("\N{NO-BREAK SPACE}", " ")
     assert page.count("takes into account that trials share seeds") == 2
     assert "all intervals on this page take that into account" in page
+
+
+def test_diff_of_a_crossed_design_says_that_its_intervals_are_too_narrow(results, quickstart):
+    text = "share seeds. The tests count them as independent"
+    assert any(text in note for note in compare_results(results, results).notes)
+    assert not any(text in note for note in compare_results(quickstart, quickstart).notes)
 
 
 def test_curves_of_a_crossed_design_have_no_bands(results, quickstart):
