@@ -87,11 +87,11 @@ class Bench:
 
 def check_networks(study):
     """Build all networks of an experiment, and write and read it as JSON."""
-    for view, variant in [(view, variant) for view in study.views for variant in view.variants]:
-        plan = plan_layers(variant, view.data.size)
+    for data, variant in [(view.data, variant) for view in study.views for variant in view.variants]:
+        plan = plan_layers(variant, data.size)
         if len([block for stage in plan.stages for block in stage]) > MOST_BUILT:
             variant = variant.model_copy(update={"blocks": tuple(min(count, 2) for count in variant.blocks)})
-            plan = plan_layers(variant, view.data.size)
+            plan = plan_layers(variant, data.size)
         network = build(variant, device="meta")
         assert sum(p.numel() for p in network.parameters()) == plan.params
         assert min(plan.params, plan.macs, plan.activations) > 0

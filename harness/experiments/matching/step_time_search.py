@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, log
@@ -44,7 +44,7 @@ class StepTimeSearch:
     tolerance: float
 
     def find(self, start: float) -> list[MeasuredRatio]:
-        """Return the networks that were measured with all pairs, the one to take first.
+        """Return the network to take first, then other networks near an equal time.
 
         Times are not smooth in the size of a network, because kernels prefer some numbers of channels. So at the scale
         of the expected equal time several neighbours are measured, and the nearest of them again. Only the new
@@ -58,23 +58,33 @@ class StepTimeSearch:
             HarnessError: A network cannot be measured here.
         """
         finals: dict[str, MeasuredRatio] = {}
+        near: dict[str, MeasuredRatio] = {}
         scale = start
         for _ in range(MOST_ROUNDS):
             probes = self._compare(self._spread(scale), 1, PROBE_SECONDS)
             scale = self._interpolate(probes)
-            near = self._compare(self._around(scale), NEAREST_PAIRS, PROBE_SECONDS)
-            scale = self._interpolate([*probes, *near])
-            candidates = [
-                each for each in sorted(near, key=lambda each: each.distance) if self._key(each.variant) not in finals
-            ]
-            for candidate in candidates[:FINALISTS]:
+            networks = self._distinct([*_select_bracket(probes), *self._around(scale)])
+            measured = self._compare(networks, NEAREST_PAIRS, PROBE_SECONDS)
+            near |= {self._key(each.variant): each for each in measured}
+            scale = self._interpolate([*probes, *measured])
+            for candidate in self._select_candidates(near, finals):
                 (final,) = self._compare([candidate.variant], FINAL_PAIRS, FINAL_SECONDS)
                 finals[self._key(final.variant)] = final
                 if self._is_near(final) and final.has_equal_in_interval:
-                    return self._sort(finals.values())
-            if not candidates or any(map(self._is_near, finals.values())):
+                    break
+            if any(map(self._is_near, finals.values())):
                 break
-        return self._sort(finals.values())
+        others = [each for key, each in near.items() if key not in finals]
+        return [*self._sort(finals.values()), *self._sort(others)]
+
+    def _select_candidates(
+        self, near: Mapping[str, MeasuredRatio], finals: Mapping[str, MeasuredRatio]
+    ) -> list[MeasuredRatio]:
+        """Return the networks to measure again: the nearest that may be within the tolerance, at least one at first."""
+        candidates = sorted((each for key, each in near.items() if key not in finals), key=lambda each: each.distance)
+        low, high = 1 - self.tolerance, 1 + self.tolerance
+        possible = [each for each in candidates if each.low <= high and each.high >= low]
+        return possible[:FINALISTS] or ([] if finals else candidates[:1])
 
     def _is_near(self, measured: MeasuredRatio) -> bool:
         return abs(measured.ratio - 1) <= self.tolerance
@@ -107,6 +117,12 @@ class StepTimeSearch:
 
     def _clip(self, scale: float) -> float:
         return min(max(scale, self.ladder.lowest), self.ladder.highest)
+
+
+def _select_bracket(measured: Sequence[MeasuredRatio]) -> list[AnyVariant]:
+    """Return the nearest network on each side of an equal time, where there is one."""
+    below, above = ([each for each in measured if (each.ratio < 1) == is_below] for is_below in (True, False))
+    return [min(side, key=lambda each: each.distance).variant for side in (below, above) if side]
 
 
 def interpolate(points: Sequence[tuple[float, float]]) -> float:

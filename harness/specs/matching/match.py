@@ -12,9 +12,10 @@ from harness.text import Line
 CostName = Literal["macs", "params", "step_time"]
 TOLERANCE = 0.01
 """Largest relative difference between two counted costs that count as equal."""
-TIME_TOLERANCE = 0.05
-"""The same for measured times. One network against itself differs by up to 1.2 % (benchmarks/repeatability.md), and on
-some devices the times of a family rise in steps of several percent."""
+TIME_TOLERANCE = 0.1
+"""The same for measured times, of which the nearest is taken. One network against itself differs by up to 1.2 %
+(benchmarks/repeatability.md), and times rise in steps: cifar-plain20 with 65 instead of 64 channels in its last stage
+took 1.15 times as long."""
 COST_WORDS = {"macs": "MACs", "params": "parameters", "step_time": "measured step time"}
 """The matched costs, as reports and errors name them."""
 Cost = Annotated[float, Field(gt=0)]
@@ -82,7 +83,7 @@ class Match(Spec):
     )
     within: Annotated[float, Field(gt=0, le=0.5)] | None = Field(
         None,
-        description="Largest relative difference of the two costs (default: 0.01 for macs and params, 0.05 for "
+        description="Largest relative difference of the two costs (default: 0.01 for macs and params, 0.1 for "
         "step_time).",
     )
     found: tuple[FoundMatch, ...] = Field((), description="What was found; Depthbench writes it.")
