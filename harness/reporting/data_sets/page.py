@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.reporting.comparability import list_distinct
 from harness.reporting.data_sets.effects import ComponentOverData, EffectOverData, format_ends
@@ -56,7 +56,7 @@ def build_page_content(
         "is_few": len(titles) < FEW_DATA_SETS,
         "has_mean": any(effect.mean for each in components for component in each for effect in component.effects),
         "is_pair": len(titles) == 2,
-        "figures": {name: _describe_figure(several, name, drawn) for name, drawn in list_drawn(components).items()},
+        "figures": {name: _describe_figure(drawn) for name, drawn in list_drawn(several, components).items()},
         "sections": [_build_section(view, several, folder) for view in results.views],
         "cost_rows": [row for view in results.views if len(view.epochs) for row in _build_cost_rows(view)],
         "unknown_sharing": tables.describe_unknown_sharing(final),
@@ -66,22 +66,29 @@ def build_page_content(
     }
 
 
-def list_drawn(components: Sequence[Sequence[ComponentOverData]]) -> dict[str, list[ComponentOverData]]:
-    """Return the components of each contrast whose effects are in percentage points, by the name of its figure."""
+class DrawnContrast(NamedTuple):
+    """A contrast with a forest plot: its claim in a few words, and its components."""
+
+    title: str
+    components: Sequence[ComponentOverData]
+
+
+def list_drawn(
+    several: Sequence[DataSetVerdicts], components: Sequence[Sequence[ComponentOverData]]
+) -> dict[str, DrawnContrast]:
+    """Return each contrast whose effects are in percentage points, by the name of its figure."""
     return {
-        f"forest-{number}": list(each)
-        for number, each in enumerate(components, 1)
+        f"forest-{number}": DrawnContrast(verdicts.title, each)
+        for number, (verdicts, each) in enumerate(zip(several, components, strict=True), 1)
         if each and all(effect.metric in EVALUATED_ERRORS for component in each for effect in component.effects)
     }
 
 
-def _describe_figure(
-    several: Sequence[DataSetVerdicts], figure: str, drawn: Sequence[ComponentOverData]
-) -> dict[str, Any]:
+def _describe_figure(drawn: DrawnContrast) -> dict[str, Any]:
     """Return the contrast of a figure, and whether the figure has a margin and an untrainable network."""
-    components = [component for each in drawn for component in each.components.values()]
+    components = [component for each in drawn.components for component in each.components.values()]
     return {
-        "title": several[int(figure.rpartition("-")[2]) - 1].title,
+        "title": drawn.title,
         "has_margin": any(list_borders(component) not in ([], [0.0]) for component in components),
         "has_untrainable": any(component.untrainable for component in components),
     }

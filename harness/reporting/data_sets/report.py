@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from harness.io.output_directory import install_files
-from harness.reporting.data_sets.effects import ComponentOverData, build_components_over_data
+from harness.reporting.data_sets.effects import build_components_over_data
 from harness.reporting.data_sets.forest_plot import draw_forest_plot, forest_plot_height
-from harness.reporting.data_sets.page import build_page_content, list_drawn
+from harness.reporting.data_sets.page import DrawnContrast, build_page_content, list_drawn
 from harness.reporting.data_sets.verdicts import decide_data_sets, list_verdicts
 from harness.reporting.figures.report_figures import FIGURE_NAMES, WIDTH
 from harness.reporting.figures.style import render_figure
@@ -59,7 +60,7 @@ def write_data_sets_report(results: Results, directory: Path) -> list[Verdict]:
     infos = {info.title: info for info in results.study.data_sets}
     components = [build_components_over_data(verdicts, infos) for verdicts in several]
     content = {"results.csv": format_csv(results), "experiment.yaml": format_experiment_yaml(results.study)}
-    figures = {f"figures/{key}": figure for key, figure in draw_forest_plots(components).items()}
+    figures = {f"figures/{key}": figure for key, figure in draw_forest_plots(list_drawn(several, components)).items()}
     for view in results.views:
         own = [verdicts.verdicts[view.study.data.title] for verdicts in several]
         folder = f"{FOLDER}/{view.study.data.title}"
@@ -74,11 +75,12 @@ def write_data_sets_report(results: Results, directory: Path) -> list[Verdict]:
     return [verdict for verdicts in several for verdict in list_verdicts(verdicts)]
 
 
-def draw_forest_plots(components: Sequence[Sequence[ComponentOverData]]) -> dict[str, dict[str, bytes]]:
-    """Return one forest plot for each contrast that has effects in percentage points, by name."""
+def draw_forest_plots(contrasts: Mapping[str, DrawnContrast]) -> dict[str, dict[str, bytes]]:
+    """Return the forest plot of each contrast that has one, by name."""
     figures = {}
-    for name, drawn in list_drawn(components).items():
-        figures[name] = render_figure(WIDTH, forest_plot_height(drawn), lambda f, d=drawn: draw_forest_plot(f, d))  # type: ignore[misc]
+    for name, drawn in contrasts.items():
+        height, draw = forest_plot_height(drawn.components), partial(draw_forest_plot, components=drawn.components)
+        figures[name] = render_figure(WIDTH, height, draw)
     return figures
 
 
