@@ -16,8 +16,9 @@ from harness.specs.network.any_variant import AnyVariant
 
 SPREAD = (0.7, 0.85, 1.0, 1.2, 1.4)
 """Scales, relative to the first guess, of the networks that are measured first."""
-NEAREST, NEAREST_PAIRS = 6, 3
-"""Networks near the equal time, and the pairs of processes that measure each of them."""
+NEAREST, PROBE_PAIRS = 6, 3
+"""Networks near the equal time, and the pairs of processes that measure each network in rounds that only narrow the
+search. With one pair, a burst of other work in the process of ``to`` would spoil all ratios of the round alike."""
 FINALISTS, FINAL_PAIRS = 2, 9
 """The nearest of those, and the pairs of processes that measure each of them anew. Of nine ratios, the second and the
 second last bound the median with 96 % confidence."""
@@ -61,10 +62,10 @@ class StepTimeSearch:
         near: dict[str, MeasuredRatio] = {}
         scale = start
         for _ in range(MOST_ROUNDS):
-            probes = self._compare(self._spread(scale), 1, PROBE_SECONDS)
+            probes = self._compare(self._spread(scale), PROBE_PAIRS, PROBE_SECONDS)
             scale = self._interpolate(probes)
             networks = self._distinct([*_select_bracket(probes), *self._around(scale)])
-            measured = self._compare(networks, NEAREST_PAIRS, PROBE_SECONDS)
+            measured = self._compare(networks, PROBE_PAIRS, PROBE_SECONDS)
             near |= {self._key(each.variant): each for each in measured}
             scale = self._interpolate([*probes, *measured])
             for candidate in self._select_candidates(near, finals):
