@@ -28,6 +28,7 @@ LONGEST_FIRST = (
     "tests/reporting/statistics/test_stage_simulations.py",
     "tests/reporting/page/test_scale.py",
     "tests/launchers/test_interleaved_processes.py",
+    "tests/trials/test_rerun.py",
 )
 """Files whose tests take longest. They begin first, so that no process works alone on them at the end."""
 SPLIT = {*LONGEST_FIRST[2:], "tests/e2e/test_reports.py", "tests/e2e/test_earlier_version.py"}
