@@ -12,7 +12,7 @@ from harness.io.atomic_files import write_atomic
 from harness.specs import ResolvedExperiment
 from harness.specs.network.layer_profile import LayerProfile
 from harness.specs.replication.sources import SOURCES
-from harness.tracking.metrics import COST_METRICS, TEST_ERROR, TRAINING_ERRORS
+from harness.tracking.metrics import COST_METRICS, TEST_ERROR, TRAINING_ERRORS, WAITING_SHARE
 from harness.tracking.outcome_names import NAMES, STATUSES
 from harness.tracking.results_table import (
     DATA_COLUMN,
@@ -55,6 +55,9 @@ def format_csv(results: Results) -> bytes:
         purposes = {trial.id: results.study.purpose_of(trial) for trial in results.study.all_trials}
         table.insert(list(table.columns).index("outcome"), PURPOSE_COLUMN, table["trial"].map(purposes))
     _insert_stream_seeds(table, results.study)
+    # Trials of earlier versions, and of other systems than Linux, have no such share: their file stays as it was.
+    if table[WAITING_SHARE].isna().all():
+        table = table.drop(columns=WAITING_SHARE)
     table["outcome"] = table["outcome"].replace(NAMES)
     table[STUDY_COLUMN] = ""
     if len(table):

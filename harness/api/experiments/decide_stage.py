@@ -73,5 +73,7 @@ def _describe_open(verdict: Verdict) -> str:
     """Return which components of a contrast are open, in a few words; empty for a decided contrast."""
     if verdict.state != "undecided":
         return ""
-    names = [component.label for component in verdict.components if component.reached_outcome is None]
-    return f"open: {'; '.join(names)}" if names else "open: the readings with and without failed trials differ"
+    names = [c.label for c in verdict.components if c.reached_outcome is None and not c.untrainable]
+    if names or verdict.untrained:
+        return f"open: {'; '.join(names)}" if names else ""
+    return "open: the verdicts with and without failed trials differ"

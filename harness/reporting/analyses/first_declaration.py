@@ -19,7 +19,7 @@ from harness.specs.identity import canonical
 from harness.specs.network.any_variant import AnyVariant
 from harness.tracking.results_table import Results
 
-Decide = Callable[[Results], list[Verdict]]
+DecideContrasts = Callable[[Results], list[Verdict]]
 
 
 def first_declaration(results: Results, index: int = 0) -> Declaration | None:
@@ -35,7 +35,7 @@ def _find_earlier(results: Results, index: int) -> EarlierAnalyses:
     return find_earlier(results.study, index, recorded_seeds(results.study, index, results.final))
 
 
-def add_first_verdicts(results: Results, verdicts: Sequence[Verdict], decide: Decide) -> list[Verdict]:
+def add_first_verdicts(results: Results, verdicts: Sequence[Verdict], decide: DecideContrasts) -> list[Verdict]:
     """Add to each verdict whose declaration was changed the verdict under the first declaration, from the same data.
 
     Args:

@@ -13,7 +13,7 @@ from harness.specs import ResolvedExperiment
 from harness.tracking.results_table import Results
 
 STATES: tuple[VerdictState, ...] = ("supported", "contradicted", "undecided")
-Decide = Callable[[Results], list[Verdict]]
+DecideContrasts = Callable[[Results], list[Verdict]]
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ def decide_data_sets(results: Results) -> list[DataSetVerdicts]:
     ]
 
 
-def decide_views(results: Results, decide: Decide = decide_contrasts) -> list[list[Verdict]]:
+def decide_views(results: Results, decide: DecideContrasts = decide_contrasts) -> list[list[Verdict]]:
     """Return the verdicts on each data set of an experiment; see :func:`decide_together`."""
     return decide_together(results.views, decide)
 
 
-def decide_together(views: Sequence[Results], decide: Decide = decide_contrasts) -> list[list[Verdict]]:
+def decide_together(views: Sequence[Results], decide: DecideContrasts = decide_contrasts) -> list[list[Verdict]]:
     """Return the verdicts of one experiment on each data set, by Holm's method over the verdicts on all of them.
 
     A verdict that passes leaves its share of the level to those that are open, also to those on other data sets.
@@ -106,7 +106,7 @@ def decide_together(views: Sequence[Results], decide: Decide = decide_contrasts)
     ]
 
 
-def _step_down(views: Sequence[Results], state: VerdictState, decide: Decide) -> list[list[Verdict]]:
+def _step_down(views: Sequence[Results], state: VerdictState, decide: DecideContrasts) -> list[list[Verdict]]:
     """Return the verdicts on each data set at the level that the verdicts with ``state`` on the others leave."""
     passed = [0] * len(views)
     while True:
