@@ -75,10 +75,10 @@ def describe_early_stop(verdict: Verdict) -> str:
     stage = verdict.stage
     if stage is None or stage.decided_at is None or stage.decided_at == stage.most:
         return ""
+    # Without the number of seeds, so that contrasts of several stages share one caveat; the stages' table has it.
     return (
-        f"Decided at {stage.decided_at} of at most {stage.most} seeds. The decision keeps its level; effects, "
-        "intervals and p values are naive: they are not corrected for stopping early. Corrected ones are under "
-        "Stages."
+        "Decided before the last stage: the decision keeps its level, but effects, intervals and p values are not "
+        "corrected for stopping early. Corrected ones are under Stages."
     )
 
 
