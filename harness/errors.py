@@ -15,6 +15,9 @@ EXIT_LIMIT = 3
 
 MIN_SIMILARITY = 0.5
 """Similarity (0 to 1) from which on a name is suggested in place of another."""
+MOST_LISTED = 50
+"""Most names that a remedy lists; of more, it lists the :data:`MOST_SUGGESTED` nearest ones."""
+MOST_SUGGESTED = 5
 CONTROL_CHARACTERS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -68,9 +71,15 @@ class Interrupted(BaseException):
 
 
 def suggest_nearest(word: str, names: Iterable[str]) -> str:
-    """Return ``Did you mean 'x'?`` for the name closest to ``word``, or a list of all names if none is close."""
+    """Return ``Did you mean 'x'?`` for the name closest to ``word``; if none is close, a list of names.
+
+    The list has all names, or the nearest ones where there are more than :data:`MOST_LISTED`.
+    """
     names = sorted(names)
     match = difflib.get_close_matches(word, names, n=1, cutoff=MIN_SIMILARITY)
     if match:
         return f"Did you mean '{match[0]}'?"
+    if len(names) > MOST_LISTED:
+        nearest = difflib.get_close_matches(word, names, n=MOST_SUGGESTED, cutoff=0)
+        return f"The nearest of {len(names):,} names are {', '.join(nearest)}."
     return f"Use one of: {', '.join(names)}." if names else ""

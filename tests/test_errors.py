@@ -20,3 +20,9 @@ def test_harness_error_with_control_characters_prints_them_as_escapes():
 )
 def test_suggest_nearest_names_the_closest_word_or_all(word, names, suggestion):
     assert suggest_nearest(word, names) == suggestion
+
+
+def test_suggest_nearest_of_many_names_lists_the_nearest_few():
+    names = [f"net-{number}" for number in range(1500)]
+    text = "The nearest of 1,500 names are net-9, net-8, net-7, net-6, net-5."
+    assert suggest_nearest("quite unlike", names) == text
