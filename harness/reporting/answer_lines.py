@@ -42,10 +42,15 @@ def write_answer_lines(results: Results, verdicts: Sequence[Verdict]) -> AnswerL
             f"{format_quantity(study.experiment.recipe.epochs, 'epoch')}, on {study.data.name}.",
         )
     counts = f"Of {len(verdicts)} contrasts, {_count_states(verdicts)}"
-    first, *others = dict.fromkeys(verdict.certainty for verdict in verdicts)
+    titles = {verdict.certainty: verdict.title for verdict in verdicts}
+    first, *others = titles
     if len(others) < MAX_CERTAINTIES:
         # The budget is the same for all of them, so one mention of it is enough.
-        certainty = " ".join([first, *(text.replace(f" {describe_budget(study)}", "", 1) for text in others)])
+        texts = [first, *(text.replace(f" {describe_budget(study)}", "", 1) for text in others)]
+        if 1 < len(verdicts) == len(titles):
+            pairs = zip(titles.values(), texts, strict=True)
+            texts = [f"{title} – {text[0].lower()}{text[1:]}" for title, text in pairs]
+        certainty = " ".join(texts)
     else:
         certainty = f"{counts} {describe_budget(study)}: {_describe_seeds(verdicts)}."
     found = " ".join(verdict.answer for verdict in verdicts) if len(verdicts) <= MAX_ANSWERS else f"{counts}."

@@ -166,7 +166,7 @@ def _format_ps(component: Component, test: EffectTest) -> str:
     lines = []
     for bound in dict.fromkeys(bound for result in component.outcomes for bound in result.outcome.bounds):
         if bound in test.p:
-            robust = f", robust {format_p(test.robust_p[bound])}" if bound in test.robust_p else ""
+            robust = f", robust {format_p(test.robust_p[bound], test.n)}" if bound in test.robust_p else ""
             lines.append(f"{_format_bound(bound)}: {format_p(test.p[bound], test.n)}{robust}")
     return keep_together("<br>".join(lines)) or ABSENT
 

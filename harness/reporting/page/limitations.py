@@ -103,6 +103,8 @@ def _limits_of_seeds(study: ResolvedExperiment, final: pd.DataFrame) -> str:
     n = count_fewest_seeds(study, final)
     if n < SEEDS_FOR_CLAIMS:
         return f"{format_quantity(n, 'seed')}: too few for any claim; {SEEDS_FOR_CLAIMS} are needed."
+    if not study.experiment.contrasts:
+        return describe_replication(study)
     return (
         f"{describe_replication(study)} Analyses that this record holds are listed in this report. Those that were "
         "made outside of this record are not in it."

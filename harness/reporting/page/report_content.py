@@ -89,6 +89,7 @@ def build_report_content(
         "is_crossed": study.experiment.variance is not None,
         # Slopes by trial are no independent values where trials share seeds.
         "depth_rows": build_depth_rows(results, final) if study.experiment.variance is None else [],
+        "trained_seeds": sorted(set(final["seed"].tolist())),
         "many_seeds": len(study.experiment.seeds) > MAX_SEED_LINES,
         "normalisation": sorted(find_normalisation(results)),
         **_build_failures(results, final),

@@ -41,13 +41,16 @@ def declared_stages(verdicts: Sequence[Verdict]) -> tuple[int, ...]:
 
 
 def list_looks(study: ResolvedExperiment, verdicts: Sequence[Verdict]) -> list[ComponentLooks]:
-    """Return the estimates of every component of every contrast over the analysed stages of an adaptive experiment."""
+    """Return the estimates of every component of every contrast over the analysed stages of an adaptive experiment.
+
+    A time to target has an order of pairs, and no effect in percentage points.
+    """
     if study.experiment.decide is None:
         return []
     return [
         _build_looks(study, index, verdict, component)
         for index, verdict in enumerate(verdicts)
-        if verdict.stage is not None
+        if verdict.stage is not None and verdict.kind != "time_to_target"
         for component in verdict.components
     ]
 

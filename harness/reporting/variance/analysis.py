@@ -67,3 +67,8 @@ def largest_source(design: VarianceDesign, components: VarianceComponents) -> tu
     pairs = zip(design.sources, components.sources, strict=True)
     source, component = max(pairs, key=lambda pair: pair[1].sd)
     return (source, component) if component.sd > 0 else None
+
+
+def is_established(components: VarianceComponents, largest: Component) -> bool:
+    """Return whether the interval of the largest source lies above those of all other sources."""
+    return all(largest.low > other.high for other in components.sources if other is not largest)

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.reporting.formatting import ABSENT, format_interval, format_number, join_words, keep_together
 from harness.reporting.statistics.variance_components import Component
-from harness.reporting.variance.analysis import VarianceRow, analyse_variance, largest_source
+from harness.reporting.variance.analysis import VarianceRow, analyse_variance, is_established, largest_source
 from harness.reporting.variance.replication import NAMES
 from harness.specs import ResolvedExperiment
 from harness.specs.experiment.trial_status import TrialStatus
@@ -51,23 +51,27 @@ def answer_variance(results: Results) -> tuple[str, str] | None:
 
 
 def _answer(design: VarianceDesign, rows: Sequence[VarianceRow]) -> str:
-    """Return which source has the largest share of the variance of an error, in each variant."""
+    """Return which source moves an error most in each variant, or that the intervals do not establish it."""
     analysed = [(row.variant, row.components) for row in rows if row.components is not None]
     if not analysed:
         return "No block of the crossed design is complete, so there are no variance components yet."
     title = METRICS[rows[0].metric].label.lower()
-    variants_by_source: dict[Source | None, list[str]] = {}
+    groups: dict[tuple[Source | None, bool], list[str]] = {}
     for variant, components in analysed:
         source, component = largest_source(design, components) or (None, components.residual)
         size = f"{format_number(component.sd)} points, {_format_share(component)} of the variance"
-        variants_by_source.setdefault(source, []).append(variant if source is None else f"{variant} ({size})")
+        group = groups.setdefault((source, source is not None and is_established(components, component)), [])
+        group.append(variant if source is None else f"{variant} ({size})")
     parts = []
-    for source, variants in variants_by_source.items():
+    for (source, established), variants in groups.items():
         named = join_words(variants) if len(analysed) <= MAX_NAMED else f"{len(variants)} of {len(analysed)} variants"
         if source is None:
             parts.append(f"no single source measurably moves the {title} in {named}")
+        elif established:
+            parts.append(f"{NAMES[source]} moves the {title} most in {named}")
         else:
-            parts.append(f"{NAMES[source]} has the largest estimated effect on the {title} of {named}")
+            undecided = f"not decided: which source moves the {title} most"
+            parts.append(f"{undecided}; {NAMES[source]} has the largest estimate, in {named}")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
 

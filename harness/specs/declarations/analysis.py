@@ -49,8 +49,12 @@ class Analysis(Spec):
 
     @property
     def key(self) -> tuple[object, ...]:
-        """The key of an analysis: contrast, declaration, cells and seeds. One with an equal key adds nothing."""
-        return (self.contrast, self.declaration, self.cells, self.seeds)
+        """The key of an analysis: contrast, declaration, cells, seeds, and whether it is a preview.
+
+        One with an equal key adds nothing. A test is no repetition of a preview of the same seeds, in which a trial of
+        one variant was missing.
+        """
+        return (self.contrast, self.declaration, self.cells, self.seeds, self.is_preview)
 
     @property
     def is_preview(self) -> bool:

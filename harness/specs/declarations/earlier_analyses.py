@@ -61,15 +61,14 @@ def find_earlier(study: ResolvedExperiment, index: int, seeds: Iterable[int]) ->
     """
     declaration = declare(study)
     contrast, cells = declaration.contrasts[index], cell_hashes(study, study.contrast_variants[index].values())
-    own_seeds, date = tuple(sorted(seeds)), ""
+    own_seeds = tuple(sorted(seeds))
     own = set(own_seeds)
-    identity = (contrast.key, declaration.digest, cells, own_seeds)
-    earlier: list[Analysis] = []
-    for analysis in study.analyses:
-        if analysis.key == identity:
-            date = analysis.date
-            break
-        earlier.append(analysis)
+    # The test of these seeds, if it was made; otherwise their preview.
+    keys = [(contrast.key, declaration.digest, cells, own_seeds, is_preview) for is_preview in (False, True)]
+    recorded = [analysis.key for analysis in study.analyses]
+    position = next((recorded.index(key) for key in keys if key in recorded), None)
+    date = "" if position is None else study.analyses[position].date
+    earlier: list[Analysis] = list(study.analyses[:position])
     seen = tuple(a for a in earlier if set(cells) <= set(a.seen) and own & set(a.seeds))
     # Of several previewed batches, an experimenter can complete the most promising one. A batch without a preview was
     # not chosen by its own results, whatever the previews of others showed.

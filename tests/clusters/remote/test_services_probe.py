@@ -126,16 +126,24 @@ def test_server_of_rays_processes_comes_first_and_a_login_shell_last(processes, 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are listed from /proc")
 def test_killed_process_that_nobody_collected_does_not_run(tmp_path):
-    program = shutil.copy(shutil.which("sleep"), tmp_path / "gcs_server")
+    program = str(shutil.copy(shutil.which("sleep"), tmp_path / "gcs_server"))
+
+    def is_listed():
+        return any(program in arguments for _, arguments, *_ in services_probe._list_processes())
+
+    def wait_until(listed):
+        deadline = time.monotonic() + 5
+        while is_listed() != listed and time.monotonic() < deadline:
+            time.sleep(0.02)
+
     process = subprocess.Popen([program, "60"])
-    names = lambda: [name for name, *_ in services_probe._list_processes()]  # noqa: E731
-    before = names().count("gcs_server")
-    assert before >= 1
-    process.kill()
-    deadline = time.monotonic() + 5
-    while names().count("gcs_server") == before and time.monotonic() < deadline:
-        time.sleep(0.02)
     try:
-        assert names().count("gcs_server") == before - 1, "a zombie counts as running"
+        # A process that has just started may have no arguments yet.
+        wait_until(True)
+        assert is_listed()
+        process.kill()
+        wait_until(False)
+        assert not is_listed(), "a zombie counts as running"
     finally:
+        process.kill()
         process.wait()

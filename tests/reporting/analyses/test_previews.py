@@ -30,6 +30,20 @@ def test_the_same_preview_again_adds_nothing():
     assert preview(recorded, 10, day=2).analyses == recorded.analyses
 
 
+def test_a_test_is_kept_beside_a_preview_of_the_same_seeds_from_which_a_trial_was_missing():
+    """Otherwise a held-back trial would hide the test: the next batch would have the whole level."""
+    _, recorded = analyse(8, missing=[(CONTRAST["a"], 12)])
+    verdicts, recorded = analyse(8, recorded, day=2)
+    assert [(a.state, a.seeds) for a in recorded.analyses] == [
+        ("too few seeds", tuple(range(10, 18))),
+        ("supported", tuple(range(10, 18))),
+    ]
+    assert (reason(verdicts), verdicts[0].level) == ("", pytest.approx(LEVEL))
+    (fresh,), _ = analyse(8, recorded, first_seed=100, day=3)
+    assert fresh.level == pytest.approx(LEVEL / 4)
+    assert fresh.earlier_batches == ("seeds 10 to 17, 2026-11-02: supported",)
+
+
 def test_a_contrast_without_a_pair_of_seeds_has_no_preview():
     _, recorded = analyse(1, missing=[(CONTRAST["a"], 10)])
     assert recorded.analyses == ()

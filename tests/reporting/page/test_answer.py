@@ -213,15 +213,17 @@ def test_second_line_of_several_verdicts_names_the_budget_once():
     results = make_untrained(range(10), contrasts=contrasts)
     certainty = write_answer_lines(results, decide_contrasts(results)).certainty
     assert certainty.count("within this budget (10 epochs) on digits") == 1
-    assert certainty.endswith(" Undecided: 10 paired seeds, and more seeds would not decide it.")
+    assert certainty.endswith(
+        " Depth degradation from depth 8 to 32 – undecided: 10 paired seeds, and more seeds would not decide it."
+    )
 
 
 def test_answer_lines_of_several_verdicts(quickstart):
     (verdict,) = decide_contrasts(quickstart)
-    other = replace(verdict, state="undecided", answer="Not decided.", certainty="Unsure.")
+    other = replace(verdict, state="undecided", title="Depth", answer="Not decided.", certainty="Unsure.")
     assert write_answer_lines(quickstart, [verdict, other]) == (
         f"{verdict.answer} Not decided.",
-        f"{verdict.certainty} Unsure.",
+        f"{verdict.title} – s{verdict.certainty[1:]} Depth – unsure.",
     )
     third = replace(verdict, answer="Yes again.", certainty="Sure.")
     counts = "Of 3 contrasts, 2 are supported and 1 is undecided"

@@ -84,11 +84,19 @@ def test_incomplete_block_is_left_out_and_said():
     assert not has_variance_figure(none)
 
 
-def test_answer_names_the_largest_source_of_each_variant(results):
+def test_answer_without_an_established_largest_source_says_so(results):
+    """With 8 seeds of each source, the intervals of split and order overlap."""
     found, certainty = answer_variance(results)
-    assert found.startswith("The split has the largest estimated effect on the test error of cifar-plain8-w8 (")
+    assert found.startswith(
+        "Not decided: which source moves the test error most; the split has the largest estimate, in cifar-plain8-w8 ("
+    )
     assert found.count("of the variance)") == 2
     assert certainty.startswith("Estimated from 32 trials of each variant, with 8 seeds of each source.")
+
+
+def test_answer_names_the_source_whose_interval_lies_above_all_others():
+    found, _ = answer_variance(plant(study_of(), split=1.0))
+    assert found.startswith("The split moves the test error most in cifar-plain8-w8 (")
 
 
 def test_answer_without_spread_names_no_source():
@@ -102,7 +110,7 @@ def test_report_of_a_crossed_design_shows_its_table_and_figure(results):
     page = render_report(results, [], ["variance"])
     assert "| Variant | Error | Mean, % | Initialisation | Order | Split | Together | All |" in page
     assert page.count("figures/variance.svg") == 1
-    assert "**The split has the largest estimated effect on the test error" in page
+    assert "**Not decided: which source moves the test error most; the split has the largest estimate" in page
     assert "split seed: a seed of the crossed design" in page
     assert "2 orthogonal arrays of 16 trials of each variant" in page
 
