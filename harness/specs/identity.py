@@ -24,7 +24,7 @@ class Spec(BaseModel):
     schema_command: ClassVar[str] = "harness schema"
     """The command that lists the fields of the file in which a spec is written."""
     example: ClassVar[str] = ""
-    """How a file may write it, in one line of YAML; errors about another type show it."""
+    """An example of the right form, in one line of YAML; errors about another type show it."""
     labels: ClassVar[frozenset[str]] = frozenset()
     """Fields that are names or paths and change no result; the identity leaves them out."""
 

@@ -1,4 +1,4 @@
-"""What an experiment declares besides variants, data, recipe and contrasts: sources of randomness, targets, matches."""
+"""The lines of a plan on declared sources of randomness, targets and matches."""
 
 from __future__ import annotations
 

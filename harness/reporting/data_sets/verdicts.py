@@ -47,7 +47,7 @@ class DataSetVerdicts:
 
     @property
     def answer(self) -> str:
-        """How many data sets support the claim, and what the others say, in one sentence."""
+        """A sentence with the number of data sets that support the claim, and the states of the others."""
         total = format_quantity(len(self.verdicts), "data set")
         names = {state: self.list_data_sets(state) for state in STATES}
         parts = [f"supported on {len(names['supported'])} of {total}"]
@@ -56,7 +56,7 @@ class DataSetVerdicts:
 
     @property
     def rule(self) -> str:
-        """How the verdicts share the level, and what the whole says, in words."""
+        """The rule by which the verdicts share the level, and the meaning of the whole, in words."""
         return (
             f"Each data set has its own verdict. The {self.family} verdicts share the level of {self.level:g} by "
             "Holm's method. The whole counts the data sets on which the contrast is supported. It is a statement on "

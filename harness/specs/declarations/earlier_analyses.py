@@ -1,4 +1,4 @@
-"""What the record holds about one contrast before an analysis: earlier looks at its cells, and at some of them."""
+"""The recorded analyses of a contrast before the present one: of all its cells, and of some of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a match has found: as it is recorded, and the network that follows from it."""
+"""The result of a match: as it is recorded, and the network that follows from it."""
 
 from __future__ import annotations
 

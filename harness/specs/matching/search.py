@@ -37,7 +37,7 @@ class Candidate:
 
     @property
     def distance(self) -> float:
-        """How far the costs are from equal: the absolute logarithm of the ratio."""
+        """The distance of the costs from equal: the absolute logarithm of the ratio."""
         return abs(log(self.ratio))
 
 
